@@ -1,0 +1,107 @@
+"""Tables of records. Modules and fields are rows; a record's values are one JSON column."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from webhookui.db import JSON, UtcDateTime, now
+
+
+class Module(SQLModel, table=True):
+    """A kind of record. `name` is the API's word ("contacts"), `label` the interface's ("Contacts")."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    label: str
+    singular: str
+    icon: str
+    """Name of a Bootstrap icon."""
+    position: int = 0
+    name_fields: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Fields whose texts, joined by a space, are a record's name."""
+
+
+class ModuleField(SQLModel, table=True):
+    """One field of a module, standard or custom."""
+
+    __tablename__ = "module_field"
+    __table_args__ = (UniqueConstraint("module", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    module: str = Field(foreign_key="module.name", index=True)
+    name: str
+    label: str
+    type: str
+    """A name of `crm.field_types.FIELD_TYPES`."""
+    required: bool = False
+    custom: bool = False
+    in_list: bool = False
+    """Shown as a column of the list view by default."""
+    position: int = 0
+    options: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Choices of a picklist or multi-select picklist."""
+    target: str | None = None
+    """Module that a reference points to."""
+    default: Any = Field(default=None, sa_column=Column(JSON))
+    """Stored form of the value that a new record starts with."""
+
+
+class Record(SQLModel, table=True):
+    """One contact, one deal, … `values` is the truth; the other columns are lifted out of it for lists and searches."""
+
+    __table_args__ = (
+        Index("ix_record_module_updated", "module", "updated_at", "id"),
+        Index("ix_record_module_name", "module", "name", "id"),
+        Index("ix_record_module_owner", "module", "owner_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    module: str = Field(foreign_key="module.name")
+    name: str = ""
+    owner_id: int | None = Field(default=None, foreign_key="user.id")
+    version: int = 1
+    """Moves by one with every save; a save that names an older one is refused."""
+    values: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    search_text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """Case-folded text of all fields that a search looks into."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Link(SQLModel, table=True):
+    """A reference: `record_id`'s field `field` points to `target_id`."""
+
+    __table_args__ = (Index("ix_link_target", "target_id", "field", "record_id"),)
+
+    record_id: int = Field(foreign_key="record.id", primary_key=True)
+    field: str = Field(primary_key=True)
+    target_id: int = Field(foreign_key="record.id")
+
+
+class Change(SQLModel, table=True):
+    """One save of one record: the timeline's row and the cause of deliveries."""
+
+    __table_args__ = (Index("ix_change_record", "record_id", "id"), Index("ix_change_module", "module", "id"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    record_id: int
+    """No foreign key: a change outlives its record."""
+    module: str
+    record_name: str
+    kind: str
+    """"create", "update" or "delete"."""
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    source: str
+    """"person", "api", "import", "capture" or "system"."""
+    user_id: int | None = None
+    by: str
+    """Who it was, in words."""
+    delivery_id: int | None = None
+    """The delivery whose capture made this change."""
+    version: int
+    values: dict[str, list[Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """field → [stored value before, stored value after], only the fields that changed."""

@@ -1,0 +1,180 @@
+"""Engine, sessions, column types, and what differs between SQLite and PostgreSQL. No other module knows which one it is."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import simplejson
+from sqlalchemy import DateTime, Engine, String, create_engine, event, text
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.orm import Session
+from sqlalchemy.types import JSON, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+__all__ = ["JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "now", "touch"]
+
+
+def now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time in Python; stored without a zone in both databases, so that text order is time order."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+class Revision(SQLModel, table=True):
+    """A counter that moves when something that processes cache has changed ("fields", "workflows", …)."""
+
+    name: str = Field(primary_key=True, sa_type=String(40))  # type: ignore[call-overload]
+    value: int = 0
+
+
+def dumps(value: Any) -> str:
+    """JSON with exact decimals, compact, as UTF-8 text."""
+    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def loads(value: str | bytes) -> Any:
+    """JSON with exact decimals."""
+    return simplejson.loads(value, use_decimal=True, parse_float=Decimal)
+
+
+class Database:
+    """Sessions on one database: `read()` and `write()`; a write session commits at its end or not at all.
+
+    On SQLite the writers of this process queue up at a lock of their own, which is fair and wakes at once, before they
+    meet other processes at SQLite's lock, which polls.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.services: dict[str, Any] = {}
+        """What a write session carries in its `info`: listeners of records, the queue's bell."""
+        self._write_lock: threading.RLock | None = None
+        if url.startswith("sqlite"):
+            self._write_lock = threading.RLock()
+            path = url.removeprefix("sqlite:///")
+            if path and path != ":memory:":
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = self._sqlite_engine(url)
+        else:
+            self.engine = create_engine(
+                url, json_serializer=dumps, json_deserializer=loads, pool_size=20, max_overflow=30, pool_pre_ping=True
+            )
+        self._writer = self.engine.execution_options(webhookui_write=True)
+
+    @staticmethod
+    def _sqlite_engine(url: str) -> Engine:
+        engine = create_engine(
+            url,
+            json_serializer=dumps,
+            json_deserializer=loads,
+            connect_args={"check_same_thread": False, "timeout": 30},
+            pool_size=20,
+            max_overflow=60,
+        )
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+            connection.isolation_level = None  # SQLAlchemy's "begin" event decides which kind of BEGIN
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            write = connection.get_execution_options().get("webhookui_write")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """For `doctor`, `backup` and the queue's choice of storage alone."""
+        return self._write_lock is not None
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and writes nothing."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: commits at the end, rolls back on an exception, then runs what `after_commit` was given."""
+        with self._one_writer(), self._write_session() as session:
+            yield session
+            session.commit()
+        for call in session.info.pop("after_commit", []):
+            call()
+
+    def _write_session(self) -> Session:
+        return Session(self._writer, expire_on_commit=False, info=dict(self.services))
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        if self._write_lock is None:
+            yield
+            return
+        with self._write_lock:
+            yield
+
+    def skip_locked(self) -> dict[str, bool]:
+        """Arguments for `with_for_update` when a batch is claimed; SQLite has one writer and needs none."""
+        return {} if self.is_sqlite else {"skip_locked": True}
+
+    def is_reachable(self) -> bool:
+        with self.engine.connect() as connection:
+            return connection.execute(text("select 1")).scalar() == 1
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy while others write (SQLite's backup interface)."""
+        if not self.is_sqlite:
+            raise NotImplementedError("Use pg_dump to back up a PostgreSQL database.")
+        source = sqlite3.connect(self.url.removeprefix("sqlite:///"))
+        try:
+            copy = sqlite3.connect(target)
+            try:
+                source.backup(copy)
+            finally:
+                copy.close()
+        finally:
+            source.close()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def after_commit(session: Session, call: Callable[[], None]) -> None:
+    """Runs `call` once the session's transaction is durable; never when it was rolled back."""
+    session.info.setdefault("after_commit", []).append(call)
+
+
+def touch(session: Session, name: str) -> None:
+    """Moves the revision `name`, so that every process drops what it cached under it."""
+    row = session.get(Revision, name)
+    if row is None:
+        session.add(Revision(name=name, value=1))
+    else:
+        row.value = row.value + 1
+
+
+def revision(session: Session, name: str) -> int:
+    row = session.get(Revision, name)
+    return row.value if row else 0

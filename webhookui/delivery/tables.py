@@ -1,0 +1,123 @@
+"""Tables of deliveries. The row that lists read is slim; bodies are in tables of their own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+from webhookui.db import JSON, UtcDateTime, now
+
+
+class Delivery(SQLModel, table=True):
+    """One webhook call for one record, from Queued to its end: one row of the webhook log."""
+
+    __table_args__ = (
+        Index("ix_delivery_due", "status", "next_attempt_at", "id"),
+        Index("ix_delivery_lane", "lane", "status", "next_attempt_at", "id"),
+        Index("ix_delivery_webhook_record", "webhook_id", "record_id", "id"),
+        Index("ix_delivery_workflow", "workflow_id", "id"),
+        Index("ix_delivery_record", "record_id", "id"),
+        Index("ix_delivery_host", "host", "id"),
+        Index("ix_delivery_status_id", "status", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    status: str
+    """"queued", "dispatched", "success", "retry" or "failed"."""
+    version: int = 1
+    """Moves with every change of the row; the live view sends only rows whose version moved."""
+    workflow_id: int | None = None
+    workflow: str = ""
+    """Names as they were when the delivery was made."""
+    webhook_id: int | None = None
+    action: str = ""
+    module: str
+    record_id: int | None = None
+    record_name: str = ""
+    method: str
+    url: str = Field(sa_column=Column(Text, nullable=False))
+    """As rendered; secrets are added only when it is sent."""
+    host: str = ""
+    lane: str = ""
+    """scheme://host:port"""
+    status_code: int | None = None
+    attempt_count: int = 0
+    duration_ms: float | None = None
+    """Of the last attempt."""
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    """In words for people; None unless the last attempt failed."""
+    note: str | None = Field(default=None, sa_column=Column(Text))
+    """What else to know: a cut of related records, an interruption, captures without a record."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    claimed_by: str | None = None
+    """The process that has it in hand, and until when it holds it."""
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    test: bool = False
+    redelivery_of: int | None = None
+    change_id: int | None = None
+    """The save that caused it."""
+    caused_by: str = ""
+    """Who made that save, in words."""
+
+
+class DeliveryRequest(SQLModel, table=True):
+    """What a delivery sends, built at the save: the same bytes for every attempt."""
+
+    __tablename__ = "delivery_request"
+
+    delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
+    headers: list[list[str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    origin: str = ""
+    """scheme://host:port of the webhook's URL as the admin wrote it: its secrets go nowhere else."""
+    definition: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    """A test of an unsaved draft carries its own definition …"""
+    secrets: str | None = Field(default=None, sa_column=Column(Text))
+    """… and its own sealed secrets; both are None for a saved webhook."""
+
+
+class Attempt(SQLModel, table=True):
+    """One HTTP request of a delivery."""
+
+    __table_args__ = (Index("ix_attempt_delivery", "delivery_id", "number", unique=True),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    delivery_id: int = Field(foreign_key="delivery.id")
+    number: int
+    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    outcome: str
+    """"success", "failed" or "interrupted"."""
+    request_url: str = Field(default="", sa_column=Column(Text, nullable=False))
+    request_headers: list[list[str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """As sent, secrets masked."""
+    status_code: int | None = None
+    response_headers: list[list[str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    response_body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    response_size: int | None = None
+    """Bytes read; more than `response_body` holds when it was cut."""
+    timing_ms: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """connect (with DNS), tls, first_byte, total."""
+    error_code: str | None = None
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    advice: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class CapturedValue(SQLModel, table=True):
+    """What one capture row took out of a response, and what became of it."""
+
+    __tablename__ = "captured_value"
+
+    id: int | None = Field(default=None, primary_key=True)
+    delivery_id: int = Field(foreign_key="delivery.id", index=True)
+    attempt_number: int
+    path: str
+    field: str
+    outcome: str
+    """"written", "no_match", "does_not_fit", "no_record" or "unreadable"."""
+    value: Any = Field(default=None, sa_column=Column(JSON))
+    message: str = ""

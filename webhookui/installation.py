@@ -1,0 +1,43 @@
+"""What a running installation consists of. `open_installation` is used by the web application and the command line alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webhookui.db import Database
+from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
+from webhookui.jobs import Queue
+from webhookui.secrets import SecretBox
+from webhookui.settings import Settings
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The services that everything else is handed: settings, database, secrets, queue."""
+
+    settings: Settings
+    db: Database
+    box: SecretBox
+    queue: Queue
+
+    def close(self) -> None:
+        self.queue.close()
+        self.db.close()
+
+
+def open_installation(settings: Settings | None = None) -> Installation:
+    """Opens the data folder: migrates the database, seeds the modules, connects workflows to records."""
+    from webhookui.crm import seed
+    from webhookui.migrations import migrate
+    from webhookui.workflows.listener import WorkflowListener
+
+    settings = settings or Settings()  # type: ignore[call-arg]
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    db = Database(settings.database)
+    migrate(db, settings.instance / "backups")
+    box = SecretBox(settings.key_file)
+    with db.write() as session:
+        seed.seed(session)
+    queue = Queue(settings, db, box)
+    db.services.update(record_listeners=[WorkflowListener(settings.address, box)], wake=queue.wake)
+    return Installation(settings, db, box, queue)

@@ -1,0 +1,32 @@
+"""Alembic's environment: every table of the package, on the database that was handed over."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import webhookui.crm.tables
+import webhookui.delivery.tables
+import webhookui.inspector.tables
+import webhookui.notify.tables
+import webhookui.people.tables
+import webhookui.workflows.tables  # noqa: F401
+from webhookui.db import Database, UtcDateTime
+
+
+def _render(kind: str, item: object, _context: object) -> str | bool:
+    return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+def run() -> None:
+    db: Database = context.config.attributes["database"]
+    with db.engine.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, render_item=_render
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+
+
+run()

@@ -1,0 +1,1 @@
+"""Telling people: mail, digests, the bell (SPEC section 8)."""

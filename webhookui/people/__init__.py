@@ -1,0 +1,1 @@
+"""Users, roles, sessions, tokens and the audit list (SPEC section 9)."""

@@ -1,0 +1,76 @@
+"""Tables of people: users, their tokens, the audit list, and settings that are changed in the browser."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from webhookui.db import JSON, UtcDateTime, now
+
+
+class User(SQLModel, table=True):
+    """A person who logs in. `role` is "user" or "admin"."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    email: str = Field(unique=True, index=True)
+    """Lower case."""
+    name: str
+    password_hash: str
+    role: str = "user"
+    active: bool = True
+    time_zone: str = "UTC"
+    theme: str = "auto"
+    """"auto", "light" or "dark"."""
+    session_salt: str
+    """Moves when all sessions of the user are to end (password change, deactivation)."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    last_login_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+class ApiToken(SQLModel, table=True):
+    """A bearer token of the API. Only its SHA-256 is stored."""
+
+    __tablename__ = "api_token"
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    name: str
+    token_hash: str = Field(unique=True, index=True)
+    hint: str
+    """The token's first characters, to tell tokens apart in a list."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who changed which workflow, setting or user, and when."""
+
+    __tablename__ = "audit_entry"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    user_id: int | None = None
+    by: str
+    """The person's name at that time, or "command line"."""
+    action: str
+    """A word: created, changed, deleted, activated, …"""
+    subject_type: str
+    subject_id: str = ""
+    subject: str = ""
+    details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class StoredSetting(SQLModel, table=True):
+    """A setting that an admin changes in the browser. Secret values are stored sealed."""
+
+    __tablename__ = "stored_setting"
+
+    key: str = Field(primary_key=True)
+    value: Any = Field(default=None, sa_column=Column(JSON))

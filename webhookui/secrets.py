@@ -1,0 +1,59 @@
+"""Encryption of stored secrets (SPEC section 4.4) with `cryptography`'s Fernet; the key file is rotated by adding a line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class SecretUnreadable(Exception):
+    """A stored secret was encrypted with a key that is not in the key file."""
+
+
+class SecretBox:
+    """Encrypts with the first key of the file, decrypts with any. Does not care what a secret is for."""
+
+    def __init__(self, key_file: Path) -> None:
+        if not key_file.exists():
+            _write_keys(key_file, [Fernet.generate_key()])
+        self.key_file = key_file
+        self._keys = [line.strip() for line in key_file.read_bytes().splitlines() if line.strip()]
+        self._fernet = MultiFernet([Fernet(key) for key in self._keys])
+
+    def seal(self, plain: str) -> str:
+        return self._fernet.encrypt(plain.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """Raises SecretUnreadable when no key of the file fits."""
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise SecretUnreadable(f"A stored secret can't be read with the keys in {self.key_file}.") from error
+
+    def reseal(self, sealed: str) -> str:
+        """The same secret under the newest key."""
+        return self._fernet.rotate(sealed.encode()).decode()
+
+    def add_key(self) -> SecretBox:
+        """A box whose newest key is a fresh one; the old keys still open what they sealed."""
+        _write_keys(self.key_file, [Fernet.generate_key(), *self._keys])
+        return SecretBox(self.key_file)
+
+    def session_key(self) -> bytes:
+        """Key for signing browser sessions, derived from the oldest key so that a rotation logs nobody out."""
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"webhookui session").derive(self._keys[-1])
+
+
+def _write_keys(path: Path, keys: list[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(b"\n".join(keys) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -1,0 +1,72 @@
+"""Settings of an installation, read from environment variables with the prefix `WEBHOOKUI_` (SPEC section 11)."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="WEBHOOKUI_", frozen=True, ignored_types=(cached_property,))
+
+    instance: Path = Field(Path("instance"), description="The data folder: database, queue, key, kept mails, backups.")
+    database_url: str = Field("", description="SQLAlchemy URL. Empty: SQLite in the data folder.")
+    secret_key_file: Path | None = Field(None, description="File of the keys that secrets are encrypted with.")
+    host: str = Field("127.0.0.1", description="Address that the web server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the web server listens on.")
+    base_url: str = Field("", description="The address people use, for links in mails and `record.url`.")
+    trusted_proxies: int = Field(0, ge=0, description="Number of reverse proxies whose X-Forwarded-* are believed.")
+    secure_cookies: bool = Field(False, description="Send cookies over HTTPS only (set it behind HTTPS).")
+    web_threads: int = Field(8, ge=1, description="Threads that answer web requests.")
+    workers: int = Field(16, ge=1, description="Threads that send deliveries.")
+    retry_delays: Annotated[tuple[int, ...], NoDecode] = Field(
+        (3600, 7200, 14400), description="Seconds from an attempt to the next one, comma-separated."
+    )
+    retry_jitter: float = Field(0.0, ge=0, le=1, description="Part of a retry's delay that is drawn at random.")
+    allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description="CIDRs that requests may reach besides public addresses, comma-separated."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names that requests may reach whatever they resolve to, comma-separated."
+    )
+    response_limit: int = Field(65536, ge=1024, description="Bytes of a request or response body kept in the log.")
+    read_limit: int = Field(1048576, ge=65536, description="Bytes of a response that are read and searched by captures.")
+    stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in the air.")
+    retention_days: int = Field(90, ge=1, description="Days that finished deliveries stay in the webhook log.")
+    time_zone: str = Field("UTC", description="Time zone of new users.")
+    login_limit: str = Field("10 per minute; 50 per hour", description="Failed logins allowed per address.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    _lists = field_validator("retry_delays", "allowed_networks", "allowed_hosts", mode="before")(_split)
+
+    @field_validator("instance", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @cached_property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.instance / 'webhookui.db'}"
+
+    @cached_property
+    def key_file(self) -> Path:
+        return self.secret_key_file or self.instance / "secret.key"
+
+    @cached_property
+    def address(self) -> str:
+        """Where people reach this installation, without a slash at the end."""
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")

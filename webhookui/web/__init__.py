@@ -1,0 +1,30 @@
+"""Doors for people: one blueprint per page group, thin."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flask import Flask
+
+BLUEPRINTS = {
+    "start": "/",
+    "health": "/",
+    "account": "/account",
+    "settings": "/settings",
+    "fields": "/settings/modules",
+    "workflows": "/settings/workflows",
+    "webhook_form": "/settings/webhook-form",
+    "records": "/records",
+    "log": "/log",
+    "inspector": "/",
+}
+"""Module of this package → URL prefix of its blueprint `bp`."""
+
+
+def init_app(app: Flask) -> None:
+    from webhookui.web import filters, security
+
+    security.init_app(app)
+    filters.init_app(app)
+    for name, prefix in BLUEPRINTS.items():
+        app.register_blueprint(import_module(f"webhookui.web.{name}").bp, url_prefix=prefix)

@@ -1,0 +1,60 @@
+"""Tables of workflows and their webhooks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Text
+from sqlmodel import Field, SQLModel
+
+from webhookui.db import JSON, UtcDateTime, now
+
+
+class Workflow(SQLModel, table=True):
+    """Trigger + entry criteria on one module. A deleted one stays as a row, so that the log keeps its name."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    description: str = Field(default="", sa_column=Column(Text, nullable=False))
+    module: str = Field(index=True)
+    active: bool = True
+    related_modules: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    trigger: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """The document's "trigger"."""
+    criteria: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """The document's "criteria"."""
+    version: int = 1
+    created_by: int | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    last_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class WorkflowWebhook(SQLModel, table=True):
+    """One webhook action of a workflow. A removed one stays as a row for the log."""
+
+    __tablename__ = "workflow_webhook"
+
+    id: int | None = Field(default=None, primary_key=True)
+    workflow_id: int = Field(foreign_key="workflow.id", index=True)
+    position: int
+    title: str
+    definition: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """The document's action without its secrets (null in their place)."""
+    secrets: str | None = Field(default=None, sa_column=Column(Text))
+    """Sealed JSON object: key of the authorization → secret; "signing": [newest "whsec_…", …]."""
+    previous_signing_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    """Until then the second of the signing secrets signs too."""
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class FirstMet(SQLModel, table=True):
+    """A record for which a "first time" workflow has met its criteria."""
+
+    __tablename__ = "workflow_first_met"
+
+    workflow_id: int = Field(foreign_key="workflow.id", primary_key=True)
+    record_id: int = Field(primary_key=True)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
