@@ -22,6 +22,8 @@ class Delivery(SQLModel, table=True):
         Index("ix_delivery_record", "record_id", "id"),
         Index("ix_delivery_host", "host", "id"),
         Index("ix_delivery_status_id", "status", "id"),
+        Index("ix_delivery_status_code", "status_code", "id"),
+        Index("ix_delivery_redelivery_of", "redelivery_of"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -45,6 +47,9 @@ class Delivery(SQLModel, table=True):
     """scheme://host:port"""
     status_code: int | None = None
     attempt_count: int = 0
+    """Attempts that were started, interrupted ones among them."""
+    failure_count: int = 0
+    """Attempts that were answered by a failure: what the retry schedule goes by."""
     duration_ms: float | None = None
     """Of the last attempt."""
     error: str | None = Field(default=None, sa_column=Column(Text))
@@ -55,8 +60,8 @@ class Delivery(SQLModel, table=True):
     next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
     claimed_by: str | None = None
-    """The process that has it in hand, and until when it holds it."""
-    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    """The worker process that has it in hand."""
+    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
     test: bool = False
     redelivery_of: int | None = None
     change_id: int | None = None
@@ -121,3 +126,29 @@ class CapturedValue(SQLModel, table=True):
     """"written", "no_match", "does_not_fit", "no_record" or "unreadable"."""
     value: Any = Field(default=None, sa_column=Column(JSON))
     message: str = ""
+
+
+class WorkerProcess(SQLModel, table=True):
+    """A process that sends deliveries, and when it was last seen alive."""
+
+    __tablename__ = "worker_process"
+
+    id: str = Field(primary_key=True)
+    """host:pid:nonce"""
+    host: str
+    pid: int
+    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    seen_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Endpoint(SQLModel, table=True):
+    """The health of one lane (scheme://host:port), for the circuit."""
+
+    lane: str = Field(primary_key=True)
+    failures_in_a_row: int = 0
+    state: str = "closed"
+    """"closed" (sends), "open" (paused) or "draining" (recovered, backlog at a limited rate)."""
+    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    next_probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    last_error: str | None = Field(default=None, sa_column=Column(Text))

@@ -1,0 +1,29 @@
+"""`webhookui bench NAME`: measurements that anyone can repeat; each prints one JSON object. Ratios within one run, loopback only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+BENCHMARKS = {
+    "latency": "From a save's response to the receiver's first byte, idle.",
+    "throughput": "Draining queued deliveries, beside a bare loop of requests that logs nothing.",
+}
+"""Name of a module of this package (with a function `run`) → what it measures."""
+
+
+def run(name: str, echo: Callable[[str], None] = print, **options: Any) -> dict[str, Any]:
+    """Runs one benchmark and prints its figures as JSON. Raises KeyError for an unknown name."""
+    if name not in BENCHMARKS:
+        raise KeyError(name)
+    figures: dict[str, Any] = import_module(f"webhookui.bench.{name}").run(**options)
+    echo(json.dumps({"benchmark": name, **figures}, indent=2))
+    return figures
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value below which `part` (0…1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]

@@ -1,0 +1,43 @@
+"""Latency: from the response to a save to the first byte at the receiver, with nothing else going on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from webhookui.bench import percentile
+from webhookui.bench.receiver import Receiver
+from webhookui.bench.server import Server, deal_workflow
+
+
+def run(saves: int = 200, pause_s: float = 0.05) -> dict[str, Any]:
+    """Figures in ms. A negative value means that the request arrived before the save's response did."""
+    with Receiver() as receiver, Server() as server:
+        server.call("POST", "/workflows", **deal_workflow(receiver.urls[0]))
+        waits: list[float] = []
+        taken: list[float] = []
+        for number in range(saves + 10):
+            values = {"name": f"Deal {number}", "amount": "1250.00", "stage": "Closed Won"}
+            before = time.monotonic()
+            server.call("POST", "/records/deals", values=values)
+            answered = time.monotonic()
+            arrived = _first(receiver)
+            if number >= 10:  # the first ones warm caches and connections up
+                waits.append((arrived - answered) * 1000)
+                taken.append((answered - before) * 1000)
+            time.sleep(pause_s)
+    return {
+        "saves": saves,
+        "save_ms": {"p50": round(percentile(taken, 0.5), 2), "p99": round(percentile(taken, 0.99), 2)},
+        "save_to_receiver_ms": {"p50": round(percentile(waits, 0.5), 2), "p99": round(percentile(waits, 0.99), 2)},
+    }
+
+
+def _first(receiver: Receiver) -> float:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        times = receiver.take()
+        if times:
+            return times[0]
+        time.sleep(0.002)
+    raise RuntimeError("The receiver got nothing within 30 s.")

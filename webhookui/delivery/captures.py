@@ -1,0 +1,165 @@
+"""Captures: values taken out of a response and written into the record, without triggering workflows (SPEC section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui.crm import records
+from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
+from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.records import Actor, InvalidRecord, RecordNotFound
+from webhookui.db import dumps
+from webhookui.delivery.sender import Result, content_type
+from webhookui.delivery.tables import CapturedValue
+from webhookui.webhooks import capture
+from webhookui.webhooks.capture import Taken
+
+NO_RECORD = "The record does not exist any more; captured values were not written."
+
+
+def write_captures(session: Session, result: Result, *, last: bool) -> str | None:
+    """Reads the capture rows that are due (success rows after a success, failure rows after the last failed attempt),
+    writes what fits into the record, and notes each. Returns what is to be added to the delivery's note."""
+    rows = _rows(result, last)
+    if not rows or result.answer is None or result.at_hand is None:
+        return None
+    note = None
+    wanted = result.at_hand.webhook.capture
+    assert wanted is not None
+    answer = result.answer
+    taken = capture.read(wanted.type, rows, answer.body, content_type(answer), wanted.namespaces)
+    if answer.cut:
+        note = _joined(None, "The response was longer than what is read; captures saw its beginning only.")
+    if result.claimed.test:
+        _note_all(session, result, taken, "test", "A test writes nothing into the record.")
+        return note
+    module = _module(session, result.claimed.module)
+    if module is None or result.claimed.record_id is None or not _exists(session, result):
+        _note_all(session, result, taken, "no_record", NO_RECORD)
+        return _joined(note, NO_RECORD)
+    _write(session, result, module, taken)
+    return note
+
+
+def _rows(result: Result, last: bool) -> tuple[Any, ...]:
+    wanted = result.at_hand.webhook.capture if result.at_hand else None
+    if wanted is None:
+        return ()
+    if result.succeeded:
+        return tuple(wanted.on_success)
+    return tuple(wanted.on_failure) if last else ()
+
+
+def _module(session: Session, name: str) -> ModuleInfo | None:
+    try:
+        return catalog(session).module(name)
+    except UnknownModule:
+        return None
+
+
+def _exists(session: Session, result: Result) -> bool:
+    try:
+        records.get(session, result.claimed.module, result.claimed.record_id or 0)
+    except RecordNotFound:
+        return False
+    return True
+
+
+def _write(session: Session, result: Result, module: ModuleInfo, taken: list[Taken]) -> None:
+    """One save for all rows; a value that does not fit its field is left out and said so."""
+    values: dict[str, Any] = {}
+    notes: list[tuple[Taken, str, Any, str]] = []
+    for one in taken:
+        if one.outcome != "found":
+            notes.append((one, one.outcome, None, one.message))
+            continue
+        field = module.fields.get(one.row.field)
+        if field is None:
+            notes.append((one, "does_not_fit", _plain(one), f"There is no field {one.row.field} any more."))
+            continue
+        raw = fitting(one, field.type)
+        try:
+            stored = FIELD_TYPES[field.type].parse(raw, field)
+        except FieldError as error:
+            notes.append((one, "does_not_fit", _plain(one), str(error)))
+            continue
+        values[field.name] = stored
+        notes.append((one, "written", stored, one.message))
+    refused = _save(session, result, values)
+    for one, outcome, value, message in notes:
+        if outcome == "written" and one.row.field in refused:
+            outcome, message = "does_not_fit", refused[one.row.field]
+        _note(session, result, one, outcome, value, message)
+
+
+def _save(session: Session, result: Result, values: dict[str, Any]) -> dict[str, str]:
+    """Saves the values that the record takes; returns those that it refused, with the reason."""
+    by = f"Delivery {result.claimed.id}"
+    actor = Actor("capture", by, None, result.claimed.id)
+    refused: dict[str, str] = {}
+    while values:
+        try:
+            with session.begin_nested():
+                records.update(session, result.claimed.module, result.claimed.record_id or 0, values, actor)
+            return refused
+        except InvalidRecord as error:
+            bad = {field: message for field, message in error.errors.items() if field in values}
+            if not bad:
+                return refused | dict.fromkeys(values, "; ".join(error.errors.values()))
+            refused |= bad
+            values = {field: value for field, value in values.items() if field not in bad}
+    return refused
+
+
+def fitting(taken: Taken, field_type: str) -> Any:
+    """The value in the shape that the field takes: numbers as text for a text field, several as a list or joined text."""
+    values = list(taken.values)
+    if not taken.row.all:
+        values = values[:1]
+    if field_type == "multi_picklist":
+        flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
+        return [as_text(value) for value in flat]
+    value: Any = values[0] if len(values) == 1 else ", ".join(as_text(value) for value in values)
+    if isinstance(value, bool) and field_type in ("number", "currency"):
+        return as_text(value)
+    return as_text(value) if FIELD_TYPES[field_type].family in ("text", "choice") and value is not None else value
+
+
+def as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return dumps(value) if isinstance(value, list | dict) else str(value)
+
+
+def _plain(taken: Taken) -> Any:
+    values = list(taken.values)
+    return values if taken.row.all or len(values) != 1 else values[0]
+
+
+def _note_all(session: Session, result: Result, taken: list[Taken], outcome: str, message: str) -> None:
+    for one in taken:
+        found = one.outcome == "found"
+        _note(session, result, one, outcome if found else one.outcome, _plain(one) if found else None,
+              message if found else one.message)  # fmt: skip
+
+
+def _note(session: Session, result: Result, one: Taken, outcome: str, value: Any, message: str) -> None:
+    session.add(
+        CapturedValue(
+            delivery_id=result.claimed.id,
+            attempt_number=result.claimed.number,
+            path=one.row.path,
+            field=one.row.field,
+            outcome=outcome,
+            value=value,
+            message=message,
+        )
+    )
+
+
+def _joined(note: str | None, more: str) -> str:
+    return more if not note else note if more in note else f"{note} {more}"

@@ -1,0 +1,190 @@
+"""Taking deliveries in hand, and giving back what a dead process had in hand (SPEC section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from webhookui.db import Database, now
+from webhookui.delivery import states
+from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, WorkerProcess
+
+_D = Delivery.__table__.c  # type: ignore[attr-defined]
+_R = DeliveryRequest.__table__.c  # type: ignore[attr-defined]
+_Older = Delivery.__table__.alias("older")  # type: ignore[attr-defined]
+
+STALE_AFTER = timedelta(seconds=30)
+"""A worker process that was not seen for so long is taken for dead."""
+
+INTERRUPTED = "The process ended while the request was in the air; it is not known whether it arrived. It is sent again."
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One delivery in hand, with all that its next attempt needs."""
+
+    id: int
+    lane: str
+    host: str
+    method: str
+    url: str
+    headers: Sequence[Sequence[str]]
+    body: bytes | None
+    origin: str
+    webhook_id: int | None
+    module: str
+    record_id: int | None
+    attempt_count: int
+    failure_count: int
+    test: bool
+    definition: dict[str, Any] | None
+    secrets: str | None
+
+    @property
+    def number(self) -> int:
+        """Number of the attempt to make."""
+        return self.attempt_count + 1
+
+
+_CLAIMED = (
+    _D.id, _D.lane, _D.host, _D.method, _D.url, _R.headers, _R.body, _R.origin, _D.webhook_id, _D.module, _D.record_id,
+    _D.attempt_count, _D.failure_count, _D.test, _R.definition, _R.secrets,
+)  # fmt: skip
+
+_FIRST_OF_ITS_RECORD = ~exists().where(
+    _Older.c.webhook_id == _D.webhook_id,
+    _Older.c.record_id == _D.record_id,
+    _Older.c.id < _D.id,
+    _Older.c.attempt_count == 0,
+    _Older.c.status.in_(("queued", "dispatched")),
+)
+"""The deliveries of one webhook for one record are first sent in the order of the saves."""
+
+
+def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
+    """Marks up to `limit` deliveries of the lane as dispatched by `process`: what was never sent first, then due retries."""
+    with db.write() as session:
+        ids = _due(session, db, lane, limit)
+        if not ids:
+            return []
+        session.execute(
+            update(Delivery)
+            .where(_D.id.in_(ids))
+            .values(
+                status="dispatched", claimed_by=process, claimed_at=now(), next_attempt_at=None, version=_D.version + 1
+            )
+            .execution_options(synchronize_session=False)
+        )
+        rows = session.execute(select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(_D.id.in_(ids)))
+        found = {row[0]: Claimed(*row) for row in rows}
+        return [found[delivery_id] for delivery_id in ids if delivery_id in found]
+
+
+def _due(session: Session, db: Database, lane: str, limit: int) -> list[int]:
+    queued = (
+        select(_D.id)
+        .where(_D.lane == lane, _D.status == "queued", _D.next_attempt_at.is_(None), _FIRST_OF_ITS_RECORD)
+        .order_by(_D.id)
+        .limit(limit)
+        .with_for_update(**db.skip_locked())
+    )
+    ids = list(session.scalars(queued))
+    if len(ids) < limit:
+        retries = (
+            select(_D.id)
+            .where(_D.lane == lane, _D.status == "retry", _D.next_attempt_at <= now())
+            .order_by(_D.next_attempt_at, _D.id)
+            .limit(limit - len(ids))
+            .with_for_update(**db.skip_locked())
+        )
+        ids += session.scalars(retries)
+    return ids
+
+
+def release(db: Database, process: str, ids: Collection[int]) -> None:
+    """Gives back what was claimed but not sent, as it was before."""
+    if not ids:
+        return
+    with db.write() as session:
+        mine = (_D.id.in_(ids), _D.claimed_by == process, _D.status == "dispatched")
+        back = {"claimed_by": None, "version": _D.version + 1}
+        never_sent = _D.attempt_count == 0
+        for condition, values in (
+            (never_sent, {"status": "queued", "next_attempt_at": None}),
+            (~never_sent, {"status": "retry", "next_attempt_at": now()}),
+        ):
+            session.execute(
+                update(Delivery)
+                .where(*mine, condition)
+                .values(**back, **values)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def recover(db: Database, gone: Collection[str]) -> int:
+    """Makes what the processes `gone` had in hand due again, each marked as interrupted. Returns how many."""
+    total = 0
+    while True:
+        with db.write() as session:
+            rows = session.execute(
+                select(_D.id, _D.attempt_count, _D.claimed_at)
+                .where(_D.status == "dispatched", or_(_D.claimed_by.in_(gone), _D.claimed_by.is_(None)))
+                .limit(500)
+                .with_for_update(**db.skip_locked())
+            ).all()
+            if not rows:
+                break
+            session.execute(
+                insert(Attempt),
+                [
+                    {
+                        "delivery_id": row.id, "number": row.attempt_count + 1, "at": row.claimed_at or now(),
+                        "outcome": "interrupted", "error_code": "interrupted", "error": INTERRUPTED,
+                    }
+                    for row in rows
+                ],
+            )  # fmt: skip
+            session.execute(
+                update(Delivery)
+                .where(_D.id.in_([row.id for row in rows]))
+                .values(
+                    status=states.after("interrupted", "dispatched"), next_attempt_at=now(), claimed_by=None,
+                    attempt_count=_D.attempt_count + 1, version=_D.version + 1, note=INTERRUPTED,
+                )
+                .execution_options(synchronize_session=False)
+            )  # fmt: skip
+        total += len(rows)
+    return total
+
+
+def dead_processes(session: Session, me: WorkerProcess, is_alive: Callable[[int], bool], time: datetime) -> list[str]:
+    """Ids of worker processes that hold nothing rightfully any more: gone from this host, or not seen for long.
+
+    `is_alive` tells of a process number of this host whether it still runs.
+    """
+    dead = []
+    for process in session.scalars(select(WorkerProcess).where(WorkerProcess.id != me.id)):  # type: ignore[arg-type]
+        gone = process.host == me.host and (process.pid == me.pid or not is_alive(process.pid))
+        if gone or process.seen_at < time - STALE_AFTER:
+            dead.append(process.id)
+    holders = session.scalars(
+        select(_D.claimed_by).where(_D.status == "dispatched", _D.claimed_by.is_not(None)).distinct()
+    )
+    known = set(session.scalars(select(WorkerProcess.id)))  # type: ignore[call-overload]
+    return dead + [holder for holder in holders if holder not in known and holder != me.id]
+
+
+def due_lanes(session: Session) -> list[str]:
+    """Lanes with something to send now."""
+    due = or_(_D.status == "queued", (_D.status == "retry") & (_D.next_attempt_at <= now()))
+    return list(session.scalars(select(_D.lane).where(due).distinct()))
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the earliest waiting retry is due."""
+    return session.scalar(select(func.min(_D.next_attempt_at)).where(_D.status == "retry"))

@@ -1,0 +1,227 @@
+"""The engine: lanes and their senders in one worker process (SPEC section 6, "nobody waits for a slow neighbour").
+
+A lane is an endpoint. Huey's threads answer its bells. A lane that answers quickly is sent to in the thread that took its
+bell; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds what others need.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
+
+from webhookui.db import Database, now
+from webhookui.delivery import claim
+from webhookui.delivery.addresses import AddressPolicy
+from webhookui.delivery.claim import Claimed
+from webhookui.delivery.oauth import OAuthTokens
+from webhookui.delivery.results import ResultWriter
+from webhookui.delivery.sender import Result, RetrySchedule, Sender
+from webhookui.delivery.tables import WorkerProcess
+from webhookui.delivery.transport import Transport
+from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
+from webhookui.secrets import SecretBox
+from webhookui.settings import Settings
+
+log = structlog.get_logger("webhookui.delivery")
+
+QUICK_MS = 1000.0
+"""An answer within this makes a lane quick; a slower one, or none, makes it slow."""
+TURN_S = 2.0
+"""A lane gives way to the others after so long."""
+QUICK_BATCH, SLOW_BATCH = 8, 1
+SLOW_SENDERS = 2
+SLOW_THREADS = 256
+HEARTBEAT_S = 5.0
+
+
+class Lane:
+    """What this process knows of one endpoint. All under the engine's lock."""
+
+    __slots__ = ("again", "limited", "quick", "senders")
+
+    def __init__(self, name: str) -> None:
+        self.senders = 0
+        self.again = False
+        self.quick = False
+        self.limited = "#" in name
+
+
+class Engine:
+    """Sends what is due until it is stopped. `wake` and `wake_at` ring the queue's bell for a lane."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        box: SecretBox,
+        wake: Callable[[str], None],
+        wake_at: Callable[[str, datetime], None],
+    ) -> None:
+        self._settings = settings
+        self._db = db
+        self._wake = wake
+        host = socket.gethostname()
+        self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
+        policy = policy_of(settings)
+        self._transport = Transport(policy, read_limit=settings.read_limit, connections=settings.workers)
+        self._webhooks = WebhooksAtHand(db, box)
+        own = settings.address + "/inspect/"
+        self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(policy), own)
+        schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
+        self._writer = ResultWriter(db, self.process.id, schedule, settings.response_limit, wake, wake_at)
+        self._lanes: dict[str, Lane] = {}
+        self._lock = threading.Lock()
+        self._inline = 0
+        self._stopping = threading.Event()
+        self._slow = ThreadPoolExecutor(SLOW_THREADS, "slow-lane")
+        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Registers the process, takes over what dead ones left, and rings for all that is due."""
+        with self._db.write() as session:
+            session.add(self.process)
+        self._writer.start()
+        self.sweep()
+        self._heart.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Sends nothing new, waits for what is in the air, writes its results, gives the rest back."""
+        self._stopping.set()
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end and any(lane.senders for lane in list(self._lanes.values())):
+            time.sleep(0.02)
+        self._slow.shutdown(wait=False, cancel_futures=True)
+        written = self._writer.stop(max(1.0, end - time.monotonic()))
+        if written and not any(lane.senders for lane in self._lanes.values()):
+            with self._db.write() as session:
+                session.execute(delete(WorkerProcess).where(WorkerProcess.id == self.process.id))  # type: ignore[arg-type]
+        self._transport.close()
+
+    def sweep(self) -> None:
+        """Takes over what dead processes had in hand, and rings for every lane with something due."""
+        with self._db.read() as session:
+            gone = claim.dead_processes(session, self.process, _is_alive, now())
+        if gone:
+            interrupted = claim.recover(self._db, gone)
+            with self._db.write() as session:
+                session.execute(delete(WorkerProcess).where(WorkerProcess.id.in_(gone)))  # type: ignore[attr-defined]
+            if interrupted:
+                log.warning("interrupted_deliveries", count=interrupted, processes=gone)
+        with self._db.read() as session:
+            lanes = claim.due_lanes(session)
+        for lane in lanes:
+            self._wake(lane)
+
+    def work(self, name: str) -> None:
+        """Answers one bell: sends what the lane has due, in this thread or in one of the lane's own."""
+        with self._lock:
+            lane = self._lanes.setdefault(name, Lane(name))
+            most = max(2, self._settings.workers // 2) if lane.quick else 1 if lane.limited else SLOW_SENDERS
+            if self._stopping.is_set() or lane.senders >= most:
+                lane.again = True
+                return
+            lane.senders += 1
+            spare = self._settings.workers - self._inline
+            inline = lane.quick and not lane.limited and spare > self._settings.workers // 4
+            self._inline += inline
+        if inline:
+            try:
+                self._drain(name, lane)
+            finally:
+                with self._lock:
+                    self._inline -= 1
+        else:
+            self._slow.submit(self._drain, name, lane)
+
+    def _drain(self, name: str, lane: Lane) -> None:
+        """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case."""
+        end = time.monotonic() + TURN_S
+        left = False
+        try:
+            while not self._stopping.is_set():
+                lane.again = False
+                size = QUICK_BATCH if lane.quick else SLOW_BATCH
+                batch = claim.claim(self._db, self.process.id, name, size)
+                if not batch:
+                    with self._lock:
+                        if lane.again:
+                            continue
+                        lane.senders -= 1
+                        left = True
+                    return
+                if len(batch) == size:
+                    self._wake(name)
+                self._send(lane, batch)
+                if time.monotonic() > end:
+                    break
+        except SQLAlchemyError as error:
+            log.error("claim_failed", lane=name, error=str(error))
+            self._stopping.wait(0.5)
+        finally:
+            if not left:
+                with self._lock:
+                    lane.senders -= 1
+                if not self._stopping.is_set():
+                    self._wake(name)
+
+    def _send(self, lane: Lane, batch: Sequence[Claimed]) -> None:
+        for position, claimed in enumerate(batch):
+            result = self._sender.send(claimed)
+            self._writer.put(result)
+            lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
+            if lane.limited:
+                self._keep_pace(result)
+            if (not lane.quick or self._stopping.is_set()) and position + 1 < len(batch):
+                claim.release(self._db, self.process.id, [rest.id for rest in batch[position + 1 :]])
+                return
+
+    def _keep_pace(self, result: Result) -> None:
+        rate = result.at_hand.webhook.rate_limit_per_s if result.at_hand else None
+        if rate:
+            spent = (now() - result.at).total_seconds()
+            self._stopping.wait(max(0.0, 1.0 / float(rate) - spent))
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(HEARTBEAT_S):
+            try:
+                with self._db.write() as session:
+                    row = session.get(WorkerProcess, self.process.id)
+                    if row is None:
+                        session.add(WorkerProcess(**self.process.model_dump() | {"seen_at": now()}))
+                    else:
+                        row.seen_at = now()
+            except SQLAlchemyError as error:
+                log.error("heartbeat_failed", error=str(error))
+
+
+def policy_of(settings: Settings) -> AddressPolicy:
+    """The address policy of the settings. The application's own address is reachable for its inspector."""
+    parts = urlsplit(settings.address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    own = {(parts.hostname or "", port)}
+    if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1", "localhost"):  # noqa: S104 - compared, not bound
+        own |= {("127.0.0.1", settings.port), ("localhost", settings.port)}
+    return AddressPolicy(
+        settings.allowed_networks, frozenset(host.rstrip(".").lower() for host in settings.allowed_hosts), frozenset(own)
+    )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,242 @@
+"""Writing down what attempts came to: one writer, one transaction for whatever has gathered (SPEC section 6).
+
+A result that can't be written (disk full, database locked) is kept and tried again until it can; nothing is sent meanwhile
+that would not be remembered.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from webhookui.db import Database, now
+from webhookui.delivery import states
+from webhookui.delivery.captures import write_captures
+from webhookui.delivery.outbox import has_waiting, newer_sibling
+from webhookui.delivery.sender import Result, RetrySchedule
+from webhookui.delivery.tables import Attempt, Delivery
+
+log = structlog.get_logger("webhookui.delivery")
+
+_D = Delivery.__table__.c  # type: ignore[attr-defined]
+_UPDATE = (
+    update(Delivery.__table__)  # type: ignore[attr-defined]
+    .where(_D.id == bindparam("the_id"))
+    .values(
+        {name: bindparam(name) for name in (
+            "status", "status_code", "attempt_count", "failure_count", "duration_ms", "error", "next_attempt_at", "finished_at",
+        )}
+        | {"version": _D.version + 1, "claimed_by": None}
+    )
+)  # fmt: skip
+
+GROUP = 200
+"""Results in one transaction at the most."""
+WAITING = 2000
+"""Results that may wait to be written; senders stop until there is room."""
+
+
+class ResultWriter:
+    """The thread that writes results. `wake(lane)` and `wake_at(lane, time)` ring for what the results made due."""
+
+    def __init__(
+        self,
+        db: Database,
+        process: str,
+        schedule: RetrySchedule,
+        body_limit: int,
+        wake: Callable[[str], None],
+        wake_at: Callable[[str, datetime], None],
+    ) -> None:
+        self._db = db
+        self._process = process
+        self._schedule = schedule
+        self._body_limit = body_limit
+        self._wake = wake
+        self._wake_at = wake_at
+        self._results: list[Result] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._idle = threading.Event()
+        self._idle.set()
+        self._thread = threading.Thread(target=self._run, name="results", daemon=True)
+        self.last_error: str | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, result: Result) -> None:
+        """Hands a result over; waits while too many are waiting."""
+        with self._changed:
+            while len(self._results) >= WAITING and not self._stopping:
+                self._changed.wait(1)
+            self._results.append(result)
+            self._idle.clear()
+            self._changed.notify_all()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Writes what is there; whether all of it could be written in time."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._results and not self._stopping:
+                    self._changed.wait()
+                if not self._results:
+                    return
+                group, self._results = self._results[:GROUP], self._results[GROUP:]
+                self._changed.notify_all()
+            self._write_until_done(group)
+            with self._changed:
+                if not self._results:
+                    self._idle.set()
+
+    def _write_until_done(self, group: Sequence[Result]) -> None:
+        pause = 0.1
+        while True:
+            try:
+                self._write(group)
+                self.last_error = None
+                return
+            except (SQLAlchemyError, OSError) as error:
+                self.last_error = str(error)
+                log.error("results_not_written", deliveries=[result.claimed.id for result in group], error=str(error))
+                time.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    def _write(self, group: Sequence[Result]) -> None:
+        bells: list[Callable[[], None]] = []
+        with self._db.write() as session:
+            mine = self._still_mine(session, group)
+            if mine:
+                for result in mine:
+                    _add_note(session, result.claimed.id, write_captures(session, result, last=self._is_last(result)))
+                rows = [self._outcome(session, result) for result in mine]
+                session.execute(insert(Attempt), [_attempt(result, self._body_limit) for result in mine])
+                session.connection().execute(_UPDATE, rows)
+                self._tell(session, rows)
+                bells = self._bells(session, mine, rows)
+        for ring in bells:
+            ring()
+        for result in group:
+            _log(result)
+
+    def _still_mine(self, session: Session, group: Sequence[Result]) -> list[Result]:
+        """Without what another process took over because this one was taken for dead."""
+        ids = [result.claimed.id for result in group]
+        statement = select(_D.id).where(_D.id.in_(ids), _D.claimed_by == self._process, _D.status == "dispatched")
+        held = set(session.scalars(statement))
+        return [result for result in group if result.claimed.id in held]
+
+    def _is_last(self, result: Result) -> bool:
+        if result.diagnosis is None or result.diagnosis.ends:
+            return True
+        return self._schedule.next(result.claimed.failure_count + 1, now(), None) is None
+
+    def _outcome(self, session: Session, result: Result) -> dict[str, Any]:
+        """The delivery's new row, as the status machine says."""
+        claimed, found = result.claimed, result.diagnosis
+        failures = claimed.failure_count + (found is not None)
+        row: dict[str, Any] = {
+            "the_id": claimed.id,
+            "status_code": result.answer.status_code if result.answer else None,
+            "attempt_count": claimed.number,
+            "failure_count": failures,
+            "duration_ms": round(result.duration_ms, 2),
+            "error": found.error if found else None,
+            "next_attempt_at": None,
+            "finished_at": now(),
+        }
+        event = "accepted"
+        if found is not None:
+            event = "gone" if found.code == "gone" else "misconfigured" if found.ends else "exhausted"
+            due = None if found.ends else self._schedule.next(failures, now(), result.retry_after)
+            if due is not None:
+                newer = self._superseding(session, result)
+                event = "superseded" if newer else "postponed"
+                if newer:
+                    row["error"] = f"superseded by delivery {newer}"
+                else:
+                    row |= {"next_attempt_at": due, "finished_at": None}
+        row["status"] = states.after(event, "dispatched")
+        return row
+
+    def _superseding(self, session: Session, result: Result) -> int | None:
+        if result.at_hand is None or not result.at_hand.webhook.drop_stale_retries or result.claimed.test:
+            return None
+        return newer_sibling(session, result.claimed.id, result.claimed.webhook_id, result.claimed.record_id)
+
+    def _tell(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
+        failed = [row["the_id"] for row in rows if row["status"] == "failed"]
+        listeners = session.info.get("failed_listeners", ())
+        if failed and listeners:
+            for delivery in session.scalars(select(Delivery).where(_D.id.in_(failed))):
+                for listener in listeners:
+                    listener(session, delivery)
+
+    def _bells(
+        self, session: Session, results: Sequence[Result], rows: Sequence[dict[str, Any]]
+    ) -> list[Callable[[], None]]:
+        """A later delivery of the same record may go now; retries are due at their time."""
+        bells: list[Callable[[], None]] = []
+        for lane in {result.claimed.lane for result in results if result.claimed.attempt_count == 0}:
+            if has_waiting(session, lane):
+                bells.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
+        for result, row in zip(results, rows, strict=True):
+            if due := row["next_attempt_at"]:
+                bells.append(lambda lane=result.claimed.lane, due=due: self._wake_at(lane, due))  # type: ignore[misc]
+        return bells
+
+
+def _add_note(session: Session, delivery_id: int, more: str | None) -> None:
+    if not more:
+        return
+    note = session.scalar(select(_D.note).where(_D.id == delivery_id))
+    session.execute(update(Delivery).where(_D.id == delivery_id).values(note=f"{note} {more}" if note else more))
+
+
+def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
+    answer, found = result.answer, result.diagnosis
+    body = answer.body if answer else None
+    return {
+        "delivery_id": result.claimed.id,
+        "number": result.claimed.number,
+        "at": result.at,
+        "outcome": "success" if found is None else "failed",
+        "request_url": result.request_url,
+        "request_headers": [list(header) for header in result.request_headers],
+        "status_code": answer.status_code if answer else None,
+        "response_headers": [list(header) for header in answer.headers] if answer else [],
+        "response_body": body[:body_limit] if body is not None else None,
+        "response_size": len(body) + answer.cut if answer and body is not None else None,
+        "timing_ms": answer.timing_ms if answer else result.error_timing_ms,
+        "error_code": found.code if found else None,
+        "error": found.error if found else None,
+        "advice": found.advice if found else None,
+    }
+
+
+def _log(result: Result) -> None:
+    code = result.answer.status_code if result.answer else None
+    log.info(
+        "attempt",
+        delivery=result.claimed.id,
+        number=result.claimed.number,
+        host=result.claimed.host,
+        status_code=code,
+        error=result.diagnosis.code if result.diagnosis else None,
+        ms=round(result.duration_ms, 1),
+    )

@@ -1,0 +1,172 @@
+"""One attempt of one delivery: authorization and signature on, out, the answer judged. Touches no delivery's row."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from webhookui.db import now
+from webhookui.delivery import diagnosis
+from webhookui.delivery.claim import Claimed
+from webhookui.delivery.diagnosis import Diagnosis
+from webhookui.delivery.oauth import OAuthTokens, TokenRefused
+from webhookui.delivery.transport import Answer, Outgoing, Transport
+from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, assemble
+from webhookui.secrets import SecretBox, SecretUnreadable
+from webhookui.webhooks import capture
+from webhookui.webhooks.authorization import authorize, mask
+from webhookui.webhooks.request import Request, RequestError
+from webhookui.webhooks.signature import signature_headers
+
+LONGEST_RETRY_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an attempt came to. `diagnosis` is None on success; `retry_after`: not before then, when the answer said so."""
+
+    claimed: Claimed
+    at: datetime
+    request_url: str
+    request_headers: Sequence[Sequence[str]]
+    answer: Answer | None
+    diagnosis: Diagnosis | None
+    duration_ms: float
+    retry_after: datetime | None = None
+    at_hand: WebhookAtHand | None = None
+    error_timing_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.diagnosis is None
+
+
+class Sender:
+    """Makes attempts. One for a process; its threads share it."""
+
+    def __init__(self, webhooks: WebhooksAtHand, box: SecretBox, transport: Transport, tokens: OAuthTokens, own: str):
+        self._webhooks = webhooks
+        self._box = box
+        self._transport = transport
+        self._tokens = tokens
+        self._own = own
+
+    def send(self, claimed: Claimed) -> Result:
+        """Never raises: what goes wrong is the result."""
+        at = now()
+        masked = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
+        try:
+            at_hand = self._at_hand(claimed)
+            request, masked = self._ready(claimed, at_hand, at)
+        except (_Misconfigured, RequestError, SecretUnreadable) as error:
+            return Result(claimed, at, masked.url, masked.headers, None, diagnosis.configuration(str(error)), 0.0)
+        except TokenRefused as error:
+            failed = Diagnosis("token", str(error), error.advice, ends=False)
+            return Result(claimed, at, masked.url, masked.headers, None, failed, 0.0)
+        webhook = at_hand.webhook
+        try:
+            answer = self._transport.exchange(
+                Outgoing(
+                    request.method, request.url, request.headers, request.body, webhook.timeout_s,
+                    webhook.follow_redirects, request.url.startswith(self._own),
+                )
+            )  # fmt: skip
+        except Exception as error:
+            host = urlsplit(claimed.url).hostname or claimed.host
+            found = diagnosis.of_exception(error, host=host, timeout_s=webhook.timeout_s)
+            took = (now() - at).total_seconds() * 1000
+            return Result(
+                claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": round(took, 2)}
+            )
+        took = answer.timing_ms["total"]
+        judged = self._judge(claimed, at_hand, answer)
+        later = retry_after(answer, now()) if judged is not None else None
+        return Result(claimed, at, masked.url, masked.headers, answer, judged, took, later, at_hand)
+
+    def _at_hand(self, claimed: Claimed) -> WebhookAtHand:
+        if claimed.definition is not None:
+            return assemble(self._box, claimed.definition, claimed.secrets)
+        found = self._webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
+        if found is None:
+            raise _Misconfigured("The webhook of this delivery does not exist any more.")
+        has_secrets = any(found.webhook.authorization.secrets.values()) or bool(found.signing)
+        if has_secrets and found.origin != claimed.origin:
+            raise _Misconfigured(
+                f"The webhook's address has changed since ({claimed.origin} → {found.origin}); its secrets are not sent "
+                "to the old one. Redeliver with the record as it is now."
+            )
+        return found
+
+    def _ready(self, claimed: Claimed, at_hand: WebhookAtHand, at: datetime) -> tuple[Request, Request]:
+        """(the request to send, the same with its secrets masked)"""
+        authorization = at_hand.webhook.authorization
+        plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
+        token = self._tokens.get(authorization) if authorization.type == "oauth2" else None
+        request = authorize(plain, authorization, token)
+        signature: Sequence[tuple[str, str]] = (("webhook-id", str(claimed.id)),)
+        if at_hand.webhook.signing:
+            signature = signature_headers(claimed.body, str(claimed.id), at, at_hand.signing_secrets())
+        masked = mask(request, authorization)
+        return (
+            Request(request.method, request.url, (*request.headers, *signature), request.body),
+            Request(masked.method, masked.url, (*masked.headers, *signature), None),
+        )
+
+    def _judge(self, claimed: Claimed, at_hand: WebhookAtHand, answer: Answer) -> Diagnosis | None:
+        because = ""
+        if 200 <= answer.status_code < 300:
+            if at_hand.webhook.success_if is None:
+                return None
+            holds, because = capture.success_holds(at_hand.webhook.success_if, answer.body, content_type(answer))
+            if holds:
+                return None
+        if answer.status_code == 401:
+            self._tokens.forget(at_hand.webhook.authorization)
+        return diagnosis.of_answer(answer, host=claimed.host, because=because)
+
+
+class _Misconfigured(Exception):
+    pass
+
+
+def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((header[0], header[1]) for header in headers)
+
+
+def content_type(answer: Answer) -> str:
+    return next((value for name, value in answer.headers if name.lower() == "content-type"), "")
+
+
+def retry_after(answer: Answer, time: datetime) -> datetime | None:
+    """When the third party wants to be asked again (RFC 9110 section 10.2.3): seconds or a date, with 429 and 503 only."""
+    if answer.status_code not in (429, 503):
+        return None
+    text = next((value.strip() for name, value in answer.headers if name.lower() == "retry-after"), "")
+    if text.isdecimal():
+        return time + min(timedelta(seconds=min(int(text), 10**9)), LONGEST_RETRY_AFTER)
+    try:
+        asked = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
+    return min(asked, time + LONGEST_RETRY_AFTER)
+
+
+@dataclass(frozen=True)
+class RetrySchedule:
+    """Delays in seconds from one attempt to the next (SPEC section 6); `jitter` is the part of a delay drawn at random."""
+
+    delays: tuple[int, ...]
+    jitter: float = 0.0
+
+    def next(self, failures: int, time: datetime, not_before: datetime | None) -> datetime | None:
+        """When to try again after the given number of failures; None when it was the last attempt."""
+        if failures > len(self.delays):
+            return None
+        delay = self.delays[failures - 1]
+        due = time + timedelta(seconds=delay + delay * self.jitter * random.random())  # noqa: S311 - spreads load only
+        return max(due, not_before) if not_before is not None else due

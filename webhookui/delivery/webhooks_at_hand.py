@@ -1,0 +1,80 @@
+"""The webhooks that deliveries belong to, with their secrets opened, kept in memory until a workflow changes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from webhookui import db as database
+from webhookui.db import Database, now
+from webhookui.delivery.outbox import origin_of
+from webhookui.secrets import SecretBox
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.document import from_definition
+from webhookui.workflows.tables import WorkflowWebhook
+
+
+@dataclass(frozen=True)
+class WebhookAtHand:
+    """A webhook ready to be sent. `origin` is where its secrets may go; `signing` are its signature secrets, newest first."""
+
+    webhook: Webhook
+    origin: str
+    signing: tuple[str, ...] = ()
+    previous_signing_until: datetime | None = None
+
+    def signing_secrets(self) -> tuple[str, ...]:
+        """The secrets to sign with now: during a rotation's overlap, both."""
+        until = self.previous_signing_until
+        return self.signing if until is not None and until > now() else self.signing[:1]
+
+
+def assemble(
+    box: SecretBox, definition: dict[str, object], sealed: str | None, until: datetime | None = None
+) -> WebhookAtHand:
+    """From what is stored. Raises SecretUnreadable."""
+    secrets = database.loads(box.open(sealed)) if sealed else {}
+    signing = secrets.pop("signing", None) or []
+    webhook = from_definition(definition, secrets)
+    return WebhookAtHand(
+        webhook, origin_of(webhook.url), tuple([signing] if isinstance(signing, str) else signing), until
+    )
+
+
+class WebhooksAtHand:
+    """Looks a webhook up by its id. One for a process; threads share it."""
+
+    CHECK_EVERY_S = 0.25
+    """How long a change of a workflow may go unnoticed by a sender."""
+
+    def __init__(self, db: Database, box: SecretBox) -> None:
+        self._db = db
+        self._box = box
+        self._lock = threading.Lock()
+        self._found: dict[int, WebhookAtHand] = {}
+        self._revision = -1
+        self._checked = 0.0
+
+    def get(self, webhook_id: int) -> WebhookAtHand | None:
+        """None when there is no such webhook. Raises SecretUnreadable."""
+        self._forget_what_changed()
+        found = self._found.get(webhook_id)
+        if found is None:
+            with self._db.read() as session:
+                row = session.get(WorkflowWebhook, webhook_id)
+            if row is None:
+                return None
+            found = assemble(self._box, row.definition, row.secrets, row.previous_signing_until)
+            self._found[webhook_id] = found
+        return found
+
+    def _forget_what_changed(self) -> None:
+        if time.monotonic() - self._checked < self.CHECK_EVERY_S:
+            return
+        with self._lock, self._db.read() as session:
+            revision = database.revision(session, "workflows")
+            if revision != self._revision:
+                self._found, self._revision = {}, revision
+            self._checked = time.monotonic()

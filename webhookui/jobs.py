@@ -1,0 +1,191 @@
+"""The Huey instance and every task; a task is a few lines that call one function.
+
+The database is the truth, Huey the bell: it carries "lane N has work" and no more, so that a task lost with a killed
+process loses nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from datetime import datetime
+from typing import Any
+
+import structlog
+from huey import Huey, PostgresHuey, crontab
+from huey.consumer import Consumer
+from huey.storage import SqliteStorage
+
+from webhookui.db import Database
+from webhookui.delivery.engine import Engine
+from webhookui.secrets import SecretBox
+from webhookui.settings import Settings
+
+log = structlog.get_logger("webhookui.jobs")
+
+
+class WakingSqliteStorage(SqliteStorage):
+    """Huey's SQLite storage, which polls, with a wake-up inside the process.
+
+    A task of this process is taken at once. One of another process is seen within `LOOK_S`, by one thread that asks
+    SQLite for its data version while the others sleep.
+    """
+
+    blocking = True
+    LOOK_S = 0.05
+    SLEEP_S = 2.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._changed = threading.Condition()
+        self._tasks = 0
+        self._lookout = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        super().enqueue(data, priority)
+        self.wake()
+
+    def wake(self) -> None:
+        with self._changed:
+            self._tasks += 1
+            self._changed.notify()
+
+    def dequeue(self) -> bytes | None:
+        with self._changed:
+            seen = self._tasks
+        found: bytes | None = super().dequeue()
+        if found is not None:
+            return found
+        if self._lookout.acquire(blocking=False):
+            try:
+                self._watch(seen)
+            finally:
+                self._lookout.release()
+        else:
+            with self._changed:
+                self._changed.wait_for(lambda: self._tasks != seen, self.SLEEP_S)
+        return None
+
+    def _watch(self, seen: int) -> None:
+        """Waits for a task of this process, and looks for those of others in between."""
+        version = self._data_version()
+        end = time.monotonic() + self.SLEEP_S
+        while time.monotonic() < end:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._tasks != seen, self.LOOK_S):
+                    return
+            if self._data_version() != version:
+                return
+
+    def _data_version(self) -> int:
+        with self.lock:
+            connection: sqlite3.Connection = self.conn
+            version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+
+class InnerConsumer(Consumer):
+    """Huey's consumer as threads of a process that has signal handlers of its own."""
+
+    def _set_signal_handlers(self) -> None:
+        pass
+
+
+def make_huey(settings: Settings, db: Database) -> Huey:
+    """Huey beside the data: in PostgreSQL with its LISTEN/NOTIFY, or in an SQLite file of its own."""
+    if db.is_sqlite:
+        return Huey(
+            "webhookui",
+            results=False,
+            storage_class=WakingSqliteStorage,
+            filename=str(settings.instance / "queue.db"),
+            fsync=False,
+        )
+    dsn = settings.database.replace("postgresql+psycopg://", "postgresql://", 1)
+    return PostgresHuey("webhookui", results=False, dsn=dsn)
+
+
+class Queue:
+    """The bell. Every process rings it; those that call `start` answer it."""
+
+    def __init__(self, settings: Settings, db: Database, box: SecretBox) -> None:
+        self._settings = settings
+        self._db = db
+        self._box = box
+        self.huey = make_huey(settings, db)
+        self.engine: Engine | None = None
+        self._consumer: InnerConsumer | None = None
+        self._lock = threading.Lock()
+        self._rung: set[str] = set()
+        self._rung_for: dict[tuple[str, int], None] = {}
+        self._define_tasks()
+
+    def _define_tasks(self) -> None:
+        @self.huey.task(name="work")
+        def work(lane: str) -> None:
+            with self._lock:
+                self._rung.discard(lane)
+            if self.engine is not None:
+                self.engine.work(lane)
+
+        @self.huey.task(name="sweep")
+        def sweep() -> None:
+            if self.engine is not None:
+                self.engine.sweep()
+
+        @self.huey.periodic_task(crontab(minute="*"), name="sweep_every_minute")
+        def sweep_every_minute() -> None:
+            if self.engine is not None:
+                self.engine.sweep()
+
+        self._work = work
+        self._sweep = sweep
+
+    def wake(self, lane: str) -> None:
+        """Rings for a lane. A bell that was rung here and is not answered yet does for all."""
+        with self._lock:
+            if lane in self._rung:
+                return
+            self._rung.add(lane)
+        try:
+            self._work(lane)
+        except Exception as error:  # the row is written; the sweep will find it
+            with self._lock:
+                self._rung.discard(lane)
+            log.error("bell_not_rung", lane=lane, error=str(error))
+
+    def wake_at(self, lane: str, time: datetime) -> None:
+        """Rings for a lane at a time, to the second."""
+        key = (lane, int(time.timestamp()) + 1)
+        with self._lock:
+            if key in self._rung_for:
+                return
+            if len(self._rung_for) > 10_000:
+                self._rung_for.clear()
+            self._rung_for[key] = None
+        try:
+            self._work.schedule(args=(lane,), eta=time)
+        except Exception as error:
+            log.error("bell_not_set", lane=lane, error=str(error))
+
+    def start(self) -> None:
+        """Starts answering: the engine, and Huey's consumer in threads of this process."""
+        self.engine = Engine(self._settings, self._db, self._box, self.wake, self.wake_at)
+        self._consumer = InnerConsumer(
+            self.huey, workers=self._settings.workers, initial_delay=0.05, max_delay=0.5, check_worker_health=False
+        )
+        self.engine.start()
+        self._consumer.start()
+
+    def stop(self) -> None:
+        """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""
+        if self._consumer is not None:
+            self._consumer.stop(graceful=False)
+        if self.engine is not None:
+            self.engine.stop(self._settings.stop_timeout)
+        self._consumer = self.engine = None
+
+    def close(self) -> None:
+        self.stop()
+        self.huey.storage.close()
