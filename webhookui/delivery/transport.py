@@ -23,10 +23,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from webhookui import __version__
 from webhookui.delivery.addresses import AddressPolicy
 
 MAX_REDIRECTS = 5
 CHUNK = 65536
+USER_AGENT = f"webhookui/{__version__}"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -288,6 +290,7 @@ def _prepared(outgoing: Outgoing) -> requests.PreparedRequest:
     parts = urlsplit(outgoing.url)
     host = parts.netloc.rpartition("@")[2]
     headers.setdefault("Host", host)
+    headers.setdefault("User-Agent", USER_AGENT)
     headers.setdefault("Accept", "*/*")
     headers.setdefault("Accept-Encoding", "gzip, deflate")
     if outgoing.body is not None or outgoing.method not in ("GET", "HEAD", "DELETE"):

@@ -1,0 +1,253 @@
+"""The exchange with a third party: what is sent, what is read, and that nobody can hold it longer than its timeout."""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+import socket
+import struct
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.support.raw_server import answer, raw_server, read_request
+from webhookui import __version__
+from webhookui.delivery import diagnosis
+from webhookui.delivery.addresses import AddressPolicy
+from webhookui.delivery.transport import DeadlinePassed, Outgoing, Transport
+
+LOOPBACK = AddressPolicy(networks=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    made = Transport(LOOPBACK, read_limit=1048576, connections=4)
+    yield made
+    made.close()
+
+
+def post(url: str, body: bytes = b"{}", timeout_s: float = 5.0, **more: object) -> Outgoing:
+    return Outgoing("POST", url, (("Content-Type", "application/json"), ("X-A", "1")), body, timeout_s, **more)  # type: ignore[arg-type]
+
+
+def test_exactly_the_given_headers_and_body_are_sent(transport: Transport) -> None:
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket, _number: int) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(answer(b'{"id":1}', headers="Content-Type: application/json\r\n"))
+
+    with raw_server(serve) as url:
+        got = transport.exchange(post(url + "a?b=1", b'{"x":1}'))
+    assert (got.status_code, got.body, got.cut) == (200, b'{"id":1}', False)
+    host = url.removeprefix("http://").rstrip("/")
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[0] == b"POST /a?b=1 HTTP/1.1"
+    assert sorted(head.decode().split("\r\n")[1:]) == sorted(
+        ["Content-Type: application/json", "X-A: 1", f"Host: {host}", "Accept: */*", "Accept-Encoding: gzip, deflate",
+         "Content-Length: 7", f"User-Agent: webhookui/{__version__}"]
+    )  # fmt: skip
+    assert body == b'{"x":1}'
+
+
+def test_connections_are_kept_alive(transport: Transport) -> None:
+    connections: set[int] = set()
+
+    def serve(connection: socket.socket, number: int) -> None:
+        while read_request(connection):
+            connections.add(number)
+            connection.sendall(answer(b"ok"))
+
+    with raw_server(serve) as url:
+        for _ in range(5):
+            transport.exchange(post(url))
+    assert connections == {1}
+
+
+def test_a_kept_connection_that_the_server_closed_is_replaced_at_once(transport: Transport) -> None:
+    def serve(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(answer(b"first" if number == 1 else b"second"))
+        if number == 1:
+            read_request(connection)  # the next request on it gets no answer: the connection ends
+
+    with raw_server(serve) as url:
+        assert transport.exchange(post(url)).body == b"first"
+        assert transport.exchange(post(url)).body == b"second"
+
+
+def trickle_head(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 1000:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+def trickle_body(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(1000):
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def hang(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.recv(1)
+
+
+@pytest.mark.parametrize("behaviour", [trickle_head, trickle_body, hang])
+def test_an_answer_that_trickles_or_hangs_ends_within_the_timeout_of_the_whole(
+    transport: Transport, behaviour: object
+) -> None:
+    with raw_server(behaviour) as url:  # type: ignore[arg-type]
+        started = time.monotonic()
+        with pytest.raises((DeadlinePassed, requests.Timeout)) as caught:
+            transport.exchange(post(url, timeout_s=0.6))
+        assert time.monotonic() - started < 1.2
+    assert diagnosis.of_exception(caught.value, host="h", timeout_s=0.6).code == "timed_out"
+
+
+def test_an_endless_answer_is_read_up_to_the_limit(transport: Transport) -> None:
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    with raw_server(serve) as url:
+        got = transport.exchange(post(url))
+    assert got.cut
+    assert len(got.body) == 1048576
+
+
+def test_a_compressed_bomb_does_not_fill_the_memory(transport: Transport) -> None:
+    bomb = gzip.compress(b"\0" * 200_000_000)
+
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(answer(bomb, headers="Content-Encoding: gzip\r\n"))
+
+    with raw_server(serve) as url:
+        tracemalloc.start()
+        got = transport.exchange(post(url))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert got.cut
+    assert peak < 20_000_000
+
+
+def reset(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def garbage(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+
+def no_answer(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+
+
+def bad_gzip(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.sendall(answer(b"this is not gzip", headers="Content-Encoding: gzip\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [(reset, "broken_off"), (garbage, "not_http"), (no_answer, "broken_off"), (bad_gzip, "undecodable")],
+)
+def test_a_broken_answer_is_told_in_plain_words(transport: Transport, behaviour: object, code: str) -> None:
+    with raw_server(behaviour) as url, pytest.raises(Exception) as caught:  # type: ignore[arg-type]
+        transport.exchange(post(url))
+    found = diagnosis.of_exception(caught.value, host="shop.example", timeout_s=5)
+    assert found.code == code
+    assert "shop.example" in found.error
+    assert found.advice
+    assert not found.ends
+
+
+def test_a_refused_connection_is_told_in_plain_words(transport: Transport) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(requests.ConnectionError) as caught:
+        transport.exchange(post(f"http://127.0.0.1:{port}/"))
+    assert diagnosis.of_exception(caught.value, host="h", timeout_s=5).code == "refused"
+
+
+def test_tls_to_a_plain_server_is_told_as_such(transport: Transport) -> None:
+    def serve(connection: socket.socket, _number: int) -> None:
+        connection.recv(10)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with raw_server(serve) as url, pytest.raises(requests.RequestException) as caught:
+        transport.exchange(post(url.replace("http://", "https://")))
+    assert diagnosis.of_exception(caught.value, host="h", timeout_s=5).code == "tls"
+
+
+def test_redirects_are_not_followed_unless_asked(transport: Transport) -> None:
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket, _number: int) -> None:
+        while request := read_request(connection):
+            seen.append(request.split(b"\r\n")[0])
+            if b" /start" in request:
+                connection.sendall(answer(status="307 Temporary Redirect", headers="Location: /end\r\n"))
+            else:
+                connection.sendall(answer(b"there"))
+
+    with raw_server(serve) as url:
+        assert transport.exchange(post(url + "start")).status_code == 307
+        assert transport.exchange(post(url + "start", follow_redirects=True)).body == b"there"
+    assert seen[-1] == b"POST /end HTTP/1.1"
+
+
+def test_a_redirect_to_another_origin_takes_no_secret_along(transport: Transport) -> None:
+    got: list[bytes] = []
+
+    def other(connection: socket.socket, _number: int) -> None:
+        got.append(read_request(connection))
+        connection.sendall(answer(b"x"))
+
+    with raw_server(other) as target:
+
+        def serve(connection: socket.socket, _number: int) -> None:
+            read_request(connection)
+            connection.sendall(answer(status="307 Temporary Redirect", headers=f"Location: {target}\r\n"))
+
+        with raw_server(serve) as url:
+            headers = (("Authorization", "Basic c2VjcmV0"), ("X-Api-Key", "planted"), ("Content-Type", "text/plain"))
+            transport.exchange(Outgoing("POST", url, headers, b"b", 5.0, follow_redirects=True))
+    assert b"c2VjcmV0" not in got[0]
+    assert b"planted" not in got[0]
+    assert b"Content-Type: text/plain" in got[0]
+
+
+def test_many_threads_share_one_transport(transport: Transport) -> None:
+    def serve(connection: socket.socket, _number: int) -> None:
+        while request := read_request(connection):
+            connection.sendall(answer(request.partition(b"\r\n\r\n")[2]))
+
+    wrong: list[str] = []
+
+    def work(word: str, url: str) -> None:
+        for _ in range(20):
+            if transport.exchange(post(url, word.encode())).body != word.encode():
+                wrong.append(word)
+
+    with raw_server(serve) as url:
+        threads = [threading.Thread(target=work, args=(f"word{n}", url)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
