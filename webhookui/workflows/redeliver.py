@@ -1,0 +1,137 @@
+"""Redelivering: a new delivery that links to the old one (SPEC section 6), and tests of unsaved drafts (section 4.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui import db as database
+from webhookui.crm import records
+from webhookui.crm.records import RecordNotFound
+from webhookui.crm.tables import Change, Record
+from webhookui.delivery.log import DeliveryNotFound
+from webhookui.delivery.outbox import enqueue
+from webhookui.delivery.tables import Delivery, DeliveryRequest
+from webhookui.secrets import SecretBox
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.document import from_definition, secrets_of, webhook_document
+from webhookui.webhooks.request import Request, build_request
+from webhookui.workflows.context import context_of
+from webhookui.workflows.tables import WorkflowWebhook
+
+PAYLOADS = {"original": "the original payload", "current": "the record as it is now"}
+
+
+class NotRedeliverable(Exception):
+    """The delivery can't be sent again in that way; the text says why and what can be done."""
+
+
+def redeliver(session: Session, delivery_id: int, payload: str, by: str, address: str) -> Delivery:
+    """A new delivery of what `delivery_id` was: `payload` "original" sends the same request, "current" a rebuilt one.
+
+    Raises DeliveryNotFound and NotRedeliverable.
+    """
+    if payload not in PAYLOADS:
+        raise NotRedeliverable(f"“{payload}” is not one of: {', '.join(PAYLOADS)}.")
+    old = session.get(Delivery, delivery_id)
+    if old is None:
+        raise DeliveryNotFound(f"There is no delivery {delivery_id}.")
+    stored = session.get(DeliveryRequest, delivery_id)
+    row = session.get(WorkflowWebhook, old.webhook_id) if old.webhook_id else None
+    definition = stored.definition if stored is not None and stored.definition is not None else None
+    if row is None and definition is None:
+        raise NotRedeliverable("The webhook of this delivery does not exist any more.")
+    webhook = from_definition(definition if definition is not None else row.definition, {})  # type: ignore[union-attr]
+    build = _same_request(old, stored) if payload == "original" else _rebuilt(session, old, webhook, address)
+    return enqueue(
+        session,
+        webhook_row=row,
+        webhook=webhook,
+        workflow_id=old.workflow_id,
+        workflow=old.workflow,
+        module=old.module,
+        record_id=old.record_id,
+        record_name=old.record_name,
+        change=session.get(Change, old.change_id) if old.change_id else None,
+        caused_by=by,
+        build=build,
+        test=old.test,
+        redelivery_of=old.id,
+        definition=definition,
+        secrets=stored.secrets if stored is not None and definition is not None else None,
+    )
+
+
+def _same_request(old: Delivery, stored: DeliveryRequest | None) -> Any:
+    if stored is None or not old.lane:
+        raise NotRedeliverable("No request was ever built for this delivery. Redeliver with the record as it is now.")
+    headers = tuple((name, value) for name, value in stored.headers)
+    request = Request(old.method, old.url, headers, stored.body)
+    return lambda _delivery_id: request
+
+
+def _rebuilt(session: Session, old: Delivery, webhook: Webhook, address: str) -> Any:
+    try:
+        record = records.get(session, old.module, old.record_id or 0)
+    except RecordNotFound:
+        raise NotRedeliverable("The record does not exist any more. Redeliver with the original payload.") from None
+
+    def build(delivery_id: int) -> Request:
+        return build_request(
+            webhook,
+            context_of(
+                session,
+                record,
+                address=address,
+                workflow_id=old.workflow_id,
+                workflow=old.workflow,
+                delivery_id=delivery_id,
+            ),
+        )
+
+    return build
+
+
+def send_test(
+    session: Session,
+    box: SecretBox,
+    webhook: Webhook,
+    record: Record,
+    *,
+    by: str,
+    address: str,
+    workflow: str,
+    workflow_id: int | None = None,
+    webhook_row: WorkflowWebhook | None = None,
+) -> Delivery:
+    """Sends an unsaved draft for real, for one record, marked as a test. It carries its own definition and secrets."""
+    secrets: dict[str, Any] = dict(secrets_of(webhook))
+    if webhook.signing and webhook.signing_secret:
+        secrets["signing"] = [webhook.signing_secret]
+    secrets.pop("signing_secret", None)
+
+    def build(delivery_id: int) -> Request:
+        return build_request(
+            webhook,
+            context_of(
+                session, record, address=address, workflow_id=workflow_id, workflow=workflow, delivery_id=delivery_id
+            ),
+        )
+
+    return enqueue(
+        session,
+        webhook_row=webhook_row,
+        webhook=webhook,
+        workflow_id=workflow_id,
+        workflow=workflow,
+        module=record.module,
+        record_id=record.id,
+        record_name=record.name,
+        change=None,
+        caused_by=by,
+        build=build,
+        test=True,
+        definition=webhook_document(webhook),
+        secrets=box.seal(database.dumps(secrets)) if secrets else None,
+    )
