@@ -1,0 +1,134 @@
+"""Scripted answers: "500 twice, then 200" (SPEC section 4.6). Pure: no database, no Flask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LONGEST_DELAY_S = 60.0
+LONGEST_BODY = 65536
+MOST_STEPS = 10
+MOST_TIMES = 1000
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+*-]+(\s*;\s*[\w-]+=[\w.\"-]+)*", re.ASCII)
+
+
+class InvalidScript(Exception):
+    """What was typed makes no script; `errors` maps "steps.1.status" to the sentence at that field."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Step:
+    """One answer, given `times` times; the last step of a script goes on for ever. `delay_s` is in seconds."""
+
+    times: int = 1
+    status: int = 200
+    content_type: str = "application/json"
+    body: str = ""
+    delay_s: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """"500", "200 after 5 s", as the page says it."""
+        return f"{self.status} after {self.delay_s:g} s" if self.delay_s else str(self.status)
+
+
+@dataclass(frozen=True)
+class Script:
+    """The answers of one inspector, in order. No steps: the plain 200 of an inspector without a script."""
+
+    steps: tuple[Step, ...] = ()
+
+    def step_at(self, answered: int) -> tuple[int, Step] | None:
+        """(index, step) for the request after `answered` ones; None without steps."""
+        for index, step in enumerate(self.steps):
+            answered -= step.times
+            if answered < 0:
+                return index, step
+        return (len(self.steps) - 1, self.steps[-1]) if self.steps else None
+
+    @property
+    def words(self) -> str:
+        """The script in one sentence: "500 twice, then 200"."""
+        if not self.steps:
+            return "200 at once"
+        parts = [f"{step.words} {_often(step.times)}" for step in self.steps[:-1]]
+        return ", then ".join([*parts, self.steps[-1].words])
+
+    def stored(self) -> list[dict[str, Any]]:
+        return [asdict(step) for step in self.steps]
+
+
+def _often(times: int) -> str:
+    return {1: "once", 2: "twice"}.get(times, f"{times} times")
+
+
+PRESETS: dict[str, tuple[str, Script]] = {
+    "ok": ("200 at once", Script()),
+    "fails-twice": ("500 twice, then 200", Script((
+        Step(2, 500, body='{"error": {"message": "Try again later"}}'),
+        Step(1, 200, body='{"ok": true}'),
+    ))),
+    "invoice": ("Created, with an invoice id", Script((Step(1, 201, body='{"invoice": {"id": "INV-1001"}}'),))),
+    "invoice-xml": ("Created, in XML", Script((
+        Step(1, 201, "application/xml", "<response><invoice><id>INV-1001</id></invoice></response>"),
+    ))),
+    "invalid": ("422 with an error message", Script((
+        Step(1, 422, body='{"error": {"message": "amount must be positive"}}'),
+    ))),
+    "slow": ("200 after 15 s", Script((Step(1, 200, body='{"ok": true}', delay_s=15.0),))),
+    "gone": ("410 Gone", Script((Step(1, 410, body='{"error": {"message": "This endpoint is gone"}}'),))),
+}
+"""Name → (label, script) that the form can be filled with."""
+
+
+def from_stored(steps: Sequence[Mapping[str, Any]]) -> Script:
+    return Script(tuple(Step(
+        int(step["times"]), int(step["status"]), step["content_type"], step["body"], float(step["delay_s"])
+    ) for step in steps))
+
+
+def parse(rows: Sequence[Mapping[str, str]]) -> Script:
+    """A script from the form's rows (texts). Raises InvalidScript with a sentence for every wrong field."""
+    errors: dict[str, str] = {}
+    if len(rows) > MOST_STEPS:
+        raise InvalidScript({"steps": f"At most {MOST_STEPS} steps."})
+    steps = [_step(row, f"steps.{index}", errors) for index, row in enumerate(rows)]
+    if errors:
+        raise InvalidScript(errors)
+    return Script(tuple(steps))
+
+
+def _step(row: Mapping[str, str], at: str, errors: dict[str, str]) -> Step:
+    content_type = row.get("content_type", "").strip() or "application/json"
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        errors[f"{at}.content_type"] = "A content type looks like application/json."
+    body = row.get("body", "").replace("\r\n", "\n")
+    if len(body.encode()) > LONGEST_BODY:
+        errors[f"{at}.body"] = "The body must not be longer than 64 KiB."
+    return Step(
+        times=int(_number(row, "times", 1, MOST_TIMES, 1, f"{at}.times", errors)),
+        status=int(_number(row, "status", 200, 599, 200, f"{at}.status", errors)),
+        content_type=content_type,
+        body=body,
+        delay_s=_number(row, "delay_s", 0, LONGEST_DELAY_S, 0, f"{at}.delay_s", errors, whole=False),
+    )
+
+
+def _number(
+    row: Mapping[str, str], name: str, least: float, most: float, default: float, at: str, errors: dict[str, str],
+    *, whole: bool = True,
+) -> float:
+    text = row.get(name, "").strip().replace(",", ".")
+    if not text:
+        return default
+    kind, pattern = ("whole number", r"\d{1,6}") if whole else ("number", r"\d{1,6}(\.\d{0,3})?")
+    if not re.fullmatch(pattern, text, re.ASCII) or not least <= float(text) <= most:
+        errors[at] = f"Must be a {kind} from {least:g} to {most:g}."
+        return default
+    return float(text)

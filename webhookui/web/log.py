@@ -1,0 +1,200 @@
+"""The webhook log in the browser: list, live refresh, detail, redelivery (SPEC section 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from webhookui.delivery import log
+from webhookui.delivery.log_choices import choices, record_name
+from webhookui.delivery.redeliver import redeliver
+from webhookui.delivery.states import STATUSES
+from webhookui.delivery.tables import Delivery
+from webhookui.web.access import admin_only
+from webhookui.web.here import installation, read
+from webhookui.web.log_detail import DetailView, detail_view, spoken
+from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
+
+bp = Blueprint("log", __name__)
+
+PAGE = 50
+MOST_AT_ONCE = 500
+"""Deliveries that one click redelivers."""
+_CHANGEABLE = ("status", "status_code", "q")
+"""Filters whose answer for one delivery changes with time: older rows may come into the list."""
+
+
+@bp.get("")
+def index() -> ResponseReturnValue:
+    """The list. Its URL says the filter, the page and which details are open."""
+    query = _query()
+    with read() as session:
+        page = log.page(session, query.wanted, limit=PAGE, before=query.before)
+        page_ids = {item.id for item in page.items}
+        return render_template(
+            "log/index.html",
+            nav="log",
+            query=query,
+            page=page,
+            counts=log.counts(session, query.wanted),
+            opened=_details(session, [number for number in query.open if number in page_ids]),
+            choices=choices(session, query.wanted),
+            record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
+            ranges=RANGES,
+            statuses=STATUSES,
+        )
+
+
+@bp.get("/live")
+def live() -> ResponseReturnValue:
+    """What moved since the page was drawn, as out-of-band swaps; 204 when nothing did.
+
+    The page says what it shows: `rows` and `open` as "id:version" pairs, `newest` (id), `first` (it is the first page),
+    `flow` (new rows may come in), `counts` (those it shows) and `recount` (it has been a while).
+    """
+    query, args = _query(), request.args
+    rows, opened = pairs(args.get("rows", "")), pairs(args.get("open", ""))
+    with read() as session:
+        moved = log.moved(session, rows)
+        details = _details(session, [d.id for d in log.moved(session, opened) if d.id is not None])
+        fresh = _fresh(session, query, rows) if args.get("first") == "1" else []
+        counts = None
+        if moved or fresh or args.get("recount") == "1":
+            counts = log.counts(session, query.wanted)
+            if _counts_token(counts) == args.get("counts"):
+                counts = None
+    announced = len(fresh) if args.get("flow") != "1" else 0
+    was_announced = pairs(args.get("announced", "")).keys()
+    if not (moved or details or counts or (fresh and not announced) or announced != next(iter(was_announced), 0)):
+        return "", 204
+    return render_template(
+        "log/live.html",
+        query=query,
+        moved=moved,
+        details=details,
+        fresh=[] if announced else fresh,
+        announced=announced,
+        counts=counts,
+        spoken=spoken([(d.id, d.status) for d in moved if d.id is not None]),
+        statuses=STATUSES,
+    )
+
+
+def _fresh(session: Session, query: LogQuery, rows: dict[int, int]) -> list[Delivery]:
+    """Deliveries that belong on the first page and are not there yet, newest first."""
+    if any(getattr(query.wanted, name) is not None for name in _CHANGEABLE):
+        items = log.page(session, query.wanted, limit=PAGE).items
+        oldest = min(rows) if len(rows) >= PAGE else 0
+        return [item for item in items if item.id not in rows and (item.id or 0) > oldest]
+    return log.newer_than(session, query.wanted, max(rows, default=0), PAGE)
+
+
+@bp.get("/<int:delivery_id>")
+def show(delivery_id: int) -> ResponseReturnValue:
+    """One delivery on a page of its own."""
+    return render_template("log/show.html", nav="log", view=_one(delivery_id), statuses=STATUSES, query=_query())
+
+
+@bp.get("/<int:delivery_id>/panel")
+def panel(delivery_id: int) -> ResponseReturnValue:
+    """The same detail as a row below the delivery's row in the list."""
+    return render_template("log/panel.html", view=_one(delivery_id), statuses=STATUSES)
+
+
+@bp.get("/<int:delivery_id>/response")
+def body(delivery_id: int) -> ResponseReturnValue:
+    """A kept body as a download, never as a page: `?attempt=2` its response, without it the request."""
+    view = _one(delivery_id)
+    number = request.args.get("attempt", type=int)
+    if number is None:
+        content, name = view.detail.request.body, f"delivery-{delivery_id}-request"
+    else:
+        found = next((a.attempt for a in view.attempts if a.attempt.number == number), None)
+        content, name = (found.response_body if found else None), f"delivery-{delivery_id}-response-{number}"
+    if content is None:
+        abort(404)
+    answer = make_response(content)
+    answer.headers["Content-Type"] = "application/octet-stream"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.txt"'
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@bp.post("/<int:delivery_id>/redeliver")
+@admin_only
+def redeliver_one(delivery_id: int) -> ResponseReturnValue:
+    fresh = _redeliver([delivery_id])
+    if not fresh:
+        return redirect(f"/log/{delivery_id}", 303)
+    flash(f"Delivery {delivery_id} is sent again as delivery {fresh[0].id}.", "success")
+    return redirect(f"/log/{fresh[0].id}", 303)
+
+
+@bp.post("/redeliver")
+@admin_only
+def redeliver_many() -> ResponseReturnValue:
+    """The selected deliveries (`ids`), or with `scope=matching` all that match the filter in the URL."""
+    query = _query()
+    if request.form.get("scope") == "matching":
+        with read() as session:
+            found = log.page(session, query.wanted, limit=MOST_AT_ONCE)
+        if found.next_before is not None:
+            flash(f"More than {MOST_AT_ONCE} deliveries match. Narrow the filter and try again.", "warning")
+            return redirect(query.url(), 303)
+        ids = [item.id for item in found.items if item.id is not None]
+    else:
+        ids = list(pairs(",".join(request.form.getlist("ids"))))
+    if not ids:
+        flash("Select the deliveries to send again first.", "warning")
+        return redirect(query.url(), 303)
+    fresh = _redeliver(sorted(ids))
+    if fresh:
+        numbers = f"delivery {fresh[0].id}" if len(fresh) == 1 else f"deliveries {fresh[0].id} to {fresh[-1].id}"
+        flash(f"{len(fresh)} sent again as {numbers}.", "success")
+    return redirect(query.url(status=None), 303)
+
+
+def _redeliver(ids: list[int]) -> list[Delivery]:
+    """Each in a transaction of its own, oldest first: one that can't be rebuilt stops none of the others."""
+    here = installation()
+    payload = "current" if request.form.get("payload") == "current" else "original"
+    fresh: list[Delivery] = []
+    for delivery_id in ids:
+        try:
+            with here.db.write() as session:
+                fresh.append(redeliver(session, here.box, delivery_id, payload, current_user.name))
+        except log.DeliveryNotFound as error:
+            flash(str(error), "warning")
+    return fresh
+
+
+@bp.app_template_global()
+def counts_token(counts: dict[str, int]) -> str:
+    """The counts in one word, to tell whether they moved."""
+    return _counts_token(counts)
+
+
+def _counts_token(counts: dict[str, int]) -> str:
+    return "-".join(str(counts[name]) for name in STATUSES)
+
+
+def _query() -> LogQuery:
+    return read_query(request.args, current_user.time_zone)
+
+
+def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
+    return {number: detail_view(log.detail(session, number)) for number in ids}
+
+
+def _one(delivery_id: int) -> DetailView:
+    with read() as session:
+        try:
+            return detail_view(log.detail(session, delivery_id))
+        except log.DeliveryNotFound as error:
+            abort(404, description=str(error))
+
+
