@@ -1,1 +1,1 @@
-"""Workflows: trigger, entry criteria, recurrence, explanation (SPEC section 3). Listens to changes, asks for deliveries."""
+"""Workflows: trigger, entry criteria, recurrence, explanation (SPEC section 3). They listen to changes of records."""

@@ -1,0 +1,257 @@
+"""What the placeholders of a webhook may say (its Schema) and what they stand for (its Context), SPEC section 4.1.
+
+Everything is lazy: a referenced record, a user or the related records are read when a template asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import Catalog, FieldInfo, catalog
+from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.tables import Change, Record
+from webhookui.db import now
+from webhookui.people.tables import User
+from webhookui.webhooks.request import Context
+from webhookui.webhooks.template import Schema
+from webhookui.workflows.field_path import USER_FIELDS
+from webhookui.workflows.reading import Reader
+from webhookui.workflows.save import Save
+
+MAX_RELATED = 200
+"""Records of a related module that go out in one request (SPEC section 4.3)."""
+
+RECORD_SCHEMA = {
+    "id": "number",
+    "url": "url",
+    "name": "text",
+    "module": "text",
+    "created_at": "datetime",
+    "updated_at": "datetime",
+}
+WORKFLOW_SCHEMA = {"id": "number", "name": "text"}
+DELIVERY_SCHEMA = {"id": "number"}
+REFERENCE_SCHEMA = {"id": "number", "name": "text", "url": "url"}
+"""What every referenced record has beside its fields; a field of the same name goes first."""
+
+
+def schema_of(modules: Catalog, module: str) -> Schema:
+    """The placeholders of a webhook on records of `module`."""
+    return Schema({**_about_record(modules, module), "previous": lambda: Schema(_fields(modules, module))})
+
+
+def related_schema_of(modules: Catalog, module: str) -> Schema:
+    """The placeholders of the parameter rows of a related module: they speak of the related record."""
+    return Schema(_about_record(modules, module))
+
+
+def _about_record(modules: Catalog, module: str) -> dict[str, str | Callable[[], Schema]]:
+    return {
+        **_fields(modules, module),
+        "record": lambda: Schema(RECORD_SCHEMA),
+        "workflow": lambda: Schema(WORKFLOW_SCHEMA),
+        "delivery": lambda: Schema(DELIVERY_SCHEMA),
+        "now": "datetime",
+    }
+
+
+def _fields(modules: Catalog, module: str) -> dict[str, str | Callable[[], Schema]]:
+    return {name: _field_schema(modules, field) for name, field in modules.module(module).fields.items()}
+
+
+def _field_schema(modules: Catalog, field: FieldInfo) -> str | Callable[[], Schema]:
+    if field.type == "user":
+        return lambda: Schema({name: info.type for name, info in USER_FIELDS.items()})
+    target = field.target
+    if field.type == "reference" and target:
+        return lambda: Schema({**REFERENCE_SCHEMA, **_fields(modules, target)})
+    return field.type
+
+
+def context_of(
+    session: Session,
+    record: Record,
+    *,
+    address: str,
+    workflow_id: int | None,
+    workflow: str,
+    delivery_id: int | None = None,
+    change: Change | None = None,
+) -> Context:
+    """The context of a record as it is now, or as it was at a past `change` of it."""
+    save = Save.past(session, change) if change is not None else Save.standing(session, record)
+    made = ContextOfSave(catalog(session), save, Reader(session), address)
+    return made.context(workflow_id=workflow_id, workflow=workflow, delivery_id=delivery_id)
+
+
+class ContextOfSave:
+    """Makes the contexts of one save: what it read for one webhook, the next one finds read."""
+
+    def __init__(self, modules: Catalog, save: Save, reader: Reader, address: str) -> None:
+        self.modules, self.save, self.reader, self.address = modules, save, reader, address
+        self._related: dict[str, Any] = {}
+        self._now = now()
+
+    def context(self, *, workflow_id: int | None, workflow: str, delivery_id: int | None) -> Context:
+        notes: list[str] = []
+        surroundings: dict[str, Any] = {
+            "workflow": {"id": workflow_id, "name": workflow},
+            "delivery": {"id": delivery_id},
+            "now": self._now,
+        }
+        save = self.save
+        values = RecordValues(
+            self,
+            save.module,
+            save.values,
+            extras={
+                **surroundings,
+                "record": _about(
+                    save.record_id, save.module, save.name, self.address, save.created_at, save.updated_at
+                ),
+                "previous": RecordValues(self, save.module, save.before),
+            },
+        )
+        return Context(
+            values=values, related=lambda module: self._related_values(module, surroundings, notes), notes=notes
+        )
+
+    def _related_values(self, module: str, surroundings: Mapping[str, Any], notes: list[str]) -> Any:
+        """The related record (an object or None) or the list of them, and a note when the list was cut."""
+        if module not in self._related:
+            self._related[module] = self._read_related(module)
+        found, note = self._related[module]
+        if note and note not in notes:
+            notes.append(note)
+        if isinstance(found, Record):
+            return self._of_related([found], surroundings)[0]
+        return self._of_related(found, surroundings) if found is not None else None
+
+    def _read_related(self, module: str) -> tuple[Record | list[Record] | None, str]:
+        fields = to_one_fields(self.modules, self.save.module, module)
+        if fields:
+            targets = (self.save.values.get(name) for name in fields)
+            target = next((target for target in targets if target is not None), None)
+            return (self.reader.record(target) if target is not None else None), ""
+        pointing = to_many_fields(self.modules, self.save.module, module)
+        records = self.reader.referring(self.save.record_id, module, pointing, MAX_RELATED + 1)
+        if len(records) <= MAX_RELATED:
+            return records, ""
+        count = self.reader.count_referring(self.save.record_id, module, pointing)
+        label = self.modules.module(module).label
+        return records[:MAX_RELATED], f"{label}: only the first {MAX_RELATED} of {count} related records were sent."
+
+    def _of_related(self, records: list[Record], surroundings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        siblings = [record.values for record in records]
+        return [
+            RecordValues(
+                self,
+                record.module,
+                record.values,
+                siblings,
+                extras={
+                    **surroundings,
+                    "record": _about(
+                        record.id, record.module, record.name, self.address, record.created_at, record.updated_at
+                    ),
+                },
+            )
+            for record in records
+        ]
+
+
+def to_one_fields(modules: Catalog, module: str, related: str) -> tuple[str, ...]:
+    """Own reference fields of `module` that point to `related`, in the order of the form."""
+    fields = modules.module(module).fields.values()
+    return tuple(field.name for field in fields if field.type == "reference" and field.target == related)
+
+
+def to_many_fields(modules: Catalog, module: str, related: str) -> tuple[str, ...]:
+    """Reference fields of `related` that point back to `module`."""
+    return to_one_fields(modules, related, module)
+
+
+def _about(
+    record_id: int | None,
+    module: str,
+    name: str,
+    address: str,
+    created_at: datetime | None,
+    updated_at: datetime | None,
+) -> dict[str, Any]:
+    return {
+        "id": record_id,
+        "url": f"{address}/records/{module}/{record_id}",
+        "name": name,
+        "module": module,
+        "created_at": created_at,
+        "updated_at": updated_at,
+    }
+
+
+class RecordValues(Mapping[str, Any]):
+    """The typed values of one record, and what else its placeholders may say (`extras`, which go first).
+
+    `siblings` are the stored values of the records that are rendered beside it: what one of them refers to is read
+    for all of them at once.
+    """
+
+    def __init__(
+        self,
+        source: ContextOfSave,
+        module: str,
+        stored: Mapping[str, Any],
+        siblings: list[dict[str, Any]] | None = None,
+        extras: Mapping[str, Any] | None = None,
+        fallbacks: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._source, self._stored, self._siblings = source, stored, siblings or []
+        self._fields = source.modules.module(module).fields
+        self._extras, self._fallbacks = extras or {}, fallbacks or {}
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._extras:
+            return self._extras[name]
+        if name not in self._fields:
+            return self._fallbacks[name]
+        if name not in self._made:
+            self._made[name] = self._value(self._fields[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._extras, *self._fields, *self._fallbacks)))
+
+    def __len__(self) -> int:
+        return len({*self._extras, *self._fields, *self._fallbacks})
+
+    def _value(self, field: FieldInfo) -> Any:
+        stored = self._stored.get(field.name)
+        if field.type == "user":
+            return _user_values(self._source.reader.user(stored)) if stored is not None else None
+        if field.type == "reference":
+            return self._reference(field, stored) if stored is not None else None
+        if stored is None:
+            return False if field.type == "checkbox" else [] if field.type == "multi_picklist" else None
+        return FIELD_TYPES[field.type].typed(stored)
+
+    def _reference(self, field: FieldInfo, target: int) -> Mapping[str, Any] | None:
+        among = [values[field.name] for values in self._siblings if values.get(field.name) is not None]
+        record = self._source.reader.record(target, among)
+        if record is None:
+            return None
+        about = _about(record.id, record.module, record.name, self._source.address, None, None)
+        return RecordValues(
+            self._source,
+            record.module,
+            record.values,
+            fallbacks={name: about[name] for name in REFERENCE_SCHEMA},
+        )
+
+
+def _user_values(user: User | None) -> Mapping[str, Any] | None:
+    return {"id": user.id, "name": user.name, "email": user.email} if user is not None else None

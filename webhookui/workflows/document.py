@@ -1,0 +1,260 @@
+"""The whole workflow document: what may be saved, with a sentence at the path of what may not (SPEC section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from webhookui.crm.catalog import Catalog
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.document import parse_webhook
+from webhookui.workflows.context import related_schema_of, schema_of
+from webhookui.workflows.criteria_document import parse_criteria
+from webhookui.workflows.secret_scope import SECRET_KEYS, secret_scope
+from webhookui.workflows.trigger import Errors, parse_trigger, refuse_unknown
+
+MAX_ACTIONS = 3
+MAX_NAME = 200
+"""Characters of a workflow's name."""
+
+KEYS = {"name", "description", "module", "active", "related_modules", "trigger", "criteria", "actions"}
+ANSWER_KEYS = {"id", "version", "created_at", "updated_at"}
+"""Keys of the API's answer that a PUT may send back."""
+
+
+class InvalidDocument(Exception):
+    """The document can't be saved. `errors`: path in the document → sentence for people."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        self.errors = dict(errors)
+        super().__init__("; ".join(f"{path}: {words}" for path, words in self.errors.items()))
+
+
+@dataclass(frozen=True)
+class StoredAction:
+    """What is stored of an action that an edit may leave unchanged: its row's id, definition and opened secrets."""
+
+    id: int
+    definition: Mapping[str, Any]
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One checked webhook, complete with its secrets, and the stored action that it replaces."""
+
+    webhook: Webhook
+    replaces: int | None
+    new_signing_secret: bool
+    """Signing was asked for with `{}`: a secret is to be made."""
+
+
+@dataclass(frozen=True)
+class WorkflowDocument:
+    """A checked document. Everything in it fits the catalog that it was checked against."""
+
+    name: str
+    description: str
+    module: str
+    active: bool
+    related_modules: tuple[str, ...]
+    trigger: Mapping[str, Any]
+    criteria: Mapping[str, Any]
+    actions: tuple[Action, ...]
+    version: int | None = None
+    """The version that an edit was made of, when the document names it."""
+
+
+def parse(
+    document: Any, modules: Catalog, *, stored: Sequence[StoredAction] = (), time_zone: str = "UTC"
+) -> WorkflowDocument:
+    """Checks a document. Raises InvalidDocument with every error found.
+
+    `stored`: the actions of the workflow that it replaces, in their order. `time_zone`: of schedules that name none.
+    """
+    if not isinstance(document, Mapping):
+        raise InvalidDocument({"": "A workflow is a JSON object."})
+    errors: Errors = {}
+    refuse_unknown(document, KEYS | ANSWER_KEYS, "", errors)
+    name = _text(document, "name", errors, required="Give the workflow a name.")
+    description = _text(document, "description", errors)
+    module = _module(document.get("module"), modules, errors)
+    active = document.get("active", True)
+    if not isinstance(active, bool):
+        errors["active"] = "“active” is true or false."
+    trigger = parse_trigger(document.get("trigger"), "trigger", errors, time_zone)
+    related, criteria, actions = (), {}, ()  # type: tuple[str, ...], dict[str, Any], tuple[Action, ...]
+    if module:
+        related = _related_modules(document.get("related_modules"), modules, module, errors)
+        criteria = parse_criteria(
+            document.get("criteria"), "criteria", errors, modules, module, trigger.get("on") or ""
+        )
+        actions = _actions(document.get("actions"), modules, module, related, stored, errors)
+    version = document.get("version")
+    if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
+        errors["version"] = "“version” is a whole number."
+    if errors:
+        raise InvalidDocument(errors)
+    return WorkflowDocument(name, description, module, active, related, trigger, criteria, actions, version)
+
+
+def _text(document: Mapping[str, Any], key: str, errors: Errors, required: str = "") -> str:
+    value = document.get(key)
+    if value is None or value == "":
+        if required:
+            errors[key] = required
+        return ""
+    if not isinstance(value, str):
+        errors[key] = f"“{key}” is text."
+        return ""
+    text = value.strip()
+    if required and not text:
+        errors[key] = required
+    elif required and len(text) > MAX_NAME:
+        errors[key] = f"At most {MAX_NAME} characters; these are {len(text)}."
+    return text
+
+
+def _module(name: Any, modules: Catalog, errors: Errors) -> str:
+    if isinstance(name, str) and name in modules.modules:
+        return name
+    if name in (None, ""):
+        errors["module"] = "Choose a module."
+    else:
+        errors["module"] = f"There is no module “{name}”. Use one of: {', '.join(modules.modules)}."
+    return ""
+
+
+def _related_modules(rows: Any, modules: Catalog, module: str, errors: Errors) -> tuple[str, ...]:
+    if rows is None:
+        return ()
+    if not isinstance(rows, list):
+        errors["related_modules"] = "Related modules are a list of module names."
+        return ()
+    known = modules.related_modules(module)
+    label = modules.module(module).label
+    for position, name in enumerate(rows):
+        at = f"related_modules.{position}"
+        if not isinstance(name, str) or name not in modules.modules:
+            errors[at] = f"There is no module “{name}”."
+        elif name not in known:
+            errors[at] = f"{modules.module(name).label} is not related to {label}. Use one of: {', '.join(known)}."
+        elif name in rows[:position]:
+            errors[at] = f"{modules.module(name).label} is in the list twice."
+    return tuple(name for name in rows if isinstance(name, str) and name in known)
+
+
+def _actions(
+    rows: Any,
+    modules: Catalog,
+    module: str,
+    related: Sequence[str],
+    stored: Sequence[StoredAction],
+    errors: Errors,
+) -> tuple[Action, ...]:
+    if rows is None:
+        return ()
+    if not isinstance(rows, list):
+        errors["actions"] = "Actions are a list."
+        return ()
+    if len(rows) > MAX_ACTIONS:
+        errors["actions"] = f"A workflow has at most {MAX_ACTIONS} webhooks; these are {len(rows)}."
+        return ()
+    check = _ActionCheck(modules, module, related)
+    found = [
+        check.parse(row, known, f"actions.{position}", errors)
+        for position, (row, known) in enumerate(zip(rows, _match(rows, stored), strict=True))
+    ]
+    return tuple(action for action in found if action is not None)
+
+
+def parse_action(
+    document: Any, modules: Catalog, module: str, related: Sequence[str], stored: StoredAction | None = None
+) -> Webhook:
+    """Checks one action by itself, for a preview or a test of a draft, by the rules of a whole document.
+
+    Raises InvalidDocument, with paths as in a document that has this action alone ("actions.0.url"). `stored`: the
+    saved action that is being edited.
+    """
+    errors: Errors = {}
+    action = _ActionCheck(modules, module, related).parse(document, stored, "actions.0", errors)
+    if errors or action is None:
+        raise InvalidDocument(errors)
+    return action.webhook
+
+
+class _ActionCheck:
+    """Checks the actions of one workflow. Does not care about their order or number."""
+
+    def __init__(self, modules: Catalog, module: str, related: Sequence[str]) -> None:
+        self.schema = schema_of(modules, module)
+        self.related_schemas = {name: related_schema_of(modules, name) for name in related}
+        self.capture_fields = {name: info.type for name, info in modules.module(module).fields.items()}
+
+    def parse(self, row: Any, known: StoredAction | None, at: str, errors: Errors) -> Action | None:
+        if not isinstance(row, Mapping):
+            errors[at] = "An action is an object."
+            return None
+        found: Errors = {}
+        complete = _with_stored_secrets(row, known, at, found)
+        for_webhook: Errors = {}
+        webhook = parse_webhook(complete, at, for_webhook, self.schema, self.related_schemas, self.capture_fields, None)
+        errors.update({**for_webhook, **found})
+        if webhook is None:
+            return None
+        return Action(webhook, known.id if known else None, webhook.signing and webhook.signing_secret is None)
+
+
+def _match(rows: Sequence[Any], stored: Sequence[StoredAction]) -> list[StoredAction | None]:
+    """The stored action of each row: by its id, or else the one at the same position that no other row names."""
+    by_id = {action.id: action for action in stored}
+    ids = [row.get("id") if isinstance(row, Mapping) else None for row in rows]
+    named = {each for each in ids if isinstance(each, int) and each in by_id}
+    found: list[StoredAction | None] = []
+    for position, action_id in enumerate(ids):
+        at_position = stored[position] if position < len(stored) else None
+        if isinstance(action_id, int) and action_id in by_id:
+            found.append(by_id.pop(action_id, None))
+        elif action_id is None and at_position is not None and at_position.id not in named:
+            found.append(at_position)
+        else:
+            found.append(None)
+    return found
+
+
+def _with_stored_secrets(row: Mapping[str, Any], known: StoredAction | None, at: str, errors: Errors) -> dict[str, Any]:
+    """The action with the secrets that it leaves unchanged filled in. What must be typed (again) goes to `errors`."""
+    complete = {key: value for key, value in row.items() if key != "id"}
+    authorization = row.get("authorization")
+    if isinstance(authorization, Mapping):
+        complete["authorization"] = _authorization_with_secret(row, authorization, known, at, errors)
+    signing = row.get("signing")
+    if isinstance(signing, Mapping) and "secret" in signing and signing["secret"] in (None, ""):
+        secrets = known.secrets.get("signing") if known else None
+        if secrets:
+            complete["signing"] = {**signing, "secret": secrets[0]}
+        else:
+            errors[f"{at}.signing.secret"] = "Type the signing secret, or give {} as “signing” to have one made."
+            complete["signing"] = {}
+    return complete
+
+
+def _authorization_with_secret(
+    row: Mapping[str, Any], authorization: Mapping[str, Any], known: StoredAction | None, at: str, errors: Errors
+) -> dict[str, Any]:
+    complete = dict(authorization)
+    kind = authorization.get("type")
+    key = SECRET_KEYS.get(kind) if isinstance(kind, str) else None
+    if key is None or authorization.get(key) not in (None, ""):
+        return complete
+    place = f"{at}.authorization.{key}"
+    words = key.replace("_", " ")
+    stored = known.secrets.get(key) if known else None
+    if known is None or stored is None or known.definition.get("authorization", {}).get("type") != kind:
+        errors[place] = f"Type the {words}."
+    elif secret_scope(known.definition) != secret_scope(row):
+        errors[place] = f"The address has changed: type the {words} again, so that it goes nowhere unnoticed."
+    else:
+        complete[key] = stored
+    return complete

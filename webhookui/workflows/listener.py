@@ -1,0 +1,123 @@
+"""Workflows at a save: which fire, and the deliveries they ask for, inside the save's transaction (SPEC section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import Catalog, catalog
+from webhookui.crm.records import RecordEvent
+from webhookui.db import Revision
+from webhookui.delivery.outbox import enqueue
+from webhookui.secrets import SecretBox
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.request import Request, build_request
+from webhookui.workflows.compiled import CompiledWorkflow, load
+from webhookui.workflows.context import ContextOfSave
+from webhookui.workflows.criteria import Subject
+from webhookui.workflows.reading import Reader
+from webhookui.workflows.save import Save
+from webhookui.workflows.tables import FirstMet, Workflow
+
+UNSAVED = "workflows_unsaved"
+"""Key of a session's `info`: it has changed workflows and may still roll back, so nothing of it may be cached."""
+
+
+@dataclass
+class _Cache:
+    """The compiled workflows of one database: good as long as neither the revision nor the catalog moves."""
+
+    revision: int
+    modules: Catalog
+    by_module: dict[str, tuple[CompiledWorkflow, ...]]
+
+
+class WorkflowListener:
+    """Is called with every change of a record that may run workflows. Does not care how deliveries are sent."""
+
+    def __init__(self, address: str, box: SecretBox) -> None:
+        self.address = address
+        self.box = box
+        self._caches: WeakKeyDictionary[Any, _Cache] = WeakKeyDictionary()
+
+    def __call__(self, session: Session, event: RecordEvent) -> None:
+        modules = catalog(session)
+        workflows = [
+            each for each in self._workflows(session, modules, event.record.module) if event.kind in each.kinds
+        ]
+        if not workflows:
+            return
+        save = Save.happening(event)
+        reader = Reader(session)
+        subject = Subject(save.values, save.before, save.at, reader)
+        made = ContextOfSave(modules, save, reader, self.address)
+        fired = []
+        for workflow in workflows:
+            if not workflow.criteria.hold(subject, workflow.clock(save.at, reader)):
+                continue
+            if workflow.first_time and not _first_time(session, workflow.id, save):
+                continue
+            self._fire(session, workflow, made, event)
+            fired.append(workflow.id)
+        if fired:
+            _note_run(session, fired, save.at)
+
+    def _fire(self, session: Session, workflow: CompiledWorkflow, made: ContextOfSave, event: RecordEvent) -> None:
+        save = made.save
+        for row, webhook in workflow.webhooks:
+            enqueue(
+                session,
+                webhook_row=row,
+                webhook=webhook,
+                workflow_id=workflow.id,
+                workflow=workflow.name,
+                module=save.module,
+                record_id=save.record_id,
+                record_name=save.name,
+                change=event.change,
+                caused_by=event.actor.by,
+                build=_builder(workflow, webhook, made),
+            )
+
+    def _workflows(self, session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkflow, ...]:
+        if session.info.get(UNSAVED):
+            return load(session, modules, module)
+        key = session.get_bind().engine.pool
+        revision = session.scalar(select(Revision.value).where(Revision.name == "workflows")) or 0  # type: ignore[call-overload]
+        cache = self._caches.get(key)
+        if cache is None or cache.revision != revision or cache.modules is not modules:
+            cache = self._caches[key] = _Cache(revision, modules, {})
+        if module not in cache.by_module:
+            cache.by_module[module] = load(session, modules, module)
+        return cache.by_module[module]
+
+
+def _builder(workflow: CompiledWorkflow, webhook: Webhook, made: ContextOfSave) -> Callable[[int], Request]:
+    def build(delivery_id: int) -> Request:
+        context = made.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
+        return build_request(webhook, context)
+
+    return build
+
+
+def _first_time(session: Session, workflow_id: int, save: Save) -> bool:
+    """Whether the record meets the workflow's criteria for the first time; notes it."""
+    if session.get(FirstMet, (workflow_id, save.record_id)) is not None:
+        return False
+    session.add(FirstMet(workflow_id=workflow_id, record_id=save.record_id, at=save.at))
+    return True
+
+
+def _note_run(session: Session, workflow_ids: list[int], at: datetime) -> None:
+    session.execute(
+        update(Workflow)
+        .where(Workflow.id.in_(workflow_ids))  # type: ignore[union-attr]
+        .values(last_run_at=at)
+        .execution_options(synchronize_session=False)
+    )

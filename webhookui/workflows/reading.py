@@ -1,0 +1,64 @@
+"""Records and users that criteria and templates look at, read once per save and only when something asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webhookui.crm.tables import Link, Record
+from webhookui.people.tables import User
+
+CHUNK = 500
+"""Ids in one query: below what any supported database takes as parameters."""
+
+
+class Reader:
+    """Reads referenced records and users for one save. Does not care about the record that was saved."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._records: dict[int, Record | None] = {}
+        self._users: dict[int, User | None] = {}
+
+    def record(self, record_id: int, among: Iterable[int] = ()) -> Record | None:
+        """The record as it is now, None when it is gone. `among`: ids that will be asked for next, read along."""
+        if record_id not in self._records:
+            wanted = {record_id, *among} - self._records.keys()
+            for ids in _chunks(wanted):
+                found = self.session.scalars(select(Record).where(Record.id.in_(ids)))  # type: ignore[union-attr]
+                self._records.update(dict.fromkeys(ids))
+                self._records.update({record.id: record for record in found if record.id is not None})
+        return self._records[record_id]
+
+    def referring(self, record_id: int, module: str, fields: Iterable[str], limit: int) -> list[Record]:
+        """Records of `module` whose reference `fields` point to the record, each once, the oldest first."""
+        ids = select(Link.record_id).where(Link.target_id == record_id, Link.field.in_(tuple(fields)))  # type: ignore[call-overload, attr-defined]
+        query = select(Record).where(Record.module == module, Record.id.in_(ids))  # type: ignore[arg-type, union-attr]
+        return list(self.session.scalars(query.order_by(Record.id).limit(limit)))  # type: ignore[arg-type]
+
+    def count_referring(self, record_id: int, module: str, fields: Iterable[str]) -> int:
+        ids = select(Link.record_id).where(Link.target_id == record_id, Link.field.in_(tuple(fields)))  # type: ignore[call-overload, attr-defined]
+        query = select(func.count()).select_from(Record).where(Record.module == module, Record.id.in_(ids))  # type: ignore[arg-type, union-attr]
+        return self.session.scalar(query) or 0
+
+    def user(self, user_id: int) -> User | None:
+        if user_id not in self._users:
+            self._users[user_id] = self.session.get(User, user_id)
+        return self._users[user_id]
+
+    def zone(self, user_id: int | None) -> ZoneInfo:
+        """The time zone of a user; UTC when there is no such user or zone."""
+        user = self.user(user_id) if user_id is not None else None
+        try:
+            return ZoneInfo(user.time_zone if user else "UTC")
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
+
+
+def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+    rest = sorted(ids)
+    for start in range(0, len(rest), CHUNK):
+        yield rest[start : start + CHUNK]

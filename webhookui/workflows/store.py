@@ -1,0 +1,286 @@
+"""Workflows in the database: made from documents, turned back into documents (SPEC sections 3, 4.4 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as with_changes
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import catalog
+from webhookui.db import dumps, loads, now, touch
+from webhookui.people import audit
+from webhookui.people.tables import User
+from webhookui.secrets import SecretBox
+from webhookui.webhooks.document import secrets_of, webhook_document
+from webhookui.webhooks.signature import new_secret
+from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
+from webhookui.workflows.listener import UNSAVED
+from webhookui.workflows.tables import Workflow, WorkflowWebhook
+
+OVERLAP = timedelta(hours=24)
+"""How long the signing secret before the newest one signs too."""
+
+FRESH = "fresh_signing_secrets"
+"""Key of a session's `info`: webhook id → signing secret that was made in this session, to be shown once."""
+
+
+class WorkflowNotFound(Exception):
+    """There is no such workflow, or it has been deleted."""
+
+
+class WorkflowConflict(Exception):
+    """The workflow was saved by somebody else since it was opened. `current` is what it is now."""
+
+    def __init__(self, current: Workflow) -> None:
+        self.current = current
+        super().__init__(
+            f"“{current.name}” was saved by somebody else while you were editing it (it is at version "
+            f"{current.version} now). Open it again to see what changed."
+        )
+
+
+def get(session: Session, workflow_id: int) -> Workflow:
+    """The workflow. Raises WorkflowNotFound, for a deleted one too."""
+    workflow = session.get(Workflow, workflow_id)
+    if workflow is None or workflow.deleted_at is not None:
+        raise WorkflowNotFound(f"There is no workflow {workflow_id}.")
+    return workflow
+
+
+def list_all(session: Session, module: str | None = None) -> list[Workflow]:
+    """All workflows that are not deleted, or those of one module, in the order in which they were made."""
+    query = select(Workflow).where(Workflow.deleted_at.is_(None))  # type: ignore[union-attr]
+    if module is not None:
+        query = query.where(Workflow.module == module)  # type: ignore[arg-type]
+    return list(session.scalars(query.order_by(Workflow.id)))  # type: ignore[arg-type]
+
+
+def webhooks_of(session: Session, workflow_id: int) -> list[WorkflowWebhook]:
+    """The rows of a workflow's webhooks in their order, without removed ones."""
+    query = select(WorkflowWebhook).where(
+        WorkflowWebhook.workflow_id == workflow_id,  # type: ignore[arg-type]
+        WorkflowWebhook.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    return list(session.scalars(query.order_by(WorkflowWebhook.position)))  # type: ignore[arg-type]
+
+
+def create(session: Session, box: SecretBox, document: Any, by: User | None) -> Workflow:
+    """Saves a new workflow. Raises InvalidDocument. `by` None is the command line.
+
+    Ids and versions in the document are not looked at: it may be an export of another installation.
+    """
+    parsed = parse(document, catalog(session), time_zone=_zone(by))
+    workflow = Workflow(name=parsed.name, module=parsed.module, created_by=by.id if by else None)
+    _fill(workflow, parsed)
+    session.add(workflow)
+    session.flush()
+    _save_actions(session, box, workflow, parsed.actions)
+    _moved(session, workflow, by, "created")
+    return workflow
+
+
+def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, by: User | None) -> Workflow:
+    """Saves a document over a workflow. Raises WorkflowNotFound, InvalidDocument, and WorkflowConflict.
+
+    A conflict is a `version` in the document that is no longer the workflow's. A secret that is missing or null stays
+    what it was, unless the scheme, host or port that it goes to has changed.
+    """
+    workflow = get(session, workflow_id)
+    version = document.get("version") if isinstance(document, Mapping) else None
+    if isinstance(version, int) and version != workflow.version:
+        raise WorkflowConflict(workflow)
+    stored = stored_actions(session, box, workflow_id)
+    parsed = parse(document, catalog(session), stored=stored, time_zone=_zone(by))
+    _fill(workflow, parsed)
+    workflow.version += 1
+    workflow.updated_at = now()
+    _save_actions(session, box, workflow, parsed.actions)
+    _moved(session, workflow, by, "changed")
+    return workflow
+
+
+def delete(session: Session, workflow_id: int, by: User | None) -> None:
+    """Takes a workflow away. Its rows stay, so that the log keeps its deliveries and their names."""
+    workflow = get(session, workflow_id)
+    workflow.deleted_at = now()
+    workflow.active = False
+    for row in webhooks_of(session, workflow_id):
+        row.deleted_at = workflow.deleted_at
+    _moved(session, workflow, by, "deleted")
+
+
+def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | None) -> Workflow:
+    """A copy that is switched off, with the secrets of the original; its signing secrets are its own."""
+    original = get(session, workflow_id)
+    copy = Workflow(
+        name=f"{original.name} (copy)",
+        description=original.description,
+        module=original.module,
+        active=False,
+        related_modules=list(original.related_modules),
+        trigger=dict(original.trigger),
+        criteria=dict(original.criteria),
+        created_by=by.id if by else original.created_by,
+    )
+    session.add(copy)
+    session.flush()
+    for row in webhooks_of(session, workflow_id):
+        secrets = {**_open(box, row)}
+        fresh = new_secret() if secrets.pop("signing", None) else None
+        twin = WorkflowWebhook(
+            workflow_id=copy.id or 0, position=row.position, title=row.title, definition=dict(row.definition)
+        )
+        _seal(box, twin, {**secrets, **({"signing": [fresh]} if fresh else {})})
+        session.add(twin)
+        session.flush()
+        if fresh:
+            _show_once(session, twin, fresh)
+    _moved(session, copy, by, "created", {"copy_of": workflow_id})
+    return copy
+
+
+def set_active(session: Session, workflow_id: int, active: bool, by: User | None) -> Workflow:
+    """Switches a workflow on or off. Nothing happens when it is so already."""
+    workflow = get(session, workflow_id)
+    if workflow.active != active:
+        workflow.active = active
+        workflow.version += 1
+        workflow.updated_at = now()
+        _moved(session, workflow, by, "activated" if active else "deactivated")
+    return workflow
+
+
+def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[str, Any]:
+    """The workflow's document (SPEC section 10), secrets left out (null).
+
+    With ids it is the API's answer: it adds id, version, times and the ids of actions, and shows a signing secret that
+    was made in this session. Without, it is an export.
+    """
+    actions = []
+    for row in webhooks_of(session, workflow.id or 0):
+        action = {"type": "webhook", **row.definition}
+        fresh = session.info.get(FRESH, {}).get(row.id) if with_ids else None
+        if fresh:
+            action["signing"] = {"secret": fresh}
+        actions.append({"id": row.id, **action} if with_ids else action)
+    document = {
+        "name": workflow.name,
+        "description": workflow.description,
+        "module": workflow.module,
+        "active": workflow.active,
+        "related_modules": list(workflow.related_modules),
+        "trigger": workflow.trigger,
+        "criteria": workflow.criteria,
+        "actions": actions,
+    }
+    if not with_ids:
+        return document
+    times = {key: f"{getattr(workflow, key):%Y-%m-%dT%H:%M:%SZ}" for key in ("created_at", "updated_at")}
+    return {"id": workflow.id, "version": workflow.version, **document, **times}
+
+
+def fresh_signing_secrets(session: Session) -> dict[int, str]:
+    """Webhook id → signing secret that was made in this session: to be shown now, and never again."""
+    return dict(session.info.get(FRESH, {}))
+
+
+def stored_actions(session: Session, box: SecretBox, workflow_id: int) -> list[StoredAction]:
+    """The actions of a workflow as an edit of it is checked against, their secrets opened."""
+    return [StoredAction(row.id or 0, row.definition, _open(box, row)) for row in webhooks_of(session, workflow_id)]
+
+
+def _zone(by: User | None) -> str:
+    return by.time_zone if by else "UTC"
+
+
+def _fill(workflow: Workflow, parsed: WorkflowDocument) -> None:
+    workflow.name = parsed.name
+    workflow.description = parsed.description
+    workflow.module = parsed.module
+    workflow.active = parsed.active
+    workflow.related_modules = list(parsed.related_modules)
+    workflow.trigger = dict(parsed.trigger)
+    workflow.criteria = dict(parsed.criteria)
+
+
+def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions: Sequence[Action]) -> None:
+    """Writes the actions over the rows that they replace, so that the log of each stays attached to it."""
+    rows = {row.id: row for row in webhooks_of(session, workflow.id or 0)}
+    for position, action in enumerate(actions):
+        row = rows.pop(action.replaces, None)
+        if row is None:
+            row = WorkflowWebhook(workflow_id=workflow.id or 0, position=position, title="")
+            session.add(row)
+        row.position = position
+        row.title = action.webhook.title
+        webhook = (
+            with_changes(action.webhook, signing_secret=new_secret()) if action.new_signing_secret else action.webhook
+        )
+        row.definition = webhook_document(webhook)
+        signing = _rotate(row, _open(box, row), webhook.signing_secret if webhook.signing else None)
+        _seal(box, row, {**_authorization_secrets(webhook), **({"signing": signing} if signing else {})})
+        session.flush()
+        if action.new_signing_secret and webhook.signing_secret:
+            _show_once(session, row, webhook.signing_secret)
+    for row in rows.values():
+        row.deleted_at = now()
+
+
+def _authorization_secrets(webhook: Any) -> dict[str, Any]:
+    return {key: value for key, value in secrets_of(webhook).items() if key != "signing" and value is not None}
+
+
+def _rotate(row: WorkflowWebhook, stored: Mapping[str, Any], newest: str | None) -> list[str]:
+    """The signing secrets to keep, newest first: the one before stays for the overlap."""
+    before: list[str] = stored.get("signing") or []
+    if newest is None:
+        row.previous_signing_until = None
+        return []
+    if before and before[0] == newest:
+        return before
+    row.previous_signing_until = now() + OVERLAP if before else None
+    return [newest, *before[:1]]
+
+
+def _open(box: SecretBox, row: WorkflowWebhook) -> dict[str, Any]:
+    secrets: dict[str, Any] = loads(box.open(row.secrets)) if row.secrets else {}
+    return secrets
+
+
+def _seal(box: SecretBox, row: WorkflowWebhook, secrets: Mapping[str, Any]) -> None:
+    row.secrets = box.seal(dumps(secrets)) if secrets else None
+
+
+def _show_once(session: Session, row: WorkflowWebhook, secret: str) -> None:
+    session.info.setdefault(FRESH, {})[row.id] = secret
+
+
+def _moved(
+    session: Session, workflow: Workflow, by: User | None, action: str, details: Mapping[str, Any] | None = None
+) -> None:
+    """Tells every process that compiled workflows are stale, and the audit list who did what."""
+    session.info[UNSAVED] = True
+    touch(session, "workflows")
+    audit.note(session, by, action, "workflow", workflow.id, workflow.name, dict(details or {}))
+
+
+__all__ = [
+    "InvalidDocument",
+    "WorkflowConflict",
+    "WorkflowNotFound",
+    "create",
+    "delete",
+    "duplicate",
+    "fresh_signing_secrets",
+    "get",
+    "list_all",
+    "replace",
+    "set_active",
+    "stored_actions",
+    "to_document",
+    "webhooks_of",
+]
