@@ -1,0 +1,55 @@
+"""Writes what the docs take from the code: the README's table of settings and docs/delivery.md. `--check` only compares."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from webhookui.delivery.states import table_as_markdown
+from webhookui.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+DELIVERY = """# How a delivery moves
+
+Made from the status machine in `webhookui/delivery/states.py` by `python scripts/make_docs.py`.
+
+"""
+
+
+def settings_table() -> str:
+    lines = ["| variable | default | what |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(str(part) for part in default)
+        shown = f"`{default}`" if default not in (None, "") else "–"
+        lines.append(f"| `WEBHOOKUI_{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(lines)
+
+
+def replaced(text: str, mark: str, content: str) -> str:
+    """The text with what stands between the two comments of `mark` replaced."""
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
+
+
+def documents() -> dict[Path, str]:
+    readme = ROOT / "README.md"
+    return {
+        readme: replaced(readme.read_text(), "settings", settings_table()),
+        ROOT / "docs" / "delivery.md": DELIVERY + table_as_markdown(),
+    }
+
+
+def main() -> None:
+    check = "--check" in sys.argv
+    for path, text in documents().items():
+        if check and path.read_text() != text:
+            sys.exit(f"{path.name} is not what the code says; run python scripts/make_docs.py")
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
