@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         (), description="Host names that requests may reach whatever they resolve to, comma-separated."
     )
     response_limit: int = Field(65536, ge=1024, description="Bytes of a request or response body kept in the log.")
-    read_limit: int = Field(1048576, ge=65536, description="Bytes of a response that are read and searched by captures.")
+    read_limit: int = Field(
+        1048576, ge=65536, description="Bytes of a response that are read and searched by captures."
+    )
     stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in the air.")
     retention_days: int = Field(90, ge=1, description="Days that finished deliveries stay in the webhook log.")
     time_zone: str = Field("UTC", description="Time zone of new users.")

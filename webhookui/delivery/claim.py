@@ -21,7 +21,9 @@ _Older = Delivery.__table__.alias("older")  # type: ignore[attr-defined]
 STALE_AFTER = timedelta(seconds=30)
 """A worker process that was not seen for so long is taken for dead."""
 
-INTERRUPTED = "The process ended while the request was in the air; it is not known whether it arrived. It is sent again."
+INTERRUPTED = (
+    "The process ended while the request was in the air; it is not known whether it arrived. It is sent again."
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Claimed:
     attempt_count: int
     failure_count: int
     test: bool
+    redelivery_of: int | None
     definition: dict[str, Any] | None
     secrets: str | None
 
@@ -53,7 +56,7 @@ class Claimed:
 
 _CLAIMED = (
     _D.id, _D.lane, _D.host, _D.method, _D.url, _R.headers, _R.body, _R.origin, _D.webhook_id, _D.module, _D.record_id,
-    _D.attempt_count, _D.failure_count, _D.test, _R.definition, _R.secrets,
+    _D.attempt_count, _D.failure_count, _D.test, _D.redelivery_of, _R.definition, _R.secrets,
 )  # fmt: skip
 
 _FIRST_OF_ITS_RECORD = ~exists().where(

@@ -38,7 +38,9 @@ def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
     code = answer.status_code
     if 200 <= code < 300:
         return Diagnosis(
-            "condition", f"{host} answered {code}, but {because}", "Look at the response, and at “Success is” of the webhook."
+            "condition",
+            f"{host} answered {code}, but {because}",
+            "Look at the response, and at “Success is” of the webhook.",
         )
     name, sentence, advice = _ANSWERS.get(code) or _ANSWERS[code // 100]
     return Diagnosis(name, sentence.format(host=host, code=code), advice, ends=code == 410)
@@ -146,7 +148,9 @@ def _deepest(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         current = inner
-    return f"{type(current).__name__}: {current}" if not isinstance(current, requests.RequestException) else str(current)
+    return (
+        f"{type(current).__name__}: {current}" if not isinstance(current, requests.RequestException) else str(current)
+    )
 
 
 def _short(text: str) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webhookui.db import Database, now
 from webhookui.delivery import claim
 from webhookui.delivery.addresses import AddressPolicy
+from webhookui.delivery.circuit import DRAIN_PER_S, Circuits
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.results import ResultWriter
@@ -79,7 +80,10 @@ class Engine:
         own = settings.address + "/inspect/"
         self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(policy), own)
         schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
-        self._writer = ResultWriter(db, self.process.id, schedule, settings.response_limit, wake, wake_at)
+        self._circuits = Circuits(db)
+        self._writer = ResultWriter(
+            db, self.process.id, schedule, self._circuits, settings.response_limit, wake, wake_at
+        )
         self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
         self._inline = 0
@@ -127,13 +131,18 @@ class Engine:
         """Answers one bell: sends what the lane has due, in this thread or in one of the lane's own."""
         with self._lock:
             lane = self._lanes.setdefault(name, Lane(name))
-            most = max(2, self._settings.workers // 2) if lane.quick else 1 if lane.limited else SLOW_SENDERS
+            most = self._most_senders(name, lane)
             if self._stopping.is_set() or lane.senders >= most:
                 lane.again = True
                 return
             lane.senders += 1
             spare = self._settings.workers - self._inline
-            inline = lane.quick and not lane.limited and spare > self._settings.workers // 4
+            inline = (
+                lane.quick
+                and not lane.limited
+                and not self._circuits.is_draining(name)
+                and spare > self._settings.workers // 4
+            )
             self._inline += inline
         if inline:
             try:
@@ -144,6 +153,11 @@ class Engine:
         else:
             self._slow.submit(self._drain, name, lane)
 
+    def _most_senders(self, name: str, lane: Lane) -> int:
+        if lane.limited or self._circuits.is_draining(name):
+            return 1
+        return max(2, self._settings.workers // 2) if lane.quick else SLOW_SENDERS
+
     def _drain(self, name: str, lane: Lane) -> None:
         """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case."""
         end = time.monotonic() + TURN_S
@@ -151,9 +165,11 @@ class Engine:
         try:
             while not self._stopping.is_set():
                 lane.again = False
-                size = QUICK_BATCH if lane.quick else SLOW_BATCH
-                batch = claim.claim(self._db, self.process.id, name, size)
+                size = self._circuits.permit(name, QUICK_BATCH if lane.quick else SLOW_BATCH)
+                batch = claim.claim(self._db, self.process.id, name, size) if size else []
                 if not batch:
+                    if size:
+                        self._circuits.lane_is_empty(name)
                     with self._lock:
                         if lane.again:
                             continue
@@ -180,17 +196,19 @@ class Engine:
             result = self._sender.send(claimed)
             self._writer.put(result)
             lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
-            if lane.limited:
+            if lane.limited or self._circuits.is_draining(claimed.lane):
                 self._keep_pace(result)
             if (not lane.quick or self._stopping.is_set()) and position + 1 < len(batch):
                 claim.release(self._db, self.process.id, [rest.id for rest in batch[position + 1 :]])
                 return
 
     def _keep_pace(self, result: Result) -> None:
-        rate = result.at_hand.webhook.rate_limit_per_s if result.at_hand else None
+        own = result.at_hand.webhook.rate_limit_per_s if result.at_hand else None
+        draining = DRAIN_PER_S if self._circuits.is_draining(result.claimed.lane) else None
+        rate = min((float(each) for each in (own, draining) if each), default=None)
         if rate:
             spent = (now() - result.at).total_seconds()
-            self._stopping.wait(max(0.0, 1.0 / float(rate) - spent))
+            self._stopping.wait(max(0.0, 1.0 / rate - spent))
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_S):
@@ -213,7 +231,9 @@ def policy_of(settings: Settings) -> AddressPolicy:
     if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1", "localhost"):  # noqa: S104 - compared, not bound
         own |= {("127.0.0.1", settings.port), ("localhost", settings.port)}
     return AddressPolicy(
-        settings.allowed_networks, frozenset(host.rstrip(".").lower() for host in settings.allowed_hosts), frozenset(own)
+        settings.allowed_networks,
+        frozenset(host.rstrip(".").lower() for host in settings.allowed_hosts),
+        frozenset(own),
     )
 
 

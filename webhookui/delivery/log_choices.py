@@ -24,9 +24,13 @@ class Choices:
 
 def choices(session: Session, wanted: LogFilter) -> Choices:
     """Actions are those of the chosen workflow, or all with their workflow's name."""
-    workflows = session.execute(
-        select(col(Workflow.id), col(Workflow.name), col(Workflow.deleted_at)).order_by(col(Workflow.name))
-    ).tuples().all()
+    workflows = (
+        session.execute(
+            select(col(Workflow.id), col(Workflow.name), col(Workflow.deleted_at)).order_by(col(Workflow.name))
+        )
+        .tuples()
+        .all()
+    )
     titles = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name)).join(
         Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id)
     )

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from webhookui.db import Database, now
 from webhookui.delivery import states
 from webhookui.delivery.captures import write_captures
+from webhookui.delivery.circuit import Circuits
 from webhookui.delivery.outbox import has_waiting, newer_sibling
 from webhookui.delivery.sender import Result, RetrySchedule
 from webhookui.delivery.tables import Attempt, Delivery
@@ -52,6 +53,7 @@ class ResultWriter:
         db: Database,
         process: str,
         schedule: RetrySchedule,
+        circuits: Circuits,
         body_limit: int,
         wake: Callable[[str], None],
         wake_at: Callable[[str, datetime], None],
@@ -59,6 +61,7 @@ class ResultWriter:
         self._db = db
         self._process = process
         self._schedule = schedule
+        self._circuits = circuits
         self._body_limit = body_limit
         self._wake = wake
         self._wake_at = wake_at
@@ -128,6 +131,7 @@ class ResultWriter:
                 session.execute(insert(Attempt), [_attempt(result, self._body_limit) for result in mine])
                 session.connection().execute(_UPDATE, rows)
                 self._tell(session, rows)
+                self._tell_paused(session, self._circuits.observe(session, mine))
                 bells = self._bells(session, mine, rows)
         for ring in bells:
             ring()
@@ -186,6 +190,12 @@ class ResultWriter:
             for delivery in session.scalars(select(Delivery).where(_D.id.in_(failed))):
                 for listener in listeners:
                     listener(session, delivery)
+
+    def _tell_paused(self, session: Session, lanes: Sequence[str]) -> None:
+        for lane in lanes:
+            log.warning("endpoint_paused", lane=lane)
+            for listener in session.info.get("paused_listeners", ()):
+                listener(session, lane)
 
     def _bells(
         self, session: Session, results: Sequence[Result], rows: Sequence[dict[str, Any]]

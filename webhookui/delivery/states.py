@@ -23,7 +23,9 @@ STATUSES: dict[str, Status] = {
         Status("queued", "Queued", "hourglass-split", "neutral", "Not yet dispatched."),
         Status("dispatched", "Dispatched", "send", "info", "Handed to the third party; the answer is not in."),
         Status("success", "Success", "check-circle-fill", "success", "Delivered to the third party.", final=True),
-        Status("retry", "Retry", "arrow-repeat", "warning", "An attempt failed; the next one is due at the time shown."),
+        Status(
+            "retry", "Retry", "arrow-repeat", "warning", "An attempt failed; the next one is due at the time shown."
+        ),
         Status("failed", "Failed", "x-circle-fill", "danger", "Given up.", final=True),
     )
 }
@@ -41,14 +43,20 @@ class Transition:
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition("saved", (), "queued", "A save met a workflow's criteria, or somebody sent a test or a redelivery."),
-    Transition("refused", (), "failed", "The request can't be built: a required parameter is empty, a placeholder fails."),
+    Transition(
+        "refused", (), "failed", "The request can't be built: a required parameter is empty, a placeholder fails."
+    ),
     Transition("claimed", ("queued", "retry"), "dispatched", "A sender took it in hand."),
     Transition("accepted", ("dispatched",), "success", "The answer was a success."),
     Transition("postponed", ("dispatched",), "retry", "The attempt failed and retries are left."),
     Transition("exhausted", ("dispatched",), "failed", "The attempt failed and it was the last one."),
     Transition("gone", ("dispatched",), "failed", "The third party answered 410 Gone."),
-    Transition("misconfigured", ("dispatched",), "failed", "Retrying can't help: a blocked address, an unreadable secret."),
-    Transition("interrupted", ("dispatched",), "retry", "The process died while the request was in the air; due at once."),
+    Transition(
+        "misconfigured", ("dispatched",), "failed", "Retrying can't help: a blocked address, an unreadable secret."
+    ),
+    Transition(
+        "interrupted", ("dispatched",), "retry", "The process died while the request was in the air; due at once."
+    ),
     Transition("superseded", ("retry", "dispatched"), "failed", "A newer delivery for the same record replaces it."),
     Transition("failed_by_hand", ("queued", "retry"), "failed", "An admin pressed Fail all."),
 )

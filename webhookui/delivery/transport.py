@@ -133,9 +133,13 @@ class GuardedAdapter(IPFilterAdapter):
         self.poolmanager = PoolManager(num_pools=256, maxsize=self._connections, block=False, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
-    def build_connection_pool_key_attributes(self, request: requests.PreparedRequest, verify: Any, cert: Any = None) -> Any:
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
         # The base class would judge with its own list; its grandparent only splits the URL.
-        host_params, pool_kwargs = super(IPFilterAdapter, self).build_connection_pool_key_attributes(request, verify, cert)
+        host_params, pool_kwargs = super(IPFilterAdapter, self).build_connection_pool_key_attributes(
+            request, verify, cert
+        )
         host = host_params["host"].strip("[]")
         port = host_params["port"] or DEFAULT_PORTS[host_params["scheme"]]
         if host_params["scheme"] == "https":
