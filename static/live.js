@@ -83,6 +83,7 @@
     parameters.flow = mayFlow() ? "1" : "0";
     parameters.announced = announced ? announced.dataset.announced : "0";
     if (counts) parameters.counts = counts.dataset.counts;
+    for (const box of document.querySelectorAll("[data-live-token]")) parameters[box.dataset.liveToken] = box.dataset.token;
     if (counts && Date.now() - countedAt > RECOUNT) {
       parameters.recount = "1";
       countedAt = Date.now();
@@ -90,7 +91,11 @@
   }
 
   document.addEventListener("htmx:configRequest", (event) => {
-    if (event.target.matches?.("[data-live]")) describe(event.detail.parameters);
+    const { parameters } = event.detail;
+    if (event.target.matches?.("[data-live]")) describe(parameters);
+    if (event.target.matches?.("[data-drop-empty]")) {
+      for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
+    }
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -307,6 +312,12 @@
       }
     }
   }
+
+  // Choosing a workflow forgets the action of another one; before htmx hears of the change.
+  document.addEventListener("change", (event) => {
+    const other = event.target.dataset?.resets && document.getElementById(event.target.dataset.resets);
+    if (other) other.value = "";
+  }, { capture: true });
 
   document.addEventListener("change", (event) => {
     const all = event.target.dataset?.selectAll;

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def dumps(value: Any) -> str:
 
 def loads(value: str | bytes) -> Any:
     """JSON with exact decimals."""
-    return simplejson.loads(value, use_decimal=True, parse_float=Decimal)
+    return simplejson.loads(value, use_decimal=True)
 
 
 class Database:

@@ -22,7 +22,9 @@ def test_what_is_no_json_is_not_indented(text: str) -> None:
 
 
 def test_xml_is_indented_and_keeps_its_declaration() -> None:
-    assert indent_xml('<?xml version="1.0"?><a><b x="1">t</b></a>') == '<?xml version="1.0"?>\n<a>\n  <b x="1">t</b>\n</a>'
+    assert (
+        indent_xml('<?xml version="1.0"?><a><b x="1">t</b></a>') == '<?xml version="1.0"?>\n<a>\n  <b x="1">t</b>\n</a>'
+    )
 
 
 def test_xml_with_a_dtd_is_shown_as_received() -> None:
@@ -37,7 +39,7 @@ def test_xml_with_a_dtd_is_shown_as_received() -> None:
         (b"", "application/json", "empty"),
         (b'{"a":1}', "application/json; charset=utf-8", "json"),
         (b'{"a":1}', "application/problem+json", "json"),
-        (b'  [1]', "text/plain", "json"),
+        (b"  [1]", "text/plain", "json"),
         (b"<?xml version='1.0'?><a/>", "", "xml"),
         (b"<a/>", "application/soap+xml", "xml"),
         (b"<!DOCTYPE html><html></html>", "", "html"),

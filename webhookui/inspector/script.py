@@ -34,7 +34,7 @@ class Step:
 
     @property
     def words(self) -> str:
-        """"500", "200 after 5 s", as the page says it."""
+        """ "500", "200 after 5 s", as the page says it."""
         return f"{self.status} after {self.delay_s:g} s" if self.delay_s else str(self.status)
 
 
@@ -70,17 +70,24 @@ def _often(times: int) -> str:
 
 PRESETS: dict[str, tuple[str, Script]] = {
     "ok": ("200 at once", Script()),
-    "fails-twice": ("500 twice, then 200", Script((
-        Step(2, 500, body='{"error": {"message": "Try again later"}}'),
-        Step(1, 200, body='{"ok": true}'),
-    ))),
+    "fails-twice": (
+        "500 twice, then 200",
+        Script(
+            (
+                Step(2, 500, body='{"error": {"message": "Try again later"}}'),
+                Step(1, 200, body='{"ok": true}'),
+            )
+        ),
+    ),
     "invoice": ("Created, with an invoice id", Script((Step(1, 201, body='{"invoice": {"id": "INV-1001"}}'),))),
-    "invoice-xml": ("Created, in XML", Script((
-        Step(1, 201, "application/xml", "<response><invoice><id>INV-1001</id></invoice></response>"),
-    ))),
-    "invalid": ("422 with an error message", Script((
-        Step(1, 422, body='{"error": {"message": "amount must be positive"}}'),
-    ))),
+    "invoice-xml": (
+        "Created, in XML",
+        Script((Step(1, 201, "application/xml", "<response><invoice><id>INV-1001</id></invoice></response>"),)),
+    ),
+    "invalid": (
+        "422 with an error message",
+        Script((Step(1, 422, body='{"error": {"message": "amount must be positive"}}'),)),
+    ),
     "slow": ("200 after 15 s", Script((Step(1, 200, body='{"ok": true}', delay_s=15.0),))),
     "gone": ("410 Gone", Script((Step(1, 410, body='{"error": {"message": "This endpoint is gone"}}'),))),
 }
@@ -88,9 +95,12 @@ PRESETS: dict[str, tuple[str, Script]] = {
 
 
 def from_stored(steps: Sequence[Mapping[str, Any]]) -> Script:
-    return Script(tuple(Step(
-        int(step["times"]), int(step["status"]), step["content_type"], step["body"], float(step["delay_s"])
-    ) for step in steps))
+    return Script(
+        tuple(
+            Step(int(step["times"]), int(step["status"]), step["content_type"], step["body"], float(step["delay_s"]))
+            for step in steps
+        )
+    )
 
 
 def parse(rows: Sequence[Mapping[str, str]]) -> Script:
@@ -121,8 +131,15 @@ def _step(row: Mapping[str, str], at: str, errors: dict[str, str]) -> Step:
 
 
 def _number(
-    row: Mapping[str, str], name: str, least: float, most: float, default: float, at: str, errors: dict[str, str],
-    *, whole: bool = True,
+    row: Mapping[str, str],
+    name: str,
+    least: float,
+    most: float,
+    default: float,
+    at: str,
+    errors: dict[str, str],
+    *,
+    whole: bool = True,
 ) -> float:
     text = row.get(name, "").strip().replace(",", ".")
     if not text:

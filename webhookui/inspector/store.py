@@ -21,7 +21,7 @@ KEPT_PER_INSPECTOR = 200
 KEPT_IN_ALL = 2000
 """Anyone who reaches the app can write here: what all inspectors keep together is bounded too."""
 _id, _name = col(InspectedRequest.id), col(InspectedRequest.name)
-_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class InvalidName(Exception):
@@ -54,7 +54,7 @@ class Overview:
 def check_name(name: str) -> str:
     """The name, or InvalidName with a sentence for people."""
     if not _PATTERN.fullmatch(name):
-        raise InvalidName("A name has 1 to 40 small letters a–z, digits, - and _, and starts with a letter or digit.")
+        raise InvalidName("A name has 1 to 64 letters a–z, digits, dots, - and _, and starts with a letter or digit.")
     return name
 
 
@@ -90,13 +90,8 @@ def _next_step(session: Session, name: str) -> Step | None:
 
 
 def _forget_old(session: Session, name: str) -> None:
-    own = session.scalar(
-        select(_id).where(_name == name)
-        .order_by(_id.desc()).offset(KEPT_PER_INSPECTOR).limit(1)
-    )
-    every = session.scalar(
-        select(_id).order_by(_id.desc()).offset(KEPT_IN_ALL).limit(1)
-    )
+    own = session.scalar(select(_id).where(_name == name).order_by(_id.desc()).offset(KEPT_PER_INSPECTOR).limit(1))
+    every = session.scalar(select(_id).order_by(_id.desc()).offset(KEPT_IN_ALL).limit(1))
     if own is not None:
         session.execute(delete(InspectedRequest).where(_name == name, _id <= own))
     if every is not None:

@@ -12,8 +12,11 @@ _ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "'": r"\'", "\\": r"\\"}
 def copy_as_curl(method: str, url: str, headers: Sequence[Sequence[str]], body: bytes | None) -> str:
     """`headers` as the log keeps them: what is secret is masked there, and stays masked here."""
     parts = [f"curl -X {_quoted(method)} {_quoted(url)}"]
-    parts += [f"-H {_quoted(f'{name}: {value}' if value else f'{name};')}"
-              for name, value in headers if name.lower() not in _SET_BY_CURL]
+    parts += [
+        f"-H {_quoted(f'{name}: {value}' if value else f'{name};')}"
+        for name, value in headers
+        if name.lower() not in _SET_BY_CURL
+    ]
     if body:
         parts.append(f"--data-raw {_quoted_bytes(body)}")  # --data-binary would take a leading @ for a file's name
     return " \\\n  ".join(parts)

@@ -113,7 +113,7 @@ def _accept_any_method(state: BlueprintSetupState) -> None:
 def index() -> ResponseReturnValue:
     """The inspectors, last used first; `?name=` goes to one, a new one if need be."""
     error = None
-    if wanted := request.args.get("name", "").strip().lower():
+    if wanted := request.args.get("name", "").strip():
         try:
             return redirect(f"/inspector/{store.check_name(wanted)}")
         except store.InvalidName as invalid:
@@ -138,8 +138,13 @@ def show(name: str) -> ResponseReturnValue:
 
 
 def _page(
-    name: str, script: Script, answered: int, *, rows: list[dict[str, str]] | None = None,
-    errors: dict[str, str] | None = None, unsaved: bool = False,
+    name: str,
+    script: Script,
+    answered: int,
+    *,
+    rows: list[dict[str, str]] | None = None,
+    errors: dict[str, str] | None = None,
+    unsaved: bool = False,
 ) -> str:
     with read() as session:
         requests = store.requests(session, name, limit=SHOWN)
@@ -181,8 +186,13 @@ def live(name: str) -> ResponseReturnValue:
         return "", 204
     at = script.step_at(answered)
     return render_template(
-        "inspector/live.html", name=name, views=[_view(row) for row in requests], total=total, saved=script,
-        answered=answered, next_step=at[0] if at else None,
+        "inspector/live.html",
+        name=name,
+        views=[_view(row) for row in requests],
+        total=total,
+        saved=script,
+        answered=answered,
+        next_step=at[0] if at else None,
     )
 
 

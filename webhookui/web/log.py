@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from webhookui.delivery import log
+from webhookui.delivery import circuit, log
 from webhookui.delivery.log_choices import choices, record_name
-from webhookui.delivery.redeliver import redeliver
 from webhookui.delivery.states import STATUSES
-from webhookui.delivery.tables import Delivery
+from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.web.access import admin_only
-from webhookui.web.here import installation, read
+from webhookui.web.here import installation, read, write
 from webhookui.web.log_detail import DetailView, detail_view, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
+from webhookui.workflows.redeliver import NotRedeliverable, redeliver
 
 bp = Blueprint("log", __name__)
 
@@ -44,6 +45,7 @@ def index() -> ResponseReturnValue:
             opened=_details(session, [number for number in query.open if number in page_ids]),
             choices=choices(session, query.wanted),
             record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
+            paused=circuit.paused(session),
             ranges=RANGES,
             statuses=STATUSES,
         )
@@ -62,23 +64,27 @@ def live() -> ResponseReturnValue:
         moved = log.moved(session, rows)
         details = _details(session, [d.id for d in log.moved(session, opened) if d.id is not None])
         fresh = _fresh(session, query, rows) if args.get("first") == "1" else []
-        counts = None
+        counts, paused = None, None
         if moved or fresh or args.get("recount") == "1":
-            counts = log.counts(session, query.wanted)
-            if _counts_token(counts) == args.get("counts"):
-                counts = None
+            counts, paused = log.counts(session, query.wanted), circuit.paused(session)
+    if counts is not None and counts_token(counts) == args.get("counts", ""):
+        counts = None
+    if paused is not None and paused_token(paused) == args.get("paused", ""):
+        paused = None
     announced = len(fresh) if args.get("flow") != "1" else 0
-    was_announced = pairs(args.get("announced", "")).keys()
-    if not (moved or details or counts or (fresh and not announced) or announced != next(iter(was_announced), 0)):
+    flowing = [] if announced else fresh
+    announcement_moved = str(announced) != args.get("announced", "0")
+    if not (moved or details or flowing or announcement_moved) and counts is None and paused is None:
         return "", 204
     return render_template(
         "log/live.html",
         query=query,
         moved=moved,
         details=details,
-        fresh=[] if announced else fresh,
+        fresh=flowing,
         announced=announced,
         counts=counts,
+        paused=paused,
         spoken=spoken([(d.id, d.status) for d in moved if d.id is not None]),
         statuses=STATUSES,
     )
@@ -166,20 +172,52 @@ def _redeliver(ids: list[int]) -> list[Delivery]:
     for delivery_id in ids:
         try:
             with here.db.write() as session:
-                fresh.append(redeliver(session, here.box, delivery_id, payload, current_user.name))
-        except log.DeliveryNotFound as error:
+                fresh.append(redeliver(session, delivery_id, payload, current_user.name, here.settings.address))
+        except (log.DeliveryNotFound, NotRedeliverable) as error:
             flash(str(error), "warning")
     return fresh
+
+
+@bp.post("/endpoints/resume")
+@admin_only
+def resume() -> ResponseReturnValue:
+    """Sends to a paused endpoint again, without waiting for the next probe."""
+    lane = request.form.get("lane", "")
+    with write() as session:
+        circuit.resume(session, lane)
+    flash(f"{lane_words(lane)} is sent to again.", "success")
+    return redirect("/log", 303)
+
+
+@bp.post("/endpoints/fail-all")
+@admin_only
+def fail_all() -> ResponseReturnValue:
+    """Ends what waits for an endpoint as Failed."""
+    lane = request.args.get("lane", "")
+    with write() as session:
+        number = circuit.fail_all(session, lane)
+    flash(f"{number} deliver{'y' if number == 1 else 'ies'} to {lane_words(lane)} ended as Failed.", "success")
+    return redirect("/log?status=failed", 303)
 
 
 @bp.app_template_global()
 def counts_token(counts: dict[str, int]) -> str:
     """The counts in one word, to tell whether they moved."""
-    return _counts_token(counts)
-
-
-def _counts_token(counts: dict[str, int]) -> str:
     return "-".join(str(counts[name]) for name in STATUSES)
+
+
+@bp.app_template_global()
+def paused_token(paused: Sequence[Endpoint]) -> str:
+    """The paused endpoints in one word, to tell whether something about them moved."""
+    return ",".join(f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused)
+
+
+@bp.app_template_global()
+def lane_words(lane: str) -> str:
+    """An endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
+    parts = urlsplit(lane.partition("#")[0])
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
 
 
 def _query() -> LogQuery:
@@ -196,5 +234,3 @@ def _one(delivery_id: int) -> DetailView:
             return detail_view(log.detail(session, delivery_id))
         except log.DeliveryNotFound as error:
             abort(404, description=str(error))
-
-

@@ -15,7 +15,12 @@ from webhookui.delivery.tables import Attempt, CapturedValue
 from webhookui.web.copy_as_curl import copy_as_curl
 from webhookui.web.payload import KEPT, Payload, content_type_of, payload
 
-PHASES = {"connect": "DNS and connect", "tls": "TLS", "first_byte": "Waiting for the first byte", "rest": "Rest of the body"}
+PHASES = {
+    "connect": "DNS and connect",
+    "tls": "TLS",
+    "first_byte": "Waiting for the first byte",
+    "rest": "Rest of the body",
+}
 """Phase of an attempt → its words, in the order they happen."""
 OUTCOMES = {
     "written": ("Written", "success"),
@@ -102,7 +107,7 @@ def detail_view(detail: Detail) -> DetailView:
 
 
 def request_line(method: str, url: str) -> str:
-    """"POST /invoices?x=1 HTTP/1.1", as it goes over the wire."""
+    """ "POST /invoices?x=1 HTTP/1.1", as it goes over the wire."""
     parts = urlsplit(url)
     return f"{method} {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1"
 
@@ -169,8 +174,10 @@ def _cause(detail: Detail) -> Cause:
     if delivery.test:
         return Cause("A test of the webhook" + (f", sent by {delivery.caused_by}" if delivery.caused_by else ""))
     if delivery.redelivery_of:
-        return Cause(f"Delivery {delivery.redelivery_of} was redelivered"
-                     + (f" by {delivery.caused_by}" if delivery.caused_by else ""))
+        return Cause(
+            f"Delivery {delivery.redelivery_of} was redelivered"
+            + (f" by {delivery.caused_by}" if delivery.caused_by else "")
+        )
     return Cause(delivery.caused_by or "Not recorded")
 
 

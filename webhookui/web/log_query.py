@@ -44,7 +44,17 @@ class LogQuery:
 
 
 _NAMES = (
-    "status", "workflow_id", "webhook_id", "module", "record_id", "host", "status_code", "since", "until", "range", "q",
+    "status",
+    "workflow_id",
+    "webhook_id",
+    "module",
+    "record_id",
+    "host",
+    "status_code",
+    "since",
+    "until",
+    "range",
+    "q",
     "test",
 )
 
@@ -87,7 +97,7 @@ def _id(text: str | None) -> int | None:
 
 
 def pairs(text: str) -> dict[int, int]:
-    """"12:3,11:2" as {12: 3, 11: 2}; an id without a version has version 0. What can't be read is left out."""
+    """ "12:3,11:2" as {12: 3, 11: 2}; an id without a version has version 0. What can't be read is left out."""
     found: dict[int, int] = {}
     for part in text.split(",")[:_MOST_ROWS]:
         key, _, version = part.partition(":")

@@ -78,14 +78,14 @@ def _named(text: str, media_type: str, size: int, notes: tuple[str, ...]) -> Pay
         notes = (*notes, "An HTML page, shown as its source: the address may be a web site and not an API.")
         return _coloured("html", "HTML", text, "html", size, "", notes)
     if media_type.endswith(("/json", "+json")) or stripped[:1] in ("{", "["):
-        pretty = indent_json(text) if not _is_cut(notes) else None
-        if pretty is not None or media_type.endswith(("/json", "+json")):
-            if pretty is None and not _is_cut(notes):
+        indented = None if _is_cut(notes) else indent_json(text)
+        if indented is not None or media_type.endswith(("/json", "+json")):
+            if indented is None and not _is_cut(notes):
                 notes = (*notes, "Not valid JSON, though it says so; shown as received.")
-            return _coloured("json", "JSON", pretty or text, "json", size, text if pretty else "", notes)
+            return _coloured("json", "JSON", indented or text, "json", size, text if indented else "", notes)
     if media_type.endswith(("/xml", "+xml")) or stripped.startswith("<?xml"):
-        pretty = indent_xml(text) if not _is_cut(notes) else None
-        return _coloured("xml", "XML", pretty or text, "xml", size, text if pretty else "", notes)
+        indented = indent_xml(text) if not _is_cut(notes) else None
+        return _coloured("xml", "XML", indented or text, "xml", size, text if indented else "", notes)
     return Payload("text", "Text", text, "text", size, notes=notes)
 
 
@@ -93,9 +93,7 @@ def _is_cut(notes: Sequence[str]) -> bool:
     return bool(notes)
 
 
-def _coloured(
-    kind: str, label: str, text: str, language: str, size: int, raw: str, notes: tuple[str, ...]
-) -> Payload:
+def _coloured(kind: str, label: str, text: str, language: str, size: int, raw: str, notes: tuple[str, ...]) -> Payload:
     if len(text) > _HIGHLIGHTED:
         language = "text"
     return Payload(kind, label, text, language, size, raw if raw != text else "", notes)
@@ -114,16 +112,16 @@ def indent_json(text: str) -> str | None:
     out: list[str] = []
     depth, previous = 0, ""
     for match in _TOKEN.finditer(text):
-        token = match[1]
-        if token in "}]":
+        sign = match[1]
+        if sign in "}]":
             depth -= 1
-            out.append(token if previous in ("{", "[") else f"\n{'  ' * depth}{token}")
+            out.append(sign if previous in ("{", "[") else f"\n{'  ' * depth}{sign}")
         else:
             if previous in ("{", "[", ","):
                 out.append("\n" + "  " * depth)
-            out.append(": " if token == ":" else token)
-            depth += token in ("{", "[")
-        previous = token
+            out.append(": " if sign == ":" else sign)
+            depth += sign in ("{", "[")
+        previous = sign
     return "".join(out)
 
 
