@@ -1,0 +1,143 @@
+"""Modules and fields as the rest of the code sees them: read once, kept until a field changes (SPEC section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.crm.tables import Module, ModuleField
+from webhookui.db import Revision, touch
+
+
+class UnknownModule(Exception):
+    """There is no module of that name."""
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """One field of a module. `type` is a name of FIELD_TYPES."""
+
+    name: str
+    label: str
+    type: str
+    required: bool = False
+    custom: bool = False
+    in_list: bool = False
+    position: int = 0
+    options: tuple[str, ...] = ()
+    target: str | None = None
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class ModuleInfo:
+    """One module; its fields in the order of the form."""
+
+    name: str
+    label: str
+    singular: str
+    icon: str
+    name_fields: tuple[str, ...]
+    fields: Mapping[str, FieldInfo]
+
+    @cached_property
+    def references(self) -> tuple[FieldInfo, ...]:
+        return tuple(each for each in self.fields.values() if each.type == "reference")
+
+    @cached_property
+    def list_fields(self) -> tuple[FieldInfo, ...]:
+        """The columns of the list view beside the name."""
+        return tuple(each for each in self.fields.values() if each.in_list)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A tie to another module, seen from one: `to_many` is the other module's reference field, else an own one."""
+
+    module: str
+    label: str
+    field: str
+    to_many: bool
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All modules, in the order of the sidebar."""
+
+    modules: Mapping[str, ModuleInfo]
+    _relations: dict[str, tuple[Relation, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    def module(self, name: str) -> ModuleInfo:
+        """Raises UnknownModule."""
+        try:
+            return self.modules[name]
+        except KeyError:
+            raise UnknownModule(f"There is no module “{name}”.") from None
+
+    def relations(self, name: str) -> tuple[Relation, ...]:
+        """The ties of a module: its own references first, then the references of others to it."""
+        if name not in self._relations:
+            own = [
+                Relation(each.target, each.label, each.name, False)
+                for each in self.module(name).references
+                if each.target in self.modules
+            ]
+            others = [
+                Relation(module.name, module.label, each.name, True)
+                for module in self.modules.values()
+                for each in module.references
+                if each.target == name
+            ]
+            self._relations[name] = tuple(own + others)  # type: ignore[arg-type]
+        return self._relations[name]
+
+    def related_modules(self, name: str) -> tuple[str, ...]:
+        """Names of the modules tied to this one, in the order of the sidebar."""
+        tied = {relation.module for relation in self.relations(name)}
+        return tuple(module for module in self.modules if module in tied)
+
+
+_catalogs: WeakKeyDictionary[Any, tuple[int, Catalog]] = WeakKeyDictionary()
+UNSAVED = "fields_unsaved"
+
+
+def catalog(session: Session) -> Catalog:
+    """The catalog of the session's database."""
+    if session.info.get(UNSAVED):
+        return _read(session)
+    key = session.get_bind().engine.pool
+    value = session.scalar(select(Revision.value).where(Revision.name == "fields")) or 0  # type: ignore[call-overload]
+    known = _catalogs.get(key)
+    if known is None or known[0] != value:
+        known = _catalogs[key] = (value, _read(session))
+    return known[1]
+
+
+def changed(session: Session) -> None:
+    """To be called by whoever changes modules or fields: every process reads them anew."""
+    touch(session, "fields")
+    session.info[UNSAVED] = True
+
+
+def _read(session: Session) -> Catalog:
+    fields: dict[str, dict[str, FieldInfo]] = {}
+    for row in session.scalars(select(ModuleField).order_by(ModuleField.position, ModuleField.id)):  # type: ignore[arg-type]
+        fields.setdefault(row.module, {})[row.name] = FieldInfo(
+            row.name, row.label, row.type, row.required, row.custom, row.in_list, row.position, tuple(row.options),
+            row.target, row.default,
+        )  # fmt: skip
+    modules = session.scalars(select(Module).order_by(Module.position))  # type: ignore[arg-type]
+    return Catalog(
+        {
+            row.name: ModuleInfo(
+                row.name, row.label, row.singular, row.icon, tuple(row.name_fields), fields.get(row.name, {})
+            )
+            for row in modules
+        }
+    )

@@ -1,0 +1,146 @@
+"""Lists of records: search, filter, sort, pages (SPEC section 2). The same queries on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Numeric, Select, String, and_, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
+from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.tables import Record
+
+_R = Record.__table__.c  # type: ignore[attr-defined]
+
+LIFTED = {"id": _R.id, "name": _R.name, "created_at": _R.created_at, "updated_at": _R.updated_at}
+"""What every module can be sorted by beside its fields."""
+
+
+class InvalidListing(Exception):
+    """A sort or filter that can't be: `field` names it, the text says why."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What to list. `sort`: a field's name, with "-" before it for descending; `filters`: field → text."""
+
+    module: str
+    q: str = ""
+    sort: str = "-updated_at"
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordPage:
+    """Records of one page. `total`: of all pages."""
+
+    items: list[Record]
+    total: int
+    page: int
+    per_page: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.per_page))
+
+
+def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) -> RecordPage:
+    """One page by number, for people. Raises InvalidListing."""
+    info = catalog(session).module(query.module)
+    where = _where(info, query)
+    total = session.scalar(select(func.count()).select_from(Record).where(*where)) or 0
+    page = min(max(1, page), max(1, -(-total // per_page)))
+    statement = _ordered(info, query, select(Record).where(*where)).limit(per_page).offset((page - 1) * per_page)
+    return RecordPage(list(session.scalars(statement)), total, page, per_page)
+
+
+def slice_after(session: Session, query: ListQuery, offset: int, limit: int) -> tuple[list[Record], int | None]:
+    """One page by cursor, for programs: the records, and the cursor to go on from."""
+    info = catalog(session).module(query.module)
+    statement = _ordered(info, query, select(Record).where(*_where(info, query))).limit(limit + 1).offset(offset)
+    found = list(session.scalars(statement))
+    return found[:limit], offset + limit if len(found) > limit else None
+
+
+def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:
+    """Records of all modules, or of one, whose text has all the words; best names first."""
+    words = q.casefold().split()
+    statement = select(Record).where(*(_has(word) for word in words))
+    if module:
+        statement = statement.where(_R.module == module)
+    first = func.lower(_R.name).like(_pattern(q.casefold())[1:], escape="\\")
+    return list(session.scalars(statement.order_by(first.desc(), _R.updated_at.desc(), _R.id.desc()).limit(limit)))
+
+
+def _pattern(text: str) -> str:
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def _has(word: str) -> ColumnElement[bool]:
+    return or_(_R.search_text.like(_pattern(word), escape="\\"), func.lower(_R.name).like(_pattern(word), escape="\\"))
+
+
+def _where(info: ModuleInfo, query: ListQuery) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [_R.module == info.name]
+    conditions += [_has(word) for word in query.q.casefold().split()]
+    for name, text in query.filters.items():
+        if str(text).strip():
+            conditions.append(_matches(_field(info, name), str(text).strip()))
+    return conditions
+
+
+def _field(info: ModuleInfo, name: str) -> FieldInfo:
+    found = info.fields.get(name)
+    if found is None:
+        raise InvalidListing(name, f"{info.label} has no field “{name}”.")
+    return found
+
+
+def _value(field: FieldInfo) -> ColumnElement[Any]:
+    """The field's stored value as text."""
+    return _R["values"][field.name].as_string()
+
+
+def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
+    """Text contains; everything else equals, as the field's type reads the filter's text."""
+    family = FIELD_TYPES[field.type].family
+    if family == "text":
+        return func.lower(_value(field)).like(_pattern(text.lower()), escape="\\")
+    if field.name == "owner" and text.isdecimal():
+        return _R.owner_id == int(text)
+    try:
+        stored = FIELD_TYPES[field.type].parse(text, field)
+    except FieldError as error:
+        raise InvalidListing(field.name, str(error)) from None
+    if family == "boolean":
+        return _R["values"][field.name].as_boolean() == stored
+    if family == "number":
+        return cast(_value(field), Numeric(38, 10)) == stored
+    if family == "choices":
+        return and_(*(func.lower(_value(field)).like(_pattern(f'"{each.lower()}"'), escape="\\") for each in stored))
+    return _value(field) == cast(str(stored), String)
+
+
+def _ordered(info: ModuleInfo, query: ListQuery, statement: Select[Any]) -> Select[Any]:
+    """By the asked field, empty values last, and by id so that pages never overlap."""
+    descending = query.sort.startswith("-")
+    name = query.sort.removeprefix("-") or "updated_at"
+    if name in LIFTED and name not in info.fields:
+        key: ColumnElement[Any] = func.lower(_R.name) if name == "name" else LIFTED[name]
+    else:
+        field = _field(info, name)
+        key = _value(field)
+        if FIELD_TYPES[field.type].family in ("number", "reference", "user"):
+            key = cast(key, Numeric(38, 10))
+        else:
+            key = func.lower(key)
+    return statement.order_by(
+        key.is_(None), key.desc() if descending else key.asc(), _R.id.desc() if descending else _R.id.asc()
+    )

@@ -1,0 +1,313 @@
+"""Records: create, update and delete are the only ways in (SPEC section 2). Each writes its change and tells the listeners
+inside the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
+from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.tables import Change, Link, Record
+from webhookui.db import now
+from webhookui.people.tables import User
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who saves. `source`: "person", "api", "import", "capture" or "system"; `by`: the name people read."""
+
+    source: str
+    by: str
+    user_id: int | None = None
+    delivery_id: int | None = None
+
+
+class RecordNotFound(Exception):
+    """There is no such record in that module."""
+
+
+class InvalidRecord(Exception):
+    """The values can't be saved. `errors`: field → sentence."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
+        self.errors = dict(errors)
+
+
+class RecordConflict(Exception):
+    """Somebody saved in between. `changed`: field → (yours, theirs), both stored values, where the two differ."""
+
+    def __init__(self, current: Record, changed: Mapping[str, tuple[Any, Any]]) -> None:
+        super().__init__("The record was changed in the meantime.")
+        self.current = current
+        self.changed = dict(changed)
+
+
+@dataclass(frozen=True)
+class RecordEvent:
+    """One change, told to listeners. `before` and `after` are stored values; None before a creation, after a deletion."""
+
+    kind: str
+    record: Record
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    change: Change
+    actor: Actor
+
+
+def create(
+    session: Session, module: str, values: Mapping[str, Any], actor: Actor, *, run_workflows: bool = True
+) -> Record:
+    """A new record. Fields that are not given start with their default, the owner with the actor. Raises InvalidRecord."""
+    info = catalog(session).module(module)
+    complete = {name: field.default for name, field in info.fields.items() if field.default is not None}
+    if "owner" in info.fields and actor.user_id is not None:
+        complete["owner"] = actor.user_id
+    stored = _checked(session, info, {**complete, **values}, whole=True)
+    full = {name: stored.get(name, _nothing(field)) for name, field in info.fields.items()}
+    time = now()
+    record = Record(module=module, values=full, created_at=time, updated_at=time)
+    _lift(info, record)
+    session.add(record)
+    session.flush([record])
+    _link(session, info, record, {}, full)
+    filled = {name: [None, value] for name, value in full.items() if value not in (None, [], False)}
+    change = _note(session, record, "create", actor, filled)
+    _tell(session, RecordEvent("create", record, None, full, change, actor), run_workflows)
+    return record
+
+
+def update(
+    session: Session,
+    module: str,
+    record_id: int,
+    values: Mapping[str, Any],
+    actor: Actor,
+    *,
+    version: int | None = None,
+    run_workflows: bool = True,
+) -> Record:
+    """Changes the given fields. `version`: refuse when the record has moved on. A save that changes nothing leaves no trace.
+
+    Raises RecordNotFound, InvalidRecord, RecordConflict.
+    """
+    record = _get(session, module, record_id, for_update=True)
+    info = catalog(session).module(module)
+    before = dict(record.values)
+    stored = _checked(session, info, values, before=before)
+    if version is not None and version != record.version:
+        raise RecordConflict(record, _difference(stored, before))
+    changed = {name: [before.get(name), value] for name, value in stored.items() if before.get(name) != value}
+    changed = {name: pair for name, pair in changed.items() if pair not in ([None, False], [None, []])}
+    if not changed:
+        return record
+    after = {**{name: before.get(name, _nothing(field)) for name, field in info.fields.items()}, **stored}
+    record.values = after
+    record.version += 1
+    record.updated_at = now()
+    _lift(info, record)
+    session.flush([record])
+    _link(session, info, record, before, after)
+    change = _note(session, record, "update", actor, changed)
+    _tell(session, RecordEvent("update", record, before, after, change, actor), run_workflows)
+    return record
+
+
+def delete(
+    session: Session,
+    module: str,
+    record_id: int,
+    actor: Actor,
+    *,
+    version: int | None = None,
+    run_workflows: bool = True,
+) -> None:
+    """Removes a record; references to it become empty. Raises RecordNotFound, RecordConflict."""
+    record = _get(session, module, record_id, for_update=True)
+    if version is not None and version != record.version:
+        raise RecordConflict(record, {})
+    before = dict(record.values)
+    kept = {name: [value, None] for name, value in before.items() if value not in (None, [], False)}
+    change = _note(session, record, "delete", actor, kept)
+    # Listeners see the record while what it refers to, and what refers to it, is still there.
+    _tell(session, RecordEvent("delete", record, before, None, change, actor), run_workflows)
+    system = Actor("system", f"Deletion of {record.name}", actor.user_id)
+    for link in list(session.scalars(select(Link).where(Link.target_id == record_id))):  # type: ignore[arg-type]
+        pointing = session.get(Record, link.record_id)
+        if pointing is not None and pointing.id != record_id:
+            update(session, pointing.module, link.record_id, {link.field: None}, system, run_workflows=False)
+    session.execute(
+        sql_delete(Link).where((Link.record_id == record_id) | (Link.target_id == record_id))  # type: ignore[arg-type]
+    )
+    session.delete(record)
+    session.flush()
+
+
+def get(session: Session, module: str, record_id: int) -> Record:
+    """Raises RecordNotFound."""
+    return _get(session, module, record_id)
+
+
+def _get(session: Session, module: str, record_id: int, *, for_update: bool = False) -> Record:
+    record = session.get(Record, record_id, with_for_update=for_update or None, populate_existing=for_update)
+    if record is None or record.module != module:
+        raise RecordNotFound(f"There is no record {record_id} in {module}.")
+    return record
+
+
+def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
+    """Names of records, for references in lists. Absent ids are left out."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Record.id, Record.name).where(Record.id.in_(ids)))  # type: ignore[call-overload, union-attr]
+    return dict(rows.tuples().all())
+
+
+def referring(session: Session, record_id: int) -> dict[str, int]:
+    """Module → how many of its records refer to this one: what a deletion would leave with an empty reference."""
+    statement = (
+        select(Record.module, func.count(func.distinct(Record.id)))  # type: ignore[call-overload]
+        .join(Link, Link.record_id == Record.id)
+        .where(Link.target_id == record_id, Link.record_id != record_id)
+        .group_by(Record.module)
+    )
+    return dict(session.execute(statement).tuples().all())
+
+
+def related(session: Session, record: Record, relation: Relation, limit: int = 50) -> list[Record]:
+    """The records tied to this one by a relation, the newest first."""
+    if not relation.to_many:
+        target = record.values.get(relation.field)
+        found = session.get(Record, target) if target else None
+        return [found] if found is not None else []
+    statement = (
+        select(Record)
+        .join(Link, Link.record_id == Record.id)  # type: ignore[arg-type]
+        .where(Link.target_id == record.id, Link.field == relation.field, Record.module == relation.module)  # type: ignore[arg-type]
+        .order_by(Record.id.desc())  # type: ignore[union-attr]
+        .limit(limit)
+    )
+    return list(session.scalars(statement))
+
+
+def timeline(session: Session, record_id: int, limit: int = 50, before: int | None = None) -> list[Change]:
+    """The record's changes, newest first. `before`: the id of the change to go on from."""
+    statement = select(Change).where(Change.record_id == record_id)  # type: ignore[arg-type]
+    if before is not None:
+        statement = statement.where(Change.id < before)  # type: ignore[operator, arg-type]
+    return list(session.scalars(statement.order_by(Change.id.desc()).limit(limit)))  # type: ignore[union-attr]
+
+
+def _checked(
+    session: Session,
+    info: ModuleInfo,
+    values: Mapping[str, Any],
+    *,
+    whole: bool = False,
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Stored forms of the given values. Raises InvalidRecord with every error found."""
+    errors: dict[str, str] = {}
+    stored: dict[str, Any] = {}
+    for name, raw in values.items():
+        field = info.fields.get(name)
+        if field is None:
+            errors[name] = f"{info.label} has no field “{name}”."
+            continue
+        try:
+            value = FIELD_TYPES[field.type].parse(raw, field)
+            if value is not None and (before is None or value != before.get(name)):
+                _points_somewhere(session, field, value)
+            stored[name] = value
+        except FieldError as error:
+            errors[name] = str(error)
+    for name, field in info.fields.items():
+        asked = whole or name in values
+        if field.required and asked and name not in errors and stored.get(name) in (None, []):
+            errors[name] = f"{field.label} is required."
+    if errors:
+        raise InvalidRecord(errors)
+    return stored
+
+
+def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
+    if field.type == "reference":
+        found = session.scalar(select(Record.module).where(Record.id == value))  # type: ignore[call-overload]
+        if found != field.target:
+            raise FieldError(f"There is no record {value} in {field.target}.")
+    elif field.type == "user":
+        user = session.get(User, value)
+        if user is None:
+            raise FieldError(f"There is no user {value}.")
+        if not user.active:
+            raise FieldError(f"{user.name} is deactivated. Choose somebody else.")
+
+
+def _nothing(field: FieldInfo) -> Any:
+    empty = FIELD_TYPES[field.type].empty
+    return list(empty) if isinstance(empty, list) else empty
+
+
+def _difference(yours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (value, theirs.get(name)) for name, value in yours.items() if theirs.get(name) != value}
+
+
+def _lift(info: ModuleInfo, record: Record) -> None:
+    """Keeps the columns that lists and searches use in step with the values."""
+    values = record.values
+    record.name = " ".join(str(values[name]) for name in info.name_fields if values.get(name))[:500]
+    record.owner_id = values.get("owner")
+    texts = (
+        FIELD_TYPES[field.type].text(values.get(name))
+        for name, field in info.fields.items()
+        if FIELD_TYPES[field.type].family in ("text", "choice", "choices", "number")
+    )
+    record.search_text = " ".join(text for text in texts if text).casefold()[:10_000]
+
+
+def _link(session: Session, info: ModuleInfo, record: Record, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Keeps the rows of references in step with the values."""
+    moved = [field.name for field in info.references if before.get(field.name) != after.get(field.name)]
+    if not moved:
+        return
+    if any(before.get(name) for name in moved):
+        session.execute(
+            sql_delete(Link).where(Link.record_id == record.id, Link.field.in_(moved))  # type: ignore[arg-type, attr-defined]
+        )
+    rows = [{"record_id": record.id, "field": name, "target_id": after[name]} for name in moved if after.get(name)]
+    if rows:
+        session.execute(insert(Link), rows)
+
+
+def _note(session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]]) -> Change:
+    change = Change(
+        record_id=record.id,
+        module=record.module,
+        record_name=record.name,
+        kind=kind,
+        at=record.updated_at if kind != "delete" else now(),
+        source=actor.source,
+        user_id=actor.user_id,
+        by=actor.by,
+        delivery_id=actor.delivery_id,
+        version=record.version,
+        values=values,
+    )
+    session.add(change)
+    session.flush([change])
+    return change
+
+
+def _tell(session: Session, event: RecordEvent, run_workflows: bool) -> None:
+    """Captures never run workflows: no loops (SPEC section 3)."""
+    if not run_workflows or event.actor.source == "capture":
+        return
+    for listener in session.info.get("record_listeners", ()):
+        listener(session, event)
