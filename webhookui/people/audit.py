@@ -1,0 +1,44 @@
+"""The audit list: who changed which workflow, setting or user, and when (SPEC section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.people.tables import AuditEntry, User
+
+
+def note(
+    session: Session,
+    by: User | str | None,
+    action: str,
+    subject_type: str,
+    subject_id: str = "",
+    subject: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes an entry in the session's transaction. `details` must hold no secrets."""
+    user_id = by.id if isinstance(by, User) else None
+    name = by.name if isinstance(by, User) else by or "command line"
+    session.add(
+        AuditEntry(
+            user_id=user_id,
+            by=name,
+            action=action,
+            subject_type=subject_type,
+            subject_id=subject_id,
+            subject=subject,
+            details=dict(details or {}),
+        )
+    )
+
+
+def page(session: Session, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
+    """Newest first; one more than `limit` when there are older ones."""
+    statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)  # type: ignore[union-attr]
+    if before is not None:
+        statement = statement.where(AuditEntry.id < before)  # type: ignore[operator, arg-type]
+    return list(session.scalars(statement))

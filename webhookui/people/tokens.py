@@ -1,0 +1,63 @@
+"""API tokens: shown once, stored as a hash (SPEC section 10)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.db import now
+from webhookui.people import audit
+from webhookui.people.tables import ApiToken, User
+
+PREFIX = "whui_"
+USED_EVERY = timedelta(minutes=5)
+"""How exactly the last use is noted: not every call is a write."""
+
+
+def create(session: Session, user: User, name: str, by: User | str | None = None) -> str:
+    """A new token, in the only moment in which it is known."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    session.add(ApiToken(user_id=user.id, name=name.strip() or "Token", token_hash=_hash(token), hint=token[:9]))
+    audit.note(session, by or user, "created", "token", "", name.strip() or "Token")
+    return token
+
+
+def user_of(session: Session, token: str) -> tuple[User, ApiToken] | None:
+    """The active user that a token belongs to, and the token."""
+    found = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(token)))  # type: ignore[arg-type]
+    if found is None:
+        return None
+    user = session.get(User, found.user_id)
+    return (user, found) if user is not None and user.active else None
+
+
+def needs_note(token: ApiToken) -> bool:
+    """Whether the token's last use is older than what is noted."""
+    return token.last_used_at is None or token.last_used_at < now() - USED_EVERY
+
+
+def note_use(session: Session, token_id: int) -> None:
+    found = session.get(ApiToken, token_id)
+    if found is not None:
+        found.last_used_at = now()
+
+
+def of_user(session: Session, user_id: int) -> list[ApiToken]:
+    """Newest first."""
+    return list(session.scalars(select(ApiToken).where(ApiToken.user_id == user_id).order_by(ApiToken.id.desc())))  # type: ignore[arg-type, union-attr]
+
+
+def revoke(session: Session, user: User, token_id: int) -> None:
+    """Ends one of the user's tokens; says nothing about others'."""
+    found = session.get(ApiToken, token_id)
+    if found is not None and found.user_id == user.id:
+        audit.note(session, user, "deleted", "token", str(found.id), found.name)
+        session.delete(found)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
