@@ -24,13 +24,8 @@ class Choices:
 
 def choices(session: Session, wanted: LogFilter) -> Choices:
     """Actions are those of the chosen workflow, or all with their workflow's name."""
-    workflows = (
-        session.execute(
-            select(col(Workflow.id), col(Workflow.name), col(Workflow.deleted_at)).order_by(col(Workflow.name))
-        )
-        .tuples()
-        .all()
-    )
+    named = select(col(Workflow.id), col(Workflow.name), col(Workflow.deleted_at)).order_by(col(Workflow.name))
+    workflows = session.execute(named).all()
     titles = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name)).join(
         Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id)
     )
@@ -41,7 +36,7 @@ def choices(session: Session, wanted: LogFilter) -> Choices:
             (col(WorkflowWebhook.deleted_at).is_(None) & col(Workflow.deleted_at).is_(None))
             | (col(WorkflowWebhook.id) == (wanted.webhook_id or 0))
         )
-    actions = session.execute(titles.order_by(col(Workflow.name), col(WorkflowWebhook.position))).tuples().all()
+    actions = session.execute(titles.order_by(col(Workflow.name), col(WorkflowWebhook.position))).all()
     return Choices(
         workflows=[(i, name if gone is None else f"{name} (deleted)") for i, name, gone in workflows if i is not None],
         actions=[

@@ -111,7 +111,7 @@ def panel(delivery_id: int) -> ResponseReturnValue:
     return render_template("log/panel.html", view=_one(delivery_id), statuses=STATUSES)
 
 
-@bp.get("/<int:delivery_id>/response")
+@bp.get("/<int:delivery_id>/body")
 def body(delivery_id: int) -> ResponseReturnValue:
     """A kept body as a download, never as a page: `?attempt=2` its response, without it the request."""
     view = _one(delivery_id)

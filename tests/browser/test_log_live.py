@@ -1,0 +1,244 @@
+"""The live webhook log and inspector in a real browser (SPEC section 7): what moves is seen within a second, and nothing
+that the reader has in hand is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as NothingHappened
+
+from tests.support import pages
+from tests.support.log_rows import add_attempt, add_delivery, add_failed, add_waiting, move
+from webhookui.db import Database
+from webhookui.delivery.tables import Delivery
+
+pytestmark = pytest.mark.browser
+A_SECOND = 1_000
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **browser_type_launch_args, "executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("live")) as app:
+        app.config["WTF_CSRF_ENABLED"] = True
+        pages.with_account(app, *pages.ADMIN, "admin")
+        yield app
+
+
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    with pages.served(app) as address:
+        yield address
+
+
+@pytest.fixture
+def db(app: Flask) -> Database:
+    database: Database = app.extensions["webhookui"].db
+    pages.empty(
+        database, "captured_value", "attempt", "delivery_request", "delivery", "endpoint", "inspected_request",
+        "inspector_script",
+    )  # fmt: skip
+    return database
+
+
+@pytest.fixture
+def log(page: Page, address: str, db: Database) -> Iterator[Page]:
+    """A page that is logged in; at the end it must not have complained about anything."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    pages.log_in(page, address)
+    yield page
+    assert complaints == []
+
+
+def rows(page: Page) -> list[int]:
+    return [int(row.get_attribute("data-live-row") or 0) for row in page.locator("[data-live-row]").all()]
+
+
+def live_now(page: Page) -> None:
+    """The page has had its first live answer."""
+    expect(page.locator("[data-live-state=on]")).to_be_visible()
+
+
+def test_a_status_change_is_seen_within_a_second_and_selection_and_focus_stay(
+    log: Page, address: str, db: Database
+) -> None:
+    with db.write() as session:
+        number = add_delivery(session, status="queued").id
+    log.goto(f"{address}/log")
+    live_now(log)
+    row = log.locator(f"#delivery-{number}")
+    row.get_by_role("checkbox").check()
+    row.get_by_role("link", name=str(number), exact=True).focus()
+    for status, word in (("dispatched", "Dispatched"), ("retry", "Retry"), ("success", "Success")):
+        with db.write() as session:
+            move(session, number, status=status)
+        expect(row.locator(".log-status")).to_contain_text(word, timeout=A_SECOND)
+    assert row.get_by_role("checkbox").is_checked()
+    expect(row.get_by_role("link", name=str(number), exact=True)).to_be_focused()
+    expect(log.locator("#log-tabs")).to_contain_text("1")
+    expect(log.locator("#log-spoken")).to_contain_text(f"Delivery {number}: Success.")
+
+
+def test_a_new_delivery_flows_in_at_the_top(log: Page, address: str, db: Database) -> None:
+    log.goto(f"{address}/log")
+    live_now(log)
+    expect(log.get_by_text("Nothing sent yet")).to_be_visible()
+    with db.write() as session:
+        first = add_delivery(session).id
+    expect(log.locator(f"#delivery-{first}")).to_be_visible(timeout=A_SECOND)
+    expect(log.get_by_text("Nothing sent yet")).to_be_hidden()
+    with db.write() as session:
+        second = add_delivery(session).id
+    expect(log.locator(f"#delivery-{second}")).to_be_visible(timeout=A_SECOND)
+    assert rows(log) == [second, first]
+
+
+def test_new_deliveries_are_announced_and_nothing_moves_for_who_reads_further_down(
+    log: Page, address: str, db: Database
+) -> None:
+    with db.write() as session:
+        for _ in range(50):
+            add_delivery(session)
+    log.goto(f"{address}/log")
+    live_now(log)
+    log.evaluate("window.scrollTo(0, 800)")
+    before = log.evaluate("window.scrollY")
+    shown = rows(log)
+    with db.write() as session:
+        newest = [add_delivery(session).id for _ in range(2)][-1]
+    expect(log.get_by_role("link", name="2 new")).to_be_visible()
+    assert (log.evaluate("window.scrollY"), rows(log)) == (before, shown)
+    log.get_by_role("link", name="2 new").click()
+    expect(log.locator(f"#delivery-{newest}")).to_be_in_viewport()
+
+
+def test_an_open_detail_gets_its_new_attempt_and_keeps_scroll_and_what_is_unfolded(
+    log: Page, address: str, db: Database
+) -> None:
+    with db.write() as session:
+        for _ in range(20):
+            add_delivery(session)
+        number = add_waiting(session).id
+    log.goto(f"{address}/log")
+    log.locator(f"#delivery-{number}").get_by_role("link", name="Details").click()
+    detail = log.locator(f"#detail-{number}")
+    expect(detail.get_by_text("Next attempt in").first).to_be_visible()
+    detail.get_by_text("Copy as cURL").click()
+    log.evaluate("window.scrollTo(0, 200)")
+    with db.write() as session:
+        delivery = session.get(Delivery, number)
+        assert delivery is not None
+        add_attempt(session, delivery, status_code=200)
+        move(session, number, status="success", status_code=200, error=None)
+    expect(log.locator(f"#attempt-{number}-2")).to_be_visible(timeout=A_SECOND)
+    expect(detail.get_by_text("Next attempt in")).to_have_count(0)
+    expect(log.locator(f"#curl-{number}")).to_be_visible()
+    assert log.locator(f"#attempt-{number}-1").evaluate("box => box.open")
+    assert log.evaluate("window.scrollY") == 200
+    assert f"open={number}" in log.url
+    log.reload()
+    expect(detail).to_be_visible()
+
+
+def test_a_detail_on_its_own_page_is_live_too(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        number = add_delivery(session, status="queued").id
+    log.goto(f"{address}/log/{number}")
+    live_now(log)
+    with db.write() as session:
+        move(session, number, status="failed", error="The name was not found.")
+    expect(log.get_by_text("The name was not found.")).to_be_visible(timeout=A_SECOND)
+
+
+def test_a_hidden_tab_asks_nothing_and_catches_up_when_shown(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        number = add_delivery(session, status="queued").id
+    log.goto(f"{address}/log")
+    live_now(log)
+    show = "hidden => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});" \
+        " document.dispatchEvent(new Event('visibilitychange')); }"  # fmt: skip
+    with log.expect_response(lambda answer: "/log/live" in answer.url):
+        pass
+    log.evaluate(show, True)
+    with db.write() as session:
+        move(session, number, status="success")
+    with pytest.raises(NothingHappened), log.expect_request(lambda asked: "/log/live" in asked.url, timeout=A_SECOND):
+        pass
+    expect(log.locator(f"#delivery-{number} .log-status")).to_contain_text("Queued")
+    log.evaluate(show, False)
+    expect(log.locator(f"#delivery-{number} .log-status")).to_contain_text("Success", timeout=A_SECOND)
+
+
+def test_filter_tabs_and_back_keep_the_state_in_the_url(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        failed, other = add_failed(session).id, add_delivery(session, url="https://slack.example/").id
+    log.goto(f"{address}/log")
+    log.locator("#log-tabs").get_by_role("link", name="Failed").click()
+    log.wait_for_url("**/log?status=failed")
+    assert rows(log) == [failed]
+    log.go_back()
+    expect(log.locator(f"#delivery-{other}")).to_be_visible()
+    log.get_by_label("Search in URL and error").fill("slack")
+    log.wait_for_url("**/log?q=slack")
+    expect(log.locator(f"#delivery-{failed}")).to_have_count(0)
+    assert rows(log) == [other]
+
+
+def test_from_red_to_sent_again_in_three_clicks(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        number = add_failed(session, record_id=None).id
+    log.goto(f"{address}/log")
+    log.locator(f"#delivery-{number} .log-status").click()
+    expect(log.get_by_text("Correct the parameters.").first).to_be_visible()
+    log.locator(f"#detail-{number}").get_by_role("button", name="Redeliver").first.click()
+    expect(log.get_by_role("link", name=f"Delivery {number}")).to_be_visible()
+
+
+def test_the_selection_bar_counts_and_clears(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        for _ in range(3):
+            add_delivery(session)
+    log.goto(f"{address}/log")
+    bar = log.locator("#redeliver-many")
+    expect(bar).to_be_hidden()
+    log.get_by_label("Select all deliveries shown").check()
+    expect(bar).to_contain_text("3 selected")
+    bar.get_by_role("button", name="Clear selection").click()
+    expect(bar).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/log", "/log?open={id}", "/log/{id}", "/inspector", "/inspector/demo"])
+def test_a_phone_never_scrolls_sideways(log: Page, address: str, db: Database, path: str) -> None:
+    with db.write() as session:
+        number = add_failed(session, url="https://api.example.com/" + "long" * 60).id
+    log.set_viewport_size({"width": 390, "height": 844})
+    log.goto(address + path.format(id=number))
+    live = log.locator("[data-live]")
+    if live.count():
+        live_now(log)
+    assert log.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_inspector_shows_a_request_as_it_arrives(log: Page, address: str, db: Database) -> None:
+    log.goto(f"{address}/inspector/demo")
+    live_now(log)
+    expect(log.get_by_text("Nothing received yet")).to_be_visible()
+    urlopen(Request(f"{address}/inspect/demo/orders", data=b'{"amount": 1250.00}', method="PUT")).close()  # noqa: S310
+    arrived = log.locator(".inspected").first
+    expect(arrived).to_contain_text("/inspect/demo/orders", timeout=A_SECOND)
+    arrived.locator("summary").first.click()
+    expect(arrived).to_contain_text("1250.00")
+    expect(log.get_by_text("Nothing received yet")).to_be_hidden()

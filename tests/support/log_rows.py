@@ -1,0 +1,102 @@
+"""Deliveries written straight into the tables, for tests of the log's pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui.crm.tables import Change
+from webhookui.db import now
+from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
+
+
+def add_delivery(session: Session, *, body: bytes | None = b'{"amount":1250.00}', **values: Any) -> Delivery:
+    """A delivery with its request; by default one that succeeded."""
+    delivery = Delivery(
+        **{
+            "status": "success",
+            "workflow": "Invoice closed deals",
+            "action": "Create invoice",
+            "module": "deals",
+            "record_name": "Kettle order",
+            "method": "POST",
+            "url": "https://api.example.com/invoices?x=1",
+            "host": "api.example.com",
+            "lane": "https://api.example.com:443",
+            "caused_by": "Ann Admin",
+            **values,
+        }
+    )
+    session.add(delivery)
+    session.flush()
+    session.add(DeliveryRequest(delivery_id=delivery.id, headers=[["Content-Type", "application/json"]], body=body))
+    session.flush()
+    return delivery
+
+
+def add_attempt(session: Session, delivery: Delivery, **values: Any) -> Attempt:
+    """The next attempt of a delivery; by default one that succeeded."""
+    delivery.attempt_count += 1
+    attempt = Attempt(
+        **{
+            "delivery_id": delivery.id,
+            "number": delivery.attempt_count,
+            "at": now(),
+            "outcome": "success",
+            "request_url": delivery.url,
+            "request_headers": [["Content-Type", "application/json"], ["Authorization", "Basic ••••••"]],
+            "status_code": 201,
+            "response_headers": [["Content-Type", "application/json"]],
+            "response_body": b'{"invoice":{"id":"INV-1"}}',
+            "timing_ms": {"connect": 12.5, "tls": 20.0, "first_byte": 80.0, "total": 120.0},
+            **values,
+        }
+    )
+    session.add(attempt)
+    session.flush()
+    return attempt
+
+
+def add_failed(session: Session, **values: Any) -> Delivery:
+    """A delivery that was tried twice and given up."""
+    error = "The third party answered 422 Unprocessable Content."
+    delivery = add_delivery(session, **{"status": "failed", "status_code": 422, "error": error, **values})
+    add_attempt(session, delivery, outcome="failed", status_code=500, response_body=b"<h1>Oops</h1>", error="500")
+    add_attempt(
+        session, delivery, outcome="failed", status_code=422, error=error, advice="Correct the parameters.",
+        response_body=b'{"error":{"message":"amount must be positive"}}',
+    )  # fmt: skip
+    delivery.finished_at = now()
+    return delivery
+
+
+def add_waiting(session: Session, minutes: int = 59, **values: Any) -> Delivery:
+    """A delivery whose retry is due in some minutes."""
+    error = "The third party answered 503 Service Unavailable."
+    due = now() + timedelta(minutes=minutes)
+    delivery = add_delivery(session, **{"status": "retry", "error": error, "next_attempt_at": due, **values})
+    add_attempt(session, delivery, outcome="failed", status_code=503, error=error)
+    return delivery
+
+
+def move(session: Session, delivery_id: int | None, **values: Any) -> None:
+    """What a worker does to a row: new values, and the version moves."""
+    delivery = session.get(Delivery, delivery_id)
+    assert delivery is not None
+    for name, value in values.items():
+        setattr(delivery, name, value)
+    delivery.version += 1
+
+
+def add_change(session: Session, **values: Any) -> Change:
+    change = Change(
+        **{
+            "record_id": 7, "module": "deals", "record_name": "Kettle order", "kind": "update", "source": "person",
+            "by": "Ann Admin", "version": 2, "values": {"stage": ["Proposal", "Closed Won"]}, **values,
+        }
+    )  # fmt: skip
+    session.add(change)
+    session.flush()
+    return change
