@@ -58,6 +58,7 @@
   function ask() {
     const live = poller();
     if (!live || asked?.isConnected || document.hidden) return;
+    clearTimeout(timer);
     asked = live;
     window.htmx.trigger(live, "live");
   }
@@ -66,7 +67,10 @@
 
   const pairs = (elements, key) => elements.map((e) => `${e.dataset[key]}:${e.dataset.version}`).join(",");
 
+  let wanted = false; // the reader asked for what was announced
+
   function mayFlow() {
+    if (wanted) return true;
     const busyPointer = pointerInList && Date.now() - pointerMovedAt < 3_000;
     const list = document.querySelector(".log-list, [data-live-list]");
     const topInView = !list || list.getBoundingClientRect().top > -40;
@@ -81,6 +85,7 @@
     parameters.open = pairs(details(), "liveDetail");
     parameters.first = poller().dataset.first || "0";
     parameters.flow = mayFlow() ? "1" : "0";
+    wanted = false;
     parameters.announced = announced ? announced.dataset.announced : "0";
     if (counts) parameters.counts = counts.dataset.counts;
     for (const box of document.querySelectorAll("[data-live-token]")) parameters[box.dataset.liveToken] = box.dataset.token;
@@ -114,7 +119,7 @@
       failures += 1;
       say("No connection – trying again", "off");
     }
-    schedule();
+    schedule(wanted ? 0 : pace());
   });
 
   function say(words, state) {
@@ -204,24 +209,26 @@
       flash(row);
     }
     document.querySelector("[data-live-empty]")?.removeAttribute("data-live-empty");
-    trim(body);
+    const gap = body.querySelector("[data-live-gap]");
+    if (gap) cut(rows().filter((row) => Number(row.dataset.liveRow) < Number(gap.dataset.liveRow)), gap);
+    gap?.removeAttribute("data-live-gap");
+    cut(rows().slice(MOST_ROWS), rows()[MOST_ROWS - 1]);
     relative(body);
   }
 
-  // A page that is left open for days must not grow for ever; the pager goes on from what is left.
-  function trim(body) {
-    const extra = rows().slice(MOST_ROWS);
-    for (const row of extra) {
-      if (row.querySelector("input:checked") || row.classList.contains("is-open")) return;
-      row.remove();
+  // A page that is left open for days must not grow for ever, nor hide that it could not keep up; the pager goes on from
+  // the last row that is left. What is ticked or open stays.
+  function cut(superfluous, last) {
+    if (!superfluous.length) return;
+    for (const row of superfluous) {
+      if (!row.querySelector("input:checked") && !row.classList.contains("is-open")) row.remove();
     }
-    const next = document.querySelector("[data-live-pager] a[href*='before=']");
-    const last = body.querySelector("[data-live-row]:last-of-type");
-    if (extra.length && next && last) {
+    for (const next of document.querySelectorAll("[data-live-pager] a[href*='before=']")) {
       const url = new URL(next.href);
       url.searchParams.set("before", last.dataset.liveRow);
       next.href = url.href;
     }
+    document.querySelector("[data-live-older]")?.removeAttribute("hidden");
   }
 
   function flash(element) {
@@ -250,6 +257,16 @@
       event.detail.shouldSwap = false;
       replace(target, fragment.firstElementChild);
     }
+  });
+
+  // "2 new": brought in here, so that nothing open or ticked is lost; more than a page of them is loaded anew.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("[data-live-top]");
+    if (!link || link.dataset.liveTop === "load") return;
+    event.preventDefault();
+    window.scrollTo({ top: 0 });
+    wanted = true;
+    ask();
   });
 
   // ---- open details -----------------------------------------------------------------------------------------------
@@ -373,9 +390,8 @@
     remember(root);
     relative(root);
     selection();
-    for (const panel of document.querySelectorAll("tr[data-live-panel]")) {
-      const toggle = document.querySelector(`[data-live-toggle="${panel.id}"]`);
-      if (toggle) mark(toggle, true);
+    for (const toggle of document.querySelectorAll("[data-live-toggle]:not([aria-expanded])")) {
+      mark(toggle, Boolean(document.getElementById(toggle.dataset.liveToggle)));
     }
     if (!asked?.isConnected) schedule();
   }

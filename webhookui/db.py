@@ -10,14 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import simplejson
 from sqlalchemy import DateTime, Engine, String, create_engine, event, text
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
-__all__ = ["JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "now", "touch"]
+from webhookui.exact_json import dumps, loads
+
+__all__ = [
+    "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "loads", "now", "revision", "touch",
+]  # fmt: skip
 
 
 def now() -> datetime:
@@ -43,16 +46,6 @@ class Revision(SQLModel, table=True):
 
     name: str = Field(primary_key=True, sa_type=String(40))  # type: ignore[call-overload]
     value: int = 0
-
-
-def dumps(value: Any) -> str:
-    """JSON with exact decimals, compact, as UTF-8 text."""
-    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def loads(value: str | bytes) -> Any:
-    """JSON with exact decimals."""
-    return simplejson.loads(value, use_decimal=True)
 
 
 class Database:

@@ -123,6 +123,20 @@ def test_new_deliveries_are_announced_and_nothing_moves_for_who_reads_further_do
     assert (log.evaluate("window.scrollY"), rows(log)) == (before, shown)
     log.get_by_role("link", name="2 new").click()
     expect(log.locator(f"#delivery-{newest}")).to_be_in_viewport()
+    expect(log.get_by_role("link", name="2 new")).to_have_count(0)
+
+
+def test_a_flood_leaves_no_gap_in_the_list(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        add_delivery(session)
+    log.goto(f"{address}/log")
+    live_now(log)
+    with db.write() as session:
+        numbers = [add_delivery(session).id for _ in range(70)]
+    expect(log.locator(f"#delivery-{numbers[-1]}")).to_be_visible(timeout=A_SECOND)
+    assert rows(log) == numbers[:19:-1]
+    log.get_by_role("link", name="Older").click()
+    expect(log.locator(f"#delivery-{numbers[19]}")).to_be_visible()
 
 
 def test_an_open_detail_gets_its_new_attempt_and_keeps_scroll_and_what_is_unfolded(
@@ -236,7 +250,7 @@ def test_the_inspector_shows_a_request_as_it_arrives(log: Page, address: str, db
     log.goto(f"{address}/inspector/demo")
     live_now(log)
     expect(log.get_by_text("Nothing received yet")).to_be_visible()
-    urlopen(Request(f"{address}/inspect/demo/orders", data=b'{"amount": 1250.00}', method="PUT")).close()  # noqa: S310
+    urlopen(Request(f"{address}/inspect/demo/orders", data=b'{"amount": 1250.00}', method="PUT")).close()
     arrived = log.locator(".inspected").first
     expect(arrived).to_contain_text("/inspect/demo/orders", timeout=A_SECOND)
     arrived.locator("summary").first.click()

@@ -36,7 +36,7 @@ def app_in(folder: Path) -> Iterator[Flask]:
 def empty(db: Database, *tables: str) -> None:
     with db.write() as session:
         for table in tables:
-            session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - names come from the tests
+            session.execute(text(f"DELETE FROM {table}"))
 
 
 def admin(app: Flask) -> FlaskClient:

@@ -82,6 +82,7 @@ def live() -> ResponseReturnValue:
         moved=moved,
         details=details,
         fresh=flowing,
+        most=PAGE,
         announced=announced,
         counts=counts,
         paused=paused,
