@@ -1,0 +1,219 @@
+// The webhook form: the live request beside it, the test, related modules, and what fills it (cURL, sample, recipes).
+(() => {
+  "use strict";
+  const PREVIEW_AFTER = 350;
+  const form = () => document.getElementById("workflow-form");
+  const rows = () => window.webhookuiRows;
+  const opened = () => document.querySelector("[data-webhook].is-open");
+  const input = (webhook, name) => document.getElementById(`${webhook.dataset.row}.${name}`);
+  const changed = (element) => element.dispatchEvent(new Event("change", { bubbles: true }));
+
+  // The form's fields and what is asked besides, as one posted body; for answers that are put in place by hand.
+  async function post(url, webhook, values = {}) {
+    const body = new URLSearchParams(new FormData(form()));
+    body.set("at", webhook.dataset.row);
+    for (const [name, value] of Object.entries(values)) body.set(name, value);
+    const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return { ok: answer.ok, nodes: [...parsed.body.childNodes] };
+  }
+
+  // ---- preview ----------------------------------------------------------------------------------------------------
+
+  let timer = 0;
+  let number = 0;
+
+  function previewSoon(wait = PREVIEW_AFTER) {
+    clearTimeout(timer);
+    if (opened()) timer = setTimeout(preview, wait);
+  }
+
+  async function preview() {
+    const webhook = opened();
+    if (!webhook) return;
+    const place = webhook.querySelector("[data-preview-result]");
+    const mine = ++number;
+    place.setAttribute("aria-busy", "true");
+    const { ok, nodes } = await post("/settings/webhook-form/preview", webhook);
+    if (mine !== number) return;
+    place.removeAttribute("aria-busy");
+    if (ok) place.replaceChildren(...nodes);
+  }
+
+  for (const name of ["input", "change", "rows:changed"]) {
+    document.addEventListener(name, (event) => {
+      const webhook = opened();
+      if (webhook?.contains(event.target) && !event.target.matches?.("[data-record-search], [data-tool-text]")) previewSoon();
+      if (form()?.contains(event.target)) offerRelated();
+    });
+  }
+
+  document.addEventListener("workflow:shown", (event) => {
+    if (event.detail.action) previewSoon(0);
+  });
+
+  // ---- test -------------------------------------------------------------------------------------------------------
+
+  async function sendTest(button) {
+    const webhook = button.closest("[data-webhook]");
+    const place = webhook.querySelector("[data-test-result]");
+    button.disabled = true;
+    try {
+      const { nodes } = await post("/settings/webhook-form/test", webhook);
+      place.replaceChildren(...nodes);
+      window.htmx.process(place);
+      place.scrollIntoView({ block: "nearest" });
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  // A click on a value of the response: a capture row of its path, with the field still to be chosen.
+  function capture(leaf) {
+    const webhook = opened();
+    if (!webhook) return;
+    const on = input(webhook, "capture.on");
+    const type = input(webhook, "capture.type");
+    on.checked = true;
+    const list = document.getElementById(`${webhook.dataset.row}.capture.on_success`);
+    const used = list.querySelectorAll("[data-row]").length > 0;
+    if (!used || type.value === leaf.dataset.captureType) type.value = leaf.dataset.captureType;
+    changed(on);
+    const blank = [...list.querySelectorAll("[data-row]")].find((row) => !rows().textsOf(row)[0].value);
+    const row = blank ?? rows().add(list);
+    const path = rows().textsOf(row)[0];
+    path.value = leaf.dataset.capturePath;
+    path.dispatchEvent(new Event("input", { bubbles: true }));
+    document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+    row.scrollIntoView({ block: "center" });
+    row.querySelector("select").focus({ preventScroll: true });
+  }
+
+  // ---- related modules --------------------------------------------------------------------------------------------
+
+  // Offered are the modules chosen in step 1 that this webhook does not have yet.
+  function offerRelated() {
+    const chosen = new Set([...form().querySelectorAll("[name='related_modules[]']:checked")].map((box) => box.value));
+    for (const list of form().querySelectorAll("[data-related-list]")) {
+      const taken = new Set([...list.querySelectorAll("[data-related-module]")].map((each) => each.value));
+      const full = taken.size >= Number(list.dataset.max);
+      let offered = 0;
+      for (const item of list.querySelectorAll("[data-add-related]")) {
+        item.hidden = full || taken.has(item.dataset.addRelated) || !chosen.has(item.dataset.addRelated);
+        if (!item.hidden) offered += 1;
+      }
+      list.querySelector("[data-related-none]").hidden = offered > 0 || full;
+    }
+  }
+
+  function addRelated(item) {
+    const list = item.closest("[data-related-list]");
+    const row = rows().add(list);
+    if (!row) return;
+    const module = item.dataset.addRelated;
+    row.querySelector("[data-related-module]").value = module;
+    row.querySelector("[data-related-label]").textContent = item.textContent.trim();
+    row.querySelector("[name$='.key']").value = module;
+    changed(row.querySelector("[data-related-module]"));
+    row.querySelector(".parameter input").focus();
+  }
+
+  // ---- what fills the form ----------------------------------------------------------------------------------------
+
+  function openTool(name) {
+    const dialog = document.getElementById(`tool-${name}`);
+    dialog.querySelector("[data-tool-answer]").replaceChildren();
+    dialog.showModal();
+    dialog.querySelector("[data-tool-text]").focus();
+  }
+
+  async function useTool(name, values, dialog) {
+    const webhook = opened();
+    if (!webhook) return;
+    const { ok, nodes } = await post(`/settings/webhook-form/${name}`, webhook, values);
+    if (!ok || name === "response") {
+      dialog?.querySelector("[data-tool-answer]").replaceChildren(...nodes);
+      return;
+    }
+    webhook.replaceWith(...nodes);
+    window.htmx.process(document.getElementById(webhook.dataset.row));
+    dialog?.close();
+    document.dispatchEvent(new CustomEvent("htmx:afterSwap", { bubbles: true, detail: {} }));
+    document.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true, detail: {} }));
+    const fresh = document.getElementById(webhook.dataset.row);
+    changed(fresh.querySelector("[data-editor] input"));
+  }
+
+  document.addEventListener("submit", (event) => {
+    const tool = event.target.closest("[data-tool-form]");
+    if (!tool) return;
+    event.preventDefault();
+    useTool(tool.dataset.toolForm, { text: tool.querySelector("[data-tool-text]").value }, tool.closest("dialog"));
+  });
+
+  // ---- clicks -----------------------------------------------------------------------------------------------------
+
+  const CLICKS = {
+    "[data-send-test]": sendTest,
+    "[data-test-close]": (button) => button.closest("[data-test-result]").replaceChildren(),
+    "[data-capture-path]": capture,
+    "[data-add-related]": addRelated,
+    "[data-tool]": (button) => openTool(button.dataset.tool),
+    "[data-tool-close]": (button) => button.closest("dialog").close(),
+    "[data-recipe]": (button) => useTool("recipe", { recipe: button.dataset.recipe }),
+    "[data-inspector]": useInspector,
+  };
+
+  document.addEventListener("click", (event) => {
+    for (const [selector, act] of Object.entries(CLICKS)) {
+      const element = event.target.closest(selector);
+      if (element) return void act(element);
+    }
+  });
+
+  function useInspector(button) {
+    const webhook = button.closest("[data-webhook]");
+    const url = input(webhook, "url");
+    url.value = button.dataset.inspector;
+    url.dispatchEvent(new Event("input", { bubbles: true }));
+    showInspectorLink(webhook);
+    url.focus();
+  }
+
+  // A URL that is an inspector's own: the way to see what arrives there.
+  function showInspectorLink(webhook) {
+    const link = webhook.querySelector("[data-inspector-link]");
+    const name = input(webhook, "url").value.match(/\/inspect\/([\w.-]+)/);
+    link.hidden = !name;
+    if (name) link.href = `/inspector/${name[1]}`;
+  }
+
+  document.addEventListener("input", (event) => {
+    const webhook = event.target.closest?.("[data-webhook]");
+    if (webhook && event.target.id === `${webhook.dataset.row}.url`) showInspectorLink(webhook);
+  });
+
+  // A webhook that was just added is opened; its row is there once rows.js has handled the same click.
+  document.addEventListener("rows:changed", (event) => {
+    if (event.target.dataset.list !== "actions") return;
+    const last = event.target.querySelector("[data-list-rows]").lastElementChild;
+    if (last?.dataset.fresh !== undefined) {
+      delete last.dataset.fresh;
+      setTimeout(() => {
+        window.webhookuiForm.go(last.id);
+        input(last, "title").focus();
+      });
+    }
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (form()) offerRelated();
+    document.querySelectorAll("[data-webhook]").forEach(showInspectorLink);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!form()) return;
+    offerRelated();
+    document.querySelectorAll("[data-webhook]").forEach(showInspectorLink);
+    previewSoon();
+  });
+})();

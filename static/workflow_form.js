@@ -1,0 +1,293 @@
+// The workflow form: steps, parts that depend on another input, menus, and a draft that survives reload and back.
+(() => {
+  "use strict";
+  const KEEP_AFTER = 250;
+  const form = () => document.getElementById("workflow-form");
+  const steps = () => [...document.querySelectorAll("[data-step]")];
+  const secrets = new Map(); // name → what was typed; secrets are in no answer of the server
+
+  // ---- steps ------------------------------------------------------------------------------------------------------
+
+  // The hash says what is open: a step ("#trigger"), a webhook ("#actions.0") or an input in either of them.
+  function show() {
+    if (!form()) return;
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    const target = wanted ? document.getElementById(wanted) : null;
+    const inForm = target && form().contains(target) ? target : null;
+    const step = inForm?.closest("[data-step]") ?? document.getElementById(form().dataset.stepOpen);
+    const action = inForm?.closest("[data-webhook]") ?? null;
+    steps().forEach((each) => (each.hidden = each !== step));
+    document.querySelectorAll("[data-webhook]").forEach((each) => {
+      each.classList.toggle("is-open", each === action);
+      each.querySelector("[data-editor]").hidden = each !== action;
+    });
+    form().classList.toggle("is-editing", Boolean(action));
+    form().dataset.stepOpen = step.id;
+    document.querySelectorAll("[data-step-link]").forEach((link) => {
+      if (link.dataset.stepLink === step.id) link.setAttribute("aria-current", "step");
+      else link.removeAttribute("aria-current");
+    });
+    const at = steps().indexOf(step);
+    setHidden("[data-step-go=back]", Boolean(action) || at === 0);
+    setHidden("[data-step-go=next]", Boolean(action) || at === steps().length - 1);
+    setHidden("[data-editor-close]", !action);
+    document.querySelectorAll("[data-grows]").forEach(grow);
+    document.dispatchEvent(new CustomEvent("workflow:shown", { detail: { step, action } }));
+  }
+
+  function setHidden(selector, hidden) {
+    document.querySelectorAll(selector).forEach((element) => (element.hidden = hidden));
+  }
+
+  function go(id) {
+    if (decodeURIComponent(location.hash.slice(1)) !== id) history.pushState(null, "", `#${id}`);
+    show();
+    form().scrollIntoView({ block: "start" });
+  }
+
+  // Brings an input into view wherever it is: in another step, in a closed webhook, in a closed disclosure.
+  function reveal(path, step) {
+    let target = document.getElementById(path);
+    let prefix = path;
+    while (!target && prefix.includes(".")) {
+      prefix = prefix.slice(0, prefix.lastIndexOf("."));
+      target = document.getElementById(prefix);
+    }
+    if (!target) return go(step || "basic");
+    history.pushState(null, "", `#${(target.closest("[data-webhook]") ?? target.closest("[data-step]")).id}`);
+    show();
+    for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+    target.scrollIntoView({ block: "center" });
+    target.focus({ preventScroll: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-step-link], [data-editor-open]");
+    if (link) {
+      event.preventDefault();
+      go(link.getAttribute("href").slice(1));
+      if (link.matches("[data-editor-open]")) firstInput(link.closest("[data-webhook]"))?.focus({ preventScroll: true });
+      return;
+    }
+    const error = event.target.closest("[data-reveal]");
+    if (error) {
+      event.preventDefault();
+      return reveal(error.dataset.reveal, error.dataset.revealStep);
+    }
+    const move = event.target.closest("[data-step-go]");
+    if (move) {
+      const at = steps().findIndex((step) => step.id === form().dataset.stepOpen);
+      go(steps()[at + (move.dataset.stepGo === "next" ? 1 : -1)].id);
+      return steps().find((step) => !step.hidden).querySelector("h2")?.focus?.();
+    }
+    if (event.target.closest("[data-editor-close]")) {
+      const open = document.querySelector("[data-webhook].is-open");
+      go("actions");
+      open?.querySelector("[data-editor-open]").focus({ preventScroll: true });
+    }
+  });
+
+  const firstInput = (action) => action?.querySelector("[data-editor] input[type=text], [data-editor] input:not([type])");
+
+  window.addEventListener("hashchange", show);
+  window.addEventListener("popstate", show);
+
+  // ---- Enter and saving -------------------------------------------------------------------------------------------
+
+  document.addEventListener("keydown", (event) => {
+    if (!form()?.contains(event.target)) return;
+    if ((event.ctrlKey || event.metaKey) && (event.key === "s" || event.key === "Enter")) {
+      event.preventDefault();
+      form().querySelector("[data-save]").click();
+    } else if (event.key === "Enter" && !event.defaultPrevented && event.target.matches("input, select")) {
+      event.preventDefault(); // a half-filled form is not sent by accident
+    }
+  });
+
+  // ---- parts that depend on another input -------------------------------------------------------------------------
+
+  function valueOf(name) {
+    const inputs = [...form().elements].filter((input) => input.name === name && input.type !== "hidden");
+    if (inputs[0]?.type === "checkbox") return inputs[0].checked ? "1" : "";
+    if (inputs[0]?.type === "radio") return inputs.find((input) => input.checked)?.value ?? "";
+    return inputs[0]?.value ?? "";
+  }
+
+  function showParts() {
+    if (!form()) return;
+    for (const part of form().querySelectorAll("[data-shown-when]")) {
+      const [name, values] = part.dataset.shownWhen.split("=");
+      part.hidden = !values.split("|").includes(valueOf(name));
+    }
+  }
+
+  // ---- texts that are shown elsewhere, inputs that grow -----------------------------------------------------------
+
+  function mirror() {
+    for (const element of document.querySelectorAll("[data-mirror]")) {
+      const value = valueOf(element.dataset.mirror).trim();
+      element.textContent = value || element.dataset.mirrorEmpty || "";
+    }
+  }
+
+  function grow(input) {
+    if (CSS.supports("field-sizing", "content")) return;
+    input.style.height = "auto";
+    input.style.height = `${input.scrollHeight + 2}px`;
+  }
+
+  // ---- menus ------------------------------------------------------------------------------------------------------
+
+  const closeMenus = (but) => document.querySelectorAll("[data-menu][open]").forEach((menu) => menu !== but && (menu.open = false));
+
+  document.addEventListener("click", (event) => {
+    const menu = event.target.closest("[data-menu]");
+    closeMenus(menu);
+    if (menu && event.target.closest(".menu-item, .row-menu-item:not(label)")) menu.open = false;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const menu = event.target.closest?.("[data-menu][open]");
+    if (event.key !== "Escape" || !menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // ---- redrawing by the server ------------------------------------------------------------------------------------
+
+  // An answer that is older than what has been typed meanwhile is not taken: the question is asked again.
+  const asked = new WeakMap();
+  const scopeOf = (element) => (element.dataset.redraw === "row" ? element.closest("[data-row]") : form());
+
+  function typedIn(scope) {
+    return [...scope.querySelectorAll("input, select, textarea")]
+      .map((input) => (input.type === "checkbox" || input.type === "radio" ? input.checked : input.value))
+      .join("\u0000");
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt;
+    if (element.dataset.redraw) asked.set(element, typedIn(scopeOf(element)));
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const element = event.detail.requestConfig?.elt;
+    if (!element?.dataset.redraw || !asked.has(element)) return;
+    if (!element.isConnected) event.detail.shouldSwap = false;
+    else if (asked.get(element) !== typedIn(scopeOf(element))) {
+      event.detail.shouldSwap = false;
+      window.htmx.trigger(element, "change");
+    }
+  });
+
+  document.addEventListener("htmx:afterSwap", () => {
+    restoreSecrets();
+    start();
+  });
+
+  // After a save that was refused: the first error, wherever it is.
+  document.addEventListener("htmx:afterSettle", () => {
+    const problems = form()?.querySelector("[data-problems]:not([data-seen])");
+    if (!problems) return;
+    problems.dataset.seen = "";
+    const first = problems.querySelector("[data-reveal]");
+    reveal(first.dataset.reveal, first.dataset.revealStep);
+  });
+
+  function restoreSecrets() {
+    for (const input of form()?.querySelectorAll("input[type=password]") ?? []) {
+      if (!input.value && secrets.has(input.name)) input.value = secrets.get(input.name);
+    }
+  }
+
+  // ---- the draft --------------------------------------------------------------------------------------------------
+
+  // Kept in this tab only, without secrets, until the workflow is saved.
+  const key = `draft:${location.pathname}`;
+  let timer = 0;
+  let initial = "";
+
+  function typed() {
+    const data = new FormData(form());
+    for (const input of form().querySelectorAll("input[type=password]")) data.delete(input.name);
+    for (const name of [...data.keys()]) if (name === "csrf_token" || /\.preview\./.test(name)) data.delete(name);
+    return new URLSearchParams(data).toString();
+  }
+
+  function keep() {
+    if (!form()) return;
+    for (const input of form().querySelectorAll("input[type=password]")) secrets.set(input.name, input.value);
+    const now = typed();
+    if (now === initial) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, now);
+  }
+
+  const keepSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(keep, KEEP_AFTER);
+  };
+
+  async function restore() {
+    const kept = sessionStorage.getItem(key);
+    if (!kept || kept === initial) return;
+    const body = new URLSearchParams(kept);
+    body.set("csrf_token", form().elements.csrf_token.value);
+    const answer = await fetch("/settings/workflows/draft", { method: "POST", body, headers: { "HX-Request": "true" } });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    form().replaceWith(document.adoptNode(fresh.getElementById("workflow-form")));
+    window.htmx.process(form());
+    setHidden("[data-draft-restored]", false);
+    start();
+    document.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true, detail: {} }));
+  }
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.xhr?.getResponseHeader("HX-Redirect")) return;
+    clearTimeout(timer);
+    sessionStorage.removeItem(key);
+    initial = null;
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-leave]")) {
+      clearTimeout(timer);
+      sessionStorage.removeItem(key);
+    }
+    if (!event.target.closest("[data-draft-discard]")) return;
+    sessionStorage.removeItem(key);
+    location.replace(location.pathname + location.search);
+  });
+
+  window.addEventListener("pagehide", () => initial !== null && form() && timer && keep());
+
+  // ---- start ------------------------------------------------------------------------------------------------------
+
+  function changed(event) {
+    if (!form()?.contains(event.target)) return;
+    if (event.target.matches?.("[data-grows]")) grow(event.target);
+    showParts();
+    mirror();
+    keepSoon();
+  }
+
+  for (const name of ["input", "change", "rows:changed"]) document.addEventListener(name, changed);
+
+  function start() {
+    if (!form()) return;
+    showParts();
+    mirror();
+    show();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (!form()) return;
+    start();
+    const problems = form().querySelector("[data-problems] [data-reveal]");
+    if (problems) reveal(problems.dataset.reveal, problems.dataset.revealStep);
+    initial = problems ? "" : typed();
+    if (!problems) restore();
+  });
+
+  window.webhookuiForm = { go, reveal, start, valueOf };
+})();

@@ -1,0 +1,180 @@
+"""One webhook of the workflow form: its draft, as typed ↔ the action in the workflow document (SPEC sections 4 and 10).
+
+A draft has every input of the form, whatever is switched on at the moment: parts that are switched off travel along and
+stay as they were typed. The document has only what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhookui.web.form_paths import Draft, dict_of, number_or_text, rows_of, text, ticked
+from webhookui.webhooks.authorization import AUTHORIZATIONS
+
+SECRETS = tuple(kind.secret for kind in AUTHORIZATIONS.values() if kind.secret)
+"""Keys of an authorization whose values are secret."""
+
+
+def webhook_draft(raw: Mapping[str, Any]) -> Draft:
+    """The complete draft of what a form posted or of another draft; missing inputs get their defaults."""
+    authorization = dict_of(raw.get("authorization"))
+    capture, signing = dict_of(raw.get("capture")), dict_of(raw.get("signing"))
+    success_if = dict_of(raw.get("success_if"))
+    return {
+        "id": text(raw.get("id")),
+        "title": text(raw.get("title")),
+        "description": text(raw.get("description")),
+        "url": text(raw.get("url")),
+        "method": text(raw.get("method")) or "POST",
+        "content_type": text(raw.get("content_type")) or "JSON",
+        "authorization": {
+            "type": text(authorization.get("type")) or "none",
+            "stored": text(authorization.get("stored")),
+            "in": text(authorization.get("in")) or "header",
+            **{
+                key: text(authorization.get(key))
+                for key in ("username", "name", "token_url", "client_id", "scope", *SECRETS)
+            },
+        },
+        "headers": [
+            {"name": text(row.get("name")), "value": text(row.get("value"))} for row in rows_of(raw.get("headers"))
+        ],
+        "parameters": _parameters(raw.get("parameters")),
+        "related_on": ticked(raw.get("related_on")),
+        "related": [
+            {
+                "module": text(row.get("module")),
+                "key": text(row.get("key")),
+                "parameters": _parameters(row.get("parameters")),
+            }
+            for row in rows_of(raw.get("related"))
+        ],
+        "capture": {
+            "on": ticked(capture.get("on")),
+            "type": text(capture.get("type")) or "JSONPATH",
+            "on_success": _capture_rows(capture.get("on_success")),
+            "on_failure": _capture_rows(capture.get("on_failure")),
+            "namespaces": [
+                {"prefix": text(row.get("prefix")), "uri": text(row.get("uri"))}
+                for row in rows_of(capture.get("namespaces"))
+            ],
+        },
+        "timeout_s": text(raw.get("timeout_s")) or "10",
+        "xml_root": text(raw.get("xml_root")) or "root",
+        "signing": {
+            "on": ticked(signing.get("on")),
+            "stored": ticked(signing.get("stored")),
+            "rotate": ticked(signing.get("rotate")),
+            "secret": text(signing.get("secret")),
+        },
+        "success_if": {key: text(success_if.get(key)) for key in ("type", "path", "equals")},
+        "drop_stale_retries": ticked(raw.get("drop_stale_retries")),
+        "rate_limit_per_s": text(raw.get("rate_limit_per_s")),
+        "follow_redirects": ticked(raw.get("follow_redirects")),
+    }
+
+
+def _parameters(rows: Any) -> list[Draft]:
+    return [
+        {
+            "name": text(row.get("name")),
+            "value": text(row.get("value")),
+            "type": text(row.get("type")) or "auto",
+            "required": ticked(row.get("required")),
+            "omit_empty": ticked(row.get("omit_empty")),
+        }
+        for row in rows_of(rows)
+    ]
+
+
+def _capture_rows(rows: Any) -> list[Draft]:
+    return [
+        {"path": text(row.get("path")), "field": text(row.get("field")), "all": ticked(row.get("all"))}
+        for row in rows_of(rows)
+    ]
+
+
+def draft_of_webhook(action: Mapping[str, Any]) -> Draft:
+    """The draft of an action of a stored or imported document. Secrets in it are not taken over."""
+    authorization, capture = dict_of(action.get("authorization")), action.get("capture")
+    stored = text(authorization.get("type")) if action.get("id") else ""
+    shown = {key: value for key, value in authorization.items() if key not in SECRETS}
+    signing = action.get("signing")
+    raw = {
+        **action,
+        "authorization": {**shown, "stored": stored},
+        "related_on": bool(action.get("related")),
+        "capture": _capture_inputs(capture) if isinstance(capture, dict) else {},
+        "signing": {"on": signing not in (None, False), "stored": bool(action.get("id")) and bool(signing)},
+        "success_if": dict_of(action.get("success_if")),
+    }
+    return webhook_draft(raw)
+
+
+def _capture_inputs(capture: Mapping[str, Any]) -> Draft:
+    namespaces = dict_of(capture.get("namespaces"))
+    return {**capture, "on": True, "namespaces": [{"prefix": key, "uri": uri} for key, uri in namespaces.items()]}
+
+
+def document_of_webhook(draft: Draft) -> dict[str, Any]:
+    """The action of the workflow document. An untouched secret is null: "leave unchanged"."""
+    success_if, capture = draft["success_if"], draft["capture"]
+    action: dict[str, Any] = {
+        "type": "webhook",
+        **{key: draft[key] for key in ("title", "description", "url", "method", "content_type")},
+        "id": number_or_text(draft["id"]) or 0,  # 0: a new one, which takes over nothing that is stored
+        "authorization": _authorization(draft["authorization"]),
+        "headers": [dict(row) for row in draft["headers"]],
+        "parameters": [dict(row) for row in draft["parameters"]],
+        "related": _related(draft),
+        "capture": _capture(capture) if capture["on"] else None,
+        "timeout_s": number_or_text(draft["timeout_s"]),
+        "xml_root": draft["xml_root"],
+        "signing": _signing(draft["signing"]),
+        "drop_stale_retries": draft["drop_stale_retries"],
+        "success_if": None,
+        "rate_limit_per_s": number_or_text(draft["rate_limit_per_s"]),
+        "follow_redirects": draft["follow_redirects"],
+    }
+    if success_if["type"]:
+        action["success_if"] = {**success_if, "equals": success_if["equals"] or None}
+    return action
+
+
+def _authorization(draft: Draft) -> dict[str, Any]:
+    kind = AUTHORIZATIONS.get(draft["type"])
+    if kind is None:
+        return {"type": draft["type"]}
+    document: dict[str, Any] = {"type": kind.name, **{key: draft[key] for key in kind.plain}}
+    if kind.secret:
+        document[kind.secret] = draft[kind.secret] or None
+    return document
+
+
+def _related(draft: Draft) -> list[dict[str, Any]]:
+    if not draft["related_on"]:
+        return []
+    return [
+        {
+            "module": row["module"],
+            "key": row["key"] or row["module"],
+            "parameters": [dict(parameter) for parameter in row["parameters"]],
+        }
+        for row in draft["related"]
+    ]
+
+
+def _capture(draft: Draft) -> dict[str, Any]:
+    document: dict[str, Any] = {key: draft[key] for key in ("type", "on_success", "on_failure")}
+    if draft["type"] == "XPATH" and draft["namespaces"]:
+        document["namespaces"] = {row["prefix"]: row["uri"] for row in draft["namespaces"]}
+    return document
+
+
+def _signing(draft: Draft) -> Any:
+    if not draft["on"]:
+        return False
+    if draft["secret"]:
+        return {"secret": draft["secret"]}
+    return {"secret": None} if draft["stored"] and not draft["rotate"] else {}

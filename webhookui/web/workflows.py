@@ -1,0 +1,255 @@
+"""Settings → Automation → Workflows: the list, the stepwise form, duplicate, switch, delete (SPEC section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webhookui.crm.catalog import catalog
+from webhookui.delivery.log import counts_by_workflow
+from webhookui.delivery.states import STATUSES
+from webhookui.web import workflow_explain, workflow_import
+from webhookui.web.access import admin_only
+from webhookui.web.form_paths import Draft, at, edit_rows
+from webhookui.web.here import installation, read, write
+from webhookui.web.webhook_form import editor_choices
+from webhookui.web.workflow_draft import (
+    document_of,
+    draft_of_document,
+    draft_of_form,
+    new_draft,
+    without_blank_rows,
+    workflow_draft,
+)
+from webhookui.web.workflow_form import form_of
+from webhookui.workflows import store
+from webhookui.workflows.document import InvalidDocument
+from webhookui.workflows.tables import Workflow
+from webhookui.workflows.trigger import RECURRENCES, SCHEDULE_LABELS, TRIGGERS
+
+bp = Blueprint("workflows", __name__)
+workflow_import.add_routes(bp)
+workflow_explain.add_routes(bp)
+
+NAV = "settings:workflows"
+TRIGGER_HINTS = {
+    "create": "A record is made, by a person, the API or an import.",
+    "update": "A record is saved and something in it has changed.",
+    "create_or_update": "Either of the two.",
+    "delete": "A record is deleted; its last values are sent.",
+    "schedule": "At fixed times, for every record that meets the entry criteria.",
+}
+WEEKDAYS = [("1", "Mon"), ("2", "Tue"), ("3", "Wed"), ("4", "Thu"), ("5", "Fri"), ("6", "Sat"), ("7", "Sun")]
+MONTHS = [
+    (str(number), words)
+    for number, words in enumerate(
+        ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+         "December"), start=1,
+    )
+]  # fmt: skip
+
+
+# ---- the list ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("")
+@admin_only
+def index() -> ResponseReturnValue:
+    with read() as session:
+        return render_template(
+            "workflows/index.html",
+            nav=NAV,
+            workflows=store.list_all(session),
+            counts=counts_by_workflow(session),
+            modules=catalog(session).modules,
+            triggers=TRIGGERS,
+            statuses=STATUSES,
+        )
+
+
+@bp.post("/<int:workflow_id>/active")
+@admin_only
+def switch(workflow_id: int) -> ResponseReturnValue:
+    """Switches a workflow on (`active=1`) or off."""
+    with write() as session:
+        workflow = _existing(session, workflow_id)
+        store.set_active(session, workflow.id or 0, request.form.get("active") == "1", current_user)
+    if request.headers.get("HX-Request"):
+        return render_template("workflows/_switch.html", workflow=workflow, spoken=True)
+    return redirect("/settings/workflows", 303)
+
+
+@bp.post("/<int:workflow_id>/duplicate")
+@admin_only
+def duplicate(workflow_id: int) -> ResponseReturnValue:
+    here = installation()
+    with write() as session:
+        _existing(session, workflow_id)
+        copy = store.duplicate(session, here.box, workflow_id, current_user)
+        secrets = store.fresh_signing_secrets(session)
+    flash(f"“{copy.name}” is a copy, switched off. Change what you like and switch it on.", "success")
+    _flash_signing(secrets)
+    return redirect(f"/settings/workflows/{copy.id}", 303)
+
+
+@bp.post("/<int:workflow_id>/delete")
+@admin_only
+def delete(workflow_id: int) -> ResponseReturnValue:
+    with write() as session:
+        workflow = _existing(session, workflow_id)
+        store.delete(session, workflow_id, current_user)
+    flash(f"“{workflow.name}” is deleted. Its deliveries stay in the webhook log.", "success")
+    return redirect("/settings/workflows", 303)
+
+
+# ---- the form ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/new")
+@admin_only
+def new() -> ResponseReturnValue:
+    return form_page(new_draft(request.args.get("module", ""), current_user.time_zone))
+
+
+@bp.get("/<int:workflow_id>")
+@admin_only
+def edit(workflow_id: int) -> ResponseReturnValue:
+    with read() as session:
+        workflow = _existing(session, workflow_id)
+        document = store.to_document(session, workflow, with_ids=True)
+    return form_page(draft_of_document(document), workflow=workflow)
+
+
+@bp.post("")
+@admin_only
+def create() -> ResponseReturnValue:
+    return _save(None)
+
+
+@bp.post("/<int:workflow_id>")
+@admin_only
+def replace(workflow_id: int) -> ResponseReturnValue:
+    return _save(workflow_id)
+
+
+def _save(workflow_id: int | None) -> ResponseReturnValue:
+    """Saves the whole draft or nothing of it; what can't be saved comes back as it was typed, with its errors."""
+    here = installation()
+    draft, _ = without_blank_rows(draft_of_form(request.form))
+    document = document_of(draft)
+    workflow = None
+    try:
+        with write() as session:
+            if workflow_id is None:
+                workflow = store.create(session, here.box, document, current_user)
+            else:
+                workflow = _existing(session, workflow_id)
+                workflow = store.replace(session, here.box, workflow_id, document, current_user)
+            secrets = store.fresh_signing_secrets(session)
+    except InvalidDocument as error:
+        return form_page(draft, errors=error.errors, workflow=workflow), 422
+    except store.WorkflowConflict as error:
+        return form_page(draft, workflow=error.current, conflict=str(error)), 409
+    state = "is active" if workflow.active else "is switched off"
+    flash(f"“{workflow.name}” is saved and {state}.", "success")
+    _flash_signing(secrets)
+    return _go("/settings/workflows" if not secrets else f"/settings/workflows/{workflow.id}")
+
+
+def _go(url: str) -> ResponseReturnValue:
+    """A redirect that htmx follows with a whole new page."""
+    if request.headers.get("HX-Request"):
+        return Response(status=204, headers={"HX-Redirect": url})
+    return redirect(url, 303)
+
+
+def _flash_signing(secrets: Mapping[int, str]) -> None:
+    for secret in secrets.values():
+        flash(f"The new signing secret, shown only now: {secret}", "warning")
+
+
+@bp.post("/draft")
+@admin_only
+def draft() -> ResponseReturnValue:
+    """The form drawn anew from what is typed, nothing saved; `do` adds, removes or moves a row."""
+    typed = draft_of_form(request.form)
+    edit_rows(typed, request.form.get("do", ""))
+    typed = workflow_draft(typed)  # gives a row that was just added its inputs
+    with read() as session:
+        modules = catalog(session)
+        known = modules.related_modules(typed["module"]) if typed["module"] in modules.modules else ()
+        workflow = _named(session)
+    typed["related_modules"] = [name for name in typed["related_modules"] if name in known]
+    return form_page(typed, workflow=workflow)
+
+
+@bp.post("/condition")
+@admin_only
+def condition() -> ResponseReturnValue:
+    """One condition drawn anew (`at`), after its field or operator changed."""
+    typed = draft_of_form(request.form)
+    path = request.form.get("at", "")
+    row = at(typed, path)
+    if not path.startswith("criteria.") or not isinstance(row, dict) or "operator" not in row:
+        abort(404)
+    with read() as session:
+        form = form_of(session, typed)
+    operators = [name for name, _ in form.operators(row)]
+    chosen = form.field(row["field"])
+    if chosen is not None and row["operator"] not in [name for name, _ in form.operators({**row, "operator": ""})]:
+        row["operator"] = operators[0]
+    return render_template("workflows/_condition_row.html", form=form, path=path, row=row)
+
+
+def form_page(
+    draft: Draft,
+    *,
+    errors: Mapping[str, str] | None = None,
+    workflow: Workflow | None = None,
+    conflict: str = "",
+) -> Any:
+    """The form of a draft as a page; to htmx, the form alone."""
+    with read() as session:
+        if workflow is None:
+            workflow = _named(session)
+        form = form_of(session, draft, errors=errors, workflow=workflow)
+    template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
+    page = render_template(
+        template,
+        nav=NAV,
+        form=form,
+        conflict=conflict,
+        current_version=workflow.version if workflow else "",
+        triggers=TRIGGERS,
+        trigger_hints=TRIGGER_HINTS,
+        recurrences=RECURRENCES,
+        schedules=SCHEDULE_LABELS,
+        weekdays=WEEKDAYS,
+        months=MONTHS,
+        time_zones=sorted(available_timezones()),
+        **editor_choices(),
+    )
+    answer = make_response(page)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _named(session: Any) -> Workflow | None:
+    """The workflow that a posted draft is of, when it is there still."""
+    name = request.form.get("workflow_id", "")
+    try:
+        return store.get(session, int(name)) if name.isascii() and name.isdigit() and len(name) < 16 else None
+    except store.WorkflowNotFound:
+        return None
+
+
+def _existing(session: Any, workflow_id: int) -> Workflow:
+    try:
+        return store.get(session, workflow_id)
+    except store.WorkflowNotFound as error:
+        abort(404, description=str(error))
