@@ -1,0 +1,86 @@
+"""Authorizations, one entry each (SPEC section 4.4): which keys they have, which of them are secret, how they are sent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote_plus
+
+from webhookui.webhooks.definition import Authorization
+from webhookui.webhooks.request import Request
+
+MASK = "••••••"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type of authorization. `plain` and `secret`: keys of the document. `apply(request, authorization, token)`."""
+
+    name: str
+    label: str
+    plain: tuple[str, ...]
+    secret: str | None
+    apply: Callable[[Request, Authorization, str], Request]
+
+
+def _with_header(request: Request, name: str, value: str) -> Request:
+    kept = tuple(header for header in request.headers if header[0].lower() != name.lower())
+    return Request(request.method, request.url, (*kept, (name, value)), request.body, request.notes)
+
+
+def _basic(request: Request, authorization: Authorization, secret: str) -> Request:
+    pair = f"{authorization.username}:{secret}".encode()
+    value = MASK if secret == MASK else base64.b64encode(pair).decode()
+    return _with_header(request, "Authorization", f"Basic {value}")
+
+
+def _bearer(request: Request, _authorization: Authorization, secret: str) -> Request:
+    return _with_header(request, "Authorization", f"Bearer {secret}")
+
+
+def _api_key(request: Request, authorization: Authorization, secret: str) -> Request:
+    if authorization.in_ != "query":
+        return _with_header(request, authorization.name, secret)
+    address, hash_sign, fragment = request.url.partition("#")
+    value = secret if secret == MASK else quote_plus(secret)
+    joint = "&" if "?" in address else "?"
+    url = f"{address}{joint}{quote_plus(authorization.name)}={value}{hash_sign}{fragment}"
+    return Request(request.method, url, request.headers, request.body, request.notes)
+
+
+AUTHORIZATIONS: dict[str, Kind] = {
+    each.name: each
+    for each in (
+        Kind("none", "No Authentication", (), None, lambda request, _authorization, _secret: request),
+        Kind("basic", "Basic Authentication", ("username",), "password", _basic),
+        Kind("bearer", "Bearer token", (), "token", _bearer),
+        Kind("api_key", "API key", ("in", "name"), "value", _api_key),
+        Kind("oauth2", "OAuth 2 client credentials", ("token_url", "client_id", "scope"), "client_secret", _bearer),
+    )
+}
+
+
+def authorize(request: Request, authorization: Authorization, token: str | None = None) -> Request:
+    """The request with its authorization. `token`: the access token, for OAuth 2."""
+    kind = AUTHORIZATIONS[authorization.type]
+    secret = token if authorization.type == "oauth2" else secret_of(authorization)
+    return kind.apply(request, authorization, secret or "")
+
+
+def mask(request: Request, authorization: Authorization) -> Request:
+    """An authorized (or plain) request with its secret masked, for the log."""
+    kind = AUTHORIZATIONS[authorization.type]
+    if authorization.type == "api_key" and authorization.in_ == "query":
+        secret = quote_plus(secret_of(authorization))
+        name = quote_plus(authorization.name)
+        if secret:
+            url = request.url.replace(f"{name}={secret}", f"{name}={MASK}")
+            return Request(request.method, url, request.headers, request.body, request.notes)
+        return request
+    return kind.apply(request, authorization, MASK)
+
+
+def secret_of(authorization: Authorization) -> str:
+    secrets: Mapping[str, str | None] = authorization.secrets
+    return secrets.get(AUTHORIZATIONS[authorization.type].secret or "") or ""

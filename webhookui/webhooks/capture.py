@@ -1,0 +1,90 @@
+"""Captures: values taken out of a response by JSONPath or XPath (SPEC section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webhookui.webhooks import jsonpath, xpath
+from webhookui.webhooks.definition import CaptureRow, SuccessIf
+from webhookui.webhooks.jsonpath import PathError
+from webhookui.webhooks.values import as_text
+
+__all__ = ["CAPTURE_TYPES", "PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
+
+CAPTURE_TYPES = ("JSONPATH", "XPATH")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one row took. `outcome`: "found", "no_match" or "unreadable"; `values`: the matches in order; `message` for the log."""
+
+    row: CaptureRow
+    outcome: str
+    values: tuple[Any, ...] = ()
+    message: str = ""
+
+
+def check_path(capture_type: str, path: str, namespaces: Mapping[str, str] | None = None) -> None:
+    """Raises PathError."""
+    if capture_type == "XPATH":
+        xpath.check(path, namespaces or {})
+    else:
+        jsonpath.compiled(path)
+
+
+def dialect(capture_type: str, path: str) -> str:
+    """"RFC 9535", "extended" or "XPath 1.0". Raises PathError."""
+    return "XPath 1.0" if capture_type == "XPATH" else jsonpath.compiled(path)[0]
+
+
+def find(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str] | None = None) -> list[Any]:
+    """Raises PathError, and ValueError when the body is not of the kind."""
+    if capture_type == "XPATH":
+        return xpath.find(path, body, namespaces or {})
+    try:
+        return jsonpath.find(path, body)
+    except UnicodeDecodeError:
+        raise ValueError("The response is no JSON: it is not UTF-8.") from None
+    except ValueError as error:
+        raise ValueError(f"The response is no JSON: {error}") from None
+
+
+def read(
+    capture_type: str,
+    rows: Sequence[CaptureRow],
+    body: bytes,
+    content_type: str = "",
+    namespaces: Mapping[str, str] | None = None,
+) -> list[Taken]:
+    """What each row takes out of a body. Never raises."""
+    return [_take(capture_type, row, body, namespaces or {}) for row in rows]
+
+
+def _take(capture_type: str, row: CaptureRow, body: bytes, namespaces: Mapping[str, str]) -> Taken:
+    if not body.strip():
+        return Taken(row, "unreadable", (), "The response is empty.")
+    try:
+        values = find(capture_type, row.path, body, namespaces)
+    except (PathError, ValueError) as error:
+        return Taken(row, "unreadable", (), str(error))
+    if not values:
+        return Taken(row, "no_match", (), "Nothing in the response matches this path.")
+    several = f"{len(values)} values match; the first was taken." if len(values) > 1 and not row.all else ""
+    return Taken(row, "found", tuple(values), several)
+
+
+def success_holds(condition: SuccessIf, body: bytes, content_type: str = "") -> tuple[bool, str]:
+    """Whether “Success is” holds, and if not, why (a part of a sentence)."""
+    try:
+        values = find(condition.type, condition.path, body) if body.strip() else []
+    except (PathError, ValueError) as error:
+        return False, f"its body could not be read: {error}"
+    if not values:
+        return False, f"there is nothing at {condition.path}."
+    if condition.equals is None:
+        return True, ""
+    if any(as_text(value) == condition.equals for value in values):
+        return True, ""
+    return False, f"{condition.path} is “{as_text(values[0])[:80]}”, not “{condition.equals}”."

@@ -1,0 +1,496 @@
+"""The action of a workflow document: checked into a Webhook, and back (SPEC section 10). Errors are keyed by their path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from webhookui.webhooks import capture, naming
+from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.content_types import CONTENT_TYPES, XML_NAME, xml_name_problem
+from webhookui.webhooks.definition import (
+    DEFAULT_TIMEOUT_S,
+    LONGEST_TIMEOUT_S,
+    MAX_RELATED,
+    METHODS,
+    PARAMETER_TYPES,
+    Authorization,
+    Capture,
+    CaptureRow,
+    Header,
+    Parameter,
+    Related,
+    SuccessIf,
+    Webhook,
+)
+from webhookui.webhooks.request import url_problem
+from webhookui.webhooks.signature import secret_problem
+from webhookui.webhooks.template import Schema, check
+
+Errors = dict[str, str]
+
+KEYS = {
+    "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
+    "related", "capture", "timeout_s", "xml_root", "signing", "drop_stale_retries", "success_if", "rate_limit_per_s",
+    "follow_redirects",
+}  # fmt: skip
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+RESERVED_HEADERS = {
+    "host": "the host of the URL goes there", "content-length": "it follows from the body",
+    "transfer-encoding": "it follows from the body", "connection": "connections are kept by us",
+    "webhook-id": "it is the delivery's id", "webhook-timestamp": "the signature sets it",
+    "webhook-signature": "the signature sets it",
+}  # fmt: skip
+
+
+def parse_webhook(
+    document: Mapping[str, Any],
+    at: str,
+    errors: Errors,
+    schema: Schema,
+    related_schemas: Mapping[str, Schema],
+    capture_fields: Mapping[str, str],
+    stored_secrets: Mapping[str, str] | None = None,
+) -> Webhook | None:
+    """The webhook that a document's action describes; None when `errors` has grown. `at`: the action's path.
+
+    `related_schemas`: the modules that step 1 of the workflow chose. `stored_secrets`: what null stands for.
+    """
+    before = len(errors)
+    reader = _Reader(at, errors)
+    reader.refuse_unknown(document, KEYS)
+    title = reader.text(document, "title", required="Give the action a title.")
+    description = reader.text(document, "description")
+    url = reader.text(document, "url", required="Give the URL to notify.")
+    _check_url(reader, url, schema)
+    method = reader.choice(document, "method", METHODS, "POST")
+    content_type = reader.choice(document, "content_type", tuple(CONTENT_TYPES), "JSON")
+    authorization = _authorization(reader, document.get("authorization"), stored_secrets or {})
+    headers = _headers(reader, document.get("headers"), schema)
+    parameters = _parameters(reader, document.get("parameters"), "parameters", schema)
+    related = _related(reader, document.get("related"), related_schemas)
+    xml_root = reader.text(document, "xml_root") or "root"
+    if not XML_NAME.fullmatch(xml_root):
+        reader.say("xml_root", f"“{xml_root}” is not a legal XML element name.")
+    _check_names(reader, parameters, related, method, content_type)
+    found = _capture(reader, document.get("capture"), capture_fields)
+    success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
+    signing, secret = _signing(reader, document.get("signing"))
+    timeout_s = reader.number(document, "timeout_s", DEFAULT_TIMEOUT_S, 1, LONGEST_TIMEOUT_S)
+    rate = document.get("rate_limit_per_s")
+    rate_limit = reader.number(document, "rate_limit_per_s", 0, 0.01, 1000) if rate is not None else None
+    drop_stale = reader.truth(document, "drop_stale_retries")
+    follow = reader.truth(document, "follow_redirects")
+    if len(errors) > before:
+        return None
+    return Webhook(
+        title, url, description, method, content_type, authorization, headers, parameters, related, found, timeout_s,
+        xml_root, signing, secret, drop_stale, success_if, rate_limit, follow,
+    )  # fmt: skip
+
+
+class _Reader:
+    """Reads keys of the action and notes at their path what is wrong with them."""
+
+    def __init__(self, at: str, errors: Errors) -> None:
+        self._at = at
+        self._errors = errors
+
+    def say(self, path: str, sentence: str) -> None:
+        """The first thing said at a path stays."""
+        self._errors.setdefault(f"{self._at}.{path}" if self._at else path, sentence)
+
+    def refuse_unknown(self, document: Mapping[str, Any], known: set[str], path: str = "") -> None:
+        for key in document:
+            if key not in known:
+                self.say(f"{path}{key}", f"There is no key “{key}” here.")
+
+    def text(self, document: Mapping[str, Any], key: str, path: str = "", *, required: str = "") -> str:
+        value = document.get(key)
+        if value is None:
+            value = ""
+        if not isinstance(value, str):
+            self.say(path + key, f"“{key}” is text.")
+            return ""
+        value = value.strip() if required or key in ("url", "key", "path", "field", "name") else value
+        if required and not value:
+            self.say(path + key, required)
+        return value
+
+    def choice(self, document: Mapping[str, Any], key: str, choices: Sequence[str], default: str, path: str = "") -> str:
+        value = document.get(key, default)
+        if value not in choices:
+            self.say(path + key, f"“{value}” is not one of: {', '.join(choices)}.")
+            return default
+        return str(value)
+
+    def truth(self, document: Mapping[str, Any], key: str, path: str = "") -> bool:
+        value = document.get(key, False)
+        if not isinstance(value, bool):
+            self.say(path + key, f"“{key}” is true or false.")
+            return False
+        return value
+
+    def number(self, document: Mapping[str, Any], key: str, default: float, least: float, most: float) -> float:
+        value = document.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not least <= value <= most:
+            self.say(key, f"This is a number from {least:g} to {most:g}.")
+            return default
+        return int(value) if value == int(value) else float(value)
+
+    def objects(self, value: Any, path: str) -> list[tuple[int, Mapping[str, Any]]]:
+        """(position, row) of a list of objects."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.say(path, "This is a list.")
+            return []
+        rows = []
+        for position, row in enumerate(value):
+            if isinstance(row, Mapping):
+                rows.append((position, row))
+            else:
+                self.say(f"{path}.{position}", "This is an object.")
+        return rows
+
+    def template(self, source: str, path: str, schema: Schema) -> None:
+        problem = check(source, schema)
+        if problem:
+            self.say(path, problem)
+
+
+def _check_url(reader: _Reader, url: str, schema: Schema) -> None:
+    if not url:
+        return
+    reader.template(url, "url", schema)
+    if url.startswith("{{"):
+        return  # the whole address is a placeholder; it is judged when it is known
+    known = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "x1", url)
+    problem = url_problem(known)
+    if problem:
+        reader.say("url", problem[0].upper() + problem[1:])
+
+
+def _authorization(reader: _Reader, value: Any, stored: Mapping[str, str]) -> Authorization:
+    if value is None:
+        return Authorization()
+    if not isinstance(value, Mapping):
+        reader.say("authorization", "This is an object with a type.")
+        return Authorization()
+    path = "authorization."
+    kind = AUTHORIZATIONS[reader.choice(value, "type", tuple(AUTHORIZATIONS), "none", path)]
+    reader.refuse_unknown(value, {"type", *kind.plain, *([kind.secret] if kind.secret else [])}, path)
+    plain = {key: reader.text(value, key, path) for key in kind.plain}
+    for key in ("username", "name", "token_url", "client_id"):
+        if key in kind.plain and not plain[key].strip():
+            reader.say(path + key, "This is required.")
+    if "in" in kind.plain:
+        plain["in"] = reader.choice(value, "in", ("header", "query"), "header", path)
+        if plain["in"] == "header" and plain["name"] and not HEADER_NAME.fullmatch(plain["name"]):
+            reader.say(path + "name", "This is no name of a header.")
+    if plain.get("token_url") and url_problem(plain["token_url"]):
+        problem = url_problem(plain["token_url"])
+        reader.say(path + "token_url", problem[0].upper() + problem[1:])
+    secrets: dict[str, str | None] = {}
+    if kind.secret:
+        secret = value.get(kind.secret)
+        secret = stored.get(kind.secret) if secret is None else secret
+        if not isinstance(secret, str) or not secret:
+            reader.say(path + kind.secret, "This must be typed.")
+        elif re.search(r"[\x00-\x1f\x7f]", secret):
+            reader.say(path + kind.secret, "A line break or control character can't be sent.")
+        secrets[kind.secret] = secret if isinstance(secret, str) else None
+    return Authorization(
+        kind.name, plain.get("username", ""), plain.get("in", "header"), plain.get("name", ""), plain.get("token_url", ""),
+        plain.get("client_id", ""), plain.get("scope", ""), secrets,
+    )  # fmt: skip
+
+
+def _headers(reader: _Reader, value: Any, schema: Schema) -> tuple[Header, ...]:
+    found: list[Header] = []
+    for position, row in reader.objects(value, "headers"):
+        path = f"headers.{position}."
+        reader.refuse_unknown(row, {"name", "value"}, path)
+        name = reader.text(row, "name", path, required="Give the header a name.")
+        text = reader.text(row, "value", path)
+        if name and not HEADER_NAME.fullmatch(name):
+            reader.say(path + "name", f"“{name}” is no name of a header: letters, digits and hyphens.")
+        elif name.lower() in RESERVED_HEADERS:
+            reader.say(path + "name", f"{name} can't be set: {RESERVED_HEADERS[name.lower()]}.")
+        elif any(name.lower() == other.name.lower() for other in found):
+            reader.say(path + "name", f"The header “{name}” stands there twice.")
+        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+            reader.say(path + "value", "A line break or control character can't be sent in a header.")
+        reader.template(text, path + "value", schema)
+        found.append(Header(name, text))
+    return tuple(found)
+
+
+def _parameters(reader: _Reader, value: Any, at: str, schema: Schema) -> tuple[Parameter, ...]:
+    found = []
+    for position, row in reader.objects(value, at):
+        path = f"{at}.{position}."
+        reader.refuse_unknown(row, {"name", "value", "type", "required", "omit_empty"}, path)
+        name = reader.text(row, "name", path, required="Give the parameter a name.")
+        text = reader.text(row, "value", path)
+        reader.template(text, path + "value", schema)
+        kind = reader.choice(row, "type", tuple(PARAMETER_TYPES), "auto", path)
+        found.append(
+            Parameter(name, text, kind, reader.truth(row, "required", path), reader.truth(row, "omit_empty", path))
+        )
+    return tuple(found)
+
+
+def _related(reader: _Reader, value: Any, schemas: Mapping[str, Schema]) -> tuple[Related, ...]:
+    found: list[Related] = []
+    for position, row in reader.objects(value, "related"):
+        path = f"related.{position}."
+        if position >= MAX_RELATED:
+            reader.say("related", f"At most {MAX_RELATED} related modules; these are {len(value)}.")
+            break
+        reader.refuse_unknown(row, {"module", "key", "parameters"}, path)
+        module = reader.text(row, "module", path, required="Choose a related module.")
+        if module and module not in schemas:
+            reader.say(path + "module", f"“{module}” is not among the related modules of the workflow (step 1).")
+        elif any(module == other.module for other in found):
+            reader.say(path + "module", f"“{module}” stands there twice.")
+        key = reader.text(row, "key", path) or module
+        parameters = _parameters(reader, row.get("parameters"), f"{path}parameters", schemas.get(module) or Schema({}))
+        found.append(Related(module, key, parameters))
+    return tuple(found)
+
+
+def _check_names(
+    reader: _Reader, parameters: Sequence[Parameter], related: Sequence[Related], method: str, content_type: str
+) -> None:
+    """Dot notation: duplicates, conflicts, gaps; in XML, legal names. In a query string names are literal."""
+    paths = [f"parameters.{position}.name" for position in range(len(parameters))]
+    paths += [f"related.{position}.key" for position in range(len(related))]
+    names = [parameter.name for parameter in parameters] + [each.key for each in related]
+    if method == "GET":
+        for position, name in enumerate(names):
+            if name and name in names[:position]:
+                reader.say(paths[position], f"“{name}” stands there twice.")
+    else:
+        _check_list(reader, names, paths, content_type, first=content_type == "XML")
+    for position, each in enumerate(related):
+        inner = [parameter.name for parameter in each.parameters]
+        places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
+        _check_list(reader, inner, places, content_type if method != "GET" else "FORM", first=content_type == "XML")
+        if any(name.split(".")[0].isdecimal() for name in inner):
+            reader.say(f"related.{position}.parameters", "The names of a related record's parameters start with a key, not an index.")
+
+
+def _check_list(reader: _Reader, names: Sequence[str], paths: Sequence[str], content_type: str, *, first: bool) -> None:
+    kept = [position for position, name in enumerate(names) if name]
+    for error in naming.check([names[position] for position in kept]):
+        reader.say(paths[kept[error.position]], str(error))
+    roots = {isinstance(naming.split(names[position])[0], int) for position in kept if _splits(names[position])}
+    if True in roots and content_type not in ("JSONARRAY", "JSON"):
+        for position in kept:
+            if _splits(names[position]) and isinstance(naming.split(names[position])[0], int):
+                reader.say(paths[position], f"In {content_type} a name can't start with an index.")
+    if content_type == "XML":
+        for position in kept:
+            if _splits(names[position]):
+                for depth, segment in enumerate(naming.split(names[position])):
+                    problem = xml_name_problem(segment, depth)
+                    if problem:
+                        reader.say(paths[position], problem)
+
+
+def _splits(name: str) -> bool:
+    try:
+        naming.split(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _capture(reader: _Reader, value: Any, fields: Mapping[str, str]) -> Capture | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        reader.say("capture", "This is an object with a type.")
+        return None
+    reader.refuse_unknown(value, {"type", "on_success", "on_failure", "namespaces"}, "capture.")
+    kind = reader.choice(value, "type", capture.CAPTURE_TYPES, "JSONPATH", "capture.")
+    spaces = value.get("namespaces") or {}
+    if not isinstance(spaces, Mapping) or not all(isinstance(each, str) for each in (*spaces, *spaces.values())):
+        reader.say("capture.namespaces", "Namespaces are an object: prefix → URI.")
+        spaces = {}
+    lists = {}
+    for name in ("on_success", "on_failure"):
+        rows = []
+        for position, row in reader.objects(value.get(name), f"capture.{name}"):
+            path = f"capture.{name}.{position}."
+            reader.refuse_unknown(row, {"path", "field", "all"}, path)
+            where = reader.text(row, "path", path, required="Give the path of the value.")
+            _check_path(reader, kind, where, spaces, path + "path")
+            target = reader.text(row, "field", path, required="Choose the field that takes the value.")
+            if target and target not in fields:
+                reader.say(path + "field", f"There is no field “{target}”.")
+            elif target and target in [each.field for each in rows]:
+                reader.say(path + "field", f"“{target}” is filled by another row already.")
+            rows.append(CaptureRow(where, target, reader.truth(row, "all", path)))
+        lists[name] = tuple(rows)
+    return Capture(kind, lists["on_success"], lists["on_failure"], dict(spaces))
+
+
+def _check_path(reader: _Reader, kind: str, path: str, namespaces: Mapping[str, str], at: str) -> None:
+    if not path:
+        return
+    try:
+        capture.check_path(kind, path, namespaces)
+    except capture.PathError as error:
+        where = f" (column {error.column})" if error.column else ""
+        reader.say(at, f"The path can't be read{where}: {error}")
+
+
+def _success_if(reader: _Reader, value: Any, namespaces: Mapping[str, str]) -> SuccessIf | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        reader.say("success_if", "This is an object with type and path.")
+        return None
+    reader.refuse_unknown(value, {"type", "path", "equals"}, "success_if.")
+    kind = reader.choice(value, "type", capture.CAPTURE_TYPES, "JSONPATH", "success_if.")
+    path = reader.text(value, "path", "success_if.", required="Give the path.")
+    _check_path(reader, kind, path, namespaces, "success_if.path")
+    equals = value.get("equals")
+    if equals is not None and not isinstance(equals, str):
+        equals = str(equals).lower() if isinstance(equals, bool) else str(equals)
+    return SuccessIf(kind, path, equals)
+
+
+def _signing(reader: _Reader, value: Any) -> tuple[bool, str | None]:
+    if value is None or value is False:
+        return False, None
+    if value is True:
+        return True, None
+    if not isinstance(value, Mapping):
+        reader.say("signing", "This is false, {} or an object with a secret.")
+        return False, None
+    reader.refuse_unknown(value, {"secret"}, "signing.")
+    secret = value.get("secret")
+    if secret is None:
+        return True, None
+    problem = secret_problem(secret) if isinstance(secret, str) else "This is text."
+    if problem:
+        reader.say("signing.secret", problem)
+    return True, str(secret)
+
+
+def webhook_document(webhook: Webhook) -> dict[str, Any]:
+    """The document of a webhook, with null in the place of its secrets."""
+    authorization = webhook.authorization
+    kind = AUTHORIZATIONS[authorization.type]
+    written: dict[str, Any] = {"type": kind.name}
+    for key in kind.plain:
+        written[key] = getattr(authorization, "in_" if key == "in" else key)
+    if kind.secret:
+        written[kind.secret] = None
+    return {
+        "type": "webhook",
+        "title": webhook.title,
+        "description": webhook.description,
+        "url": webhook.url,
+        "method": webhook.method,
+        "content_type": webhook.content_type,
+        "authorization": written,
+        "headers": [{"name": each.name, "value": each.value} for each in webhook.headers],
+        "parameters": [_parameter_document(each) for each in webhook.parameters],
+        "related": [
+            {"module": each.module, "key": each.key, "parameters": [_parameter_document(row) for row in each.parameters]}
+            for each in webhook.related
+        ],
+        "capture": _capture_document(webhook.capture),
+        "timeout_s": webhook.timeout_s,
+        "xml_root": webhook.xml_root,
+        "signing": {"secret": None} if webhook.signing else False,
+        "drop_stale_retries": webhook.drop_stale_retries,
+        "success_if": None
+        if webhook.success_if is None
+        else {"type": webhook.success_if.type, "path": webhook.success_if.path, "equals": webhook.success_if.equals},
+        "rate_limit_per_s": webhook.rate_limit_per_s,
+        "follow_redirects": webhook.follow_redirects,
+    }
+
+
+def _parameter_document(row: Parameter) -> dict[str, Any]:
+    return {
+        "name": row.name, "value": row.value, "type": row.type, "required": row.required, "omit_empty": row.omit_empty,
+    }  # fmt: skip
+
+
+def _capture_document(found: Capture | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    rows = {
+        name: [{"path": row.path, "field": row.field, **({"all": True} if row.all else {})} for row in getattr(found, name)]
+        for name in ("on_success", "on_failure")
+    }
+    return {"type": found.type, **rows, **({"namespaces": dict(found.namespaces)} if found.namespaces else {})}
+
+
+def secrets_of(webhook: Webhook) -> dict[str, str]:
+    """The secrets of the authorization that are known."""
+    return {key: value for key, value in webhook.authorization.secrets.items() if value}
+
+
+def with_secrets(webhook: Webhook, secrets: Mapping[str, str]) -> Webhook:
+    from dataclasses import replace
+
+    return replace(webhook, authorization=replace(webhook.authorization, secrets=dict(secrets)))
+
+
+def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -> Webhook:
+    """The webhook of a stored definition, which was checked when it was stored. Placeholders are not checked again."""
+    auth = definition.get("authorization") or {"type": "none"}
+    kind = AUTHORIZATIONS[auth.get("type", "none")]
+    found = definition.get("capture")
+    condition = definition.get("success_if")
+    return Webhook(
+        title=definition.get("title", ""),
+        url=definition.get("url", ""),
+        description=definition.get("description", ""),
+        method=definition.get("method", "POST"),
+        content_type=definition.get("content_type", "JSON"),
+        authorization=Authorization(
+            kind.name, auth.get("username", ""), auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
+            auth.get("client_id", ""), auth.get("scope", ""), {kind.secret: secrets.get(kind.secret)} if kind.secret else {},
+        ),
+        headers=tuple(Header(row["name"], row.get("value", "")) for row in definition.get("headers") or ()),
+        parameters=_stored_parameters(definition.get("parameters")),
+        related=tuple(
+            Related(row["module"], row.get("key") or row["module"], _stored_parameters(row.get("parameters")))
+            for row in definition.get("related") or ()
+        ),
+        capture=None if not found else Capture(
+            found.get("type", "JSONPATH"), _stored_rows(found.get("on_success")), _stored_rows(found.get("on_failure")),
+            found.get("namespaces") or {},
+        ),
+        timeout_s=float(definition.get("timeout_s", DEFAULT_TIMEOUT_S)),
+        xml_root=definition.get("xml_root", "root"),
+        signing=bool(definition.get("signing") or isinstance(definition.get("signing"), Mapping)),
+        signing_secret=None,
+        drop_stale_retries=bool(definition.get("drop_stale_retries")),
+        success_if=None if not condition else SuccessIf(
+            condition.get("type", "JSONPATH"), condition["path"], condition.get("equals")
+        ),
+        rate_limit_per_s=definition.get("rate_limit_per_s"),
+        follow_redirects=bool(definition.get("follow_redirects")),
+    )  # fmt: skip
+
+
+def _stored_parameters(rows: Any) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(row["name"], row.get("value", ""), row.get("type", "auto"), bool(row.get("required")), bool(row.get("omit_empty")))
+        for row in rows or ()
+    )
+
+
+def _stored_rows(rows: Any) -> tuple[CaptureRow, ...]:
+    return tuple(CaptureRow(row["path"], row["field"], bool(row.get("all"))) for row in rows or ())

@@ -1,0 +1,171 @@
+"""Dot notation: parameter names as places in a nested value (SPEC section 4.2).
+
+A segment of digits is an index, indexes start at 0 and leave no gap; `\\.` is a literal dot, `\\\\` a backslash, and a backslash
+before digits makes them a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+Segment = str | int
+MAX_DEPTH = 32
+
+
+class NamingError(Exception):
+    """Names that can't stand together; `position` is the row of the offending one."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+def split(name: str) -> tuple[Segment, ...]:
+    """The segments of a name. Raises ValueError with a sentence for an empty segment or too many."""
+    parts: list[str] = [""]
+    literal = [False]
+    characters = iter(name)
+    for character in characters:
+        if character == "\\":
+            following = next(characters, "\\")
+            parts[-1] += following if following in ".\\0123456789" else character + following
+            literal[-1] = True
+        elif character == ".":
+            parts.append("")
+            literal.append(False)
+        else:
+            parts[-1] += character
+    if not all(parts):
+        raise ValueError(f"“{name}” has an empty part between its dots.")
+    if len(parts) > MAX_DEPTH:
+        raise ValueError(f"A name has at most {MAX_DEPTH} parts.")
+    return tuple(
+        int(part) if part.isascii() and part.isdecimal() and not escaped and len(part) < 10 else part
+        for part, escaped in zip(parts, literal, strict=True)
+    )
+
+
+def join(segments: Sequence[Segment]) -> str:
+    """The name of a place; the inverse of `split`."""
+    return ".".join(str(each) if isinstance(each, int) else _escaped(each) for each in segments)
+
+
+def _escaped(key: str) -> str:
+    text = key.replace("\\", "\\\\").replace(".", "\\.")
+    return "\\" + text if key.isascii() and key.isdecimal() and len(key) < 10 else text
+
+
+class _Node:
+    """A place in the making: children by segment, or a leaf that some row fills."""
+
+    __slots__ = ("children", "leaf", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.leaf = False
+        self.children: dict[Segment, _Node] = {}
+
+
+def check(names: Sequence[str]) -> list[NamingError]:
+    """What is wrong with the names of one list of rows: duplicates, a place beside its parts, gaps. In the rows' order."""
+    errors: list[NamingError] = []
+    root = _Node("")
+    places: list[tuple[Segment, ...] | None] = []
+    for position, name in enumerate(names):
+        try:
+            segments = split(name)
+        except ValueError as error:
+            errors.append(NamingError(str(error), position))
+            places.append(None)
+            continue
+        places.append(segments)
+        problem = _place(root, name, segments)
+        if problem:
+            errors.append(NamingError(problem, position))
+    for message, position in _gaps(root, places):
+        errors.append(NamingError(message, position))
+    return sorted(errors, key=lambda error: error.position)
+
+
+def _place(root: _Node, name: str, segments: Sequence[Segment]) -> str:
+    node = root
+    for depth, segment in enumerate(segments):
+        if node.leaf:
+            return f"“{name}” can't stand beside “{node.name}”: that is a value and can't have parts."
+        kinds = {isinstance(key, int) for key in node.children}
+        if kinds and isinstance(segment, int) not in kinds:
+            other = next(iter(node.children.values())).name
+            return f"“{name}” can't stand beside “{other}”: the same place can't be a list and an object."
+        if segment not in node.children:
+            node.children[segment] = _Node(name)
+        node = node.children[segment]
+        if depth == len(segments) - 1:
+            if node.leaf:
+                return f"“{name}” stands there twice."
+            if node.children:
+                inner = next(iter(node.children.values())).name
+                return f"“{name}” can't stand beside “{inner}”: a value can't have parts."
+            node.leaf = True
+    return ""
+
+
+def _gaps(root: _Node, places: Sequence[tuple[Segment, ...] | None]) -> Iterator[tuple[str, int]]:
+    first_row: dict[tuple[Segment, ...], int] = {}
+    for position, place in enumerate(places):
+        for depth in range(1, len(place or ()) + 1):
+            first_row.setdefault((place or ())[:depth], position)
+    pending: list[tuple[tuple[Segment, ...], _Node]] = [((), root)]
+    while pending:
+        path, node = pending.pop()
+        indexes = sorted(key for key in node.children if isinstance(key, int))
+        for expected, index in enumerate(indexes):
+            if index != expected:
+                before = join((*path, expected))
+                yield f"“{join((*path, index))}” leaves a gap: “{before}” is missing. Indexes start at 0.", first_row[(*path, index)]
+                break
+        pending += [((*path, key), child) for key, child in node.children.items()]
+
+
+LEFT_OUT = object()
+"""Stands for a row that is left out because it is empty."""
+
+
+def nest(rows: Iterable[tuple[Sequence[Segment], Any]]) -> Any:
+    """The nested value that the rows (place, value) describe: an object, or a list when the first segments are indexes.
+
+    A list closes up over elements that were left out.
+    """
+    root = _Branch()
+    for segments, value in rows:
+        if value is LEFT_OUT:
+            continue
+        node = root
+        for segment in segments[:-1]:
+            node = node.setdefault(segment, _Branch())
+        node[segments[-1]] = value
+    return _finished(root)
+
+
+class _Branch(dict[Segment, Any]):
+    """An object or list in the making; a plain dict is a value that a row brought along."""
+
+
+def _finished(value: Any) -> Any:
+    if not isinstance(value, _Branch):
+        return value
+    if value and all(isinstance(key, int) for key in value):
+        return [_finished(value[key]) for key in sorted(value)]
+    return {str(key): _finished(inner) for key, inner in value.items()}
+
+
+def flatten(value: Any, prefix: tuple[Segment, ...] = ()) -> Iterator[tuple[tuple[Segment, ...], Any]]:
+    """The rows (place, value) that describe a nested value; empty objects and lists are leaves."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from flatten(inner, (*prefix, key))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from flatten(inner, (*prefix, index))
+    else:
+        yield prefix, value

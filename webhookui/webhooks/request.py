@@ -1,0 +1,225 @@
+"""From a webhook and a context to the exact request (SPEC section 4): what the preview shows and every attempt sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+
+from webhookui import exact_json
+from webhookui.webhooks import naming
+from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
+from webhookui.webhooks.definition import Parameter, Related, Webhook
+from webhookui.webhooks.naming import LEFT_OUT, Segment
+from webhookui.webhooks.template import TemplateProblem, render_text, render_url, render_value
+from webhookui.webhooks.values import as_text, is_empty
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+SAFE_IN_URL = "%/:?#[]@!$&'()*+,;=-._~"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request without authorization and signature. `notes`: what else to know, such as a cut of related records."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+    notes: tuple[str, ...] = ()
+
+
+class RequestError(Exception):
+    """The request can't be built from these values; no retry can help. `at`: the place in the action's document."""
+
+    def __init__(self, at: str, message: str) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+@dataclass(frozen=True)
+class Context:
+    """What placeholders stand for. `related(module)`: its records' values, a list or one or None. `notes` may grow."""
+
+    values: Mapping[str, Any]
+    related: Callable[[str], Any] = lambda _module: None
+    notes: list[str] = field(default_factory=list)
+
+
+def build_request(webhook: Webhook, context: Context) -> Request:
+    """Raises RequestError."""
+    url = _url(webhook, context)
+    headers = _headers(webhook, context)
+    if webhook.method == "GET":
+        pairs = _query(webhook, context)
+        return Request("GET", _with_query(url, pairs), headers, None, tuple(context.notes))
+    content_type = CONTENT_TYPES[webhook.content_type]
+    try:
+        body = content_type.encode(_body(webhook, context), webhook.xml_root)
+    except NotEncodable as error:
+        raise RequestError("parameters", str(error)) from None
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        headers = (("Content-Type", content_type.media_type), *headers)
+    return Request(webhook.method, url, headers, body, tuple(context.notes))
+
+
+def _url(webhook: Webhook, context: Context) -> str:
+    try:
+        url = render_url(webhook.url, context.values).strip()
+    except TemplateProblem as problem:
+        raise RequestError("url", f"URL to Notify: {problem}") from None
+    if CONTROL.search(url):
+        raise RequestError("url", "URL to Notify has a control character in it.")
+    problem = url_problem(url)
+    if problem:
+        raise RequestError("url", f"URL to Notify: {problem}")
+    return quote(url, safe=SAFE_IN_URL)
+
+
+def url_problem(url: str) -> str:
+    """What is wrong with a URL; empty when it can be called."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f"this is not an address: {error}."
+    if parts.scheme.lower() not in ("http", "https"):
+        return "it must start with http:// or https://."
+    if not parts.hostname or re.search(r"\s", parts.netloc):
+        return "it has no host."
+    return "there is no port 0." if port == 0 else ""
+
+
+def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
+    found = []
+    for position, header in enumerate(webhook.headers):
+        at = f"headers.{position}.value"
+        try:
+            value = render_text(header.value, context.values).strip()
+        except TemplateProblem as problem:
+            raise RequestError(at, f"Header {header.name}: {problem}") from None
+        if CONTROL.search(value):
+            raise RequestError(at, f"Header {header.name}: a line break or control character can't be sent in a header.")
+        try:
+            value.encode("latin-1")
+        except UnicodeEncodeError:
+            value = quote(value, safe=SAFE_IN_URL + " \"<>\\^`{|}")
+        found.append((header.name, value))
+    return tuple(found)
+
+
+def _body(webhook: Webhook, context: Context) -> Any:
+    rows = list(_rows(webhook.parameters, context.values, "parameters"))
+    for position, related in enumerate(webhook.related):
+        value = _related_value(related, position, context)
+        rows.append((_segments(related.key), value))
+    return naming.nest(rows)
+
+
+def _related_value(related: Related, position: int, context: Context) -> Any:
+    """An array of objects for a to-many relation, an object or null for a to-one reference."""
+    found = context.related(related.module)
+    at = f"related.{position}.parameters"
+    if found is None:
+        return None
+    if isinstance(found, list):
+        return [naming.nest(_rows(related.parameters, values, at)) for values in found]
+    return naming.nest(_rows(related.parameters, found, at))
+
+
+def _rows(
+    parameters: Sequence[Parameter], values: Mapping[str, Any], at: str
+) -> list[tuple[tuple[Segment, ...], Any]]:
+    return [
+        (_segments(parameter.name), parameter_value(parameter, values, f"{at}.{position}.value"))
+        for position, parameter in enumerate(parameters)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _segments(name: str) -> tuple[Segment, ...]:
+    return naming.split(name)
+
+
+def _query(webhook: Webhook, context: Context) -> list[tuple[str, str]]:
+    """Parameters of a GET: names are taken literally; related modules come in brackets behind their key."""
+    pairs = []
+    for position, parameter in enumerate(webhook.parameters):
+        value = parameter_value(parameter, context.values, f"parameters.{position}.value")
+        if value is not LEFT_OUT:
+            pairs.append((parameter.name, as_text(value)))
+    for position, related in enumerate(webhook.related):
+        value = _related_value(related, position, context)
+        pairs += form_pairs(value, related.key)
+    return pairs
+
+
+def _with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
+    if not pairs:
+        return url
+    parts = urlsplit(url)
+    added = "&".join(f"{quote_plus(name)}={quote_plus(text)}" for name, text in pairs)
+    query = f"{parts.query}&{added}" if parts.query else added
+    return urlunsplit(parts._replace(query=query))
+
+
+def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str) -> Any:
+    """The JSON value of a row, or LEFT_OUT. Raises RequestError."""
+    try:
+        value = render_value(parameter.value, values)
+    except TemplateProblem as problem:
+        raise RequestError(at, f"Parameter {parameter.name}: {problem}") from None
+    if is_empty(value):
+        if parameter.required:
+            raise RequestError(at, f"The required parameter {parameter.name} is empty; nothing was sent.")
+        if parameter.omit_empty:
+            return LEFT_OUT
+    return _forced(parameter, value, at)
+
+
+def _forced(parameter: Parameter, value: Any, at: str) -> Any:
+    if parameter.type == "auto":
+        return value
+    if parameter.type == "text":
+        return as_text(value)
+    if is_empty(value):
+        return None
+    try:
+        return _FORCE[parameter.type](value)
+    except (ValueError, InvalidOperation):
+        shown = as_text(value)[:60]
+        raise RequestError(at, f"Parameter {parameter.name}: “{shown}” is no {_WORD[parameter.type]}.") from None
+
+
+def _number(value: Any) -> int | Decimal:
+    if isinstance(value, bool) or isinstance(value, list | dict):
+        raise ValueError
+    if isinstance(value, int | Decimal):
+        return value
+    number = Decimal(str(value).strip())
+    if not number.is_finite() or abs(number.adjusted()) > 400:
+        raise ValueError
+    return int(number) if number == number.to_integral_value() and "." not in str(value) and abs(number.adjusted()) < 40 else number
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = as_text(value).strip().lower()
+    if word in ("true", "1", "yes", "on"):
+        return True
+    if word in ("false", "0", "no", "off"):
+        return False
+    raise ValueError
+
+
+def _json(value: Any) -> Any:
+    return exact_json.loads(value) if isinstance(value, str) else value
+
+
+_FORCE: dict[str, Callable[[Any], Any]] = {"number": _number, "boolean": _boolean, "json": _json}
+_WORD = {"number": "number", "boolean": "truth value", "json": "JSON"}
