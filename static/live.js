@@ -13,6 +13,7 @@
   const SLOW = 2500; // nothing has happened for a long time, and nobody has touched the page
   const LATELY = 15_000;
   const LONG = 300_000;
+  const IN_HAND = 60_000; // an open detail is being read
   const RECOUNT = 2_000;
   const RETRY_LONGEST = 10_000;
   const MOST_ROWS = 200;
@@ -74,7 +75,8 @@
     const busyPointer = pointerInList && Date.now() - pointerMovedAt < 3_000;
     const list = document.querySelector(".log-list, [data-live-list]");
     const topInView = !list || list.getBoundingClientRect().top > -40;
-    return topInView && !busyPointer && !document.querySelector("#log-rows :focus:not(input)");
+    const inHand = Date.now() - touchedAt < IN_HAND && document.querySelector("#log-rows :focus:not(input), tr[data-live-panel]");
+    return topInView && !busyPointer && !inHand;
   }
 
   function describe(parameters) {
@@ -96,11 +98,7 @@
   }
 
   document.addEventListener("htmx:configRequest", (event) => {
-    const { parameters } = event.detail;
-    if (event.target.matches?.("[data-live]")) describe(parameters);
-    if (event.target.matches?.("[data-drop-empty]")) {
-      for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
-    }
+    if (event.target.matches?.("[data-live]")) describe(event.detail.parameters);
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -314,41 +312,6 @@
     row.querySelector("[data-live-toggle]")?.click();
   });
 
-  // ---- selection --------------------------------------------------------------------------------------------------
-
-  function selection() {
-    for (const bar of document.querySelectorAll("[data-selection]")) {
-      const boxes = [...document.querySelectorAll(`input[type=checkbox][name="${bar.dataset.selection}"]`)];
-      const ticked = boxes.filter((box) => box.checked).length;
-      bar.hidden = ticked === 0;
-      bar.querySelector("[data-selection-count]").textContent = `${ticked} selected`;
-      const all = document.querySelector(`[data-select-all="${bar.dataset.selection}"]`);
-      if (all) {
-        all.checked = ticked > 0 && ticked === boxes.length;
-        all.indeterminate = ticked > 0 && ticked < boxes.length;
-      }
-    }
-  }
-
-  // Choosing a workflow forgets the action of another one; before htmx hears of the change.
-  document.addEventListener("change", (event) => {
-    const other = event.target.dataset?.resets && document.getElementById(event.target.dataset.resets);
-    if (other) other.value = "";
-  }, { capture: true });
-
-  document.addEventListener("change", (event) => {
-    const all = event.target.dataset?.selectAll;
-    if (all) for (const box of document.querySelectorAll(`input[name="${all}"]`)) box.checked = event.target.checked;
-    selection();
-  });
-
-  document.addEventListener("click", (event) => {
-    const name = event.target.closest?.("[data-selection-clear]")?.dataset.selectionClear;
-    if (!name) return;
-    for (const box of document.querySelectorAll(`input[name="${name}"]`)) box.checked = false;
-    selection();
-  });
-
   // ---- relative times ---------------------------------------------------------------------------------------------
 
   function span(seconds) {
@@ -389,7 +352,6 @@
   function begin(root) {
     remember(root);
     relative(root);
-    selection();
     for (const toggle of document.querySelectorAll("[data-live-toggle]:not([aria-expanded])")) {
       mark(toggle, Boolean(document.getElementById(toggle.dataset.liveToggle)));
     }
