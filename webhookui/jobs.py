@@ -24,6 +24,8 @@ from webhookui.settings import Settings
 
 log = structlog.get_logger("webhookui.jobs")
 
+JOIN_S = 3.0
+
 
 class WakingSqliteStorage(SqliteStorage):
     """Huey's SQLite storage, which polls, with a wake-up inside the process.
@@ -39,6 +41,7 @@ class WakingSqliteStorage(SqliteStorage):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._changed = threading.Condition()
         self._tasks = 0
+        self._closed = False
         self._lookout = threading.Lock()
         super().__init__(*args, **kwargs)
 
@@ -51,9 +54,18 @@ class WakingSqliteStorage(SqliteStorage):
             self._tasks += 1
             self._changed.notify()
 
+    def close_down(self) -> None:
+        """Lets every sleeping thread go; nothing is taken any more."""
+        with self._changed:
+            self._closed = True
+            self._tasks += 1
+            self._changed.notify_all()
+
     def dequeue(self) -> bytes | None:
         with self._changed:
             seen = self._tasks
+            if self._closed:
+                return None
         found: bytes | None = super().dequeue()
         if found is not None:
             return found
@@ -90,6 +102,12 @@ class InnerConsumer(Consumer):
 
     def _set_signal_handlers(self) -> None:
         pass
+
+    def join(self, timeout_s: float) -> None:
+        """Waits for its threads, which end by themselves once stopped."""
+        end = time.monotonic() + timeout_s
+        for thread in (self.scheduler, *(thread for _, thread in self.worker_threads)):
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def make_huey(settings: Settings, db: Database) -> Huey:
@@ -182,8 +200,12 @@ class Queue:
         """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""
         if self._consumer is not None:
             self._consumer.stop(graceful=False)
+            if isinstance(self.huey.storage, WakingSqliteStorage):
+                self.huey.storage.close_down()
         if self.engine is not None:
             self.engine.stop(self._settings.stop_timeout)
+        if self._consumer is not None:
+            self._consumer.join(JOIN_S)
         self._consumer = self.engine = None
 
     def close(self) -> None:

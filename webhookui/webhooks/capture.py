@@ -35,7 +35,7 @@ def check_path(capture_type: str, path: str, namespaces: Mapping[str, str] | Non
 
 
 def dialect(capture_type: str, path: str) -> str:
-    """"RFC 9535", "extended" or "XPath 1.0". Raises PathError."""
+    """ "RFC 9535", "extended" or "XPath 1.0". Raises PathError."""
     return "XPath 1.0" if capture_type == "XPATH" else jsonpath.compiled(path)[0]
 
 

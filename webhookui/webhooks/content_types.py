@@ -13,7 +13,9 @@ from lxml import etree
 from webhookui import exact_json
 from webhookui.webhooks.values import as_text
 
-XML_NAME = re.compile(r"[A-Za-z_\u00c0-\ud7ff][\w.\-\u00b7\u00c0-\ud7ff]*(:[A-Za-z_\u00c0-\ud7ff][\w.\-\u00b7\u00c0-\ud7ff]*)?")
+XML_NAME = re.compile(
+    r"[A-Za-z_\u00c0-\ud7ff][\w.\-\u00b7\u00c0-\ud7ff]*(:[A-Za-z_\u00c0-\ud7ff][\w.\-\u00b7\u00c0-\ud7ff]*)?"
+)
 XML_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 XML_NAMESPACES = {"xml": "http://www.w3.org/XML/1998/namespace"}
 
@@ -40,21 +42,28 @@ def _json_array(value: Any, _root: str) -> bytes:
 
 
 def _form(value: Any, _root: str) -> bytes:
-    return "&".join(f"{quote_plus(name)}={quote_plus(text)}" for name, text in form_pairs(value)).encode()
+    return "&".join(f"{name}={text}" for name, text in form_pairs(value)).encode()
 
 
 def form_pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """(name, text) with brackets for what is nested: `a[b]`, `lines[0][name]`. An empty list or object is an empty text."""
+    """Encoded (name, text) with brackets for what is nested: `a[b]`, `lines[0][name]`. What is empty is an empty text.
+
+    The brackets of the structure stand as they are; a bracket inside a name is encoded, so that it is none.
+    """
     if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in items:
-            yield from form_pairs(inner, f"{prefix}[{key}]" if prefix else str(key))
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            name = quote_plus(str(key))
+            yield from form_pairs(inner, f"{prefix}[{name}]" if prefix else name)
     elif prefix:
-        yield prefix, "" if value in ([], {}) else as_text(value)
+        yield prefix, "" if value in ([], {}) else quote_plus(as_text(value))
 
 
 def _xml(value: Any, root: str) -> bytes:
-    declared = {key[6:]: as_text(text) for key, text in value.items() if key.startswith("@xmlns:")} if isinstance(value, dict) else {}
+    declared = (
+        {key[6:]: as_text(text) for key, text in value.items() if key.startswith("@xmlns:")}
+        if isinstance(value, dict)
+        else {}
+    )
     default = as_text(value["@xmlns"]) if isinstance(value, dict) and value.get("@xmlns") else None
     spaces: dict[str | None, str] = {**declared, **({None: default} if default else {})}
     element = etree.Element(_qualified(root, spaces), nsmap=spaces or None)
@@ -88,7 +97,9 @@ def _qualified(name: str, spaces: dict[str | None, str], *, attribute: bool = Fa
     prefix, colon, local = name.rpartition(":")
     known = {**XML_NAMESPACES, **spaces}
     if colon and prefix not in known:
-        raise NotEncodable(f"The prefix “{prefix}” of “{name}” is not declared. Add a parameter @xmlns:{prefix} with its URI.")
+        raise NotEncodable(
+            f"The prefix “{prefix}” of “{name}” is not declared. Add a parameter @xmlns:{prefix} with its URI."
+        )
     if not XML_NAME.fullmatch(name):
         raise NotEncodable(f"“{name}” is not a legal XML name.")
     space = known.get(prefix) if colon else None if attribute else spaces.get(None)

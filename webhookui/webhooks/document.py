@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -119,7 +120,9 @@ class _Reader:
             self.say(path + key, required)
         return value
 
-    def choice(self, document: Mapping[str, Any], key: str, choices: Sequence[str], default: str, path: str = "") -> str:
+    def choice(
+        self, document: Mapping[str, Any], key: str, choices: Sequence[str], default: str, path: str = ""
+    ) -> str:
         value = document.get(key, default)
         if value not in choices:
             self.say(path + key, f"“{value}” is not one of: {', '.join(choices)}.")
@@ -280,7 +283,10 @@ def _check_names(
         places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
         _check_list(reader, inner, places, content_type if method != "GET" else "FORM", first=content_type == "XML")
         if any(name.split(".")[0].isdecimal() for name in inner):
-            reader.say(f"related.{position}.parameters", "The names of a related record's parameters start with a key, not an index.")
+            reader.say(
+                f"related.{position}.parameters",
+                "The names of a related record's parameters start with a key, not an index.",
+            )
 
 
 def _check_list(reader: _Reader, names: Sequence[str], paths: Sequence[str], content_type: str, *, first: bool) -> None:
@@ -403,7 +409,11 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         "headers": [{"name": each.name, "value": each.value} for each in webhook.headers],
         "parameters": [_parameter_document(each) for each in webhook.parameters],
         "related": [
-            {"module": each.module, "key": each.key, "parameters": [_parameter_document(row) for row in each.parameters]}
+            {
+                "module": each.module,
+                "key": each.key,
+                "parameters": [_parameter_document(row) for row in each.parameters],
+            }
             for each in webhook.related
         ],
         "capture": _capture_document(webhook.capture),
@@ -429,7 +439,9 @@ def _capture_document(found: Capture | None) -> dict[str, Any] | None:
     if found is None:
         return None
     rows = {
-        name: [{"path": row.path, "field": row.field, **({"all": True} if row.all else {})} for row in getattr(found, name)]
+        name: [
+            {"path": row.path, "field": row.field, **({"all": True} if row.all else {})} for row in getattr(found, name)
+        ]
         for name in ("on_success", "on_failure")
     }
     return {"type": found.type, **rows, **({"namespaces": dict(found.namespaces)} if found.namespaces else {})}
@@ -441,8 +453,6 @@ def secrets_of(webhook: Webhook) -> dict[str, str]:
 
 
 def with_secrets(webhook: Webhook, secrets: Mapping[str, str]) -> Webhook:
-    from dataclasses import replace
-
     return replace(webhook, authorization=replace(webhook.authorization, secrets=dict(secrets)))
 
 
@@ -487,7 +497,13 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
 
 def _stored_parameters(rows: Any) -> tuple[Parameter, ...]:
     return tuple(
-        Parameter(row["name"], row.get("value", ""), row.get("type", "auto"), bool(row.get("required")), bool(row.get("omit_empty")))
+        Parameter(
+            row["name"],
+            row.get("value", ""),
+            row.get("type", "auto"),
+            bool(row.get("required")),
+            bool(row.get("omit_empty")),
+        )
         for row in rows or ()
     )
 

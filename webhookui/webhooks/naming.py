@@ -122,7 +122,10 @@ def _gaps(root: _Node, places: Sequence[tuple[Segment, ...] | None]) -> Iterator
         for expected, index in enumerate(indexes):
             if index != expected:
                 before = join((*path, expected))
-                yield f"“{join((*path, index))}” leaves a gap: “{before}” is missing. Indexes start at 0.", first_row[(*path, index)]
+                yield (
+                    f"“{join((*path, index))}” leaves a gap: “{before}” is missing. Indexes start at 0.",
+                    first_row[(*path, index)],
+                )
                 break
         pending += [((*path, key), child) for key, child in node.children.items()]
 

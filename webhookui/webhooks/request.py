@@ -103,11 +103,13 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
         except TemplateProblem as problem:
             raise RequestError(at, f"Header {header.name}: {problem}") from None
         if CONTROL.search(value):
-            raise RequestError(at, f"Header {header.name}: a line break or control character can't be sent in a header.")
+            raise RequestError(
+                at, f"Header {header.name}: a line break or control character can't be sent in a header."
+            )
         try:
             value.encode("latin-1")
         except UnicodeEncodeError:
-            value = quote(value, safe=SAFE_IN_URL + " \"<>\\^`{|}")
+            value = quote(value, safe=SAFE_IN_URL + ' "<>\\^`{|}')
         found.append((header.name, value))
     return tuple(found)
 
@@ -131,9 +133,7 @@ def _related_value(related: Related, position: int, context: Context) -> Any:
     return naming.nest(_rows(related.parameters, found, at))
 
 
-def _rows(
-    parameters: Sequence[Parameter], values: Mapping[str, Any], at: str
-) -> list[tuple[tuple[Segment, ...], Any]]:
+def _rows(parameters: Sequence[Parameter], values: Mapping[str, Any], at: str) -> list[tuple[tuple[Segment, ...], Any]]:
     return [
         (_segments(parameter.name), parameter_value(parameter, values, f"{at}.{position}.value"))
         for position, parameter in enumerate(parameters)
@@ -146,15 +146,15 @@ def _segments(name: str) -> tuple[Segment, ...]:
 
 
 def _query(webhook: Webhook, context: Context) -> list[tuple[str, str]]:
-    """Parameters of a GET: names are taken literally; related modules come in brackets behind their key."""
+    """Encoded parameters of a GET: names are taken literally; related modules come in brackets behind their key."""
     pairs = []
     for position, parameter in enumerate(webhook.parameters):
         value = parameter_value(parameter, context.values, f"parameters.{position}.value")
         if value is not LEFT_OUT:
-            pairs.append((parameter.name, as_text(value)))
+            pairs.append((quote_plus(parameter.name), quote_plus(as_text(value))))
     for position, related in enumerate(webhook.related):
         value = _related_value(related, position, context)
-        pairs += form_pairs(value, related.key)
+        pairs += form_pairs(value, quote_plus(related.key))
     return pairs
 
 
@@ -162,7 +162,7 @@ def _with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
     if not pairs:
         return url
     parts = urlsplit(url)
-    added = "&".join(f"{quote_plus(name)}={quote_plus(text)}" for name, text in pairs)
+    added = "&".join(f"{name}={text}" for name, text in pairs)
     query = f"{parts.query}&{added}" if parts.query else added
     return urlunsplit(parts._replace(query=query))
 
@@ -203,7 +203,11 @@ def _number(value: Any) -> int | Decimal:
     number = Decimal(str(value).strip())
     if not number.is_finite() or abs(number.adjusted()) > 400:
         raise ValueError
-    return int(number) if number == number.to_integral_value() and "." not in str(value) and abs(number.adjusted()) < 40 else number
+    return (
+        int(number)
+        if number == number.to_integral_value() and "." not in str(value) and abs(number.adjusted()) < 40
+        else number
+    )
 
 
 def _boolean(value: Any) -> bool:

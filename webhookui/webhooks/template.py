@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,7 +134,9 @@ def _parsed(source: str) -> nodes.Template:
         _text.from_string(source)  # unknown filters and tests show only when code is made
         return tree
     except TemplateSyntaxError as error:
-        raise TemplateProblem(f"The placeholder can't be read {_place(source, error.lineno)}: {error.message}") from None
+        raise TemplateProblem(
+            f"The placeholder can't be read {_place(source, error.lineno)}: {error.message}"
+        ) from None
     except (TemplateError, RecursionError) as error:
         raise TemplateProblem(f"The placeholder can't be read: {error}") from None
 
@@ -223,10 +226,15 @@ def render_text(source: str, context: Mapping[str, Any]) -> str:
 
 
 def render_url(source: str, context: Mapping[str, Any]) -> str:
-    """The template as a URL: what placeholders bring is percent-encoded (RFC 3986). Raises TemplateProblem."""
+    """The template as a URL: what placeholders bring is percent-encoded (RFC 3986), but for one at the very beginning,
+    which is an address itself. Raises TemplateProblem."""
     found = compiled(source)
     if found.constant is not None:
         return found.constant
+    first = re.match(r"\{\{.*?\}\}", source)
+    if first:
+        rest = source[first.end() :]
+        return render_text(first.group(), context) + (render_url("\0" + rest, context)[1:] if rest else "")
     return _generated(_compiled_url(source), found.names, context)
 
 
@@ -252,5 +260,13 @@ def _in_words() -> Iterator[None]:
         yield
     except TemplateProblem:
         raise
-    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+    ) as error:
         raise TemplateProblem(f"The placeholder can't be filled in: {error}") from None

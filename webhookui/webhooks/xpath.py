@@ -20,7 +20,9 @@ def _compiled(path: str, namespaces: tuple[tuple[str, str], ...]) -> Any:
         raise PathError(f"At most {MAX_PATH} characters.")
     if _FORBIDDEN.search(path):
         raise PathError("This function is not offered here.")
-    for prefix in re.findall(r"(?<![\w.:-])([A-Za-z_][\w.-]*):(?!:)[A-Za-z_*]", re.sub(r"'[^']*'|\"[^\"]*\"", "''", path)):
+    for prefix in re.findall(
+        r"(?<![\w.:-])([A-Za-z_][\w.-]*):(?!:)[A-Za-z_*]", re.sub(r"'[^']*'|\"[^\"]*\"", "''", path)
+    ):
         if prefix not in dict(namespaces):
             raise PathError(f"The prefix “{prefix}” is not declared in Namespaces.", path.find(prefix + ":") + 1)
     try:

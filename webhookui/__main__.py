@@ -1,0 +1,6 @@
+"""`python -m webhookui`."""
+
+from webhookui.cli import main
+
+if __name__ == "__main__":
+    main()

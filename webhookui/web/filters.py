@@ -1,0 +1,87 @@
+"""What templates may use besides the macros of `_ui.html`: times in the user's zone, numbers, the frame's menu."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, url_for
+from flask_login import current_user
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from webhookui.crm.catalog import catalog
+from webhookui.delivery.states import STATUSES
+from webhookui.web import here
+
+
+def zone() -> ZoneInfo:
+    """The logged-in user's time zone."""
+    name = current_user.time_zone if current_user.is_authenticated else "UTC"
+    return ZoneInfo(name)
+
+
+def local_time(value: datetime | None, form: str = "") -> Markup:
+    """A `<time>` in the user's zone, exact in its title. `form`: "long" has seconds."""
+    if value is None:
+        return Markup("–")
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    local = value.astimezone(zone())
+    today = datetime.now(zone()).date()
+    pattern = "%H:%M:%S" if form == "long" else "%H:%M"
+    if local.date() != today:
+        pattern = ("%-d %b " if local.year == today.year else "%-d %b %Y ") + pattern
+    iso = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        iso, local.strftime("%Y-%m-%d %H:%M:%S %Z"), local.strftime(pattern)
+    )
+
+
+def local_date(value: date | str | None) -> Markup:
+    if not value:
+        return Markup("–")
+    day = date.fromisoformat(value) if isinstance(value, str) else value
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day.strftime("%-d %b %Y"))
+
+
+def number(value: Any) -> str:
+    """With thousands apart."""
+    if value is None:
+        return ""
+    return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+
+
+def highlighted(text: str, language: str) -> Markup:
+    """Code as spans with classes; plain when the language is not known."""
+    try:
+        lexer = get_lexer_by_name(language or "text", stripnl=False)
+    except ClassNotFound:
+        return escape(text)
+    return Markup(highlight(text, lexer, HtmlFormatter(nowrap=True)))  # noqa: S704 - pygments escapes
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        local_time=local_time, local_date=local_date, number=number, highlighted=highlighted
+    )
+    app.jinja_env.globals["STATUSES"] = STATUSES
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(_frame)
+
+
+def _frame() -> dict[str, Any]:
+    """What the frame of every page needs."""
+    if not current_user.is_authenticated:
+        return {"modules": (), "icons": _icons()}
+    with here.read() as session:
+        modules = tuple(catalog(session).modules.values())
+    return {"modules": modules, "icons": _icons()}
+
+
+def _icons() -> str:
+    return url_for("bootstrap.static", filename="icons/bootstrap-icons.svg")

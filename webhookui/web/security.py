@@ -1,0 +1,172 @@
+"""Sessions, CSRF, login throttling, security headers and error pages, all by well-kept libraries (SPEC section 9)."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from flask import Flask, Response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager, current_user
+from flask_talisman import Talisman
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from webhookui.people.tables import User
+from webhookui.web import here
+
+CSP = {
+    "default-src": "'self'",
+    "img-src": "'self' data:",
+    "style-src": "'self'",
+    "script-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'self'",
+    "object-src": "'none'",
+}
+
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address, storage_uri="memory://", strategy="moving-window")
+login = LoginManager()
+
+
+class SessionUser:
+    """The logged-in person, as Flask-Login wants it: the user's row and its session mark."""
+
+    is_authenticated = True
+    is_anonymous = False
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    @property
+    def is_active(self) -> bool:
+        return self.user.active
+
+    def get_id(self) -> str:
+        return f"{self.user.id}:{self.user.session_salt}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.user, name)
+
+
+def init_app(app: Flask) -> None:
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login.init_app(app)
+    app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
+    Talisman(
+        app,
+        force_https=False,
+        strict_transport_security=app.config["SESSION_COOKIE_SECURE"],
+        session_cookie_secure=app.config["SESSION_COOKIE_SECURE"],
+        session_cookie_samesite="Lax",
+        content_security_policy=CSP,
+        referrer_policy="same-origin",
+        frame_options="DENY",
+        permissions_policy={"camera": "()", "microphone": "()", "geolocation": "()"},
+    )
+    app.before_request(require_login)
+    app.register_error_handler(HTTPException, error_page)
+    app.register_error_handler(CSRFError, csrf_page)
+    app.register_error_handler(Exception, crash_page)
+    app.after_request(_no_store)
+
+
+@login.user_loader
+def load(session_id: str) -> SessionUser | None:
+    """The user of a session, unless it was ended (password changed, deactivated)."""
+    user_id, _, salt = session_id.partition(":")
+    if not user_id.isdecimal():
+        return None
+    with here.read() as database:
+        user = database.get(User, int(user_id))
+    if user is None or not user.active or not hmac.compare_digest(user.session_salt, salt):
+        return None
+    return SessionUser(user)
+
+
+def require_login() -> ResponseReturnValue | None:
+    """Everything needs a login but what is marked public, static files, and the API, which has its own door."""
+    endpoint = request.endpoint or ""
+    view = _view(endpoint)
+    if request.blueprint == "api" or endpoint == "static" or endpoint.endswith(".static") or view is None:
+        return None
+    if getattr(view, "is_public", False):
+        return None
+    if not current_user.is_authenticated:
+        return _to_login()
+    if getattr(view, "is_admin_only", False) and not current_user.is_admin:
+        return render_error(403, "Only admins can open this page.", "Ask an admin of your team.")
+    return None
+
+
+def _view(endpoint: str) -> Any:
+    from flask import current_app
+
+    return current_app.view_functions.get(endpoint)
+
+
+def _to_login() -> ResponseReturnValue:
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
+    if request.headers.get("HX-Request"):
+        return Response("", 401, {"HX-Redirect": url_for("start.login")})
+    return redirect(target)
+
+
+def error_page(error: HTTPException) -> ResponseReturnValue:
+    if request.blueprint == "api" or request.path.startswith("/api/"):
+        from webhookui.api import errors
+
+        return errors.of_http(error)
+    if error.response is not None:
+        return error
+    title, hint = _WORDS.get(error.code or 500, (error.name, error.description or ""))
+    return render_error(error.code or 500, title, hint)
+
+
+def csrf_page(error: CSRFError) -> ResponseReturnValue:
+    return render_error(
+        400,
+        "This form can't be accepted any more.",
+        "Its protection against forged requests (the CSRF token) is missing or too old. Go back, reload the page and send it "
+        "again; what you typed is still there.",
+    )
+
+
+def crash_page(error: Exception) -> ResponseReturnValue:
+    import structlog
+
+    structlog.get_logger("webhookui.web").exception("request_failed", path=request.path)
+    if request.blueprint == "api":
+        from webhookui.api import errors
+
+        return errors.crashed()
+    return render_error(500, *_WORDS[500])
+
+
+def render_error(code: int, title: str, hint: str) -> ResponseReturnValue:
+    return render_template("errors/error.html", code=code, title=title, hint=hint, nav=""), code
+
+
+_WORDS = {
+    400: ("This request can't be understood.", "Go back, reload the page and try again."),
+    403: ("You may not do this.", "Ask an admin of your team."),
+    404: ("There is nothing here.", "It may have been deleted, or the address is misspelled."),
+    405: ("This page can't be called like that.", "Open it from the menu."),
+    413: ("This is too large.", "Send a smaller file or text."),
+    429: ("Too many attempts.", "Wait a minute, then try again."),
+    500: ("Something went wrong on our side.", "It has been noted in the log. Try again; if it stays, tell your admin."),
+}
+
+
+def _no_store(response: Response) -> Response:
+    """Pages of people who are logged in are kept by no cache."""
+    if "Cache-Control" not in response.headers and session.get("_user_id"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
