@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as NothingHappened
 
 from tests.support import pages
-from tests.support.log_rows import add_attempt, add_delivery, add_failed, add_waiting, move
+from tests.support.log_rows import add_attempt, add_delivery, add_failed, add_waiting, add_webhook, move
 from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
 
@@ -213,7 +213,7 @@ def test_filter_tabs_and_back_keep_the_state_in_the_url(log: Page, address: str,
 
 def test_from_red_to_sent_again_in_three_clicks(log: Page, address: str, db: Database) -> None:
     with db.write() as session:
-        number = add_failed(session, record_id=None).id
+        number = add_failed(session, webhook_id=add_webhook(session)).id
     log.goto(f"{address}/log")
     log.locator(f"#delivery-{number} .log-status").click()
     expect(log.get_by_text("Correct the parameters.").first).to_be_visible()

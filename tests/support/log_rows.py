@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from webhookui.crm.tables import Change
 from webhookui.db import now
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.document import webhook_document
+from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 
 def add_delivery(session: Session, *, body: bytes | None = b'{"amount":1250.00}', **values: Any) -> Delivery:
@@ -88,6 +91,20 @@ def move(session: Session, delivery_id: int | None, **values: Any) -> None:
     for name, value in values.items():
         setattr(delivery, name, value)
     delivery.version += 1
+
+
+def add_webhook(session: Session) -> int:
+    """A workflow with one webhook, as the workflow form stores it; gives the webhook's id."""
+    workflow = Workflow(name="Invoice closed deals", module="deals")
+    session.add(workflow)
+    session.flush()
+    webhook = Webhook(title="Create invoice", url="https://api.example.com/invoices")
+    row = WorkflowWebhook(
+        workflow_id=workflow.id or 0, position=0, title=webhook.title, definition=webhook_document(webhook)
+    )
+    session.add(row)
+    session.flush()
+    return row.id or 0
 
 
 def add_change(session: Session, **values: Any) -> Change:

@@ -21,6 +21,7 @@ from webhookui.web.access import admin_only, public
 from webhookui.web.here import installation, read, write
 from webhookui.web.log_query import pairs
 from webhookui.web.payload import Payload, content_type_of, hex_dump, payload
+from webhookui.web.security import csrf
 
 bp = Blueprint("inspector", __name__)
 
@@ -98,6 +99,7 @@ def _received(body: bytes) -> store.Received:
 @bp.record
 def _accept_any_method(state: BlueprintSetupState) -> None:
     """Flask's routes list their methods; a rule without any takes all of them, unheard-of ones too."""
+    csrf.exempt(receive)
     state.app.view_functions["inspector.receive"] = receive
     for path in ("/inspect/<name>", "/inspect/<name>/", "/inspect/<name>/<path:rest>"):
         rule = Rule(path, endpoint="inspector.receive", strict_slashes=False, merge_slashes=False)

@@ -166,19 +166,19 @@ _SOURCES = {"person": "", "api": " over the API", "import": " by an import", "ca
 
 def _cause(detail: Detail) -> Cause:
     delivery, change = detail.delivery, detail.change
+    by = f" by {delivery.caused_by}" if delivery.caused_by else ""
+    fields: tuple[tuple[str, Any, Any], ...] = ()
+    saved = ""
     if change is not None:
-        words = f"{change.record_name or delivery.record_name} was {_KINDS.get(change.kind, change.kind)}"
-        by = f" by {change.by}" if change.by else ""
-        fields = tuple((name, *pair) for name, pair in change.values.items())
-        return Cause(f"{words}{by}{_SOURCES.get(change.source, '')}", fields)
-    if delivery.test:
-        return Cause("A test of the webhook" + (f", sent by {delivery.caused_by}" if delivery.caused_by else ""))
+        who = f" by {change.by}" if change.by else ""
+        name = change.record_name or delivery.record_name
+        saved = f"{name} was {_KINDS.get(change.kind, change.kind)}{who}{_SOURCES.get(change.source, '')}"
+        fields = tuple((field, *pair) for field, pair in change.values.items())
     if delivery.redelivery_of:
-        return Cause(
-            f"Delivery {delivery.redelivery_of} was redelivered"
-            + (f" by {delivery.caused_by}" if delivery.caused_by else "")
-        )
-    return Cause(delivery.caused_by or "Not recorded")
+        return Cause(f"Delivery {delivery.redelivery_of} was redelivered{by}" + (f"; {saved}" if saved else ""), fields)
+    if delivery.test:
+        return Cause(f"A test was sent{by}", fields)
+    return Cause(saved or delivery.caused_by or "Not recorded", fields)
 
 
 def spoken(statuses: Sequence[tuple[int, str]]) -> str:
