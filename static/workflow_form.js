@@ -31,8 +31,17 @@
     setHidden("[data-step-go=back]", Boolean(action) || at === 0);
     setHidden("[data-step-go=next]", Boolean(action) || at === steps().length - 1);
     setHidden("[data-editor-close]", !action);
+    leadTo(form().dataset.new !== undefined && !action && at < steps().length - 1 ? "[data-step-go=next]" : "[data-save]");
     document.querySelectorAll("[data-grows]").forEach(grow);
     document.dispatchEvent(new CustomEvent("workflow:shown", { detail: { step, action } }));
+  }
+
+  // One primary button: in a new workflow it is "Next" until the last step.
+  function leadTo(selector) {
+    for (const button of form().querySelectorAll("[data-step-go=next], [data-save]")) {
+      button.classList.toggle("btn-primary", button.matches(selector));
+      button.classList.toggle("btn-secondary", !button.matches(selector));
+    }
   }
 
   function setHidden(selector, hidden) {
@@ -42,7 +51,7 @@
   function go(id) {
     if (decodeURIComponent(location.hash.slice(1)) !== id) history.pushState(null, "", `#${id}`);
     show();
-    form().scrollIntoView({ block: "start" });
+    window.scrollTo({ top: 0 });
   }
 
   // Brings an input into view wherever it is: in another step, in a closed webhook, in a closed disclosure.
@@ -136,23 +145,6 @@
     input.style.height = `${input.scrollHeight + 2}px`;
   }
 
-  // ---- menus ------------------------------------------------------------------------------------------------------
-
-  const closeMenus = (but) => document.querySelectorAll("[data-menu][open]").forEach((menu) => menu !== but && (menu.open = false));
-
-  document.addEventListener("click", (event) => {
-    const menu = event.target.closest("[data-menu]");
-    closeMenus(menu);
-    if (menu && event.target.closest(".menu-item, .row-menu-item:not(label)")) menu.open = false;
-  });
-
-  document.addEventListener("keydown", (event) => {
-    const menu = event.target.closest?.("[data-menu][open]");
-    if (event.key !== "Escape" || !menu) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-
   // ---- redrawing by the server ------------------------------------------------------------------------------------
 
   // An answer that is older than what has been typed meanwhile is not taken: the question is asked again.
@@ -179,6 +171,9 @@
       window.htmx.trigger(element, "change");
     }
   });
+
+  // htmx would write the heights of grown inputs into style attributes, which the CSP refuses.
+  if (window.htmx) window.htmx.config.attributesToSettle = ["class"];
 
   document.addEventListener("htmx:afterSwap", () => {
     restoreSecrets();

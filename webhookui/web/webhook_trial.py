@@ -53,7 +53,7 @@ def _parsed(modules: Catalog, draft: Draft, position: int, stored: list[StoredAc
     kept, moved = without_blank_rows(alone)
     document = _alone(document_of(kept), modules)
     if masked:
-        _mask(document["actions"][0])
+        _show_only_the_request(document["actions"][0])
     if not str(document["actions"][0]["title"]).strip():
         document["actions"][0]["title"] = "Untitled webhook"
     named = [each for each in stored if each.id == document["actions"][0]["id"]]
@@ -76,12 +76,11 @@ def _alone(document: dict[str, Any], modules: Catalog) -> dict[str, Any]:
     }
 
 
-def _mask(action: dict[str, Any]) -> None:
+def _show_only_the_request(action: dict[str, Any]) -> None:
     kind = AUTHORIZATIONS.get(action["authorization"]["type"])
     if kind is not None and kind.secret:
         action["authorization"][kind.secret] = MASK
-    if action["signing"] is not False:
-        action["signing"] = {}
+    action.update(signing=False, capture=None, success_if=None)  # no part of the request that a preview shows
 
 
 def _at_position(path: str, position: int) -> str:

@@ -20,7 +20,7 @@ SHOWN_CHANGES = 12
 
 
 def add_routes(bp: Blueprint) -> None:
-    bp.get("/<int:workflow_id>/explain")(show)
+    bp.get("/<int:workflow_id>/explain", endpoint="explain")(show)
 
 
 @admin_only

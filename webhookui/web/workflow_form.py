@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, ModuleInfo, catalog
 from webhookui.crm.records import names_of
-from webhookui.db import dumps
+from webhookui.exact_json import dumps
 from webhookui.people.tables import User
 from webhookui.web.field_choices import Options, comparable_fields, condition_fields
 from webhookui.web.form_paths import Draft

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import simplejson
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from simplejson import JSONDecodeError
 
-from webhookui import db as database
+from webhookui import exact_json
 from webhookui.web.access import admin_only
 from webhookui.web.here import installation, read, write
 from webhookui.web.webhook_draft import SECRETS
@@ -24,8 +24,8 @@ _SECRET = re.compile(rf"actions\.\d+\.(authorization\.({'|'.join(SECRETS)})|sign
 
 def add_routes(bp: Blueprint) -> None:
     bp.get("/<int:workflow_id>/export")(export)
-    bp.get("/import")(show)
-    bp.post("/import")(load)
+    bp.get("/import", endpoint="import_page")(show)
+    bp.post("/import", endpoint="import_document")(load)
 
 
 @admin_only
@@ -38,7 +38,7 @@ def export(workflow_id: int) -> ResponseReturnValue:
             abort(404, description=str(error))
         document = store.to_document(session, workflow, with_ids=False)
     name = re.sub(r"[^a-z0-9]+", "-", workflow.name.lower()).strip("-") or "workflow"
-    text = database.simplejson.dumps(document, use_decimal=True, ensure_ascii=False, indent=2)
+    text = simplejson.dumps(document, use_decimal=True, ensure_ascii=False, indent=2)
     return Response(
         text + "\n",
         mimetype="application/json",
@@ -58,8 +58,8 @@ def load() -> ResponseReturnValue:
     if problem:
         return _page(text, {"": problem}), 422
     try:
-        document = database.loads(text)
-    except (JSONDecodeError, RecursionError) as error:
+        document = exact_json.loads(text)
+    except (ValueError, RecursionError) as error:
         return _page(text, {"": _not_json(error)}), 422
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
@@ -94,9 +94,11 @@ def _given() -> tuple[str, str]:
 
 
 def _not_json(error: Exception) -> str:
-    if isinstance(error, JSONDecodeError):
+    if isinstance(error, simplejson.JSONDecodeError):
         return f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
-    return "This is not a workflow: it is nested too deeply."
+    if isinstance(error, RecursionError):
+        return "This is not a workflow: it is nested too deeply."
+    return f"This is not JSON: {error}."
 
 
 def _in_the_form(document: dict[str, Any], errors: dict[str, str]) -> ResponseReturnValue:

@@ -66,7 +66,7 @@ def index() -> ResponseReturnValue:
             nav=NAV,
             workflows=store.list_all(session),
             counts=counts_by_workflow(session),
-            modules=catalog(session).modules,
+            infos=catalog(session).modules,
             triggers=TRIGGERS,
             statuses=STATUSES,
         )

@@ -1,0 +1,473 @@
+"""Workflows in the browser (SPEC sections 3 and 4), without a browser: list, form, import, export, explain, previews."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from tests.support import pages
+from webhookui.crm import records
+from webhookui.crm.records import Actor
+from webhookui.db import Database
+from webhookui.delivery.tables import Delivery
+from webhookui.workflows import store
+from webhookui.workflows.tables import Workflow
+
+ANN = Actor("person", "Ann")
+HTMX = {"HX-Request": "true"}
+
+FORM: dict[str, Any] = {
+    "name": "Invoice closed deals",
+    "module": "deals",
+    "active": "1",
+    "related_modules[]": ["contacts"],
+    "trigger.on": "create_or_update",
+    "trigger.recurrence": "every_time",
+    "criteria.all.0.field": "stage",
+    "criteria.all.0.operator": "has_changed_to",
+    "criteria.all.0.source": "value",
+    "criteria.all.0.value": "Closed Won",
+    "actions.0.title": "Create invoice",
+    "actions.0.url": "https://api.example.com/invoices",
+    "actions.0.method": "POST",
+    "actions.0.content_type": "JSON",
+    "actions.0.authorization.type": "basic",
+    "actions.0.authorization.username": "u",
+    "actions.0.authorization.password": "s3cret-word",
+    "actions.0.parameters.0.name": "amount",
+    "actions.0.parameters.0.value": "{{ amount }}",
+    "actions.0.parameters.0.type": "auto",
+    "actions.0.timeout_s": "10",
+    "actions.0.xml_root": "root",
+}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("workflows")) as app:
+        yield app
+
+
+@pytest.fixture
+def db(app: Flask) -> Database:
+    database: Database = app.extensions["webhookui"].db
+    pages.empty(
+        database, "delivery_request", "delivery", "workflow_first_met", "workflow_webhook", "workflow", "link", "change",
+        "record",
+    )  # fmt: skip
+    return database
+
+
+@pytest.fixture
+def client(app: Flask, db: Database) -> FlaskClient:
+    return pages.admin(app)
+
+
+@pytest.fixture
+def deal(db: Database) -> int:
+    with db.write() as session:
+        contact = records.create(
+            session, "contacts", {"first_name": "Jo", "last_name": "Roe", "email": "jo@x.org"}, ANN
+        )
+        values = {"name": "Big deal", "amount": "1200.50", "stage": "New", "contact": contact.id}
+        return records.create(session, "deals", values, ANN).id or 0
+
+
+def saved(client: FlaskClient, db: Database, **changes: Any) -> Workflow:
+    answer = client.post("/settings/workflows", data={**FORM, **changes})
+    assert answer.status_code == 303, errors(answer.text)
+    with db.read() as session:
+        return store.list_all(session)[-1]
+
+
+def errors(html: str) -> dict[str, str]:
+    """Path → message, as they stand at the fields."""
+    found = re.findall(r'id="([^"]+)-error"[^>]*>(.*?)</div>', html, re.S)
+    return {path: re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", words))).strip() for path, words in found}
+
+
+def value_of(html: str, name: str) -> str | None:
+    name = re.escape(name)
+    if found := re.search(rf'<textarea[^>]*name="{name}"[^>]*>\n?(.*?)</textarea>', html, re.S):
+        return unescape(found[1])
+    if found := re.search(rf'<select[^>]*name="{name}".*?</select>', html, re.S):
+        chosen = re.search(r'<option[^>]*value="([^"]*)"[^>]*selected', found[0])
+        return unescape(chosen[1]) if chosen else ""
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
+    value = re.search(r'value="([^"]*)"', found[0]) if found else None
+    return unescape(value[1]) if value else None
+
+
+# ---- saving -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_filled_form_becomes_the_document_it_describes(client: FlaskClient, db: Database) -> None:
+    workflow = saved(client, db)
+    with db.read() as session:
+        document = store.to_document(session, workflow, with_ids=False)
+    assert document["related_modules"] == ["contacts"]
+    assert document["criteria"]["all"] == [{"field": "stage", "operator": "has_changed_to", "value": "Closed Won"}]
+    assert document["actions"][0]["parameters"][0]["name"] == "amount"
+
+
+def test_the_edit_form_shows_everything_but_secrets_and_saving_it_unchanged_keeps_them(
+    client: FlaskClient, db: Database, app: Flask
+) -> None:
+    workflow = saved(client, db)
+    html = client.get(f"/settings/workflows/{workflow.id}").text
+    assert "s3cret-word" not in html
+    assert "stored – leave unchanged" in html
+    for name in FORM.keys() - {"actions.0.authorization.password", "related_modules[]", "active"}:
+        if not name.startswith("trigger."):
+            assert value_of(html, name) == FORM[name], name
+    form = {**FORM, "actions.0.authorization.password": "", "version": value_of(html, "version")}
+    form["actions.0.id"] = value_of(html, "actions.0.id")
+    assert client.post(f"/settings/workflows/{workflow.id}", data=form).status_code == 303
+    with db.read() as session:
+        stored = store.stored_actions(session, app.extensions["webhookui"].box, workflow.id or 0)
+    assert stored[0].secrets["password"] == "s3cret-word"
+
+
+def test_when_the_host_changes_the_secret_must_be_typed_again(client: FlaskClient, db: Database) -> None:
+    workflow = saved(client, db)
+    html = client.get(f"/settings/workflows/{workflow.id}").text
+    form = {**FORM, "actions.0.url": "https://elsewhere.example/x", "actions.0.authorization.password": ""}
+    form["actions.0.id"] = value_of(html, "actions.0.id")
+    answer = client.post(f"/settings/workflows/{workflow.id}", data=form)
+    assert answer.status_code == 422
+    assert "again" in errors(answer.text)["actions.0.authorization.password"]
+
+
+BAD = {
+    "no name": ({"name": ""}, "name", "name"),
+    "no module": ({"module": ""}, "module", "module"),
+    "no URL": ({"actions.0.url": ""}, "actions.0.url", "URL"),
+    "URL not http": ({"actions.0.url": "ftp://x.example/"}, "actions.0.url", "http"),
+    "placeholder that does not exist": ({"actions.0.parameters.0.value": "{{ amout }}"}, "actions.0.parameters.0.value", "amout"),
+    "parameter without a name": ({"actions.0.parameters.0.name": ""}, "actions.0.parameters.0.name", "name"),
+    "duplicate name": (
+        {"actions.0.parameters.1.name": "amount", "actions.0.parameters.1.value": "1"},
+        "actions.0.parameters.1.name",
+        "amount",
+    ),
+    "a beside a.b": (
+        {"actions.0.parameters.1.name": "amount.b", "actions.0.parameters.1.value": "1"},
+        "actions.0.parameters.1.name",
+        "amount",
+    ),
+    "condition without a value": ({"criteria.all.0.value": ""}, "criteria.all.0.value", "value"),
+    "path that does not parse": (
+        {
+            "actions.0.capture.on": "1",
+            "actions.0.capture.on_success.0.path": "$.[",
+            "actions.0.capture.on_success.0.field": "name",
+        },
+        "actions.0.capture.on_success.0.path",
+        "olumn",
+    ),
+    "timeout too long": ({"actions.0.timeout_s": "61"}, "actions.0.timeout_s", "60"),
+    "no time of a schedule": ({"trigger.on": "schedule", "trigger.schedule.every": "day"}, "trigger.schedule.at", "time"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_can_not_be_saved_says_so_at_its_field_and_keeps_all_that_was_typed(
+    client: FlaskClient, db: Database, case: str
+) -> None:
+    changes, path, word = BAD[case]
+    form = {**FORM, **changes}
+    answer = client.post("/settings/workflows", data=form)
+    assert answer.status_code == 422
+    assert word in errors(answer.text).get(path, ""), errors(answer.text)
+    for name, typed in form.items():
+        if not name.endswith(("[]", "password", ".on", "recurrence", "active")):
+            assert value_of(answer.text, name) == typed, name
+    assert "s3cret-word" not in answer.text
+    with db.read() as session:
+        assert store.list_all(session) == []
+
+
+def test_a_refused_form_opens_the_step_with_the_first_error_and_marks_each_step_that_has_one(
+    client: FlaskClient, db: Database
+) -> None:
+    answer = client.post("/settings/workflows", data={**FORM, "criteria.all.0.value": "", "actions.0.url": ""})
+    assert 'data-step-open="criteria"' in answer.text
+    marked = re.findall(r'class="step has-errors" data-step-link="(\w+)"', answer.text)
+    assert marked == ["criteria", "actions"]
+
+
+def test_a_fourth_webhook_is_refused_with_words(client: FlaskClient, db: Database) -> None:
+    form = dict(FORM)
+    for position in (1, 2, 3):
+        form |= {
+            key.replace("actions.0", f"actions.{position}"): value for key, value in FORM.items() if "actions" in key
+        }
+    answer = client.post("/settings/workflows", data=form)
+    assert answer.status_code == 422
+    assert "at most 3" in errors(answer.text)["actions"]
+    assert value_of(answer.text, "actions.3.title") == "Create invoice"
+
+
+def test_a_sixth_related_module_is_refused_with_words(client: FlaskClient, db: Database) -> None:
+    modules = ["organizations", "leads", "deals", "cases", "invoices", "tasks"]
+    form = {**FORM, "module": "contacts", "related_modules[]": modules, "actions.0.related_on": "1"}
+    form |= {"criteria.all.0.field": "email", "criteria.all.0.operator": "is_empty"}
+    form |= {"actions.0.parameters.0.value": "{{ email }}"}
+    for position, module in enumerate(modules):
+        form[f"actions.0.related.{position}.module"] = module
+        form[f"actions.0.related.{position}.parameters.0.name"] = "n"
+        form[f"actions.0.related.{position}.parameters.0.value"] = "{{ record.id }}"
+    answer = client.post("/settings/workflows", data=form)
+    assert answer.status_code == 422
+    assert any("five" in words or "5" in words for words in errors(answer.text).values())
+    assert value_of(answer.text, "actions.0.related.5.module") == "tasks"
+
+
+def test_rows_that_nobody_typed_into_are_not_held_against_the_form(client: FlaskClient, db: Database) -> None:
+    blank = {
+        "actions.0.parameters.1.name": "",
+        "actions.0.parameters.1.value": "",
+        "actions.0.parameters.1.type": "auto",
+    }
+    workflow = saved(client, db, **blank, **{"criteria.any.0.field": "", "criteria.any.0.operator": "is"})
+    assert workflow.criteria["any"] == []
+
+
+def test_two_people_saving_the_same_workflow_the_second_is_told_and_loses_nothing(
+    client: FlaskClient, db: Database
+) -> None:
+    workflow = saved(client, db)
+    html = client.get(f"/settings/workflows/{workflow.id}").text
+    mine = {**FORM, "version": value_of(html, "version"), "actions.0.id": value_of(html, "actions.0.id")}
+    mine["actions.0.authorization.password"] = ""
+    assert client.post(f"/settings/workflows/{workflow.id}", data={**mine, "name": "Theirs"}).status_code == 303
+    answer = client.post(f"/settings/workflows/{workflow.id}", data={**mine, "name": "Mine"})
+    assert answer.status_code == 409
+    assert "somebody else" in answer.text and value_of(answer.text, "name") == "Mine"
+    current = re.search(r'name="version" value="(\d+)">Save mine', answer.text)
+    assert current is not None
+    over = client.post(f"/settings/workflows/{workflow.id}", data={**mine, "name": "Mine", "version": current[1]})
+    assert over.status_code == 303
+
+
+def test_a_save_by_htmx_is_answered_by_a_redirect_of_the_page(client: FlaskClient, db: Database) -> None:
+    answer = client.post("/settings/workflows", data=FORM, headers=HTMX)
+    assert answer.headers["HX-Redirect"] == "/settings/workflows"
+
+
+def test_a_new_signing_secret_is_shown_once(client: FlaskClient, db: Database) -> None:
+    answer = client.post("/settings/workflows", data={**FORM, "actions.0.signing.on": "1"})
+    assert "whsec_" in client.get(answer.location).text
+    assert "whsec_" not in client.get(answer.location).text
+
+
+# ---- drawing the form anew --------------------------------------------------------------------------------------------
+
+
+def test_another_module_keeps_what_was_typed_and_offers_its_own_fields(client: FlaskClient, db: Database) -> None:
+    answer = client.post("/settings/workflows/draft", data={**FORM, "module": "contacts"}, headers=HTMX)
+    assert value_of(answer.text, "criteria.all.0.field") == "stage"
+    assert "(not there)" in answer.text
+    assert 'value="last_name"' in answer.text
+    assert "<html" not in answer.text
+
+
+def test_without_a_script_a_button_adds_a_row(client: FlaskClient, db: Database) -> None:
+    answer = client.post("/settings/workflows/draft", data={**FORM, "do": "add:actions.0.parameters"})
+    assert value_of(answer.text, "actions.0.parameters.1.name") == ""
+    assert "<html" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("field", "operator", "expected"),
+    [
+        ("stage", "is", '<select[^>]*name="criteria.all.0.value"'),
+        ("stage", "is_any_of", 'type="checkbox"[^>]*name="criteria.all.0.value\\[\\]"'),
+        ("amount", "between", 'name="criteria.all.0.value.1"'),
+        ("close_date", "in_the_last_days", 'name="criteria.all.0.value"'),
+        ("close_date", "before", 'type="date"'),
+        ("name", "is_any_of", '<textarea[^>]*name="criteria.all.0.value"'),
+        ("contact", "is", "data-record-picker"),
+        ("owner", "is", "Ann"),
+        ("contact.email", "ends_with", 'name="criteria.all.0.value"'),
+    ],
+)
+def test_the_value_of_a_condition_gets_the_input_of_its_field_and_operator(
+    client: FlaskClient, db: Database, field: str, operator: str, expected: str
+) -> None:
+    row = {"criteria.all.0.field": field, "criteria.all.0.operator": operator, "at": "criteria.all.0"}
+    answer = client.post("/settings/workflows/condition", data={"module": "deals", **row})
+    assert answer.status_code == 200
+    assert re.search(expected, answer.text), answer.text
+
+
+def test_an_operator_that_does_not_fit_the_new_field_gives_way(client: FlaskClient, db: Database) -> None:
+    row = {"criteria.all.0.field": "amount", "criteria.all.0.operator": "starts_with", "at": "criteria.all.0"}
+    answer = client.post("/settings/workflows/condition", data={"module": "deals", **row})
+    assert value_of(answer.text, "criteria.all.0.operator") == "is"
+
+
+# ---- list -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_module_trigger_and_switch_and_the_switch_works(client: FlaskClient, db: Database) -> None:
+    workflow = saved(client, db)
+    html = client.get("/settings/workflows").text
+    assert "Deals" in html and "On creation or update" in html and 'aria-checked="true"' in html
+    answer = client.post(f"/settings/workflows/{workflow.id}/active", data={"active": "0"}, headers=HTMX)
+    assert 'aria-checked="false"' in answer.text
+    with db.read() as session:
+        assert not store.get(session, workflow.id or 0).active
+
+
+def test_a_workflow_is_duplicated_switched_off_and_deleted(client: FlaskClient, db: Database) -> None:
+    workflow = saved(client, db)
+    answer = client.post(f"/settings/workflows/{workflow.id}/duplicate")
+    assert client.get(answer.location).status_code == 200
+    client.post(f"/settings/workflows/{workflow.id}/delete")
+    with db.read() as session:
+        assert [(each.name, each.active) for each in store.list_all(session)] == [
+            ("Invoice closed deals (copy)", False)
+        ]
+    assert client.get(f"/settings/workflows/{workflow.id}").status_code == 404
+
+
+# ---- export and import ------------------------------------------------------------------------------------------------
+
+
+def test_an_export_can_be_imported_and_its_missing_secret_is_asked_for_in_the_form(
+    client: FlaskClient, db: Database
+) -> None:
+    workflow = saved(client, db)
+    answer = client.get(f"/settings/workflows/{workflow.id}/export")
+    assert "attachment" in answer.headers["Content-Disposition"] and "s3cret-word" not in answer.text
+    upload = {"file": (io.BytesIO(answer.data), "w.json")}
+    page = client.post("/settings/workflows/import", data=upload, content_type="multipart/form-data")
+    assert page.status_code == 422
+    assert list(errors(page.text)) == ["actions.0.authorization.password"]
+    assert value_of(page.text, "actions.0.url") == FORM["actions.0.url"]
+
+
+def test_a_complete_document_is_imported(client: FlaskClient, db: Database) -> None:
+    document = {"name": "W", "module": "deals", "trigger": {"on": "create"}, "actions": []}
+    answer = client.post("/settings/workflows/import", data={"document": json.dumps(document)})
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Choose a file or paste"),
+        ("{nonsense", "not JSON"),
+        ('{"name": "x",\n "module": }', "line 2, column"),
+        ("17", "JSON object"),
+        ('{"name": "W", "module": "deals", "trigger": {"on": "never"}}', "trigger.on"),
+        ('{"name": "W", "module": "deals", "trigger": {"on": "create"}, "colour": 1}', "colour"),
+        (
+            '{"name": "W", "module": "deals", "trigger": {"on": "create"}, "actions": [{"type": "webhook", "title": "t", '
+            '"url": "https://x.example", "parameters": [{"name": "", "value": "1"}]}]}',
+            "actions.0.parameters.0.name",
+        ),
+    ],
+)
+def test_an_import_that_can_not_be_names_the_path_and_keeps_the_text(
+    client: FlaskClient, db: Database, text: str, words: str
+) -> None:
+    answer = client.post("/settings/workflows/import", data={"document": text})
+    assert answer.status_code == 422
+    assert words in unescape(answer.text)
+    assert value_of(answer.text, "document") == text
+
+
+def test_a_file_that_is_no_text_is_refused_with_words(client: FlaskClient, db: Database) -> None:
+    upload = {"file": (io.BytesIO(b"\xff\xfe\x00binary"), "w.bin")}
+    answer = client.post("/settings/workflows/import", data=upload, content_type="multipart/form-data")
+    assert answer.status_code == 422 and "not JSON" in answer.text
+
+
+def test_a_document_with_errors_can_be_mended_in_the_form(client: FlaskClient, db: Database) -> None:
+    document = {"name": "", "module": "deals", "trigger": {"on": "create"}, "actions": []}
+    answer = client.post("/settings/workflows/import", data={"document": json.dumps(document), "do": "open"})
+    assert list(errors(answer.text)) == ["name"] and 'id="workflow-form"' in answer.text
+
+
+# ---- preview, test, pickers -------------------------------------------------------------------------------------------
+
+
+def test_the_preview_is_the_exact_request_with_secrets_masked(client: FlaskClient, db: Database, deal: int) -> None:
+    answer = client.post("/settings/webhook-form/preview", data={**FORM, "at": "actions.0"})
+    assert "1200.50" in answer.text and "https://api.example.com/invoices" in answer.text
+    assert "Basic ••••••" in answer.text and "s3cret-word" not in answer.text
+
+
+def test_the_preview_says_what_is_missing_at_the_row_as_it_stands(client: FlaskClient, db: Database, deal: int) -> None:
+    blank = {"actions.0.parameters.1.name": "", "actions.0.parameters.1.value": ""}
+    wrong = {"actions.0.parameters.2.name": "b", "actions.0.parameters.2.value": "{{ nothing }}"}
+    answer = client.post("/settings/webhook-form/preview", data={**FORM, **blank, **wrong, "at": "actions.0"})
+    assert 'data-reveal="actions.0.parameters.2.value"' in answer.text
+
+
+def test_the_preview_of_a_module_without_records_says_so(client: FlaskClient, db: Database) -> None:
+    answer = client.post("/settings/webhook-form/preview", data={**FORM, "at": "actions.0"})
+    assert "no record" in answer.text
+
+
+def test_a_test_of_the_draft_is_a_delivery_marked_test(client: FlaskClient, db: Database, deal: int) -> None:
+    answer = client.post("/settings/webhook-form/test", data={**FORM, "at": "actions.0"})
+    with db.read() as session:
+        delivery = session.scalars(select(Delivery)).one()
+    assert delivery.test and delivery.record_id == deal
+    assert f"/settings/webhook-form/test/{delivery.id}?version={delivery.version}" in unescape(answer.text)
+    assert client.get(f"/settings/webhook-form/test/{delivery.id}?version={delivery.version}").status_code == 204
+
+
+def test_the_picker_lists_fields_references_and_surroundings(client: FlaskClient, db: Database) -> None:
+    html = unescape(client.get("/settings/webhook-form/placeholders?module=deals").text)
+    for placeholder in (
+        "amount",
+        "contact.email",
+        "owner.name",
+        "previous.stage",
+        "record.url",
+        "workflow.name",
+        "now",
+    ):
+        assert f"{{{{ {placeholder} }}}}" in html
+    related = client.get("/settings/webhook-form/placeholders?module=contacts&related=1").text
+    assert "previous." not in related
+
+
+def test_the_record_picker_searches_one_module(client: FlaskClient, db: Database, deal: int) -> None:
+    assert "Big deal" in client.get("/settings/webhook-form/records?module=deals&q=big").text
+    assert "No record found" in client.get("/settings/webhook-form/records?module=contacts&q=big").text
+
+
+# ---- why did it (not) fire? -------------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_each_condition_with_what_it_saw(client: FlaskClient, db: Database, deal: int) -> None:
+    workflow = saved(client, db)
+    with db.write() as session:
+        records.update(session, "deals", deal, {"stage": "Proposal"}, ANN)
+    html = client.get(f"/settings/workflows/{workflow.id}/explain?record_id={deal}").text
+    assert "does not fire" in html and "has changed to" in html and "Proposal" in html
+    assert client.get(f"/settings/workflows/{workflow.id}/explain").status_code == 200
+    assert "no such record" in client.get(f"/settings/workflows/{workflow.id}/explain?record_id=999999").text
+
+
+# ---- doors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/settings/workflows", "/settings/workflows/new", "/settings/workflows/import"])
+def test_only_admins_get_in(app: Flask, db: Database, path: str) -> None:
+    assert pages.user(app).get(path).status_code == 403
+    assert app.test_client().get(path).status_code in (302, 303)
