@@ -317,7 +317,8 @@
   function span(seconds) {
     const s = Math.max(0, Math.round(seconds));
     if (s < 60) return `${s} s`;
-    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+    if (s < 600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min`;
     if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
     return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
   }
