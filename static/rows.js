@@ -253,6 +253,6 @@
 
   const start = (root) => root.querySelectorAll("[data-list]").forEach(refresh);
   document.addEventListener("DOMContentLoaded", () => start(document));
-  document.addEventListener("htmx:afterSettle", () => start(document));
+  document.addEventListener("workflow:redrawn", () => start(document));
   window.webhookuiRows = { add, refresh, rename, renumber, textsOf };
 })();

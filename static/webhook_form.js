@@ -138,8 +138,7 @@
     webhook.replaceWith(...nodes);
     window.htmx.process(document.getElementById(webhook.dataset.row));
     dialog?.close();
-    document.dispatchEvent(new CustomEvent("htmx:afterSwap", { bubbles: true, detail: {} }));
-    document.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true, detail: {} }));
+    window.webhookuiForm.redrawn();
     const fresh = document.getElementById(webhook.dataset.row);
     changed(fresh.querySelector("[data-editor] input"));
   }
@@ -210,8 +209,7 @@
     if (form()) offerRelated();
     document.querySelectorAll("[data-webhook]").forEach(showInspectorLink);
   });
-  document.addEventListener("htmx:afterSettle", () => {
-    if (!form()) return;
+  document.addEventListener("workflow:redrawn", () => {
     offerRelated();
     document.querySelectorAll("[data-webhook]").forEach(showInspectorLink);
     previewSoon();

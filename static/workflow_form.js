@@ -22,7 +22,7 @@
       each.querySelector("[data-editor]").hidden = each !== action;
     });
     form().classList.toggle("is-editing", Boolean(action));
-    form().dataset.stepOpen = step.id;
+    form().dataset.stepNow = step.id;
     document.querySelectorAll("[data-step-link]").forEach((link) => {
       if (link.dataset.stepLink === step.id) link.setAttribute("aria-current", "step");
       else link.removeAttribute("aria-current");
@@ -85,7 +85,7 @@
     }
     const move = event.target.closest("[data-step-go]");
     if (move) {
-      const at = steps().findIndex((step) => step.id === form().dataset.stepOpen);
+      const at = steps().findIndex((step) => step.id === form().dataset.stepNow);
       go(steps()[at + (move.dataset.stepGo === "next" ? 1 : -1)].id);
       return steps().find((step) => !step.hidden).querySelector("h2")?.focus?.();
     }
@@ -147,9 +147,13 @@
 
   // ---- redrawing by the server ------------------------------------------------------------------------------------
 
-  // An answer that is older than what has been typed meanwhile is not taken: the question is asked again.
-  const asked = new WeakMap();
-  const scopeOf = (element) => (element.dataset.redraw === "row" ? element.closest("[data-row]") : form());
+  // A change of these inputs asks for their row, or for the whole form, anew. An answer that is older than what has been
+  // typed meanwhile is not taken: the question is asked again.
+  const REDRAWS = {
+    row: { url: "/settings/workflows/condition", scope: (element) => element.closest("[data-row]") },
+    form: { url: "/settings/workflows/draft", scope: () => form() },
+  };
+  let redraws = 0;
 
   function typedIn(scope) {
     return [...scope.querySelectorAll("input, select, textarea")]
@@ -157,31 +161,44 @@
       .join("\u0000");
   }
 
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const element = event.detail.elt;
-    if (element.dataset.redraw) asked.set(element, typedIn(scopeOf(element)));
-  });
+  async function redraw(element) {
+    const { url, scope } = REDRAWS[element.dataset.redraw];
+    const place = scope(element);
+    if (!place) return;
+    const mine = ++redraws;
+    place.dataset.redraw = mine;
+    const before = typedIn(place);
+    const body = new URLSearchParams(new FormData(form()));
+    if (place.dataset.row) body.set("at", place.dataset.row);
+    const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
+    if (!answer.ok || !place.isConnected || Number(place.dataset.redraw) !== mine) return;
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (typedIn(place) !== before) return redraw(element);
+    const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
+    const fresh = document.adoptNode(parsed.body.firstElementChild);
+    place.replaceWith(fresh);
+    window.htmx.process(fresh);
+    redrawn();
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
 
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const element = event.detail.requestConfig?.elt;
-    if (!element?.dataset.redraw || !asked.has(element)) return;
-    if (!element.isConnected) event.detail.shouldSwap = false;
-    else if (asked.get(element) !== typedIn(scopeOf(element))) {
-      event.detail.shouldSwap = false;
-      window.htmx.trigger(element, "change");
-    }
+  function redrawn() {
+    restoreSecrets();
+    start();
+    document.dispatchEvent(new CustomEvent("workflow:redrawn"));
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-redraw]") && form()?.contains(event.target)) redraw(event.target);
   });
 
   // htmx would write the heights of grown inputs into style attributes, which the CSP refuses.
   if (window.htmx) window.htmx.config.attributesToSettle = ["class"];
 
-  document.addEventListener("htmx:afterSwap", () => {
-    restoreSecrets();
-    start();
-  });
-
   // After a save that was refused: the first error, wherever it is.
   document.addEventListener("htmx:afterSettle", () => {
+    if (!form()) return;
+    redrawn();
     const problems = form()?.querySelector("[data-problems]:not([data-seen])");
     if (!problems) return;
     problems.dataset.seen = "";
@@ -233,8 +250,7 @@
     form().replaceWith(document.adoptNode(fresh.getElementById("workflow-form")));
     window.htmx.process(form());
     setHidden("[data-draft-restored]", false);
-    start();
-    document.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true, detail: {} }));
+    redrawn();
   }
 
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -284,5 +300,5 @@
     if (!problems) restore();
   });
 
-  window.webhookuiForm = { go, reveal, start, valueOf };
+  window.webhookuiForm = { go, redrawn };
 })();

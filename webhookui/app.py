@@ -8,6 +8,7 @@ from typing import Any
 import simplejson
 from flask import Flask
 from flask.json.provider import JSONProvider
+from flask_bootstrap import Bootstrap5
 from flask_htmx import HTMX
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None, *, consumer: bool = False) -> F
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.extensions["webhookui"] = installation
     HTMX(app)
+    Bootstrap5(app)
     web.init_app(app)
     api.init_app(app)
     if consumer:

@@ -157,7 +157,9 @@ def _email(raw: Any, field: FieldInfo) -> str:
 
 def _phone(raw: Any, field: FieldInfo) -> str:
     text = _text(raw, field)
-    if not re.fullmatch(r"[+\d][\d\s().\-/]*((x|ext\.?)\s*\d+)?", text, re.IGNORECASE) or not re.search(r"\d{3}", text.replace(" ", "")):
+    if not re.fullmatch(r"[+\d][\d\s().\-/]*((x|ext\.?)\s*\d+)?", text, re.IGNORECASE) or not re.search(
+        r"\d{3}", text.replace(" ", "")
+    ):
         raise FieldError(f"“{text[:40]}” is not a phone number.")
     return text
 

@@ -61,12 +61,22 @@ def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) 
     return RecordPage(list(session.scalars(statement)), total, page, per_page)
 
 
-def slice_after(session: Session, query: ListQuery, offset: int, limit: int) -> tuple[list[Record], int | None]:
-    """One page by cursor, for programs: the records, and the cursor to go on from."""
+def slice_after(session: Session, query: ListQuery, cursor: int | None, limit: int) -> tuple[list[Record], int | None]:
+    """One page by cursor, for programs: the records, and the cursor to go on from.
+
+    Sorted by id, the cursor is the last id, so that records made meanwhile shift nothing; else it counts records.
+    """
     info = catalog(session).module(query.module)
-    statement = _ordered(info, query, select(Record).where(*_where(info, query))).limit(limit + 1).offset(offset)
+    statement = _ordered(info, query, select(Record).where(*_where(info, query))).limit(limit + 1)
+    by_id = query.sort.removeprefix("-") == "id"
+    if by_id and cursor is not None:
+        statement = statement.where(_R.id < cursor if query.sort.startswith("-") else _R.id > cursor)
+    elif cursor is not None:
+        statement = statement.offset(cursor)
     found = list(session.scalars(statement))
-    return found[:limit], offset + limit if len(found) > limit else None
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], found[limit - 1].id if by_id else (cursor or 0) + limit
 
 
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:

@@ -272,7 +272,9 @@ def _lift(info: ModuleInfo, record: Record) -> None:
     record.search_text = " ".join(text for text in texts if text).casefold()[:10_000]
 
 
-def _link(session: Session, info: ModuleInfo, record: Record, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def _link(
+    session: Session, info: ModuleInfo, record: Record, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
     """Keeps the rows of references in step with the values."""
     moved = [field.name for field in info.references if before.get(field.name) != after.get(field.name)]
     if not moved:

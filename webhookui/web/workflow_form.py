@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, ModuleInfo, catalog
 from webhookui.crm.records import names_of
-from webhookui.exact_json import dumps
 from webhookui.people.tables import User
 from webhookui.web.field_choices import Options, comparable_fields, condition_fields
 from webhookui.web.form_paths import Draft
@@ -151,17 +150,6 @@ class WorkflowForm:
         if path in self.errors:
             return self.errors[path]
         return next((words for place, words in self.errors.items() if place.startswith(f"{path}.")), "")
-
-    @staticmethod
-    def redraw(path: str) -> dict[str, str]:
-        """Attributes of an input whose change asks the server for its row anew."""
-        return {
-            "hx_post": "/settings/workflows/condition",
-            "hx_vals": dumps({"at": path}),
-            "hx_target": "closest [data-row]",
-            "hx_swap": "outerHTML",
-            "data_redraw": "row",
-        }
 
     # ---- captures, rows, limits ----------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ SECRET_KEYS: Mapping[str, str] = {
 }
 """Type of authorization → key of its secret."""
 
+AMBIGUOUS = set("{}@\\")
+"""In the place of a host: a template, or what programs disagree about where the host begins or ends."""
+
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -28,12 +31,12 @@ def secret_scope(definition: Mapping[str, Any]) -> tuple[str, ...]:
 def origin_as_written(url: Any) -> str:
     """scheme://host:port, in lower case, of a URL that may hold placeholders.
 
-    When a placeholder or a statement of a template may take part in it, the whole URL is the answer: what such a text
-    comes to can't be told from a part of it, and too much typing is better than a secret in a stranger's hands.
+    When a template takes part in it, the whole URL is the answer: what such a text comes to can't be told from a part
+    of it, and too much typing is better than a secret in a stranger's hands.
     """
     text = url.strip() if isinstance(url, str) else ""
-    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]*)(.*)", text, re.DOTALL)
-    if match is None or "{" in match[2] or "@" in match[2]:
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(.*)", text, re.DOTALL)
+    if match is None or AMBIGUOUS & set(match[2]):
         return text
     scheme, authority = match[1].lower(), match[2].lower()
     host, colon, port = authority.rpartition(":")

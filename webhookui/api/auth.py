@@ -1,0 +1,63 @@
+"""Who calls: `Authorization: Bearer TOKEN`. Records are for everybody, workflows and deliveries for admins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import g, request
+
+from webhookui.api.errors import ApiError
+from webhookui.crm.records import Actor
+from webhookui.people import tokens
+from webhookui.people.tables import User
+from webhookui.web import here
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PUBLIC = {"api.openapi_document"}
+
+
+def require_token() -> None:
+    """Before every call. Raises ApiError 401."""
+    if request.endpoint in PUBLIC:
+        return
+    g.user = user_of_request()
+
+
+def user_of_request() -> User:
+    """The user whose token the request carries. Raises ApiError 401."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise ApiError(401, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
+    with here.read() as session:
+        found = tokens.user_of(session, token.strip())
+    if found is None:
+        raise ApiError(401, "unauthorized", "This token is not known, or its user is deactivated.")
+    user, used = found
+    if tokens.needs_note(used):
+        with here.write() as session:
+            tokens.note_use(session, used.id or 0)
+    return user
+
+
+def me() -> User:
+    user: User = g.user
+    return user
+
+
+def actor() -> Actor:
+    return Actor("api", me().name, me().id)
+
+
+def admin_only(view: View) -> View:
+    """Refuses users who are not admins with 403."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not me().is_admin:
+            raise ApiError(403, "forbidden", "This needs an admin's token.")
+        return view(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]

@@ -1,0 +1,68 @@
+"""Reading what a call sends: JSON bodies with exact decimals, and the keys of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from flask import request
+
+from webhookui import exact_json
+from webhookui.api.errors import ApiError
+
+MOST = 200
+DEFAULT = 50
+
+
+def json_body() -> Any:
+    """The body as JSON. Raises ApiError 400 or 415."""
+    if not request.data:
+        raise ApiError(400, "bad_request", "The body is empty; send JSON.")
+    if request.mimetype and request.mimetype not in ("application/json",) and not request.mimetype.endswith("+json"):
+        raise ApiError(415, "unsupported_media_type", "Send JSON: Content-Type: application/json.")
+    try:
+        return exact_json.loads(request.data)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "bad_request", f"The body is not JSON: {error}") from None
+
+
+def object_body(known: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:
+    """The body as an object with known keys only. Raises ApiError."""
+    body = json_body()
+    if not isinstance(body, dict):
+        raise ApiError(422, "invalid", "The body is a JSON object.", {"": "This is an object."})
+    fields = {key: f"There is no key “{key}” here." for key in body if key not in known}
+    fields |= {key: "This is required." for key in required if key not in body}
+    if fields:
+        raise ApiError(422, "invalid", "; ".join(f"{key}: {words}" for key, words in fields.items()), fields)
+    return body
+
+
+def limit() -> int:
+    """`?limit=`, 1 to 200. Raises ApiError 422."""
+    text = request.args.get("limit", str(DEFAULT))
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
+        raise ApiError(422, "invalid", f"limit is a number from 1 to {MOST}.", {"limit": f"A number from 1 to {MOST}."})
+    return int(text)
+
+
+def cursor() -> int | None:
+    """`?cursor=`, as the page before gave it. Raises ApiError 422."""
+    text = request.args.get("cursor", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        raise ApiError(422, "invalid", "This cursor is not one of ours.", {"cursor": "Use next_cursor of the page before."})
+    return int(text)
+
+
+def page(items: list[Any], following: int | None) -> dict[str, Any]:
+    return {"items": items, "next_cursor": str(following) if following is not None else None}
+
+
+def refuse_unknown_args(known: Collection[str], prefix: str = "") -> None:
+    """A query that is misspelled must not look as if it had filtered. Raises ApiError 422."""
+    unknown = [name for name in request.args if name not in known and not (prefix and name.startswith(prefix))]
+    if unknown:
+        fields = {name: f"There is no parameter “{name}” here." for name in unknown}
+        raise ApiError(422, "invalid", " ".join(fields.values()), fields)

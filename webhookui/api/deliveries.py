@@ -1,0 +1,142 @@
+"""Deliveries: the webhook log for programs."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import Any
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+
+from webhookui.api import bp
+from webhookui.api.auth import admin_only, me
+from webhookui.api.bodies import cursor, limit, object_body, page, refuse_unknown_args
+from webhookui.api.errors import ApiError
+from webhookui.delivery import log
+from webhookui.delivery.log import Detail, LogFilter
+from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
+from webhookui.web import here
+from webhookui.workflows.redeliver import PAYLOADS, redeliver
+
+FILTERS = (
+    "status", "workflow_id", "webhook_id", "module", "record_id", "host", "status_code", "since", "until", "q", "test",
+)  # fmt: skip
+
+
+@bp.get("/deliveries")
+@admin_only
+def list_deliveries() -> ResponseReturnValue:
+    refuse_unknown_args({*FILTERS, "limit", "cursor"})
+    wanted = LogFilter.from_args(request.args)
+    with here.read() as session:
+        found = log.page(session, wanted, limit=limit(), before=cursor())
+    return jsonify(page([delivery_document(each) for each in found.items], found.next_before))
+
+
+@bp.get("/deliveries/<int:delivery_id>")
+@admin_only
+def get_delivery(delivery_id: int) -> ResponseReturnValue:
+    with here.read() as session:
+        return jsonify(detail_document(log.detail(session, delivery_id)))
+
+
+@bp.post("/deliveries/<int:delivery_id>/redeliver")
+@admin_only
+def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
+    body = object_body({"payload"}) if request.data else {}
+    payload = body.get("payload", "original")
+    if payload not in PAYLOADS:
+        raise ApiError(422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."})
+    with here.write() as session:
+        made = redeliver(session, delivery_id, payload, me().name, here.installation().settings.address)
+    return jsonify(delivery_document(made)), 202
+
+
+def delivery_document(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "status": delivery.status,
+        "workflow_id": delivery.workflow_id,
+        "workflow": delivery.workflow,
+        "action": delivery.action,
+        "module": delivery.module,
+        "record_id": delivery.record_id,
+        "method": delivery.method,
+        "url": delivery.url,
+        "status_code": delivery.status_code,
+        "attempt_count": delivery.attempt_count,
+        "created_at": _time(delivery.created_at),
+        "next_attempt_at": _time(delivery.next_attempt_at),
+        "test": delivery.test,
+        "redelivery_of": delivery.redelivery_of,
+        "webhook_id": delivery.webhook_id,
+        "record_name": delivery.record_name,
+        "error": delivery.error,
+        "note": delivery.note,
+    }
+
+
+def detail_document(detail: Detail) -> dict[str, Any]:
+    delivery = detail.delivery
+    body = detail.request.body
+    return delivery_document(delivery) | {
+        "request": {
+            "method": delivery.method,
+            "url": delivery.url,
+            "headers": detail.request.headers,
+            **_body(body),
+        },
+        "attempts": [_attempt(each, delivery.method, body) for each in detail.attempts],
+        "captures": [_capture(each) for each in detail.captures],
+        "caused_by": delivery.caused_by,
+        "change_id": delivery.change_id,
+        "redeliveries": detail.redeliveries,
+    }
+
+
+def _attempt(attempt: Attempt, method: str, body: bytes | None) -> dict[str, Any]:
+    answered = attempt.status_code is not None
+    return {
+        "number": attempt.number,
+        "at": _time(attempt.at),
+        "outcome": attempt.outcome,
+        "request": {"method": method, "url": attempt.request_url, "headers": attempt.request_headers, **_body(body)},
+        "response": {
+            "status_code": attempt.status_code,
+            "headers": attempt.response_headers,
+            **_body(attempt.response_body),
+            "size": attempt.response_size,
+        }
+        if answered
+        else None,
+        "timing_ms": attempt.timing_ms,
+        "error": attempt.error,
+        "error_code": attempt.error_code,
+        "advice": attempt.advice,
+    }
+
+
+def _capture(captured: CapturedValue) -> dict[str, Any]:
+    return {
+        "path": captured.path,
+        "field": captured.field,
+        "value": captured.value,
+        "outcome": captured.outcome,
+        "message": captured.message,
+        "attempt": captured.attempt_number,
+    }
+
+
+def _body(body: bytes | None) -> dict[str, Any]:
+    """A body as text; one that is no text as base64."""
+    if body is None:
+        return {"body": None}
+    try:
+        return {"body": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"body": None, "body_base64": base64.b64encode(body).decode()}
+
+
+def _time(time: datetime | None) -> str | None:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time is not None else None

@@ -1,0 +1,92 @@
+"""Errors of the API: `{"error": {"code", "message", "fields"}}` with the right status, one place for each domain exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, jsonify
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from webhookui.crm.catalog import UnknownModule
+from webhookui.crm.listing import InvalidListing
+from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
+from webhookui.delivery.log import DeliveryNotFound, InvalidFilter
+from webhookui.workflows.document import InvalidDocument
+from webhookui.workflows.redeliver import NotRedeliverable
+from webhookui.workflows.store import WorkflowConflict, WorkflowNotFound
+
+
+class ApiError(Exception):
+    """An error that the door itself finds. `fields`: path → sentence."""
+
+    def __init__(self, status: int, code: str, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.fields = dict(fields or {})
+
+
+def answer(status: int, code: str, message: str, fields: Mapping[str, str] | None = None) -> Response:
+    made = jsonify({"error": {"code": code, "message": message, "fields": dict(fields or {})}})
+    made.status_code = status
+    return made
+
+
+def _api_error(error: ApiError) -> ResponseReturnValue:
+    made = answer(error.status, error.code, str(error), error.fields)
+    if error.status == 401:
+        made.headers["WWW-Authenticate"] = "Bearer"
+    return made
+
+
+def _not_found(error: Exception) -> ResponseReturnValue:
+    return answer(404, "not_found", str(error))
+
+
+def _invalid(error: InvalidRecord | InvalidDocument) -> ResponseReturnValue:
+    number = len(error.errors)
+    message = "One value is not valid." if number == 1 else f"{number} values are not valid."
+    return answer(422, "invalid", message, error.errors)
+
+
+def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue:
+    return answer(422, "invalid", str(error), {error.field: str(error)})
+
+
+def _record_conflict(error: RecordConflict) -> ResponseReturnValue:
+    words = {name: "This was changed in the meantime." for name in error.changed}
+    message = f"The record was changed in the meantime; it is at version {error.current.version} now."
+    return answer(409, "conflict", message, {"version": f"The version is {error.current.version} now.", **words})
+
+
+def _workflow_conflict(error: WorkflowConflict) -> ResponseReturnValue:
+    return answer(409, "conflict", str(error), {"version": f"The version is {error.current.version} now."})
+
+
+def of_http(error: HTTPException) -> ResponseReturnValue:
+    """What Flask itself refuses: no such address, a method that is not allowed, a body that is too large."""
+    status = error.code or 500
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 429: "too_many_requests"}.get(status, "bad_request")
+    made = answer(status, code if status < 500 else "internal", error.description or error.name)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        made.headers["Allow"] = ", ".join(sorted(allowed))
+    return made
+
+
+def crashed() -> ResponseReturnValue:
+    return answer(500, "internal", "Something went wrong on our side. It has been noted in the log.")
+
+
+def register(bp: Blueprint) -> None:
+    bp.register_error_handler(ApiError, _api_error)
+    for kind in (UnknownModule, RecordNotFound, DeliveryNotFound, WorkflowNotFound):
+        bp.register_error_handler(kind, _not_found)
+    for kind in (InvalidRecord, InvalidDocument):
+        bp.register_error_handler(kind, _invalid)
+    for kind in (InvalidFilter, InvalidListing):
+        bp.register_error_handler(kind, _invalid_query)
+    bp.register_error_handler(RecordConflict, _record_conflict)
+    bp.register_error_handler(WorkflowConflict, _workflow_conflict)
+    bp.register_error_handler(NotRedeliverable, lambda error: answer(409, "not_redeliverable", str(error)))

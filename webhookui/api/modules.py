@@ -1,0 +1,51 @@
+"""Modules with their fields and relations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+
+from webhookui.api import bp
+from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
+from webhookui.web import here
+
+
+@bp.get("/modules")
+def list_modules() -> ResponseReturnValue:
+    with here.read() as session:
+        known = catalog(session)
+    return jsonify({"items": [module_document(known, module) for module in known.modules.values()], "next_cursor": None})
+
+
+@bp.get("/modules/<module>")
+def get_module(module: str) -> ResponseReturnValue:
+    with here.read() as session:
+        known = catalog(session)
+    return jsonify(module_document(known, known.module(module)))
+
+
+def module_document(known: Catalog, module: ModuleInfo) -> dict[str, Any]:
+    return {
+        "name": module.name,
+        "label": module.label,
+        "singular": module.singular,
+        "fields": [_field(field) for field in module.fields.values()],
+        "relations": [
+            {"module": each.module, "label": each.label, "field": each.field, "kind": "to_many" if each.to_many else "to_one"}
+            for each in known.relations(module.name)
+        ],
+    }
+
+
+def _field(field: FieldInfo) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "label": field.label,
+        "type": field.type,
+        "required": field.required,
+        "custom": field.custom,
+        "options": list(field.options),
+        "module": field.target,
+    }

@@ -1,0 +1,300 @@
+"""The OpenAPI 3.1 document, made from one table of operations; a test holds it against the routes that there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+
+from webhookui import __version__
+from webhookui.api import bp
+from webhookui.delivery.states import STATUSES
+from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.capture import CAPTURE_TYPES
+from webhookui.webhooks.content_types import CONTENT_TYPES
+from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
+from webhookui.workflows.operators import OPERATORS
+from webhookui.workflows.redeliver import PAYLOADS
+
+Schema = dict[str, Any]
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: dict[str, Schema], required: list[str] | None = None, **more: Any) -> Schema:
+    return {"type": "object", "properties": properties, "required": required or [], **more}
+
+
+def _nullable(kind: str, **more: Any) -> Schema:
+    return {"type": [kind, "null"], **more}
+
+
+def _list(of: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": of, **more}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+NO_MORE = {"additionalProperties": False}
+
+PARAMETER = _object(
+    {
+        "name": {"type": "string", "minLength": 1},
+        "value": TEXT,
+        "type": {"enum": list(PARAMETER_TYPES), "default": "auto"},
+        "required": FLAG,
+        "omit_empty": FLAG,
+    },
+    ["name"],
+    **NO_MORE,
+)
+CAPTURE_ROW = _object({"path": TEXT, "field": TEXT, "all": FLAG}, ["path", "field"], **NO_MORE)
+CONDITION = _object(
+    {"field": TEXT, "operator": {"enum": list(OPERATORS)}, "value": {}, "value_field": TEXT}, ["field", "operator"], **NO_MORE
+)
+ACTION = _object(
+    {
+        "id": NUMBER,
+        "type": {"const": "webhook"},
+        "title": {"type": "string", "minLength": 1},
+        "description": TEXT,
+        "url": {"type": "string", "minLength": 1},
+        "method": {"enum": list(METHODS)},
+        "content_type": {"enum": list(CONTENT_TYPES)},
+        "authorization": {
+            "oneOf": [
+                _object(
+                    {"type": {"const": kind.name}, **dict.fromkeys(kind.plain, TEXT)}
+                    | ({kind.secret: _nullable("string")} if kind.secret else {}),
+                    ["type"],
+                    **NO_MORE,
+                )
+                for kind in AUTHORIZATIONS.values()
+            ]
+        },
+        "headers": _list(_object({"name": TEXT, "value": TEXT}, ["name"], **NO_MORE)),
+        "parameters": _list(_ref("Parameter")),
+        "related": _list(
+            _object({"module": TEXT, "key": TEXT, "parameters": _list(_ref("Parameter"))}, ["module"], **NO_MORE), maxItems=5
+        ),
+        "capture": {
+            "oneOf": [
+                {"type": "null"},
+                _object(
+                    {
+                        "type": {"enum": list(CAPTURE_TYPES)},
+                        "on_success": _list(_ref("CaptureRow")),
+                        "on_failure": _list(_ref("CaptureRow")),
+                        "namespaces": {"type": "object", "additionalProperties": TEXT},
+                    },
+                    **NO_MORE,
+                ),
+            ]
+        },
+        "timeout_s": {"type": "number", "minimum": 1, "maximum": 60, "default": 10},
+        "xml_root": {"type": "string", "default": "root"},
+        "signing": {"oneOf": [{"type": "boolean"}, _object({"secret": _nullable("string")}, **NO_MORE)]},
+        "drop_stale_retries": FLAG,
+        "success_if": {
+            "oneOf": [
+                {"type": "null"},
+                _object({"type": {"enum": list(CAPTURE_TYPES)}, "path": TEXT, "equals": {}}, ["type", "path"], **NO_MORE),
+            ]
+        },
+        "rate_limit_per_s": _nullable("number"),
+        "follow_redirects": FLAG,
+    },
+    ["title", "url"],
+    **NO_MORE,
+)
+WORKFLOW = _object(
+    {
+        "id": NUMBER,
+        "version": NUMBER,
+        "created_at": TIME,
+        "updated_at": TIME,
+        "name": {"type": "string", "minLength": 1},
+        "description": TEXT,
+        "module": TEXT,
+        "active": FLAG,
+        "related_modules": _list(TEXT),
+        "trigger": _object(
+            {
+                "on": {"enum": ["create", "update", "create_or_update", "delete", "schedule"]},
+                "recurrence": {"enum": ["first_time", "every_time"]},
+                "schedule": {"type": "object"},
+            },
+            ["on"],
+        ),
+        "criteria": _object({"all": _list(_ref("Condition")), "any": _list(_ref("Condition"))}),
+        "actions": _list(_ref("Action"), maxItems=3),
+    },
+    ["name", "module", "trigger"],
+    **NO_MORE,
+)
+RECORD = _object(
+    {
+        "id": NUMBER, "module": TEXT, "version": NUMBER, "name": TEXT, "values": {"type": "object"},
+        "created_at": TIME, "updated_at": TIME,
+    },
+    ["id", "module", "version", "values"],
+)  # fmt: skip
+DELIVERY_PROPERTIES: dict[str, Schema] = {
+    "id": NUMBER, "status": {"enum": list(STATUSES)}, "workflow_id": _nullable("integer"), "workflow": TEXT, "action": TEXT,
+    "module": TEXT, "record_id": _nullable("integer"), "method": TEXT, "url": TEXT, "status_code": _nullable("integer"),
+    "attempt_count": NUMBER, "created_at": TIME, "next_attempt_at": _nullable("string", format="date-time"), "test": FLAG,
+    "redelivery_of": _nullable("integer"), "webhook_id": _nullable("integer"), "record_name": TEXT,
+    "error": _nullable("string"), "note": _nullable("string"),
+}  # fmt: skip
+MESSAGE = _object(
+    {"method": TEXT, "url": TEXT, "headers": _list(_list(TEXT)), "body": _nullable("string"), "body_base64": TEXT}
+)
+ATTEMPT = _object(
+    {
+        "number": NUMBER, "at": TIME, "outcome": {"enum": ["success", "failed", "interrupted"]}, "request": MESSAGE,
+        "response": {"oneOf": [{"type": "null"}, {"type": "object"}]}, "timing_ms": {"type": "object"},
+        "error": _nullable("string"), "error_code": _nullable("string"), "advice": _nullable("string"),
+    }
+)  # fmt: skip
+MODULE = _object(
+    {
+        "name": TEXT, "label": TEXT, "singular": TEXT,
+        "fields": _list(_object({
+            "name": TEXT, "label": TEXT, "type": TEXT, "required": FLAG, "custom": FLAG, "options": _list(TEXT),
+            "module": _nullable("string"),
+        })),
+        "relations": _list(_object({"module": TEXT, "label": TEXT, "field": TEXT, "kind": {"enum": ["to_one", "to_many"]}})),
+    }
+)  # fmt: skip
+ERROR = _object(
+    {"error": _object({"code": TEXT, "message": TEXT, "fields": {"type": "object", "additionalProperties": TEXT}},
+                      ["code", "message", "fields"])},
+    ["error"],
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of the API."""
+
+    method: str
+    path: str
+    summary: str
+    answer: Schema | None
+    status: int = 200
+    body: Schema | None = None
+    query: dict[str, Schema] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+
+
+def _page(of: str) -> Schema:
+    return _object({"items": _list(_ref(of)), "next_cursor": _nullable("string")}, ["items", "next_cursor"])
+
+
+PAGE: dict[str, Schema] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    "cursor": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+}
+LOG: dict[str, Schema] = {
+    "status": {"enum": list(STATUSES)}, "workflow_id": NUMBER, "webhook_id": NUMBER, "module": TEXT, "record_id": NUMBER,
+    "host": TEXT, "status_code": NUMBER, "since": TIME, "until": TIME, "q": TEXT, "test": FLAG,
+}  # fmt: skip
+VALUES = _object({"values": {"type": "object"}}, ["values"], **NO_MORE)
+CHANGE = _object({"values": {"type": "object"}, "version": _nullable("integer")}, ["values"], **NO_MORE)
+R, W, D = "/records/{module}", "/workflows", "/deliveries"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("get", "/modules", "All modules with their fields and relations", _page("Module")),
+    Operation("get", "/modules/{module}", "One module", _ref("Module"), errors=(404,)),
+    Operation(
+        "get", R, "Records of a module; filter[field]=value filters", _page("Record"),
+        query={"q": TEXT, "sort": TEXT, **PAGE}, errors=(404, 422),
+    ),
+    Operation("post", R, "Create a record", _ref("Record"), 201, VALUES, errors=(400, 404, 415, 422)),
+    Operation("get", R + "/{id}", "One record", _ref("Record"), errors=(404,)),
+    Operation(
+        "patch", R + "/{id}", "Change fields of a record; 409 when version has moved", _ref("Record"), 200, CHANGE,
+        errors=(400, 404, 409, 415, 422),
+    ),
+    Operation("delete", R + "/{id}", "Delete a record", None, 204, errors=(404,)),
+    Operation("get", W, "All workflows", _page("Workflow"), query=PAGE, errors=(403, 422)),
+    Operation("post", W, "Create a workflow", _ref("Workflow"), 201, _ref("Workflow"), errors=(400, 403, 415, 422)),
+    Operation("get", W + "/{id}", "One workflow", _ref("Workflow"), errors=(403, 404)),
+    Operation(
+        "put", W + "/{id}", "Replace a workflow; a secret that is null stays", _ref("Workflow"), 200, _ref("Workflow"),
+        errors=(400, 403, 404, 409, 415, 422),
+    ),
+    Operation("delete", W + "/{id}", "Delete a workflow; its deliveries stay in the log", None, 204, errors=(403, 404)),
+    Operation(
+        "post", W + "/{id}/explain", "Why it would or would not fire for a record", {"type": "object"}, 200,
+        _object({"record_id": NUMBER}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
+    ),
+    Operation("get", D, "The webhook log", _page("Delivery"), query=LOG | PAGE, errors=(403, 422)),
+    Operation("get", D + "/{id}", "One delivery with its attempts and captures", _ref("DeliveryDetail"), errors=(403, 404)),
+    Operation(
+        "post", D + "/{id}/redeliver", "Send it again, as a new delivery", _ref("Delivery"), 202,
+        _object({"payload": {"enum": list(PAYLOADS)}}, **NO_MORE), errors=(400, 403, 404, 409, 415, 422),
+    ),
+)  # fmt: skip
+
+SCHEMAS: dict[str, Schema] = {
+    "Module": MODULE, "Record": RECORD, "Parameter": PARAMETER, "CaptureRow": CAPTURE_ROW, "Condition": CONDITION,
+    "Action": ACTION, "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
+    "DeliveryDetail": _object(
+        DELIVERY_PROPERTIES | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
+        ["id", "status", "request", "attempts", "captures"],
+    ),
+    "Error": ERROR,
+}  # fmt: skip
+
+PATH_PARAMETERS: dict[str, Schema] = {"module": TEXT, "id": {"type": "integer", "minimum": 1}}
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(f"/api/v1{operation.path}", {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "webhookui", "version": __version__, "description": "Records, workflows and deliveries."},
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in PATH_PARAMETERS.items()
+        if f"{{{name}}}" in operation.path
+    ] + [{"name": name, "in": "query", "schema": schema} for name, schema in operation.query.items()]
+    answer: dict[str, Any] = {"description": operation.summary}
+    if operation.answer is not None:
+        answer["content"] = {"application/json": {"schema": operation.answer}}
+    refused = {"description": "Refused", "content": {"application/json": {"schema": _ref("Error")}}}
+    made: dict[str, Any] = {
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": {str(operation.status): answer, **{str(code): refused for code in (401, *operation.errors)}},
+    }
+    if operation.body is not None:
+        needed = bool(operation.body.get("required")) or "$ref" in operation.body
+        made["requestBody"] = {"required": needed, "content": {"application/json": {"schema": operation.body}}}
+    return made
+
+
+@bp.get("/openapi.json")
+def openapi_document() -> ResponseReturnValue:
+    return jsonify(document())

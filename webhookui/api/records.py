@@ -1,0 +1,100 @@
+"""Records: list, create, read, change, delete."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+
+from webhookui.api import bp
+from webhookui.api.auth import actor
+from webhookui.api.bodies import cursor, limit, object_body, page, refuse_unknown_args
+from webhookui.api.errors import ApiError
+from webhookui.crm import listing, records
+from webhookui.crm.catalog import ModuleInfo, catalog
+from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.listing import ListQuery
+from webhookui.crm.tables import Record
+from webhookui.web import here
+
+
+@bp.get("/records/<module>")
+def list_records(module: str) -> ResponseReturnValue:
+    refuse_unknown_args({"q", "sort", "limit", "cursor"}, "filter[")
+    filters = {}
+    for name, text in request.args.items():
+        found = re.fullmatch(r"filter\[(\w+)\]", name)
+        if found:
+            filters[found.group(1)] = text
+        elif name.startswith("filter["):
+            raise ApiError(422, "invalid", f"“{name}” is not filter[field].", {name: "Write filter[field]=value."})
+    query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)
+    with here.read() as session:
+        info = catalog(session).module(module)
+        found_records, following = listing.slice_after(session, query, cursor(), limit())
+    return jsonify(page([record_document(info, record) for record in found_records], following))
+
+
+@bp.post("/records/<module>")
+def create_record(module: str) -> ResponseReturnValue:
+    with here.read() as session:
+        info = catalog(session).module(module)
+    values = _values(object_body({"values"}, required={"values"}))
+    with here.write() as session:
+        record = records.create(session, module, values, actor())
+    answer = jsonify(record_document(info, record))
+    answer.headers["Location"] = f"/api/v1/records/{module}/{record.id}"
+    return answer, 201
+
+
+@bp.get("/records/<module>/<int:record_id>")
+def get_record(module: str, record_id: int) -> ResponseReturnValue:
+    with here.read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id)
+    return jsonify(record_document(info, record))
+
+
+@bp.patch("/records/<module>/<int:record_id>")
+def change_record(module: str, record_id: int) -> ResponseReturnValue:
+    with here.read() as session:
+        info = catalog(session).module(module)
+        records.get(session, module, record_id)
+    body = object_body({"values", "version"}, required={"values"})
+    version = body.get("version")
+    if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
+        raise ApiError(422, "invalid", "version is a whole number.", {"version": "A whole number."})
+    with here.write() as session:
+        record = records.update(session, module, record_id, _values(body), actor(), version=version)
+    return jsonify(record_document(info, record))
+
+
+@bp.delete("/records/<module>/<int:record_id>")
+def delete_record(module: str, record_id: int) -> ResponseReturnValue:
+    with here.write() as session:
+        catalog(session).module(module)
+        records.delete(session, module, record_id, actor())
+    return "", 204
+
+
+def _values(body: dict[str, Any]) -> dict[str, Any]:
+    values = body["values"]
+    if not isinstance(values, dict):
+        raise ApiError(422, "invalid", "values is an object: field → value.", {"values": "This is an object."})
+    return values
+
+
+def record_document(info: ModuleInfo, record: Record) -> dict[str, Any]:
+    """A record as programs see it; every field of the module is there, null or its type's nothing when empty."""
+    values = {name: record.values.get(name, FIELD_TYPES[field.type].empty) for name, field in info.fields.items()}
+    return {
+        "id": record.id,
+        "module": record.module,
+        "version": record.version,
+        "name": record.name,
+        "values": values,
+        "created_at": f"{record.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "updated_at": f"{record.updated_at:%Y-%m-%dT%H:%M:%SZ}",
+    }

@@ -1,0 +1,309 @@
+"""The command line (SPEC section 11)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from webhookui import __version__, logs
+from webhookui.bench import BENCHMARKS
+from webhookui.crm import demo as samples
+from webhookui.crm.records import Actor
+from webhookui.installation import Installation, open_installation
+from webhookui.people import accounts, tokens
+from webhookui.people.accounts import InvalidUser, UserNotFound
+from webhookui.settings import Settings
+from webhookui.workflows import store
+from webhookui.workflows.document import InvalidDocument
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """webhookui: a CRM whose workflows call other systems. Settings are environment variables, WEBHOOKUI_…"""
+
+
+def read_settings(**over: Any) -> Settings:
+    """The settings; a mistake in them is a sentence, no traceback."""
+    try:
+        return Settings(**{name: value for name, value in over.items() if value is not None})
+    except ValidationError as error:
+        for each in error.errors():
+            name = "WEBHOOKUI_" + "_".join(str(part) for part in each["loc"]).upper()
+            click.echo(f"{name}: {each['msg']}", err=True)
+        sys.exit(2)
+
+
+@contextmanager
+def opened() -> Iterator[Installation]:
+    settings = read_settings()
+    logs.configure("WARNING")
+    installation = open_installation(settings)
+    try:
+        yield installation
+    finally:
+        installation.close()
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (WEBHOOKUI_HOST).")
+@click.option("--port", type=int, help="Port to listen on (WEBHOOKUI_PORT).")
+def run(host: str | None, port: int | None) -> None:
+    """Web server and queue in one process."""
+    serve(read_settings(host=host, port=port), consumer=True)
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (WEBHOOKUI_HOST).")
+@click.option("--port", type=int, help="Port to listen on (WEBHOOKUI_PORT).")
+def web(host: str | None, port: int | None) -> None:
+    """The web server alone; a `worker` works on the queue."""
+    serve(read_settings(host=host, port=port), consumer=False)
+
+
+def serve(settings: Settings, *, consumer: bool) -> None:
+    """Serves until SIGTERM or SIGINT, then stops gracefully."""
+    from waitress.server import create_server
+
+    from webhookui.app import create_app, installation_of
+
+    logs.configure(settings.log_level)
+    app = create_app(settings)
+    installation = installation_of(app)
+    try:
+        server = create_server(
+            app, host=settings.host, port=settings.port, threads=settings.web_threads, ident="webhookui", channel_timeout=30
+        )
+    except OSError as error:
+        installation.close()
+        click.echo(f"Can't listen on {settings.host}:{settings.port}: {error.strerror or error}.", err=True)
+        click.echo("Is webhookui running already? Another port: webhookui run --port 8001", err=True)
+        sys.exit(1)
+    if consumer:
+        installation.queue.start()
+    click.echo(f"webhookui is at http://{settings.host}:{settings.port} (data in {settings.instance}). Ctrl+C stops it.")
+    _until_stopped(server.close)
+    try:
+        server.run()
+    except (KeyboardInterrupt, SystemExit, OSError):
+        pass
+    finally:
+        installation.close()
+
+
+def _until_stopped(stop: Any) -> None:
+    def ended(_number: int, _frame: FrameType | None) -> None:
+        stop()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, ended)
+    signal.signal(signal.SIGINT, ended)
+
+
+@main.command()
+def worker() -> None:
+    """The queue alone: sends deliveries; a `web` serves the pages."""
+    settings = read_settings()
+    logs.configure(settings.log_level)
+    installation = open_installation(settings)
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    installation.queue.start()
+    click.echo(f"webhookui works on the queue (data in {settings.instance}). Ctrl+C stops it.")
+    stopped.wait()
+    installation.close()
+
+
+@main.group()
+def user() -> None:
+    """Users."""
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="An admin: workflows and settings as well as records.")
+@click.option("--name", help="The person's name; by default what stands before the @.")
+def create_user(email: str, admin: bool, name: str | None) -> None:
+    """Create a user. The password is asked for, or read from standard input."""
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    with opened() as installation:
+        try:
+            with installation.db.write() as session:
+                made = accounts.create_user(
+                    session,
+                    email=email,
+                    name=name or email.partition("@")[0],
+                    password=password,
+                    role="admin" if admin else "user",
+                    time_zone=installation.settings.time_zone,
+                    by="command line",
+                )
+        except InvalidUser as error:
+            for field, sentence in error.errors.items():
+                click.echo(f"{field}: {sentence}", err=True)
+            sys.exit(1)
+    click.echo(f"Created {'the admin' if admin else 'the user'} {made.email}.")
+
+
+@main.group()
+def token() -> None:
+    """API tokens."""
+
+
+@token.command("create")
+@click.argument("email")
+@click.option("--name", default="command line", help="What the token is for.")
+def create_token(email: str, name: str) -> None:
+    """Create a token for a user and print it, alone. It is shown only this once."""
+    with opened() as installation:
+        try:
+            with installation.db.write() as session:
+                made = tokens.create(session, accounts.by_email(session, email), name, "command line")
+        except UserNotFound as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+    click.echo(made)
+
+
+@main.group()
+def workflows() -> None:
+    """Workflow documents."""
+
+
+@workflows.command("import")
+@click.argument("file")
+def import_workflows(file: str) -> None:
+    """Import a workflow document, or a list of them, from FILE or standard input (-). All of it, or nothing."""
+    documents = _documents(file)
+    with opened() as installation:
+        made = []
+        with installation.db.write() as session:
+            try:
+                for position, document in enumerate(documents):
+                    made.append(store.create(session, installation.box, document, _first_admin(session)))
+            except InvalidDocument as error:
+                session.rollback()
+                prefix = f"{position}." if len(documents) > 1 else ""
+                for path, sentence in error.errors.items():
+                    click.echo(f"{(prefix + path).rstrip('.') or 'document'}: {sentence}", err=True)
+                click.echo("Nothing was imported.", err=True)
+                sys.exit(1)
+            secrets = store.fresh_signing_secrets(session)
+    for workflow in made:
+        click.echo(f"Imported workflow {workflow.id}: {workflow.name}")
+    for webhook_id, secret in secrets.items():
+        click.echo(f"Signing secret of webhook {webhook_id}, shown only this once: {secret}")
+
+
+def _documents(file: str) -> list[Any]:
+    name = "standard input" if file == "-" else file
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        click.echo(f"Can't read {name}: {getattr(error, 'strerror', None) or error}", err=True)
+        sys.exit(1)
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        click.echo(f"{name} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})", err=True)
+        sys.exit(1)
+    return found if isinstance(found, list) else [found]
+
+
+def _first_admin(session: Any) -> Any:
+    """Imported workflows count days in the zone of the first admin, if there is one."""
+    return next((each for each in sorted(accounts.all_users(session), key=lambda u: u.id or 0) if each.is_admin), None)
+
+
+@workflows.command("export")
+@click.option("--id", "workflow_id", type=int, help="Only this workflow.")
+def export_workflows(workflow_id: int | None) -> None:
+    """Print all workflows as a JSON list, without secrets."""
+    with opened() as installation, installation.db.read() as session:
+        found = [each for each in store.list_all(session) if workflow_id in (None, each.id)]
+        documents = [store.to_document(session, each, with_ids=False) for each in found]
+    click.echo(json.dumps(documents, indent=2, ensure_ascii=False, default=str))
+
+
+@main.command()
+def demo() -> None:
+    """Add sample data."""
+    with opened() as installation, installation.db.write() as session:
+        owner = _first_admin(session)
+        samples.demo(session, Actor("system", "Sample data", owner.id if owner else None))
+    click.echo("Added sample data.")
+
+
+@main.command(help="Measure, and print the figures as JSON. " + " ".join(f"{n}: {w}" for n, w in BENCHMARKS.items()))
+@click.argument("name", type=click.Choice(list(BENCHMARKS)))
+def bench(name: str) -> None:
+    from webhookui import bench as measurements
+
+    logs.configure("ERROR")
+    measurements.run(name, click.echo)
+
+
+@main.command()
+def doctor() -> None:
+    """Check configuration, database, queue, key file and clock; say what is wrong and how to mend it."""
+    from webhookui.doctor import checks
+
+    settings = read_settings()
+    logs.configure("ERROR")
+    found = list(checks(settings))
+    for check in found:
+        click.echo(f"{'ok     ' if check.good else 'WRONG  '}{check.name}: {check.words}")
+        if not check.good and check.mend:
+            click.echo(f"       → {check.mend}")
+    sys.exit(0 if all(check.good for check in found) else 1)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write a consistent copy of the database while everything runs."""
+    with opened() as installation:
+        if file.exists():
+            click.echo(f"{file} is there already; name a new file.", err=True)
+            sys.exit(1)
+        try:
+            installation.db.backup(file)
+        except NotImplementedError as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+    click.echo(f"Wrote {file}. Stored secrets in it need the key file {installation.settings.key_file}, which is not in it.")
+
+
+@main.group()
+def keys() -> None:
+    """The keys that stored secrets are encrypted with."""
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Make a new key and encrypt every stored secret with it."""
+    from webhookui.workflows.reseal import reseal_all
+
+    with opened() as installation:
+        box = installation.box.add_key()
+        with installation.db.write() as session:
+            number = reseal_all(session, box)
+    click.echo(f"A new key is in use; {number} stored secrets were encrypted with it. Restart running processes.")
+
+
+if __name__ == "__main__":
+    main()

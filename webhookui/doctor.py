@@ -1,0 +1,98 @@
+"""`webhookui doctor`: what is right and wrong with an installation, and how to mend it (SPEC section 11)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from webhookui.db import Database
+from webhookui.delivery import health
+from webhookui.migrations import revisions
+from webhookui.people import accounts
+from webhookui.secrets import SecretBox, SecretUnreadable
+from webhookui.settings import Settings
+from webhookui.workflows.tables import WorkflowWebhook
+
+LEAST_FREE = 200 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding; `mend` says what to do when it is not good."""
+
+    name: str
+    good: bool
+    words: str
+    mend: str = ""
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """In the order in which things must be right."""
+    yield _folder(settings)
+    yield _clock()
+    db = Database(settings.database)
+    try:
+        reachable = db.is_reachable()
+        current, head = revisions(db)
+    except Exception as error:
+        yield Check("database", False, str(error).splitlines()[0], "Check WEBHOOKUI_DATABASE_URL and that the server runs.")
+        return
+    migrated = current == head
+    yield Check(
+        "database",
+        reachable and migrated,
+        f"reachable, at revision {current}" if migrated else f"at revision {current}, the code wants {head}",
+        "Start webhookui once; it migrates the database after a backup copy.",
+    )
+    if not migrated:
+        return
+    yield _key(settings, db)
+    with db.read() as session:
+        people = accounts.any_user(session)
+        running = health.workers(session)
+        waiting = health.oldest_queued_s(session)
+    yield Check("users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin")
+    good = waiting < 60
+    words = f"{running} worker process{'es' if running != 1 else ''} seen lately"
+    words += f", the oldest queued delivery waits for {waiting:.0f} s" if waiting else ", nothing waits"
+    yield Check("queue", good, words, "Start `webhookui run` or `webhookui worker`.")
+    db.close()
+
+
+def _folder(settings: Settings) -> Check:
+    folder = settings.instance
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return Check("data folder", False, f"{folder}: {error.strerror}", "Set WEBHOOKUI_INSTANCE to a folder of yours.")
+    if not os.access(folder, os.W_OK):
+        return Check("data folder", False, f"{folder} can't be written", "Give the user that runs webhookui the right to.")
+    free = shutil.disk_usage(folder).free
+    return Check("data folder", free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Make room on the disk.")
+
+
+def _clock() -> Check:
+    time = datetime.now(UTC)
+    good = time.year >= 2025
+    return Check("clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures go by it.")
+
+
+def _key(settings: Settings, db: Database) -> Check:
+    path = settings.key_file
+    if not path.exists():
+        return Check("key file", False, f"{path} is missing", "Restore it from your copy; a new one is made at the start.")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return Check("key file", False, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+    box = SecretBox(path)
+    with db.read() as session:
+        for row in session.query(WorkflowWebhook).filter(WorkflowWebhook.secrets.is_not(None)):  # type: ignore[union-attr]
+            try:
+                box.open(row.secrets or "")
+            except SecretUnreadable as error:
+                return Check("key file", False, str(error), "Restore the key file that these secrets were stored with.")
+    return Check("key file", True, f"{path}, mode {mode:o}")

@@ -1,0 +1,109 @@
+"""The doors to the rest: the first admin, login, logout."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from webhookui.crm import demo
+from webhookui.crm.records import Actor
+from webhookui.people import accounts
+from webhookui.people.accounts import InvalidUser
+from webhookui.web import here
+from webhookui.web.access import public
+from webhookui.web.security import SessionUser, limiter
+
+bp = Blueprint("start", __name__)
+
+
+@bp.get("/")
+@public
+def home() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect("/records/deals")
+    with here.read() as session:
+        return redirect(url_for("start.login" if accounts.any_user(session) else "start.setup"))
+
+
+@bp.route("/setup", methods=["GET", "POST"])
+@public
+def setup() -> ResponseReturnValue:
+    """Creates the first admin; there only while there is no user."""
+    with here.read() as session:
+        if accounts.any_user(session):
+            return redirect(url_for("start.login"))
+    if request.method == "GET":
+        return render_template("start/setup.html", form={"samples": "true"}, errors={})
+    form = request.form
+    errors = {}
+    if form.get("password", "") != form.get("again", ""):
+        errors["again"] = "The two passwords differ."
+    try:
+        with here.write() as session:
+            if accounts.any_user(session):
+                return redirect(url_for("start.login"))
+            user = accounts.create_user(
+                session,
+                email=form.get("email", ""),
+                name=form.get("name", ""),
+                password=form.get("password", ""),
+                role="admin",
+                time_zone=_time_zone(form.get("time_zone", "")),
+            )
+            if errors:
+                raise InvalidUser(errors)
+            if form.get("samples"):
+                demo.demo(session, Actor("system", "Sample data", user.id))
+    except InvalidUser as error:
+        return render_template("start/setup.html", form=form, errors=errors | error.errors), 422
+    login_user(SessionUser(user))
+    flash("Welcome. This is your CRM: records at the left, workflows and their log under Automation.", "success")
+    return redirect("/records/deals")
+
+
+def _time_zone(name: str) -> str:
+    """What the browser says, when it is a zone that is known here."""
+    return name if name in available_timezones() else here.installation().settings.time_zone
+
+
+def _login_limit() -> str:
+    return here.installation().settings.login_limit
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@public
+@limiter.limit(_login_limit, methods=["POST"], deduct_when=lambda response: response.status_code == 422)
+def login() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect("/")
+    with here.read() as session:
+        if not accounts.any_user(session):
+            return redirect(url_for("start.setup"))
+    wanted = request.values.get("next", "")
+    if request.method == "GET":
+        return render_template("start/login.html", email="", error="", wanted=wanted)
+    email = request.form.get("email", "")
+    with here.write() as session:
+        user = accounts.authenticate(session, email, request.form.get("password", ""))
+    if user is None:
+        words = "E-mail address or password is wrong."
+        return render_template("start/login.html", email=email, error=words, wanted=wanted), 422
+    login_user(SessionUser(user))
+    return redirect(_own_page(wanted))
+
+
+def _own_page(wanted: str) -> str:
+    """A path of this application; never another host's."""
+    parts = urlsplit(wanted.replace("\\", "/"))
+    safe = wanted.startswith("/") and not wanted.startswith("//") and not parts.netloc and not parts.scheme
+    return wanted if safe and "\\" not in wanted else "/"
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    logout_user()
+    return redirect(url_for("start.login"))

@@ -1,0 +1,22 @@
+"""Encrypting what is stored with a new key (SPEC section 4.4)."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.db import touch
+from webhookui.delivery.tables import DeliveryRequest
+from webhookui.secrets import SecretBox
+from webhookui.workflows.tables import WorkflowWebhook
+
+
+def reseal_all(session: Session, box: SecretBox) -> int:
+    """Every stored secret under the newest key of `box`. Returns how many rows were rewritten."""
+    number = 0
+    for table in (WorkflowWebhook, DeliveryRequest):
+        for row in session.scalars(select(table).where(table.secrets.is_not(None))):  # type: ignore[union-attr]
+            row.secrets = box.reseal(row.secrets or "")
+            number += 1
+    touch(session, "workflows")
+    return number
