@@ -214,40 +214,45 @@
 
   // ---- dragging ---------------------------------------------------------------------------------------------------
 
+  // By pointer events rather than the browser's drag and drop: fingers can do it too, and a button can be the handle.
   let dragged = null; // {row, list, before}: before is where it goes back to when the drag is given up
 
-  document.addEventListener("dragstart", (event) => {
+  document.addEventListener("pointerdown", (event) => {
     const handle = event.target.closest?.("[data-row-handle]");
-    if (!handle) return;
+    if (!handle || event.button !== 0) return;
     const row = handle.closest("[data-row]");
+    handle.setPointerCapture(event.pointerId);
     dragged = { row, list: listOf(row.parentElement), before: row.nextElementSibling };
-    event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", "");
-    event.dataTransfer.setDragImage(row, 12, 12);
     row.classList.add("is-dragged");
   });
 
-  document.addEventListener("dragover", (event) => {
-    if (!dragged || listOf(event.target) === null) return;
-    const over = rowsOf(dragged.list).find((row) => row.contains(event.target));
-    if (!over) return;
-    event.preventDefault();
-    if (over === dragged.row) return;
-    const box = over.getBoundingClientRect();
-    if (event.clientY < box.top + box.height / 2) over.before(dragged.row);
-    else over.after(dragged.row);
+  document.addEventListener("pointermove", (event) => {
+    if (!dragged) return;
+    const others = rowsOf(dragged.list).filter((row) => row !== dragged.row);
+    const next = others.find((row) => event.clientY < row.getBoundingClientRect().top + row.offsetHeight / 2) ?? null;
+    bring(dragged.row, next);
   });
 
-  document.addEventListener("drop", (event) => dragged && event.preventDefault());
+  // The others step aside: an element that leaves its place, if only for a moment, loses the pointer.
+  function bring(row, next) {
+    const rows = [...row.parentElement.children];
+    const [from, to] = [rows.indexOf(row), next ? rows.indexOf(next) : rows.length];
+    if (to < from) row.after(...rows.slice(to, from));
+    else row.before(...rows.slice(from + 1, to));
+  }
 
-  document.addEventListener("dragend", (event) => {
+  function drop(givenUp) {
     if (!dragged) return;
     const { row, list, before } = dragged;
     dragged = null;
     row.classList.remove("is-dragged");
-    if (event.dataTransfer.dropEffect === "none") placeOf(list).insertBefore(row, before);
-    changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
-  });
+    if (givenUp) bring(row, before);
+    if (row.nextElementSibling !== before) changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
+  }
+
+  document.addEventListener("pointerup", () => drop(false));
+  document.addEventListener("pointercancel", () => drop(true));
+  document.addEventListener("keydown", (event) => event.key === "Escape" && drop(true));
 
   // ---- start ------------------------------------------------------------------------------------------------------
 

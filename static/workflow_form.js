@@ -228,7 +228,6 @@
 
   function keep() {
     if (!form()) return;
-    for (const input of form().querySelectorAll("input[type=password]")) secrets.set(input.name, input.value);
     const now = typed();
     if (now === initial) sessionStorage.removeItem(key);
     else sessionStorage.setItem(key, now);
@@ -277,6 +276,7 @@
   function changed(event) {
     if (!form()?.contains(event.target)) return;
     if (event.target.matches?.("[data-grows]")) grow(event.target);
+    if (event.target.type === "password") secrets.set(event.target.name, event.target.value);
     showParts();
     mirror();
     keepSoon();

@@ -1,0 +1,344 @@
+"""The workflow form in a real browser (SPEC sections 3 and 4): rows are never lost, whatever one does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support import pages
+from webhookui.crm import records
+from webhookui.crm.records import Actor
+from webhookui.db import Database
+from webhookui.workflows import store
+
+pytestmark = pytest.mark.browser
+ANN = Actor("person", "Ann")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **browser_type_launch_args, "executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("form")) as app:
+        app.config["WTF_CSRF_ENABLED"] = True
+        pages.with_account(app, *pages.ADMIN, "admin")
+        yield app
+
+
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    with pages.served(app) as address:
+        yield address
+
+
+@pytest.fixture
+def db(app: Flask) -> Database:
+    database: Database = app.extensions["webhookui"].db
+    pages.empty(
+        database, "delivery_request", "delivery", "workflow_first_met", "workflow_webhook", "workflow", "link", "change",
+        "record",
+    )  # fmt: skip
+    with database.write() as session:
+        contact = records.create(
+            session, "contacts", {"first_name": "Jo", "last_name": "Roe", "email": "jo@x.org"}, ANN
+        )
+        values = {"name": "Big deal", "amount": "1200.50", "stage": "New", "contact": contact.id}
+        records.create(session, "deals", values, ANN)
+    return database
+
+
+@pytest.fixture
+def form(page: Page, address: str, db: Database) -> Iterator[Page]:
+    """The form of a new workflow on deals; at the end the page must not have complained about anything."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    pages.log_in(page, address)
+    page.goto(f"{address}/settings/workflows/new?module=deals")
+    yield page
+    assert complaints == []
+
+
+def at(page: Page, path: str) -> Locator:
+    return page.locator(f"[id='{path}']")
+
+
+def step(page: Page, name: str) -> None:
+    page.locator("nav.steps").get_by_role("link", name=name).click()
+
+
+def add_webhook(page: Page, title: str = "Create invoice") -> None:
+    step(page, "Actions")
+    page.get_by_role("button", name="Add Action").click()
+    page.locator(".dropdown-menu.show").get_by_role("button", name="Webhook").click()
+    expect(page.locator("[data-webhook].is-open")).to_be_visible()
+    at(page, open_path(page) + ".title").fill(title)
+
+
+def open_path(page: Page) -> str:
+    return page.locator("[data-webhook].is-open").get_attribute("id") or ""
+
+
+def add_condition(page: Page, group: str, field: str) -> str:
+    rows = page.locator(f"[data-list='criteria.{group}'] [data-row]")
+    path = f"criteria.{group}.{rows.count()}"
+    page.locator(f"[data-list='criteria.{group}'] > [data-row-do=add]").click()
+    with page.expect_response("**/condition"):
+        at(page, f"{path}.field").select_option(field)
+    return path
+
+
+def choose_operator(page: Page, path: str, operator: str) -> None:
+    with page.expect_response("**/condition"):
+        at(page, f"{path}.operator").select_option(operator)
+    expect(at(page, f"{path}.operator")).to_have_value(operator)
+
+
+def parameters(page: Page, path: str = "actions.0") -> list[tuple[str, str]]:
+    rows = page.locator(f"[data-list='{path}.parameters'] [data-row]")
+    return [
+        (row.locator("[name$='.name']").input_value(), row.locator("[name$='.value']").input_value())
+        for row in rows.all()
+    ]
+
+
+def names_are_in_order(page: Page, path: str = "actions.0") -> None:
+    """The names of the inputs say the places where the rows stand."""
+    inputs = page.locator(f"[data-list='{path}.parameters'] [name$='.name']")
+    found = [each.get_attribute("name") for each in inputs.all()]
+    assert found == [f"{path}.parameters.{position}.name" for position in range(len(found))]
+
+
+def type_parameters(page: Page, *rows: tuple[str, str]) -> None:
+    """By keyboard alone: Tab to the value, Enter for the next row."""
+    at(page, "actions.0.parameters.0.name").focus()
+    for position, (name, value) in enumerate(rows):
+        page.keyboard.insert_text(name)
+        page.keyboard.press("Tab")
+        page.keyboard.insert_text(value)
+        if position < len(rows) - 1:
+            page.keyboard.press("Enter")
+
+
+def test_a_whole_workflow_is_built_and_saved(form: Page, db: Database) -> None:
+    at(form, "name").fill("Invoice closed deals")
+    form.get_by_label("Contacts").check()
+    form.get_by_role("button", name="Next").click()
+    form.get_by_label("On update").check()
+    form.get_by_role("button", name="Next").click()
+    path = add_condition(form, "all", "stage")
+    choose_operator(form, path, "has_changed_to")
+    at(form, f"{path}.value").select_option("Closed Won")
+    add_webhook(form)
+    at(form, "actions.0.url").fill("https://api.example.com/deals/")
+    at(form, "actions.0.url").press("End")
+    form.locator("[data-picker='actions.0.url']").click()
+    form.get_by_placeholder("Search fields").fill("record id")
+    form.keyboard.press("Enter")
+    expect(at(form, "actions.0.url")).to_have_value("https://api.example.com/deals/{{ record.id }}")
+    type_parameters(form, ("deal.amount", "{{ amount }}"), ("deal.name", "{{ name }}"))
+    form.get_by_label("Related Modules").check()
+    form.get_by_role("button", name="Add Related Module").click()
+    form.locator(".dropdown-menu.show").get_by_role("button", name="Contacts").click()
+    form.keyboard.insert_text("email")
+    form.keyboard.press("Tab")
+    form.keyboard.insert_text("{{ email }}")
+    expect(form.locator("[data-preview-result]:visible")).to_contain_text("1200.50")
+    expect(form.locator("[data-preview-result]:visible")).to_contain_text("jo@x.org")
+    form.get_by_role("button", name="Save").click()
+    form.wait_for_url("**/settings/workflows")
+    with db.read() as session:
+        document = store.to_document(session, store.list_all(session)[0], with_ids=False)
+    action = document["actions"][0]
+    assert document["trigger"]["on"] == "update"
+    assert document["criteria"]["all"] == [{"field": "stage", "operator": "has_changed_to", "value": "Closed Won"}]
+    assert [row["name"] for row in action["parameters"]] == ["deal.amount", "deal.name"]
+    assert action["related"][0]["module"] == action["related"][0]["key"] == "contacts"
+    assert action["related"][0]["parameters"][0]["value"] == "{{ email }}"
+
+
+def test_rows_are_added_moved_and_removed_by_keyboard_and_nothing_is_lost(form: Page) -> None:
+    add_webhook(form)
+    type_parameters(form, ("a", "1"), ("b", "2"), ("c", "3"))
+    handle = form.locator("[data-list='actions.0.parameters'] [data-row-handle]")
+    handle.nth(2).focus()
+    form.keyboard.press("ArrowUp")
+    form.keyboard.press("ArrowUp")
+    assert parameters(form) == [("c", "3"), ("a", "1"), ("b", "2")]
+    names_are_in_order(form)
+    at(form, "actions.0.parameters.1").get_by_role("button", name="Remove parameter").click()
+    assert parameters(form) == [("c", "3"), ("b", "2")]
+    form.get_by_role("button", name="Undo").click()
+    assert parameters(form) == [("c", "3"), ("a", "1"), ("b", "2")]
+    names_are_in_order(form)
+
+
+def test_a_row_is_dragged_by_its_handle(form: Page) -> None:
+    add_webhook(form)
+    type_parameters(form, ("a", "1"), ("b", "2"), ("c", "3"))
+    handles = form.locator("[data-list='actions.0.parameters'] [data-row-handle]")
+    handles.nth(0).drag_to(at(form, "actions.0.parameters.2"), target_position={"x": 40, "y": 30})
+    assert parameters(form) == [("b", "2"), ("c", "3"), ("a", "1")]
+    names_are_in_order(form)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a=1\nb.c = two words\nd={{ name }}\n", [("a", "1"), ("b.c", "two words"), ("d", "{{ name }}")]),
+        ("a: 1\nb: https://x.example/?q=1", [("a", "1"), ("b", "https://x.example/?q=1")]),
+        ("a=1&b=two%20words&c=", [("a", "1"), ("b", "two words"), ("c", "")]),
+        ("a=x=y", [("a", "x=y")]),
+    ],
+)
+def test_pasted_lines_become_rows(form: Page, text: str, expected: list[tuple[str, str]]) -> None:
+    add_webhook(form)
+    at(form, "actions.0.parameters.0.name").focus()
+    form.evaluate(
+        """text => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text/plain", text);
+            document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+        }""",
+        text,
+    )
+    assert parameters(form) == expected
+    names_are_in_order(form)
+
+
+def test_a_refused_save_keeps_everything_opens_the_place_and_marks_the_step(form: Page) -> None:
+    step(form, "Entry criteria")
+    path = add_condition(form, "all", "amount")
+    choose_operator(form, path, "between")
+    at(form, f"{path}.value.0").fill("10")
+    at(form, f"{path}.value.1").fill("20")
+    step(form, "Basic information")
+    at(form, "name").fill("W")
+    add_webhook(form)
+    type_parameters(form, ("a", "1"), ("b", "2"), ("a", "3"))
+    at(form, "actions.0.authorization.type").select_option("basic")
+    at(form, "actions.0.authorization.password").fill("s3cret")
+    with form.expect_response("**/settings/workflows"):
+        form.get_by_role("button", name="Save").click()
+    expect(at(form, "actions.0.url")).to_be_focused()
+    expect(at(form, "actions.0.url-error")).to_be_visible()
+    expect(at(form, "actions.0.parameters.2.name-error")).to_be_visible()
+    expect(at(form, "actions.0.authorization.password")).to_have_value("s3cret")
+    assert parameters(form) == [("a", "1"), ("b", "2"), ("a", "3")]
+    form.get_by_role("button", name="Back to the actions").click()
+    expect(form.locator("[data-step-link=actions].has-errors")).to_be_visible()
+    step(form, "Entry criteria")
+    expect(at(form, f"{path}.value.1")).to_have_value("20")
+
+
+def test_reload_and_back_bring_the_rows_again_but_no_secret(form: Page, address: str) -> None:
+    at(form, "name").fill("Half done")
+    add_webhook(form)
+    type_parameters(form, ("a", "1"), ("b", "2"))
+    at(form, "actions.0.authorization.type").select_option("bearer")
+    at(form, "actions.0.authorization.token").fill("s3cret-token")
+    form.wait_for_function("() => (sessionStorage.getItem('draft:/settings/workflows/new') || '').includes('bearer')")
+    assert "s3cret-token" not in form.evaluate("() => JSON.stringify(sessionStorage)")
+    form.reload()
+    expect(form.get_by_text("What you typed before you left this page is back")).to_be_visible()
+    assert parameters(form) == [("a", "1"), ("b", "2")]
+    form.goto(f"{address}/settings/workflows")
+    form.go_back()
+    expect(at(form, "actions.0.title")).to_have_value("Create invoice")
+    form.get_by_role("button", name="Start afresh").click()
+    expect(form.locator("[data-webhook]")).to_have_count(0)
+
+
+def test_a_saved_workflow_leaves_no_draft_behind(form: Page, address: str) -> None:
+    at(form, "name").fill("Done")
+    form.get_by_role("button", name="Save").click()
+    form.wait_for_url("**/settings/workflows")
+    form.goto(f"{address}/settings/workflows/new?module=deals")
+    expect(at(form, "name")).to_have_value("")
+
+
+def test_three_webhooks_can_be_reordered_and_a_fourth_is_not_offered(form: Page) -> None:
+    for title in ("One", "Two", "Three"):
+        add_webhook(form, title)
+        form.get_by_role("button", name="Back to the actions").click()
+    form.get_by_role("button", name="Add Action").click()
+    expect(form.locator(".dropdown-menu.show").get_by_role("button", name="Webhook")).to_be_disabled()
+    expect(form.get_by_text("at most three webhooks")).to_be_visible()
+    form.keyboard.press("Escape")
+    form.locator(".action-card [data-row-handle]").nth(2).focus()
+    form.keyboard.press("ArrowUp")
+    titles = form.locator(".action-card .action-words strong")
+    expect(titles).to_have_text(["One", "Three", "Two"])
+    titles.nth(1).click()
+    expect(at(form, "actions.1.title")).to_have_value("Three")
+    expect(at(form, "actions.1.title")).to_have_attribute("name", "actions.1.title")
+
+
+def test_the_back_button_of_the_browser_goes_step_by_step(form: Page) -> None:
+    form.get_by_role("button", name="Next").click()
+    form.get_by_role("button", name="Next").click()
+    expect(form.get_by_role("heading", name="Entry criteria")).to_be_visible()
+    form.go_back()
+    expect(form.get_by_role("heading", name="Trigger")).to_be_visible()
+    form.go_back()
+    expect(form.get_by_role("heading", name="Basic information")).to_be_visible()
+
+
+def test_only_modules_of_step_1_that_are_not_yet_added_are_offered(form: Page) -> None:
+    form.get_by_label("Contacts").check()
+    form.get_by_label("Tasks").check()
+    add_webhook(form)
+    form.get_by_label("Related Modules").check()
+    add = form.get_by_role("button", name="Add Related Module")
+    add.click()
+    offered = form.locator(".dropdown-menu.show [data-add-related]:visible")
+    expect(offered).to_have_text(["Contacts", "Tasks"])
+    offered.nth(0).click()
+    add.click()
+    expect(offered).to_have_text(["Tasks"])
+
+
+def test_the_picker_of_a_related_row_speaks_of_the_related_record(form: Page) -> None:
+    form.get_by_label("Contacts").check()
+    add_webhook(form)
+    form.get_by_label("Related Modules").check()
+    form.get_by_role("button", name="Add Related Module").click()
+    form.locator(".dropdown-menu.show [data-add-related=contacts]").click()
+    form.locator("[data-picker='actions.0.related.0.parameters.0.value']").click()
+    form.get_by_placeholder("Search fields").fill("last name")
+    form.keyboard.press("Enter")
+    expect(at(form, "actions.0.related.0.parameters.0.value")).to_have_value("{{ last_name }}")
+
+
+def test_another_module_redraws_the_form_and_keeps_the_rows(form: Page) -> None:
+    at(form, "name").fill("W")
+    add_webhook(form)
+    type_parameters(form, ("a", "1"), ("b", "2"))
+    form.get_by_role("button", name="Back to the actions").click()
+    step(form, "Basic information")
+    with form.expect_response("**/draft"):
+        at(form, "module").select_option("contacts")
+    expect(form.get_by_label("Deals", exact=True)).to_be_visible()
+    expect(at(form, "name")).to_have_value("W")
+    assert parameters(form) == [("a", "1"), ("b", "2")]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_scrolls_sideways(form: Page, width: int) -> None:
+    form.set_viewport_size({"width": width, "height": 800})
+    for name in ("Basic information", "Trigger", "Entry criteria", "Actions"):
+        form.locator(f"[data-step-link={name.split()[0].lower() if name != 'Entry criteria' else 'criteria'}]").click()
+        assert form.evaluate("document.documentElement.scrollWidth") <= width
+    form.get_by_role("button", name="Add Action").click()
+    form.locator(".dropdown-menu.show [data-row-do=add]").click()
+    type_parameters(form, ("a.rather.long.name.of.a.parameter", "{{ contact.email }} and some more text"), ("b", ""))
+    assert form.evaluate("document.documentElement.scrollWidth") <= width
