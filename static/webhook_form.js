@@ -127,6 +127,8 @@
     dialog.querySelector("[data-tool-text]").focus();
   }
 
+  let filled = null; // the webhook as it was before something filled it
+
   async function useTool(name, values, dialog) {
     const webhook = opened();
     if (!webhook) return;
@@ -135,12 +137,22 @@
       dialog?.querySelector("[data-tool-answer]").replaceChildren(...nodes);
       return;
     }
+    filled = webhook;
     webhook.replaceWith(...nodes);
-    window.htmx.process(document.getElementById(webhook.dataset.row));
     dialog?.close();
     window.webhookuiForm.redrawn();
     const fresh = document.getElementById(webhook.dataset.row);
     changed(fresh.querySelector("[data-editor] input"));
+  }
+
+  // What the form held before it was filled comes back, with everything that had been typed.
+  function undoFill() {
+    const webhook = opened();
+    if (!webhook || !filled) return;
+    webhook.replaceWith(filled);
+    filled = null;
+    window.webhookuiForm.redrawn();
+    changed(opened().querySelector("[data-editor] input"));
   }
 
   document.addEventListener("submit", (event) => {
@@ -161,6 +173,7 @@
     "[data-tool-close]": (button) => button.closest("dialog").close(),
     "[data-recipe]": (button) => useTool("recipe", { recipe: button.dataset.recipe }),
     "[data-inspector]": useInspector,
+    "[data-fill-undo]": undoFill,
   };
 
   document.addEventListener("click", (event) => {

@@ -451,6 +451,60 @@ def test_the_record_picker_searches_one_module(client: FlaskClient, db: Database
     assert "No record found" in client.get("/settings/webhook-form/records?module=contacts&q=big").text
 
 
+# ---- what fills the form ----------------------------------------------------------------------------------------------
+
+
+def test_a_curl_command_fills_the_request_and_leaves_the_rest(client: FlaskClient, db: Database) -> None:
+    command = (
+        "curl -X PUT https://other.example/things/1 -u me:pw-of-curl -H 'X-A: b' "
+        """-H 'Content-Type: application/json' -d '{"n": 1.50, "t": "x"}'"""
+    )
+    answer = client.post("/settings/webhook-form/curl", data={**FORM, "at": "actions.0", "text": command})
+    html = answer.text
+    assert value_of(html, "actions.0.title") == "Create invoice"
+    assert value_of(html, "actions.0.method") == "PUT"
+    assert value_of(html, "actions.0.url") == "https://other.example/things/1"
+    assert value_of(html, "actions.0.authorization.password") == "pw-of-curl"
+    assert [value_of(html, f"actions.0.parameters.0.{key}") for key in ("name", "value", "type")] == ["n", "1.50", "number"]
+    assert value_of(html, "actions.0.headers.0.name") == "X-A"
+
+
+def test_a_sample_body_becomes_typed_dotted_rows_beside_those_that_are_there(client: FlaskClient, db: Database) -> None:
+    text = '{"amount": 1, "lines": [{"vat": true}]}'
+    html = client.post("/settings/webhook-form/sample", data={**FORM, "at": "actions.0", "text": text}).text
+    assert value_of(html, "actions.0.parameters.0.value") == "{{ amount }}"
+    assert value_of(html, "actions.0.parameters.1.name") == "lines.0.vat"
+    assert value_of(html, "actions.0.parameters.1.type") == "boolean"
+    assert value_of(html, "actions.0.parameters.2.name") is None
+
+
+@pytest.mark.parametrize(("tool", "text"), [("curl", "wget x"), ("sample", "{oops"), ("sample", ""), ("response", "hello")])
+def test_what_can_not_be_read_is_refused_with_words(client: FlaskClient, db: Database, tool: str, text: str) -> None:
+    answer = client.post(f"/settings/webhook-form/{tool}", data={**FORM, "at": "actions.0", "text": text})
+    assert answer.status_code == 422 and "tool-error" in answer.text
+
+
+@pytest.mark.parametrize("name", ["freshbooks_invoice", "slack_message", "mailchimp_member", "generic_json"])
+def test_a_recipe_fills_the_form(client: FlaskClient, db: Database, name: str) -> None:
+    form = {"module": "deals", "actions.0.method": "GET", "at": "actions.0", "recipe": name}
+    html = client.post("/settings/webhook-form/recipe", data=form).text
+    assert value_of(html, "actions.0.method") == "POST" and value_of(html, "actions.0.parameters.0.name")
+
+
+def test_a_sample_response_is_a_tree_with_paths_and_says_what_rows_would_take(client: FlaskClient, db: Database) -> None:
+    capture = {
+        "actions.0.capture.on": "1",
+        "actions.0.capture.on_success.0.path": "$.id",
+        "actions.0.capture.on_success.0.field": "amount",
+        "actions.0.capture.on_success.1.path": "$.nothing",
+        "actions.0.capture.on_success.1.field": "name",
+    }
+    form = {**FORM, **capture, "at": "actions.0", "text": '{"id": "no number", "lines": [{"n": 1}]}'}
+    html = unescape(client.post("/settings/webhook-form/response", data=form).text)
+    assert 'data-capture-path="$.lines[0].n"' in html
+    assert "Does not fit" in html and "matches this path" in html
+
+
 # ---- why did it (not) fire? -------------------------------------------------------------------------------------------
 
 

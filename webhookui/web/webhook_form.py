@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from webhookui.crm import records
@@ -19,11 +18,12 @@ from webhookui.crm.listing import search
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Record
 from webhookui.delivery import log
-from webhookui.web.access import admin_only
+from webhookui.web import webhook_fill
+from webhookui.web.access import admin_only, me
 from webhookui.web.field_choices import placeholders
 from webhookui.web.form_paths import Draft
 from webhookui.web.here import installation, read, write
-from webhookui.web.log_detail import detail_view
+from webhookui.web.log_detail import DetailView, detail_view
 from webhookui.web.payload import content_type_of, payload
 from webhookui.web.webhook_trial import NotReady, latest_record, webhook_at, webhook_without_secrets
 from webhookui.web.workflow_draft import draft_of_form
@@ -32,12 +32,14 @@ from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
 from webhookui.webhooks.recipes import RECIPES
 from webhookui.webhooks.request import RequestError, build_request
+from webhookui.webhooks.response_tree import Node, tree_of
 from webhookui.workflows import store
 from webhookui.workflows.context import context_of
 from webhookui.workflows.redeliver import send_test
 from webhookui.workflows.tables import WorkflowWebhook
 
 bp = Blueprint("webhook_form", __name__)
+webhook_fill.add_routes(bp)
 
 FOUND = 8
 """Records that a picker shows."""
@@ -51,13 +53,9 @@ def editor_choices() -> dict[str, Any]:
         "authorizations": [(name, kind.label) for name, kind in AUTHORIZATIONS.items()],
         "parameter_types": list(PARAMETER_TYPES.items()),
         "capture_types": [("JSONPATH", "JSONPATH"), ("XPATH", "XPATH")],
-        "recipes": recipes(),
+        "recipes": list(RECIPES.values()),
         "inspector_address": f"{installation().settings.address}/inspect/{secrets.token_hex(4)}",
     }
-
-
-def recipes() -> list[Any]:
-    return list(RECIPES.values() if isinstance(RECIPES, dict) else RECIPES)
 
 
 # ---- preview and test -------------------------------------------------------------------------------------------------
@@ -67,7 +65,7 @@ def recipes() -> list[Any]:
 @admin_only
 def preview() -> ResponseReturnValue:
     """The exact request for the chosen record, or the latest one; what is missing yet in its place."""
-    draft, position = _typed()
+    draft, position = typed_webhook()
     with read() as session:
         record = _record_of(session, draft, position)
         try:
@@ -102,7 +100,7 @@ def preview() -> ResponseReturnValue:
 @admin_only
 def test() -> ResponseReturnValue:
     """Sends the draft for real, marked as a test. Its status refreshes by itself."""
-    draft, position = _typed()
+    draft, position = typed_webhook()
     here = installation()
     workflow_id = _workflow_id()
     try:
@@ -117,7 +115,7 @@ def test() -> ResponseReturnValue:
                 here.box,
                 webhook,
                 record,
-                by=current_user.name,
+                by=me().name,
                 address=here.settings.address,
                 workflow=draft["name"] or "Unsaved draft",
                 workflow_id=workflow_id,
@@ -145,10 +143,8 @@ def test_result(delivery_id: int) -> ResponseReturnValue:
     return render_template("webhook_form/_test.html", errors={}, view=view, tree=tree)
 
 
-def response_tree(view: Any) -> Any:
+def response_tree(view: DetailView) -> Node | None:
     """The latest response as a tree of values with their paths; None when it is neither JSON nor XML."""
-    from webhookui.webhooks.response_tree import tree_of
-
     latest = view.latest
     if latest is None or not latest.attempt.response_body:
         return None
@@ -185,7 +181,7 @@ def find() -> ResponseReturnValue:
 # ---- what they share --------------------------------------------------------------------------------------------------
 
 
-def _typed() -> tuple[Draft, int]:
+def typed_webhook() -> tuple[Draft, int]:
     """The draft in the request, and the position of the webhook that it is about."""
     draft = draft_of_form(request.form)
     name = request.form.get("at", "").removeprefix("actions.")

@@ -8,10 +8,9 @@ from typing import Any
 import simplejson
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from webhookui import exact_json
-from webhookui.web.access import admin_only
+from webhookui.web.access import admin_only, me
 from webhookui.web.here import installation, read, write
 from webhookui.web.webhook_draft import SECRETS
 from webhookui.web.workflow_draft import draft_of_document
@@ -68,7 +67,7 @@ def load() -> ResponseReturnValue:
     here = installation()
     try:
         with write() as session:
-            workflow = store.create(session, here.box, document, current_user)
+            workflow = store.create(session, here.box, document, me())
     except InvalidDocument as error:
         wants_form = request.form.get("do") == "open"
         if isinstance(document, dict) and (wants_form or all(_SECRET.fullmatch(path) for path in error.errors)):

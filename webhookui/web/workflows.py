@@ -8,13 +8,12 @@ from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from webhookui.crm.catalog import catalog
 from webhookui.delivery.log import counts_by_workflow
 from webhookui.delivery.states import STATUSES
 from webhookui.web import workflow_explain, workflow_import
-from webhookui.web.access import admin_only
+from webhookui.web.access import admin_only, me
 from webhookui.web.form_paths import Draft, at, edit_rows
 from webhookui.web.here import installation, read, write
 from webhookui.web.webhook_form import editor_choices
@@ -78,7 +77,7 @@ def switch(workflow_id: int) -> ResponseReturnValue:
     """Switches a workflow on (`active=1`) or off."""
     with write() as session:
         workflow = _existing(session, workflow_id)
-        store.set_active(session, workflow.id or 0, request.form.get("active") == "1", current_user)
+        store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
     if request.headers.get("HX-Request"):
         return render_template("workflows/_switch.html", workflow=workflow, spoken=True)
     return redirect("/settings/workflows", 303)
@@ -90,7 +89,7 @@ def duplicate(workflow_id: int) -> ResponseReturnValue:
     here = installation()
     with write() as session:
         _existing(session, workflow_id)
-        copy = store.duplicate(session, here.box, workflow_id, current_user)
+        copy = store.duplicate(session, here.box, workflow_id, me())
         secrets = store.fresh_signing_secrets(session)
     flash(f"“{copy.name}” is a copy, switched off. Change what you like and switch it on.", "success")
     _flash_signing(secrets)
@@ -102,7 +101,7 @@ def duplicate(workflow_id: int) -> ResponseReturnValue:
 def delete(workflow_id: int) -> ResponseReturnValue:
     with write() as session:
         workflow = _existing(session, workflow_id)
-        store.delete(session, workflow_id, current_user)
+        store.delete(session, workflow_id, me())
     flash(f"“{workflow.name}” is deleted. Its deliveries stay in the webhook log.", "success")
     return redirect("/settings/workflows", 303)
 
@@ -113,7 +112,7 @@ def delete(workflow_id: int) -> ResponseReturnValue:
 @bp.get("/new")
 @admin_only
 def new() -> ResponseReturnValue:
-    return form_page(new_draft(request.args.get("module", ""), current_user.time_zone))
+    return form_page(new_draft(request.args.get("module", ""), me().time_zone))
 
 
 @bp.get("/<int:workflow_id>")
@@ -146,10 +145,10 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
     try:
         with write() as session:
             if workflow_id is None:
-                workflow = store.create(session, here.box, document, current_user)
+                workflow = store.create(session, here.box, document, me())
             else:
                 workflow = _existing(session, workflow_id)
-                workflow = store.replace(session, here.box, workflow_id, document, current_user)
+                workflow = store.replace(session, here.box, workflow_id, document, me())
             secrets = store.fresh_signing_secrets(session)
     except InvalidDocument as error:
         return form_page(draft, errors=error.errors, workflow=workflow), 422
