@@ -82,7 +82,12 @@ def serve(settings: Settings, *, consumer: bool) -> None:
     installation = installation_of(app)
     try:
         server = create_server(
-            app, host=settings.host, port=settings.port, threads=settings.web_threads, ident="webhookui", channel_timeout=30
+            app,
+            host=settings.host,
+            port=settings.port,
+            threads=settings.web_threads,
+            ident="webhookui",
+            channel_timeout=30,
         )
     except OSError as error:
         installation.close()
@@ -91,7 +96,9 @@ def serve(settings: Settings, *, consumer: bool) -> None:
         sys.exit(1)
     if consumer:
         installation.queue.start()
-    click.echo(f"webhookui is at http://{settings.host}:{settings.port} (data in {settings.instance}). Ctrl+C stops it.")
+    click.echo(
+        f"webhookui is at http://{settings.host}:{settings.port} (data in {settings.instance}). Ctrl+C stops it."
+    )
     _until_stopped(server.close)
     try:
         server.run()
@@ -285,7 +292,9 @@ def backup(file: Path) -> None:
         except NotImplementedError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-    click.echo(f"Wrote {file}. Stored secrets in it need the key file {installation.settings.key_file}, which is not in it.")
+    click.echo(
+        f"Wrote {file}. Stored secrets in it need the key file {installation.settings.key_file}, which is not in it."
+    )
 
 
 @main.group()

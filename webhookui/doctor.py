@@ -39,7 +39,9 @@ def checks(settings: Settings) -> Iterator[Check]:
         reachable = db.is_reachable()
         current, head = revisions(db)
     except Exception as error:
-        yield Check("database", False, str(error).splitlines()[0], "Check WEBHOOKUI_DATABASE_URL and that the server runs.")
+        yield Check(
+            "database", False, str(error).splitlines()[0], "Check WEBHOOKUI_DATABASE_URL and that the server runs."
+        )
         return
     migrated = current == head
     yield Check(
@@ -55,7 +57,9 @@ def checks(settings: Settings) -> Iterator[Check]:
         people = accounts.any_user(session)
         running = health.workers(session)
         waiting = health.oldest_queued_s(session)
-    yield Check("users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin")
+    yield Check(
+        "users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin"
+    )
     good = waiting < 60
     words = f"{running} worker process{'es' if running != 1 else ''} seen lately"
     words += f", the oldest queued delivery waits for {waiting:.0f} s" if waiting else ", nothing waits"
@@ -68,9 +72,13 @@ def _folder(settings: Settings) -> Check:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return Check("data folder", False, f"{folder}: {error.strerror}", "Set WEBHOOKUI_INSTANCE to a folder of yours.")
+        return Check(
+            "data folder", False, f"{folder}: {error.strerror}", "Set WEBHOOKUI_INSTANCE to a folder of yours."
+        )
     if not os.access(folder, os.W_OK):
-        return Check("data folder", False, f"{folder} can't be written", "Give the user that runs webhookui the right to.")
+        return Check(
+            "data folder", False, f"{folder} can't be written", "Give the user that runs webhookui the right to."
+        )
     free = shutil.disk_usage(folder).free
     return Check("data folder", free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Make room on the disk.")
 
@@ -78,13 +86,17 @@ def _folder(settings: Settings) -> Check:
 def _clock() -> Check:
     time = datetime.now(UTC)
     good = time.year >= 2025
-    return Check("clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures go by it.")
+    return Check(
+        "clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures go by it."
+    )
 
 
 def _key(settings: Settings, db: Database) -> Check:
     path = settings.key_file
     if not path.exists():
-        return Check("key file", False, f"{path} is missing", "Restore it from your copy; a new one is made at the start.")
+        return Check(
+            "key file", False, f"{path} is missing", "Restore it from your copy; a new one is made at the start."
+        )
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         return Check("key file", False, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")

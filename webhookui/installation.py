@@ -39,5 +39,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
     with db.write() as session:
         seed.seed(session)
     queue = Queue(settings, db, box)
-    db.services.update(record_listeners=[WorkflowListener(settings.address, box)], wake=queue.wake, wake_at=queue.wake_at)
+    db.services.update(
+        record_listeners=[WorkflowListener(settings.address, box)], wake=queue.wake, wake_at=queue.wake_at
+    )
     return Installation(settings, db, box, queue)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from huey import Huey, PostgresHuey, crontab
 from huey.consumer import Consumer
 from huey.storage import SqliteStorage
 
-from webhookui.db import Database
+from webhookui.db import Database, now
 from webhookui.delivery.engine import Engine
 from webhookui.secrets import SecretBox
 from webhookui.settings import Settings
@@ -174,16 +174,19 @@ class Queue:
             log.error("bell_not_rung", lane=lane, error=str(error))
 
     def wake_at(self, lane: str, time: datetime) -> None:
-        """Rings for a lane at a time, to the second."""
-        key = (lane, int(time.timestamp()) + 1)
+        """Rings for a lane at a time, or up to a second later: all that is due within a second has one bell."""
+        second = int(time.timestamp()) + 1
+        if time <= now():
+            self.wake(lane)
+            return
         with self._lock:
-            if key in self._rung_for:
+            if (lane, second) in self._rung_for:
                 return
             if len(self._rung_for) > 10_000:
                 self._rung_for.clear()
-            self._rung_for[key] = None
+            self._rung_for[(lane, second)] = None
         try:
-            self._work.schedule(args=(lane,), eta=time)
+            self._work.schedule(args=(lane,), eta=datetime.fromtimestamp(second, UTC))
         except Exception as error:
             log.error("bell_not_set", lane=lane, error=str(error))
 

@@ -52,7 +52,9 @@ def cursor() -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 15:
-        raise ApiError(422, "invalid", "This cursor is not one of ours.", {"cursor": "Use next_cursor of the page before."})
+        raise ApiError(
+            422, "invalid", "This cursor is not one of ours.", {"cursor": "Use next_cursor of the page before."}
+        )
     return int(text)
 
 

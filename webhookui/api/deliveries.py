@@ -47,7 +47,9 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
     body = object_body({"payload"}) if request.data else {}
     payload = body.get("payload", "original")
     if payload not in PAYLOADS:
-        raise ApiError(422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."})
+        raise ApiError(
+            422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
+        )
     with here.write() as session:
         made = redeliver(session, delivery_id, payload, me().name, here.installation().settings.address)
     return jsonify(delivery_document(made)), 202

@@ -67,7 +67,9 @@ def _workflow_conflict(error: WorkflowConflict) -> ResponseReturnValue:
 def of_http(error: HTTPException) -> ResponseReturnValue:
     """What Flask itself refuses: no such address, a method that is not allowed, a body that is too large."""
     status = error.code or 500
-    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 429: "too_many_requests"}.get(status, "bad_request")
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 429: "too_many_requests"}.get(
+        status, "bad_request"
+    )
     made = answer(status, code if status < 500 else "internal", error.description or error.name)
     allowed = getattr(error, "valid_methods", None)
     if allowed:

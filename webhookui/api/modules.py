@@ -16,7 +16,9 @@ from webhookui.web import here
 def list_modules() -> ResponseReturnValue:
     with here.read() as session:
         known = catalog(session)
-    return jsonify({"items": [module_document(known, module) for module in known.modules.values()], "next_cursor": None})
+    return jsonify(
+        {"items": [module_document(known, module) for module in known.modules.values()], "next_cursor": None}
+    )
 
 
 @bp.get("/modules/<module>")
@@ -33,7 +35,12 @@ def module_document(known: Catalog, module: ModuleInfo) -> dict[str, Any]:
         "singular": module.singular,
         "fields": [_field(field) for field in module.fields.values()],
         "relations": [
-            {"module": each.module, "label": each.label, "field": each.field, "kind": "to_many" if each.to_many else "to_one"}
+            {
+                "module": each.module,
+                "label": each.label,
+                "field": each.field,
+                "kind": "to_many" if each.to_many else "to_one",
+            }
             for each in known.relations(module.name)
         ],
     }

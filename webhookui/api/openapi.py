@@ -56,7 +56,9 @@ PARAMETER = _object(
 )
 CAPTURE_ROW = _object({"path": TEXT, "field": TEXT, "all": FLAG}, ["path", "field"], **NO_MORE)
 CONDITION = _object(
-    {"field": TEXT, "operator": {"enum": list(OPERATORS)}, "value": {}, "value_field": TEXT}, ["field", "operator"], **NO_MORE
+    {"field": TEXT, "operator": {"enum": list(OPERATORS)}, "value": {}, "value_field": TEXT},
+    ["field", "operator"],
+    **NO_MORE,
 )
 ACTION = _object(
     {
@@ -81,7 +83,8 @@ ACTION = _object(
         "headers": _list(_object({"name": TEXT, "value": TEXT}, ["name"], **NO_MORE)),
         "parameters": _list(_ref("Parameter")),
         "related": _list(
-            _object({"module": TEXT, "key": TEXT, "parameters": _list(_ref("Parameter"))}, ["module"], **NO_MORE), maxItems=5
+            _object({"module": TEXT, "key": TEXT, "parameters": _list(_ref("Parameter"))}, ["module"], **NO_MORE),
+            maxItems=5,
         ),
         "capture": {
             "oneOf": [
@@ -104,7 +107,9 @@ ACTION = _object(
         "success_if": {
             "oneOf": [
                 {"type": "null"},
-                _object({"type": {"enum": list(CAPTURE_TYPES)}, "path": TEXT, "equals": {}}, ["type", "path"], **NO_MORE),
+                _object(
+                    {"type": {"enum": list(CAPTURE_TYPES)}, "path": TEXT, "equals": {}}, ["type", "path"], **NO_MORE
+                ),
             ]
         },
         "rate_limit_per_s": _nullable("number"),

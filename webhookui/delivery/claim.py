@@ -135,7 +135,7 @@ def recover(db: Database, gone: Collection[str]) -> int:
     while True:
         with db.write() as session:
             rows = session.execute(
-                select(_D.id, _D.attempt_count, _D.claimed_at)
+                select(_D.id, _D.url, _D.attempt_count, _D.claimed_at)
                 .where(_D.status == "dispatched", or_(_D.claimed_by.in_(gone), _D.claimed_by.is_(None)))
                 .limit(500)
                 .with_for_update(**db.skip_locked())
@@ -147,7 +147,8 @@ def recover(db: Database, gone: Collection[str]) -> int:
                 [
                     {
                         "delivery_id": row.id, "number": row.attempt_count + 1, "at": row.claimed_at or now(),
-                        "outcome": "interrupted", "error_code": "interrupted", "error": INTERRUPTED,
+                        "outcome": "interrupted", "error_code": "interrupted", "error": INTERRUPTED, "request_url": row.url,
+                        "request_headers": [], "response_headers": [], "timing_ms": {},
                     }
                     for row in rows
                 ],

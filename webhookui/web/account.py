@@ -27,7 +27,9 @@ def _page(code: int = 200, **more: Any) -> ResponseReturnValue:
     with here.read() as session:
         mine = tokens.of_user(session, me().id or 0)
     shown = {"form": {}, "errors": {}, "token": None} | more
-    return render_template("account/show.html", nav="account", tokens=mine, zones=sorted(available_timezones()), **shown), code
+    return render_template(
+        "account/show.html", nav="account", tokens=mine, zones=sorted(available_timezones()), **shown
+    ), code
 
 
 @bp.post("/profile")

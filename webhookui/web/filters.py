@@ -66,9 +66,7 @@ def highlighted(text: str, language: str) -> Markup:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(
-        local_time=local_time, local_date=local_date, number=number, highlighted=highlighted
-    )
+    app.jinja_env.filters.update(local_time=local_time, local_date=local_date, number=number, highlighted=highlighted)
     app.jinja_env.globals["STATUSES"] = STATUSES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)

@@ -161,7 +161,10 @@ _WORDS = {
     405: ("This page can't be called like that.", "Open it from the menu."),
     413: ("This is too large.", "Send a smaller file or text."),
     429: ("Too many attempts.", "Wait a minute, then try again."),
-    500: ("Something went wrong on our side.", "It has been noted in the log. Try again; if it stays, tell your admin."),
+    500: (
+        "Something went wrong on our side.",
+        "It has been noted in the log. Try again; if it stays, tell your admin.",
+    ),
 }
 
 

@@ -70,7 +70,10 @@ def change_user(user_id: int) -> ResponseReturnValue:
         return render_error(404, str(error), "")
     except InvalidUser as error:
         return _users(422, refused={user_id: " ".join(error.errors.values())})
-    flash(f"{user.name} is {'an admin' if user.is_admin else 'a user'}{'' if user.active else ', deactivated'}.", "success")
+    flash(
+        f"{user.name} is {'an admin' if user.is_admin else 'a user'}{'' if user.active else ', deactivated'}.",
+        "success",
+    )
     return redirect(url_for("settings.users"))
 
 

@@ -164,7 +164,9 @@ _OPTIONS: dict[str, Callable[[_Command, str], None]] = {
     **dict.fromkeys(("-A", "--user-agent"), lambda command, value: command.headers.append(("User-Agent", value))),
     **dict.fromkeys(("-e", "--referer"), lambda command, value: command.headers.append(("Referer", value))),
     **dict.fromkeys(("-b", "--cookie"), lambda command, value: command.headers.append(("Cookie", value))),
-    **dict.fromkeys(("-o", "--output", "-w", "--write-out", "--connect-timeout", "--retry", "-c", "--cookie-jar"), _ignored),
+    **dict.fromkeys(
+        ("-o", "--output", "-w", "--write-out", "--connect-timeout", "--retry", "-c", "--cookie-jar"), _ignored
+    ),
 }
 
 
@@ -247,4 +249,3 @@ def _root(body: str) -> str:
     root = xpath.read(body.strip().encode())
     local = root.tag.rpartition("}")[2]
     return f"{root.prefix}:{local}" if root.prefix else local
-

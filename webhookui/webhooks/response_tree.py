@@ -52,7 +52,15 @@ def _json(name: str, value: Any, path: str, left: list[int]) -> Node:
             if left[0] > 0:
                 children.append(_json(str(index), inner, f"{path}[{index}]", left))
         return Node(name, "array", path, "JSONPATH", "" if children else "[]", tuple(children))
-    kind = "null" if value is None else "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+    kind = (
+        "null"
+        if value is None
+        else "boolean"
+        if isinstance(value, bool)
+        else "text"
+        if isinstance(value, str)
+        else "number"
+    )
     shown = "null" if value is None else getattr(value, "digits", None) or as_text(value)
     return Node(name, kind, path, "JSONPATH", shown[:300])
 

@@ -114,5 +114,3 @@ def _named(element: Any, tag: str) -> str:
 
 
 _READERS = {"JSON": _json, "JSONARRAY": _json_array, "XML": _xml, "FORM": _form}
-
-
