@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, *, consumer: bool = False) -> F
     Bootstrap5(app)
     web.init_app(app)
     api.init_app(app)
+    web.security.csrf.exempt(api.bp)
     if consumer:
         installation.queue.start()
     return app

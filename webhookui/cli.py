@@ -197,14 +197,14 @@ def import_workflows(file: str) -> None:
     """Import a workflow document, or a list of them, from FILE or standard input (-). All of it, or nothing."""
     documents = _documents(file)
     with opened() as installation:
-        made = []
+        made: list[Any] = []
         with installation.db.write() as session:
             try:
-                for position, document in enumerate(documents):
+                for document in documents:
                     made.append(store.create(session, installation.box, document, _first_admin(session)))
             except InvalidDocument as error:
                 session.rollback()
-                prefix = f"{position}." if len(documents) > 1 else ""
+                prefix = f"{len(made)}." if len(documents) > 1 else ""
                 for path, sentence in error.errors.items():
                     click.echo(f"{(prefix + path).rstrip('.') or 'document'}: {sentence}", err=True)
                 click.echo("Nothing was imported.", err=True)

@@ -44,7 +44,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Revision(SQLModel, table=True):
     """A counter that moves when something that processes cache has changed ("fields", "workflows", …)."""
 
-    name: str = Field(primary_key=True, sa_type=String(40))  # type: ignore[call-overload]
+    name: str = Field(primary_key=True, sa_type=String(40))
     value: int = 0
 
 
@@ -127,7 +127,7 @@ class Database:
         with self._write_lock:
             yield
 
-    def skip_locked(self) -> dict[str, bool]:
+    def skip_locked(self) -> dict[str, Any]:
         """Arguments for `with_for_update` when a batch is claimed; SQLite has one writer and needs none."""
         return {} if self.is_sqlite else {"skip_locked": True}
 

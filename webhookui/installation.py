@@ -31,7 +31,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
     from webhookui.migrations import migrate
     from webhookui.workflows.listener import WorkflowListener
 
-    settings = settings or Settings()  # type: ignore[call-arg]
+    settings = settings or Settings()
     settings.instance.mkdir(parents=True, exist_ok=True)
     db = Database(settings.database)
     migrate(db, settings.instance / "backups")

@@ -29,7 +29,7 @@ def configure(level: str = "INFO") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,  # type: ignore[arg-type]
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *trace, last],  # type: ignore[list-item]
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *trace, last],
         )
     )
     root = logging.getLogger()

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from flask import g, request
 
+from webhookui import here
 from webhookui.api.errors import ApiError
 from webhookui.crm.records import Actor
 from webhookui.people import tokens
 from webhookui.people.tables import User
-from webhookui.web import here
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
+from webhookui import here
 from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, limit, object_body, page, refuse_unknown_args
@@ -16,7 +17,6 @@ from webhookui.api.errors import ApiError
 from webhookui.delivery import log
 from webhookui.delivery.log import Detail, LogFilter
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
-from webhookui.web import here
 from webhookui.workflows.redeliver import PAYLOADS, redeliver
 
 FILTERS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
@@ -55,7 +56,7 @@ def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue
 
 
 def _record_conflict(error: RecordConflict) -> ResponseReturnValue:
-    words = {name: "This was changed in the meantime." for name in error.changed}
+    words = dict.fromkeys(error.changed, "This was changed in the meantime.")
     message = f"The record was changed in the meantime; it is at version {error.current.version} now."
     return answer(409, "conflict", message, {"version": f"The version is {error.current.version} now.", **words})
 
@@ -83,12 +84,16 @@ def crashed() -> ResponseReturnValue:
 
 def register(bp: Blueprint) -> None:
     bp.register_error_handler(ApiError, _api_error)
-    for kind in (UnknownModule, RecordNotFound, DeliveryNotFound, WorkflowNotFound):
-        bp.register_error_handler(kind, _not_found)
-    for kind in (InvalidRecord, InvalidDocument):
-        bp.register_error_handler(kind, _invalid)
-    for kind in (InvalidFilter, InvalidListing):
-        bp.register_error_handler(kind, _invalid_query)
-    bp.register_error_handler(RecordConflict, _record_conflict)
-    bp.register_error_handler(WorkflowConflict, _workflow_conflict)
-    bp.register_error_handler(NotRedeliverable, lambda error: answer(409, "not_redeliverable", str(error)))
+    for kind, handler in HANDLERS.items():
+        bp.register_error_handler(kind, handler)
+
+
+HANDLERS: dict[type[Exception], Any] = {
+    **dict.fromkeys((UnknownModule, RecordNotFound, DeliveryNotFound, WorkflowNotFound), _not_found),
+    **dict.fromkeys((InvalidRecord, InvalidDocument), _invalid),
+    **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),
+    RecordConflict: _record_conflict,
+    WorkflowConflict: _workflow_conflict,
+    NotRedeliverable: lambda error: answer(409, "not_redeliverable", str(error)),
+}
+"""What the domain raises → how it is answered."""

@@ -7,9 +7,9 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from webhookui import here
 from webhookui.api import bp
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
-from webhookui.web import here
 
 
 @bp.get("/modules")

@@ -41,7 +41,7 @@ TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
 FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
-NO_MORE = {"additionalProperties": False}
+NO_MORE: dict[str, Any] = {"additionalProperties": False}
 
 PARAMETER = _object(
     {

@@ -8,6 +8,7 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
+from webhookui import here
 from webhookui.api import bp
 from webhookui.api.auth import actor
 from webhookui.api.bodies import cursor, limit, object_body, page, refuse_unknown_args
@@ -17,7 +18,6 @@ from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.tables import Record
-from webhookui.web import here
 
 
 @bp.get("/records/<module>")

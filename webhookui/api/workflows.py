@@ -7,12 +7,12 @@ from dataclasses import asdict
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from webhookui import here
 from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, json_body, limit, object_body, page, refuse_unknown_args
 from webhookui.api.errors import ApiError
 from webhookui.crm import records
-from webhookui.web import here
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
 

@@ -1,4 +1,4 @@
-"""`webhookui bench NAME`: measurements that anyone can repeat; each prints one JSON object. Ratios within one run, loopback only."""
+"""`webhookui bench NAME`: measurements that anyone can repeat, as ratios within one run. Each prints one JSON object."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def _drain(receiver: Receiver, total: int) -> float:
     receiver.take()
     with tempfile.TemporaryDirectory(prefix="webhookui-bench-") as folder:
         installation = open_installation(
-            Settings(instance=Path(folder), allowed_networks="127.0.0.0/8", workers=THREADS)  # type: ignore[arg-type]
+            Settings(instance=Path(folder), allowed_networks="127.0.0.0/8", workers=THREADS)
         )
         try:
             fill(installation, receiver.urls, total)
@@ -82,10 +82,12 @@ def _drain(receiver: Receiver, total: int) -> float:
 
 def fill(installation: Installation, urls: list[str], total: int) -> None:
     """Queues deliveries as saves would, one webhook for each URL, each delivery of a record of its own."""
+    hooks: list[WorkflowWebhook] = []
     for first in range(0, total, 1000):
         with installation.db.write() as session:
             session.info.pop("wake", None)
-            hooks = [_webhook(session, url) for url in urls] if first == 0 else hooks  # noqa: F821
+            if not hooks:
+                hooks = [_webhook(session, url) for url in urls]
             for number in range(first, min(first + 1000, total)):
                 row, url = hooks[number % len(hooks)], urls[number % len(urls)]
                 request = Request("POST", url, (("Content-Type", "application/json"),), BODY)
@@ -109,7 +111,7 @@ def _webhook(session: Any, url: str) -> WorkflowWebhook:
     session.add(workflow)
     session.flush()
     definition = {"type": "webhook", "title": "Benchmark", "url": url, "method": "POST", "content_type": "JSON"}
-    row = WorkflowWebhook(workflow_id=workflow.id, position=0, title="Benchmark", definition=definition)
+    row = WorkflowWebhook(workflow_id=workflow.id or 0, position=0, title="Benchmark", definition=definition)
     session.add(row)
     session.flush()
     return row
@@ -117,4 +119,5 @@ def _webhook(session: Any, url: str) -> WorkflowWebhook:
 
 def _unfinished(installation: Installation) -> int:
     with installation.db.read() as session:
-        return session.scalar(select(func.count()).where(Delivery.status.in_(("queued", "dispatched", "retry")))) or 0  # type: ignore[attr-defined]
+        waiting = Delivery.status.in_(("queued", "dispatched", "retry"))  # type: ignore[attr-defined]
+        return session.scalar(select(func.count()).select_from(Delivery).where(waiting)) or 0

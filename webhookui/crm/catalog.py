@@ -86,7 +86,7 @@ class Catalog:
             own = [
                 Relation(each.target, each.label, each.name, False)
                 for each in self.module(name).references
-                if each.target in self.modules
+                if each.target is not None and each.target in self.modules
             ]
             others = [
                 Relation(module.name, module.label, each.name, True)
@@ -94,7 +94,7 @@ class Catalog:
                 for each in module.references
                 if each.target == name
             ]
-            self._relations[name] = tuple(own + others)  # type: ignore[arg-type]
+            self._relations[name] = tuple(own + others)
         return self._relations[name]
 
     def related_modules(self, name: str) -> tuple[str, ...]:

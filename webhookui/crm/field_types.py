@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ class FieldType:
     """text, number, boolean, date, datetime, choice, choices, reference or user: what operators go by."""
     read: Callable[[Any, FieldInfo], Any]
     typed: Callable[[Any], Any] = lambda stored: stored
-    show: Callable[[Any, str], str] = lambda stored, _zone: str(stored)
+    show: Callable[[Any, tzinfo], str] = lambda stored, _zone: str(stored)
     empty: Any = None
 
     def parse(self, raw: Any, field: FieldInfo) -> Any:
@@ -43,9 +43,10 @@ class FieldType:
             return list(self.empty) if isinstance(self.empty, list) else self.empty
         return self.read(raw, field)
 
-    def text(self, stored: Any, time_zone: str = "UTC") -> str:
+    def text(self, stored: Any, time_zone: tzinfo | str = UTC) -> str:
         """For lists, search and CSV; empty for nothing."""
-        return "" if stored is None else self.show(stored, time_zone)
+        zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
+        return "" if stored is None else self.show(stored, zone)
 
 
 def _text(raw: Any, field: FieldInfo, most: int = MAX_TEXT) -> str:
@@ -187,11 +188,11 @@ def typed_time(stored: str) -> datetime:
     return datetime.fromisoformat(stored.replace("Z", "+00:00"))
 
 
-def _show_time(stored: Any, zone: str) -> str:
-    return typed_time(stored).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+def _show_time(stored: Any, zone: tzinfo) -> str:
+    return typed_time(stored).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def _plain(stored: Any, _zone: str = "") -> str:
+def _plain(stored: Any, _zone: tzinfo = UTC) -> str:
     return format(stored, "f") if isinstance(stored, Decimal) else str(stored)
 
 

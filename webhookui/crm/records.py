@@ -290,7 +290,7 @@ def _link(
 
 def _note(session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]]) -> Change:
     change = Change(
-        record_id=record.id,
+        record_id=record.id or 0,
         module=record.module,
         record_name=record.name,
         kind=kind,

@@ -68,8 +68,8 @@ class Record(SQLModel, table=True):
     values: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     search_text: str = Field(default="", sa_column=Column(Text, nullable=False))
     """Case-folded text of all fields that a search looks into."""
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class Link(SQLModel, table=True):
@@ -94,7 +94,7 @@ class Change(SQLModel, table=True):
     record_name: str
     kind: str
     """"create", "update" or "delete"."""
-    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
     source: str
     """"person", "api", "import", "capture" or "system"."""
     user_id: int | None = None

@@ -84,7 +84,7 @@ def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
             .execution_options(synchronize_session=False)
         )
         rows = session.execute(select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(_D.id.in_(ids)))
-        found = {row[0]: Claimed(*row) for row in rows}
+        found = {row[0]: Claimed(*tuple(row)) for row in rows}
         return [found[delivery_id] for delivery_id in ids if delivery_id in found]
 
 

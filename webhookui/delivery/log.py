@@ -142,7 +142,7 @@ def page(session: Session, wanted: LogFilter, *, limit: int = 50, before: int | 
 def counts(session: Session, wanted: LogFilter) -> dict[str, int]:
     """Deliveries of each status under the filter, its own status left aside."""
     statement = _where(select(_D.status, func.count()), wanted.without("status")).group_by(_D.status)
-    found = dict(session.execute(statement).tuples().all())
+    found: dict[str, int] = dict(session.execute(statement).tuples().all())
     return {status: found.get(status, 0) for status in STATUSES}
 
 

@@ -142,7 +142,7 @@ def newer_sibling(session: Session, delivery_id: int, webhook_id: int | None, re
         return None
     return session.scalar(
         select(Delivery.id)  # type: ignore[call-overload]
-        .where(Delivery.webhook_id == webhook_id, Delivery.record_id == record_id, Delivery.id > delivery_id)
+        .where(Delivery.webhook_id == webhook_id, Delivery.record_id == record_id, Delivery.id > delivery_id)  # type: ignore[operator]
         .order_by(Delivery.id.desc())  # type: ignore[union-attr]
         .limit(1)
     )

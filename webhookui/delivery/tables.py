@@ -56,12 +56,12 @@ class Delivery(SQLModel, table=True):
     """In words for people; None unless the last attempt failed."""
     note: str | None = Field(default=None, sa_column=Column(Text))
     """What else to know: a cut of related records, an interruption, captures without a record."""
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
-    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claimed_by: str | None = None
     """The worker process that has it in hand."""
-    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     test: bool = False
     redelivery_of: int | None = None
     change_id: int | None = None
@@ -94,7 +94,7 @@ class Attempt(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     delivery_id: int = Field(foreign_key="delivery.id")
     number: int
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
     outcome: str
     """"success", "failed" or "interrupted"."""
     request_url: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -137,8 +137,8 @@ class WorkerProcess(SQLModel, table=True):
     """host:pid:nonce"""
     host: str
     pid: int
-    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    seen_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    seen_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class Endpoint(SQLModel, table=True):
@@ -148,7 +148,7 @@ class Endpoint(SQLModel, table=True):
     failures_in_a_row: int = 0
     state: str = "closed"
     """"closed" (sends), "open" (paused) or "draining" (recovered, backlog at a limited rate)."""
-    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    next_probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str | None = Field(default=None, sa_column=Column(Text))

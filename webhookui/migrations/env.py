@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
 from sqlmodel import SQLModel
 
@@ -14,7 +16,7 @@ import webhookui.workflows.tables  # noqa: F401
 from webhookui.db import Database, UtcDateTime
 
 
-def _render(kind: str, item: object, _context: object) -> str | bool:
+def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 

@@ -23,8 +23,8 @@ class Notification(SQLModel, table=True):
     title: str
     text: str = Field(default="", sa_column=Column(Text, nullable=False))
     url: str = ""
-    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class OutgoingMail(SQLModel, table=True):
@@ -42,6 +42,6 @@ class OutgoingMail(SQLModel, table=True):
     """"waiting", "sent", "kept" (no SMTP server set) or "failed"."""
     attempt_count: int = 0
     error: str | None = Field(default=None, sa_column=Column(Text))
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

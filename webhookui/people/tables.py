@@ -26,8 +26,8 @@ class User(SQLModel, table=True):
     """"auto", "light" or "dark"."""
     session_salt: str
     """Moves when all sessions of the user are to end (password change, deactivation)."""
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    last_login_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    last_login_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
     @property
     def is_admin(self) -> bool:
@@ -45,8 +45,8 @@ class ApiToken(SQLModel, table=True):
     token_hash: str = Field(unique=True, index=True)
     hint: str
     """The token's first characters, to tell tokens apart in a list."""
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class AuditEntry(SQLModel, table=True):
@@ -55,7 +55,7 @@ class AuditEntry(SQLModel, table=True):
     __tablename__ = "audit_entry"
 
     id: int | None = Field(default=None, primary_key=True)
-    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
     user_id: int | None = None
     by: str
     """The person's name at that time, or "command line"."""

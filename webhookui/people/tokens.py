@@ -21,7 +21,7 @@ USED_EVERY = timedelta(minutes=5)
 def create(session: Session, user: User, name: str, by: User | str | None = None) -> str:
     """A new token, in the only moment in which it is known."""
     token = PREFIX + secrets.token_urlsafe(32)
-    session.add(ApiToken(user_id=user.id, name=name.strip() or "Token", token_hash=_hash(token), hint=token[:9]))
+    session.add(ApiToken(user_id=user.id or 0, name=name.strip() or "Token", token_hash=_hash(token), hint=token[:9]))
     audit.note(session, by or user, "created", "token", "", name.strip() or "Token")
     return token
 

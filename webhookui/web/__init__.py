@@ -6,6 +6,8 @@ from importlib import import_module
 
 from flask import Flask
 
+from webhookui.web import security
+
 BLUEPRINTS = {
     "start": "/",
     "health": "/",
@@ -22,7 +24,7 @@ BLUEPRINTS = {
 
 
 def init_app(app: Flask) -> None:
-    from webhookui.web import filters, security
+    from webhookui.web import filters
 
     security.init_app(app)
     filters.init_app(app)

@@ -9,9 +9,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_user
 
+from webhookui import here
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser
-from webhookui.web import here
 from webhookui.web.access import me
 from webhookui.web.security import SessionUser
 

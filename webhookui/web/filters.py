@@ -15,9 +15,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from webhookui import here
 from webhookui.crm.catalog import catalog
 from webhookui.delivery.states import STATUSES
-from webhookui.web import here
 
 
 def zone() -> ZoneInfo:

@@ -6,12 +6,12 @@ from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from webhookui import here
 from webhookui.api import errors
 from webhookui.api.auth import user_of_request
 from webhookui.api.errors import ApiError
 from webhookui.delivery import health
 from webhookui.migrations import revisions
-from webhookui.web import here
 from webhookui.web.access import public
 
 bp = Blueprint("health", __name__)

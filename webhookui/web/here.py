@@ -1,28 +1,5 @@
-"""The services of the application that answers the current request."""
+"""The services of the current request, for the doors of this package."""
 
-from __future__ import annotations
+from webhookui.here import db, installation, read, write
 
-from contextlib import AbstractContextManager
-
-from flask import current_app
-from sqlalchemy.orm import Session
-
-from webhookui.db import Database
-from webhookui.installation import Installation
-
-
-def installation() -> Installation:
-    here: Installation = current_app.extensions["webhookui"]
-    return here
-
-
-def db() -> Database:
-    return installation().db
-
-
-def read() -> AbstractContextManager[Session]:
-    return db().read()
-
-
-def write() -> AbstractContextManager[Session]:
-    return db().write()
+__all__ = ["db", "installation", "read", "write"]

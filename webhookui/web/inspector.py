@@ -14,11 +14,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import Rule
 
+from webhookui.here import installation, read, write
 from webhookui.inspector import store
 from webhookui.inspector.script import MOST_STEPS, PRESETS, InvalidScript, Script, Step, parse
 from webhookui.inspector.tables import InspectedRequest
 from webhookui.web.access import admin_only, public
-from webhookui.web.here import installation, read, write
 from webhookui.web.log_query import pairs
 from webhookui.web.payload import Payload, content_type_of, hex_dump, payload
 from webhookui.web.security import csrf

@@ -14,8 +14,8 @@ from webhookui.delivery import circuit, log
 from webhookui.delivery.log_choices import choices, record_name
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
+from webhookui.here import installation, read, write
 from webhookui.web.access import admin_only
-from webhookui.web.here import installation, read, write
 from webhookui.web.log_detail import DetailView, detail_view, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
 from webhookui.workflows.redeliver import NotRedeliverable, redeliver

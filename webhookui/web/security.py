@@ -14,8 +14,8 @@ from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
+from webhookui import here
 from webhookui.people.tables import User
-from webhookui.web import here
 
 CSP = {
     "default-src": "'self'",

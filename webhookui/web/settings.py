@@ -8,9 +8,9 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from webhookui import here
 from webhookui.people import accounts, audit
 from webhookui.people.accounts import ROLES, InvalidUser, UserNotFound
-from webhookui.web import here
 from webhookui.web.access import admin_only, me
 from webhookui.web.security import render_error
 

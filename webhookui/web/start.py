@@ -9,11 +9,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
+from webhookui import here
 from webhookui.crm import demo
 from webhookui.crm.records import Actor
 from webhookui.people import accounts
 from webhookui.people.accounts import InvalidUser
-from webhookui.web import here
 from webhookui.web.access import public
 from webhookui.web.security import SessionUser, limiter
 

@@ -13,9 +13,9 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.here import read
 from webhookui.web.access import admin_only
 from webhookui.web.form_paths import Draft
-from webhookui.web.here import read
 from webhookui.web.webhook_draft import SECRETS, draft_of_webhook, webhook_draft
 from webhookui.web.workflow_form import WorkflowForm, form_of
 from webhookui.webhooks import capture, xpath

@@ -18,11 +18,11 @@ from webhookui.crm.listing import search
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Record
 from webhookui.delivery import log
+from webhookui.here import installation, read, write
 from webhookui.web import webhook_fill
 from webhookui.web.access import admin_only, me
 from webhookui.web.field_choices import placeholders
 from webhookui.web.form_paths import Draft
-from webhookui.web.here import installation, read, write
 from webhookui.web.log_detail import DetailView, detail_view
 from webhookui.web.payload import content_type_of, payload
 from webhookui.web.webhook_trial import NotReady, latest_record, webhook_at, webhook_without_secrets
@@ -84,7 +84,7 @@ def preview() -> ResponseReturnValue:
             return render_template("webhook_form/_preview.html", errors=error.errors, record=record)
         except RequestError as error:
             at = f"actions.{position}.{error.at}" if error.at else ""
-            return render_template("webhook_form/_preview.html", errors={at: str(error)}, record=record)
+            return render_template("webhook_form/_preview.html", errors={at: str(error)}, record=record, built=False)
     shown = authorize(built, webhook.authorization, token=MASK)
     return render_template(
         "webhook_form/_preview.html",

@@ -10,8 +10,8 @@ from webhookui.crm import records
 from webhookui.crm.catalog import catalog
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
+from webhookui.here import read
 from webhookui.web.access import admin_only
-from webhookui.web.here import read
 from webhookui.workflows import store
 from webhookui.workflows.explain import Explanation, explain, explain_change
 

@@ -238,7 +238,7 @@ def form_of(
     """The form of a draft, with what it must read for it."""
     modules = catalog(session)
     people = session.execute(
-        select(User.id, User.name).where(User.active).order_by(User.name)  # type: ignore[call-overload, arg-type]
+        select(User.id, User.name).where(User.active).order_by(User.name)  # type: ignore[call-overload]
     )
     return WorkflowForm(
         draft=draft,

@@ -10,8 +10,8 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 
 from webhookui import exact_json
+from webhookui.here import installation, read, write
 from webhookui.web.access import admin_only, me
-from webhookui.web.here import installation, read, write
 from webhookui.web.webhook_draft import SECRETS
 from webhookui.web.workflow_draft import draft_of_document
 from webhookui.workflows import store

@@ -12,10 +12,10 @@ from flask.typing import ResponseReturnValue
 from webhookui.crm.catalog import catalog
 from webhookui.delivery.log import counts_by_workflow
 from webhookui.delivery.states import STATUSES
+from webhookui.here import installation, read, write
 from webhookui.web import workflow_explain, workflow_import
 from webhookui.web.access import admin_only, me
 from webhookui.web.form_paths import Draft, at, edit_rows
-from webhookui.web.here import installation, read, write
 from webhookui.web.webhook_form import editor_choices
 from webhookui.web.workflow_draft import (
     document_of,

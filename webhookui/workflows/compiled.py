@@ -41,13 +41,13 @@ class CompiledWorkflow:
 def load(session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkflow, ...]:
     """The active workflows of a module, compiled, in the order in which they were made."""
     query = select(*Workflow.__table__.columns).where(  # type: ignore[attr-defined]
-        Workflow.module == module,
-        Workflow.active,
+        Workflow.module == module,  # type: ignore[arg-type]
+        Workflow.active,  # type: ignore[arg-type]
         Workflow.deleted_at.is_(None),  # type: ignore[union-attr]
     )
     rows = session.execute(query.order_by(Workflow.id)).mappings().all()  # type: ignore[arg-type]
     webhooks = _webhooks(session, [row["id"] for row in rows])
-    return tuple(compile_workflow(row, webhooks.get(row["id"], ()), modules) for row in rows)
+    return tuple(compile_workflow(dict(row), webhooks.get(row["id"], ()), modules) for row in rows)
 
 
 def compile_workflow(

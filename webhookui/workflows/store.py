@@ -265,7 +265,7 @@ def _moved(
     """Tells every process that compiled workflows are stale, and the audit list who did what."""
     session.info[UNSAVED] = True
     touch(session, "workflows")
-    audit.note(session, by, action, "workflow", workflow.id, workflow.name, dict(details or {}))
+    audit.note(session, by, action, "workflow", str(workflow.id), workflow.name, dict(details or {}))
 
 
 __all__ = [

@@ -26,10 +26,10 @@ class Workflow(SQLModel, table=True):
     """The document's "criteria"."""
     version: int = 1
     created_by: int | None = None
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    last_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    last_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class WorkflowWebhook(SQLModel, table=True):
@@ -45,9 +45,9 @@ class WorkflowWebhook(SQLModel, table=True):
     """The document's action without its secrets (null in their place)."""
     secrets: str | None = Field(default=None, sa_column=Column(Text))
     """Sealed JSON object: key of the authorization → secret; "signing": [newest "whsec_…", …]."""
-    previous_signing_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    previous_signing_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Until then the second of the signing secrets signs too."""
-    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class FirstMet(SQLModel, table=True):
@@ -57,4 +57,4 @@ class FirstMet(SQLModel, table=True):
 
     workflow_id: int = Field(foreign_key="workflow.id", primary_key=True)
     record_id: int = Field(primary_key=True)
-    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
