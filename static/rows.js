@@ -154,7 +154,7 @@
       return;
     }
     const list = listOf(row.parentElement);
-    const isText = event.target.matches("input:not([type=checkbox], [type=search]), textarea");
+    const isText = event.target.matches("input:not([type=checkbox], [type=search], [role=combobox]), textarea");
     if (event.key !== "Enter" || !isText || list.dataset.enter === undefined) return;
     if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     event.preventDefault();

@@ -68,6 +68,12 @@
     }
   }
 
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const result = event.target.closest?.("[data-test-result]");
+    const aside = result?.closest("[data-preview]");
+    if (aside && aside.scrollHeight > aside.clientHeight) aside.scrollTo({ top: result.offsetTop - aside.offsetTop });
+  });
+
   // A click on a value of the response: a capture row of its path, with the field still to be chosen.
   function capture(leaf) {
     const webhook = opened();
@@ -197,6 +203,7 @@
     const link = webhook.querySelector("[data-inspector-link]");
     const name = input(webhook, "url").value.match(/\/inspect\/([\w.-]+)/);
     link.hidden = !name;
+    webhook.querySelector("[data-inspector-hint]").hidden = Boolean(name);
     if (name) link.href = `/inspector/${name[1]}`;
   }
 

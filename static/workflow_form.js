@@ -227,7 +227,7 @@
   }
 
   function keep() {
-    if (!form()) return;
+    if (!form() || initial === null) return;
     const now = typed();
     if (now === initial) sessionStorage.removeItem(key);
     else sessionStorage.setItem(key, now);
@@ -260,14 +260,21 @@
   });
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-leave]")) {
-      clearTimeout(timer);
-      sessionStorage.removeItem(key);
+    const leave = event.target.closest("[data-leave]");
+    if (leave && initial !== null && typed() !== initial) {
+      event.preventDefault();
+      document.getElementById("ask-leave").showModal();
     }
-    if (!event.target.closest("[data-draft-discard]")) return;
-    sessionStorage.removeItem(key);
-    location.replace(location.pathname + location.search);
+    if (event.target.closest("[data-discard]")) discard("/settings/workflows");
+    if (event.target.closest("[data-draft-discard]")) discard(location.pathname + location.search);
   });
+
+  function discard(url) {
+    clearTimeout(timer);
+    sessionStorage.removeItem(key);
+    initial = null;
+    location.replace(url);
+  }
 
   window.addEventListener("pagehide", () => initial !== null && form() && timer && keep());
 
@@ -295,7 +302,8 @@
     if (!form()) return;
     start();
     const problems = form().querySelector("[data-problems] [data-reveal]");
-    if (problems) reveal(problems.dataset.reveal, problems.dataset.revealStep);
+    // When the page has loaded, the browser focuses what the hash names: the first error comes after that.
+    if (problems) window.addEventListener("load", () => setTimeout(() => reveal(problems.dataset.reveal, problems.dataset.revealStep)));
     initial = problems ? "" : typed();
     if (!problems) restore();
   });

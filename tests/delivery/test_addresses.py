@@ -56,9 +56,7 @@ def listening() -> Iterator[tuple[int, list[int]]]:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_every_spelling_is_refused_before_a_connection_is_made(
-    spelling: str, listening: tuple[int, list[int]]
-) -> None:
+def test_every_spelling_is_refused_before_a_connection_is_made(spelling: str, listening: tuple[int, list[int]]) -> None:
     port, connections = listening
     transport = Transport(AddressPolicy(), read_limit=65536, connections=1)
     with pytest.raises((AddressBlocked, NameNotFound)) as caught:

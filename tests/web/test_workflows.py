@@ -465,7 +465,11 @@ def test_a_curl_command_fills_the_request_and_leaves_the_rest(client: FlaskClien
     assert value_of(html, "actions.0.method") == "PUT"
     assert value_of(html, "actions.0.url") == "https://other.example/things/1"
     assert value_of(html, "actions.0.authorization.password") == "pw-of-curl"
-    assert [value_of(html, f"actions.0.parameters.0.{key}") for key in ("name", "value", "type")] == ["n", "1.50", "number"]
+    assert [value_of(html, f"actions.0.parameters.0.{key}") for key in ("name", "value", "type")] == [
+        "n",
+        "1.50",
+        "number",
+    ]
     assert value_of(html, "actions.0.headers.0.name") == "X-A"
 
 
@@ -478,7 +482,9 @@ def test_a_sample_body_becomes_typed_dotted_rows_beside_those_that_are_there(cli
     assert value_of(html, "actions.0.parameters.2.name") is None
 
 
-@pytest.mark.parametrize(("tool", "text"), [("curl", "wget x"), ("sample", "{oops"), ("sample", ""), ("response", "hello")])
+@pytest.mark.parametrize(
+    ("tool", "text"), [("curl", "wget x"), ("sample", "{oops"), ("sample", ""), ("response", "hello")]
+)
 def test_what_can_not_be_read_is_refused_with_words(client: FlaskClient, db: Database, tool: str, text: str) -> None:
     answer = client.post(f"/settings/webhook-form/{tool}", data={**FORM, "at": "actions.0", "text": text})
     assert answer.status_code == 422 and "tool-error" in answer.text
@@ -491,7 +497,9 @@ def test_a_recipe_fills_the_form(client: FlaskClient, db: Database, name: str) -
     assert value_of(html, "actions.0.method") == "POST" and value_of(html, "actions.0.parameters.0.name")
 
 
-def test_a_sample_response_is_a_tree_with_paths_and_says_what_rows_would_take(client: FlaskClient, db: Database) -> None:
+def test_a_sample_response_is_a_tree_with_paths_and_says_what_rows_would_take(
+    client: FlaskClient, db: Database
+) -> None:
     capture = {
         "actions.0.capture.on": "1",
         "actions.0.capture.on_success.0.path": "$.id",

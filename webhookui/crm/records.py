@@ -76,7 +76,7 @@ def create(
     record = Record(module=module, values=full, created_at=time, updated_at=time)
     _lift(info, record)
     session.add(record)
-    session.flush([record])
+    session.flush()
     _link(session, info, record, {}, full)
     filled = {name: [None, value] for name, value in full.items() if value not in (None, [], False)}
     change = _note(session, record, "create", actor, filled)
@@ -113,7 +113,7 @@ def update(
     record.version += 1
     record.updated_at = now()
     _lift(info, record)
-    session.flush([record])
+    session.flush()
     _link(session, info, record, before, after)
     change = _note(session, record, "update", actor, changed)
     _tell(session, RecordEvent("update", record, before, after, change, actor), run_workflows)
@@ -167,7 +167,7 @@ def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
     if not ids:
         return {}
     rows = session.execute(select(Record.id, Record.name).where(Record.id.in_(ids)))  # type: ignore[call-overload, union-attr]
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def referring(session: Session, record_id: int) -> dict[str, int]:
@@ -178,7 +178,7 @@ def referring(session: Session, record_id: int) -> dict[str, int]:
         .where(Link.target_id == record_id, Link.record_id != record_id)
         .group_by(Record.module)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def related(session: Session, record: Record, relation: Relation, limit: int = 50) -> list[Record]:
@@ -303,7 +303,7 @@ def _note(session: Session, record: Record, kind: str, actor: Actor, values: dic
         values=values,
     )
     session.add(change)
-    session.flush([change])
+    session.flush()
     return change
 
 

@@ -70,7 +70,7 @@ class Circuits:
         with self._lock:
             if time.monotonic() - self._read_at > self.REFRESH_S:
                 with self._db.read() as session:
-                    rows = session.execute(select(_E.lane, _E.state).where(_E.state != "closed")).tuples().all()
+                    rows = session.execute(select(_E.lane, _E.state).where(_E.state != "closed")).all()
                 before, self._states = self._states, {str(name): str(state) for name, state in rows}
                 for name in before.keys() - self._states.keys():
                     self._failures.pop(name, None)

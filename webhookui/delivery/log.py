@@ -142,7 +142,7 @@ def page(session: Session, wanted: LogFilter, *, limit: int = 50, before: int | 
 def counts(session: Session, wanted: LogFilter) -> dict[str, int]:
     """Deliveries of each status under the filter, its own status left aside."""
     statement = _where(select(_D.status, func.count()), wanted.without("status")).group_by(_D.status)
-    found: dict[str, int] = dict(session.execute(statement).tuples().all())
+    found: dict[str, int] = dict(session.execute(statement).all())
     return {status: found.get(status, 0) for status in STATUSES}
 
 
@@ -154,7 +154,7 @@ def counts_by_workflow(session: Session, hours: int = 24) -> dict[int, dict[str,
         .group_by(_D.workflow_id, _D.status)
     )
     found: dict[int, dict[str, int]] = {}
-    for workflow_id, status, number in session.execute(statement).tuples():
+    for workflow_id, status, number in session.execute(statement):
         found.setdefault(workflow_id, {})[status] = number
     return found
 
@@ -193,7 +193,7 @@ def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:
     """Those of the deliveries (id → version the page shows) that have changed since."""
     if not versions:
         return []
-    rows = session.execute(select(_D.id, _D.version).where(_D.id.in_(versions))).tuples()
+    rows = session.execute(select(_D.id, _D.version).where(_D.id.in_(versions)))
     ids = [delivery_id for delivery_id, version in rows if version != versions[delivery_id]]
     if not ids:
         return []

@@ -77,7 +77,7 @@ def enqueue(
         caused_by=caused_by,
     )
     session.add(delivery)
-    session.flush([delivery])
+    session.flush()
     assert delivery.id is not None
     stored = DeliveryRequest(
         delivery_id=delivery.id, origin=origin_of(webhook.url), definition=definition, secrets=secrets
@@ -97,7 +97,7 @@ def enqueue(
         stored.headers = [list(header) for header in request.headers]
         stored.body = request.body
     session.add(stored)
-    session.flush([delivery, stored])
+    session.flush()
     _announce(session, delivery, webhook)
     return delivery
 

@@ -18,7 +18,10 @@ CAPTURE_TYPES = ("JSONPATH", "XPATH")
 
 @dataclass(frozen=True)
 class Taken:
-    """What one row took. `outcome`: "found", "no_match" or "unreadable"; `values`: the matches in order; `message` for the log."""
+    """What one row took: its outcome, the matches in order, and a message for the log.
+
+    `outcome`: "found", "no_match" or "unreadable".
+    """
 
     row: CaptureRow
     outcome: str

@@ -17,7 +17,7 @@ XML_NAME = re.compile(
     r"[A-Za-z_\u00c0-\ud7ff][\w.\-\u00b7\u00c0-\ud7ff]*(:[A-Za-z_\u00c0-\ud7ff][\w.\-\u00b7\u00c0-\ud7ff]*)?"
 )
 XML_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-XML_NAMESPACES = {"xml": "http://www.w3.org/XML/1998/namespace"}
+XML_NAMESPACES: dict[str | None, str] = {"xml": "http://www.w3.org/XML/1998/namespace"}
 
 
 class NotEncodable(Exception):
@@ -66,7 +66,7 @@ def _xml(value: Any, root: str) -> bytes:
     )
     default = as_text(value["@xmlns"]) if isinstance(value, dict) and value.get("@xmlns") else None
     spaces: dict[str | None, str] = {**declared, **({None: default} if default else {})}
-    element = etree.Element(_qualified(root, spaces), nsmap=spaces or None)
+    element = etree.Element(_qualified(root, spaces), nsmap=spaces or None)  # type: ignore[arg-type]  # a key None is the default namespace
     if isinstance(value, list):
         for each in value:
             _fill(etree.SubElement(element, _qualified("item", spaces)), each, spaces)
@@ -95,7 +95,7 @@ def _fill(element: Any, value: Any, spaces: dict[str | None, str]) -> None:
 
 def _qualified(name: str, spaces: dict[str | None, str], *, attribute: bool = False) -> str:
     prefix, colon, local = name.rpartition(":")
-    known = {**XML_NAMESPACES, **spaces}
+    known = XML_NAMESPACES | spaces
     if colon and prefix not in known:
         raise NotEncodable(
             f"The prefix “{prefix}” of “{name}” is not declared. Add a parameter @xmlns:{prefix} with its URI."

@@ -42,7 +42,7 @@ def from_curl(text: str) -> dict[str, Any]:
     method = command.method or ("POST" if command.data and not command.as_query else "GET")
     if method not in METHODS:
         raise CurlProblem(f"The method {method} is not offered; the methods are {', '.join(METHODS)}.")
-    headers = dict((name.lower(), (name, value)) for name, value in command.headers)
+    headers = {name.lower(): (name, value) for name, value in command.headers}
     document: dict[str, Any] = {"url": url, "method": method}
     document["authorization"] = _authorization(command, headers)
     body = "&".join(command.data)

@@ -329,7 +329,7 @@ def _capture(reader: _Reader, value: Any, fields: Mapping[str, str]) -> Capture 
         spaces = {}
     lists = {}
     for name in ("on_success", "on_failure"):
-        rows = []
+        rows: list[CaptureRow] = []
         for position, row in reader.objects(value.get(name), f"capture.{name}"):
             path = f"capture.{name}.{position}."
             reader.refuse_unknown(row, {"path", "field", "all"}, path)

@@ -74,9 +74,9 @@ def _url(webhook: Webhook, context: Context) -> str:
         raise RequestError("url", f"URL to Notify: {problem}") from None
     if CONTROL.search(url):
         raise RequestError("url", "URL to Notify has a control character in it.")
-    problem = url_problem(url)
-    if problem:
-        raise RequestError("url", f"URL to Notify: {problem}")
+    wrong = url_problem(url)
+    if wrong:
+        raise RequestError("url", f"URL to Notify: {wrong}")
     return quote(url, safe=SAFE_IN_URL)
 
 
@@ -196,7 +196,7 @@ def _forced(parameter: Parameter, value: Any, at: str) -> Any:
 
 
 def _number(value: Any) -> int | Decimal:
-    if isinstance(value, bool) or isinstance(value, list | dict):
+    if isinstance(value, bool | list | dict):
         raise ValueError
     if isinstance(value, int | Decimal):
         return value

@@ -69,12 +69,12 @@ def read(body: bytes) -> Any:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise ValueError(f"The response is no XML: {error}") from None
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         raise ValueError("The response has a document type definition; such XML is not read.")
     return root
 
 
 def _text(found: Any) -> Any:
     if isinstance(found, etree._Element):
-        return "".join(found.itertext()).strip()
+        return "".join(str(text) for text in found.itertext()).strip()
     return found[1] if isinstance(found, tuple) else found
