@@ -18,7 +18,7 @@
     const { search, results } = partsOf(picker);
     const number = ++asked;
     const query = search.value === picker.dataset.chosen ? "" : search.value;
-    const url = `/settings/webhook-form/records?${new URLSearchParams({ module: moduleOf(picker) || "", q: query })}`;
+    const url = `/records/pick/${encodeURIComponent(moduleOf(picker) || "-")}?${new URLSearchParams({ q: query })}`;
     const answer = await fetch(url, { headers: { "HX-Request": "true" } });
     if (number !== asked || !answer.ok || document.activeElement !== search) return;
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -46,9 +46,26 @@
     picker.dataset.chosen = option.dataset.name;
     id.value = option.dataset.record;
     open(picker, false);
+    clearable(picker);
     id.dispatchEvent(new Event("change", { bubbles: true }));
     if (picker.dataset.submits !== undefined) picker.closest("form").requestSubmit();
   }
+
+  // The cross in a picker: takes the record away.
+  function clearable(picker) {
+    const cross = picker.querySelector("[data-record-clear]");
+    if (cross) cross.hidden = !partsOf(picker).id.value;
+  }
+
+  document.addEventListener("click", (event) => {
+    const cross = event.target.closest?.("[data-record-clear]");
+    if (!cross) return;
+    const { search, id } = partsOf(cross.closest("[data-record-picker]"));
+    search.value = id.value = "";
+    search.focus();
+    search.dispatchEvent(new Event("input", { bubbles: true }));
+    id.dispatchEvent(new Event("change", { bubbles: true }));
+  });
 
   document.addEventListener("focusin", (event) => {
     const picker = event.target.closest?.("[data-record-picker]");
@@ -61,9 +78,11 @@
   document.addEventListener("input", (event) => {
     if (!event.target.matches?.("[data-record-search]")) return;
     const picker = event.target.closest("[data-record-picker]");
-    if (!event.target.value) {
+    // In a free picker the server looks up what was typed and not chosen, or says that there is no such record.
+    if (!event.target.value || (picker.dataset.free !== undefined && partsOf(picker).id.value)) {
       partsOf(picker).id.value = "";
       picker.dataset.chosen = "";
+      clearable(picker);
       partsOf(picker).id.dispatchEvent(new Event("change", { bubbles: true }));
     }
     clearTimeout(timer);
@@ -101,7 +120,7 @@
   document.addEventListener("focusout", (event) => {
     if (!event.target.matches?.("[data-record-search]")) return;
     const picker = event.target.closest("[data-record-picker]");
-    if (event.target.value !== picker.dataset.chosen) event.target.value = picker.dataset.chosen || "";
+    if (picker.dataset.free === undefined && event.target.value !== picker.dataset.chosen) event.target.value = picker.dataset.chosen || "";
     open(picker, false);
   });
 })();

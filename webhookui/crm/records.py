@@ -205,6 +205,15 @@ def timeline(session: Session, record_id: int, limit: int = 50, before: int | No
     return list(session.scalars(statement.order_by(Change.id.desc()).limit(limit)))  # type: ignore[union-attr]
 
 
+def values_at(session: Session, record: Record, version: int) -> dict[str, Any]:
+    """The stored values as they were at an earlier version: the changes since then, taken back."""
+    values = dict(record.values)
+    statement = select(Change).where(Change.record_id == record.id, Change.version > version)  # type: ignore[arg-type]
+    for change in session.scalars(statement.order_by(Change.id.desc())):  # type: ignore[union-attr]
+        values.update({name: pair[0] for name, pair in change.values.items()})
+    return values
+
+
 def _checked(
     session: Session,
     info: ModuleInfo,

@@ -17,6 +17,7 @@ from pygments.util import ClassNotFound
 
 from webhookui import here
 from webhookui.crm.catalog import catalog
+from webhookui.crm.field_types import typed_time
 from webhookui.delivery.states import STATUSES
 
 
@@ -49,6 +50,11 @@ def local_date(value: date | str | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day.strftime("%-d %b %Y"))
 
 
+def stored_time(value: str | None) -> Markup:
+    """A date-time field's stored value."""
+    return local_time(typed_time(value) if value else None)
+
+
 def number(value: Any) -> str:
     """With thousands apart."""
     if value is None:
@@ -66,7 +72,9 @@ def highlighted(text: str, language: str) -> Markup:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(local_time=local_time, local_date=local_date, number=number, highlighted=highlighted)
+    app.jinja_env.filters.update(
+        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, highlighted=highlighted
+    )
     app.jinja_env.globals["STATUSES"] = STATUSES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)
