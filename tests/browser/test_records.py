@@ -1,0 +1,207 @@
+"""Records in a real browser: pickers, editing in place, two windows, bad dates, lists whose URL says their state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from tests.support import pages
+from webhookui.crm import records
+from webhookui.crm.records import Actor
+
+pytestmark = pytest.mark.browser
+EVA = Actor("person", "Eva")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("records")) as app:
+        app.config["WTF_CSRF_ENABLED"] = True
+        pages.with_account(app, *pages.ADMIN, "admin")
+        yield app
+
+
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    with pages.served(app) as address:
+        yield address
+
+
+@pytest.fixture
+def crm(page: Page, address: str) -> Iterator[Page]:
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    pages.log_in(page, address)
+    yield page
+    assert complaints == []
+
+
+def make(app: Flask, module: str, **values: Any) -> int:
+    with app.extensions["webhookui"].db.write() as session:
+        record_id = records.create(session, module, values, EVA).id
+    assert record_id is not None
+    return record_id
+
+
+def change(app: Flask, module: str, record_id: int, **values: Any) -> None:
+    with app.extensions["webhookui"].db.write() as session:
+        records.update(session, module, record_id, values, EVA)
+
+
+def value(app: Flask, record_id: int, field: str) -> Any:
+    with app.extensions["webhookui"].db.read() as session:
+        return records.get(session, "deals", record_id).values[field]
+
+
+def test_a_reference_is_chosen_by_keyboard_and_cleared(app: Flask, crm: Page, address: str) -> None:
+    make(app, "contacts", first_name="Ada", last_name="Keys")
+    second = make(app, "contacts", first_name="Bea", last_name="Keys")
+    crm.goto(f"{address}/records/deals/new")
+    crm.get_by_label("Name").fill("By keyboard")
+    search = crm.get_by_role("combobox", name="Contact")
+    search.press_sequentially("bea")
+    expect(crm.locator("#contact-results").get_by_role("option")).to_have_text([re.compile("Bea Keys")])
+    search.press("ArrowDown")
+    search.press("Enter")
+    expect(crm.locator("[name=contact]")).to_have_value(str(second))
+    crm.get_by_role("button", name="Clear Contact").click()
+    expect(crm.locator("[name=contact]")).to_have_value("")
+    # What was typed and not chosen is looked up by the server, and not lost when there is no such record.
+    search.fill("Cea Keys")
+    crm.get_by_label("Amount").fill("12")
+    crm.get_by_role("button", name="Save", exact=True).click()
+    expect(crm.locator("#contact-error")).to_contain_text("There is no record named “Cea Keys”")
+    expect(search).to_have_value("Cea Keys")
+    expect(crm.get_by_label("Amount")).to_have_value("12")
+    search.fill("Ada Keys")
+    crm.get_by_role("button", name="Save", exact=True).click()
+    expect(crm.locator("#detail-contact")).to_contain_text("Ada Keys")
+
+
+def test_a_date_that_is_none_is_refused_at_its_field(crm: Page, address: str) -> None:
+    crm.goto(f"{address}/records/deals/new")
+    crm.get_by_label("Name").fill("Undated")
+    crm.get_by_label("Close date").press_sequentially("0231")
+    crm.get_by_role("button", name="Save", exact=True).click()
+    expect(crm.locator("#close_date-error")).to_have_text("This is not a date, or not a whole one.")
+    expect(crm.get_by_label("Close date")).to_be_focused()
+    expect(crm.get_by_label("Name")).to_have_value("Undated")
+    crm.get_by_label("Close date").fill("2026-12-24")
+    crm.get_by_role("button", name="Save", exact=True).click()
+    expect(crm.locator("#detail-close_date")).to_contain_text("24 Dec 2026")
+
+
+def test_a_field_is_edited_in_place_refused_and_taken_back(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Placed", amount="10")
+    crm.goto(f"{address}/records/deals/{deal}")
+    crm.locator("#detail-amount .detail-value").dblclick()
+    amount = crm.locator("#in-place-amount")
+    expect(amount).to_be_focused()
+    amount.fill("a lot")
+    amount.press("Enter")
+    expect(crm.locator("#in-place-amount-error")).to_contain_text("is not a number")
+    expect(amount).to_have_value("a lot")
+    amount.fill("1250.5")
+    amount.press("Enter")
+    expect(crm.locator("#detail-amount .detail-value")).to_have_text("1,250.50")
+    expect(crm.get_by_role("link", name="Edit Amount")).to_be_focused()
+    expect(crm.locator(".events li").first).to_contain_text("Ann changed")
+    crm.get_by_role("link", name="Edit Amount").press("Enter")
+    crm.locator("#in-place-amount").fill("1")
+    crm.locator("#in-place-amount").press("Escape")
+    expect(crm.locator("#detail-amount .detail-value")).to_have_text("1,250.50")
+
+
+def test_two_windows_save_the_same_record_and_nothing_is_lost(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Shared", amount="10", next_step="Call")
+    crm.goto(f"{address}/records/deals/{deal}/edit")
+    other = crm.context.new_page()
+    other.goto(f"{address}/records/deals/{deal}/edit")
+    other.get_by_label("Amount").fill("20")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.locator("#detail-amount")).to_contain_text("20.00")
+    crm.get_by_label("Amount").fill("30")
+    crm.get_by_label("Next step").fill("Write")
+    crm.get_by_role("button", name="Save", exact=True).click()
+    expect(crm.get_by_role("heading", level=1)).to_have_text("Somebody else saved this record")
+    expect(crm.get_by_role("row", name=re.compile("Amount"))).to_contain_text("10.00")
+    assert value(app, deal, "amount") == 20
+    crm.get_by_role("row", name=re.compile("Amount")).get_by_label("20.00").check()
+    crm.get_by_role("button", name="Save what is chosen").click()
+    expect(crm.locator("#detail-next_step")).to_contain_text("Write")
+    assert (value(app, deal, "amount"), value(app, deal, "next_step")) == (20, "Write")
+
+
+def test_the_page_shows_what_others_save_but_not_under_ones_hands(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Watched", amount="10")
+    crm.goto(f"{address}/records/deals/{deal}")
+    change(app, "deals", deal, amount="11")
+    expect(crm.locator("#detail-amount .detail-value")).to_have_text("11.00")
+    expect(crm.locator(".events li").first).to_contain_text("Eva changed")
+    crm.get_by_role("link", name="Edit Next step").click()
+    crm.locator("#in-place-next_step").fill("Half a sen")
+    change(app, "deals", deal, amount="12")
+    expect(crm.locator(".events li").first).to_contain_text("12.00")
+    expect(crm.locator("#in-place-next_step")).to_have_value("Half a sen")
+    crm.locator("#in-place-next_step").press("Enter")
+    expect(crm.locator("#detail-next_step .detail-value")).to_have_text("Half a sen")
+    expect(crm.locator("#detail-amount .detail-value")).to_have_text("12.00")
+
+
+def test_the_lists_url_says_its_state_and_the_back_button_works(app: Flask, crm: Page, address: str) -> None:
+    for name, stage in (("Urlish one", "New"), ("Urlish two", "Proposal"), ("Urlish three", "New")):
+        make(app, "deals", name=name, stage=stage)
+    crm.goto(f"{address}/records/deals")
+    crm.get_by_role("searchbox", name="Search deals").fill("urlish")
+    expect(crm.locator(".list-name")).to_have_count(3)
+    expect(crm).to_have_url(f"{address}/records/deals?q=urlish")
+    crm.get_by_text("Filter", exact=True).click()
+    crm.locator("#filter-stage").select_option("New")
+    expect(crm.locator(".list-name")).to_have_count(2)
+    expect(crm.locator(".chip")).to_contain_text("Stage: New")
+    crm.get_by_role("link", name=re.compile("^Name")).click()
+    expect(crm.locator(".list-name")).to_have_text(["Urlish one", "Urlish three"])
+    crm.reload()
+    expect(crm.locator(".list-name")).to_have_text(["Urlish one", "Urlish three"])
+    crm.get_by_label("Remove the filter Stage").click()
+    expect(crm.locator(".list-name")).to_have_count(3)
+    crm.go_back()
+    expect(crm.locator(".list-name")).to_have_count(2)
+
+
+def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Keyed")
+    crm.goto(f"{address}/records/deals/{deal}")
+    crm.keyboard.press("e")
+    crm.wait_for_url(f"**/records/deals/{deal}/edit")
+    crm.goto(f"{address}/records/deals")
+    crm.keyboard.press("n")
+    crm.wait_for_url("**/records/deals/new")
+    crm.goto(f"{address}/records/deals")
+    crm.keyboard.press("/")
+    crm.keyboard.type("keyed")
+    crm.keyboard.press("Enter")
+    expect(crm.get_by_role("link", name="Keyed")).to_be_visible()
+
+
+def test_a_record_is_made_and_edited_without_javascript(app: Flask, crm: Page, address: str) -> None:
+    context = crm.context.browser.new_context(java_script_enabled=False)  # type: ignore[union-attr]
+    plain = context.new_page()
+    pages.log_in(plain, address)
+    make(app, "contacts", first_name="Plain", last_name="Html")
+    plain.goto(f"{address}/records/deals/new")
+    plain.get_by_label("Name").fill("No script")
+    plain.get_by_role("combobox", name="Contact").fill("Plain Html")
+    plain.get_by_role("button", name="Save", exact=True).click()
+    expect(plain.locator("#detail-contact")).to_contain_text("Plain Html")
+    plain.get_by_role("link", name="Edit Stage").click()
+    plain.get_by_label("Stage").select_option("Proposal")
+    plain.get_by_role("button", name="Save", exact=True).click()
+    expect(plain.locator("#detail-stage")).to_contain_text("Proposal")
+    context.close()
