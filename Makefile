@@ -23,7 +23,7 @@ soak: $(VENV)/.installed-dev
 	$(BIN)/python scripts/soak.py
 
 screenshots: $(VENV)/.installed-dev
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python -m scripts.screenshots
 
 # Renews the exact versions. No registry's address gets into the files.
 lock:
