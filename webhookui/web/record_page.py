@@ -181,8 +181,5 @@ def workflows(module: str, record_id: int) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
-        found = [
-            (workflow, explain(session, workflow, record))
-            for workflow in store.list_all(session, module)
-        ]
+        found = [(workflow, explain(session, workflow, record)) for workflow in store.list_all(session, module)]
         return render_template("records/workflows.html", nav=module, info=info, record=record, found=found)
