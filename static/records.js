@@ -45,7 +45,7 @@
       const control = form.querySelector("input:not([type=hidden]), select, textarea");
       control?.focus();
       if (control?.matches("input:not([type=checkbox], [type=radio])")) control.select();
-    } else if (form?.id === back && back) {
+    } else if (form?.matches(".detail")) {
       back = "";
       form.querySelector(".detail-edit")?.focus();
     }
@@ -117,7 +117,7 @@
     if (!activity || !fields) return;
     const query = new URLSearchParams({
       token: activity.dataset.token, version: fields.dataset.version,
-      editing: document.querySelector("[data-field-form]") ? "1" : "0",
+      editing: busy() ? "1" : "0",
     });
     try {
       const answer = await fetch(`${live().dataset.recordLive}?${query}`, { headers: { "HX-Request": "true" } });
@@ -130,6 +130,11 @@
     schedule();
   }
 
+  // A field is being edited, or on its way there or back: what stands in its place must stay.
+  function busy() {
+    return back || document.querySelector("#record-fields [data-field-form], #record-fields .htmx-request");
+  }
+
   function put(markup) {
     const focused = document.activeElement?.id || document.activeElement?.getAttribute("href");
     const parsed = new DOMParser().parseFromString(markup, "text/html");
@@ -137,6 +142,7 @@
     for (const part of parsed.body.querySelectorAll("[hx-swap-oob]")) {
       part.removeAttribute("hx-swap-oob");
       const old = document.getElementById(part.id);
+      if (part.id === "record-fields" && busy()) continue; // asked again at the next turn
       old?.replaceWith(part);
       htmx.process(part);
     }

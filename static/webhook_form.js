@@ -121,7 +121,7 @@
     row.querySelector("[data-related-label]").textContent = item.textContent.trim();
     row.querySelector("[name$='.key']").value = module;
     changed(row.querySelector("[data-related-module]"));
-    row.querySelector(".parameter input").focus();
+    row.querySelector(".parameter [name$='.name']").focus();
   }
 
   // ---- what fills the form ----------------------------------------------------------------------------------------

@@ -149,6 +149,7 @@ def test_a_whole_workflow_is_built_and_saved(form: Page, db: Database) -> None:
     form.get_by_label("Related Modules").check()
     form.get_by_role("button", name="Add Related Module").click()
     form.locator(".dropdown-menu.show").get_by_role("button", name="Contacts").click()
+    expect(at(form, "actions.0.related.0.parameters.0.name")).to_be_focused()
     form.keyboard.insert_text("email")
     form.keyboard.press("Tab")
     form.keyboard.insert_text("{{ email }}")

@@ -165,18 +165,29 @@ def test_the_second_of_two_windows_is_refused_and_shown_both(app: Flask, ann: Fl
 def test_one_field_is_edited_in_place(app: Flask, ann: FlaskClient) -> None:
     deal = make(app, "deals", name="In place", stage="New")
     place = f"/records/deals/{deal}/fields/stage"
+    htmx = {"HX-Request": "true"}
     assert 'name="version" value="1"' in ann.get(f"{place}/edit").text
-    answer = ann.post(place, data=form("stage", stage="Proposal", version=1))
+    answer = ann.post(place, data=form("stage", stage="Proposal", version=1), headers=htmx)
     assert answer.status_code == 200 and "Proposal" in answer.text and answer.headers["HX-Trigger"] == "record-saved"
-    bad = ann.post(place, data=form("stage", stage="Nonsense", version=2))
+    bad = ann.post(place, data=form("stage", stage="Nonsense", version=2), headers=htmx)
     assert bad.status_code == 422 and "is not one of" in bad.text
     # The same field, changed meanwhile by somebody else: refused, and shown. Another field: nobody is in the way.
-    late = ann.post(place, data=form("stage", stage="Negotiation", version=1))
+    late = ann.post(place, data=form("stage", stage="Negotiation", version=1), headers=htmx)
     assert late.status_code == 409 and "Somebody else changed it meanwhile" in late.text and "Proposal" in late.text
-    other = ann.post(f"/records/deals/{deal}/fields/amount", data=form("amount", amount="5", version=1))
+    other = ann.post(f"/records/deals/{deal}/fields/amount", data=form("amount", amount="5", version=1), headers=htmx)
     assert other.status_code == 200 and "5.00" in other.text
     values = stored(app, "deals", deal).values
     assert values["stage"] == "Proposal" and values["amount"] == 5
+
+
+def test_one_field_is_edited_without_javascript(app: Flask, ann: FlaskClient) -> None:
+    deal = make(app, "deals", name="In place", amount="1")
+    place = f"/records/deals/{deal}/fields/amount"
+    assert "<html" in ann.get(f"{place}/edit").text
+    bad = ann.post(place, data=form("amount", amount="much", version=1))
+    assert bad.status_code == 422 and "<html" in bad.text and 'value="much"' in bad.text
+    good = ann.post(place, data=form("amount", amount="2", version=1))
+    assert good.status_code == 303 and good.location == f"/records/deals/{deal}"
 
 
 def test_deleting_tells_what_refers_to_the_record_and_empties_it(app: Flask, ann: FlaskClient) -> None:

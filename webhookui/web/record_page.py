@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, make_response, render_template, request
+from flask import Blueprint, abort, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -58,9 +58,9 @@ def live(module: str, record_id: int) -> ResponseReturnValue:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
         now = activity(session, info, record)
-        if now.token == request.args.get("token", ""):
-            return "", 204
         moved = str(record.version) != request.args.get("version", "") and request.args.get("editing") != "1"
+        if now.token == request.args.get("token", "") and not moved:
+            return "", 204
         return render_template(
             "records/_live.html",
             info=info,
@@ -144,8 +144,11 @@ def _field(session: Session, module: str, name: str) -> tuple[ModuleInfo, FieldI
     return info, info.fields[name]
 
 
-def _shown(session: Session, info: ModuleInfo, each: FieldInfo, record: Record) -> str:
+def _shown(session: Session, info: ModuleInfo, each: FieldInfo, record: Record) -> ResponseReturnValue:
+    """The field as it is shown; without htmx, back to the record's page."""
     names = names_in(session, [each], [record.values])
+    if not request.headers.get("HX-Request") and request.method == "POST":
+        return redirect(f"/records/{info.name}/{record.id}", 303)
     return render_template("records/_field.html", info=info, field=each, record=record, names=names)
 
 
@@ -164,7 +167,8 @@ def _field_form(
     form = form_of(session, info, values, errors=errors, searches=searched(info, request.form))
     names = names_in(session, [each], [record.values])
     return render_template(
-        "records/_field_form.html",
+        "records/_field_form.html" if request.headers.get("HX-Request") else "records/field_page.html",
+        nav=info.name,
         info=info,
         field=each,
         record=record,
