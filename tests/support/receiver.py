@@ -19,6 +19,11 @@ class Received:
     body: bytes
     at: float
 
+    @property
+    def path(self) -> str:
+        """The path of the request line, without the query."""
+        return self.line.split(" ")[1].partition("?")[0]
+
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
@@ -33,10 +38,13 @@ class Answer:
 
 
 class Receiver:
-    """`answers` are given in order; when they are used up, `default`."""
+    """`answers` are given in order; when they are used up, `default`. What `routes` has for a path goes before both, and such
+    requests are kept apart, in `routed`."""
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
+        self.routed: list[Received] = []
+        self.routes: dict[str, Callable[[Received], Answer]] = {}
         self.answers: list[Answer] = []
         self.default = Answer()
         self._changed = threading.Condition()
@@ -60,9 +68,14 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _take(self, handler: BaseHTTPRequestHandler, received: Received) -> None:
+        route = self.routes.get(received.path)
         with self._changed:
-            self.requests.append(received)
-            answer = self.answers.pop(0) if self.answers else self.default
+            if route is not None:
+                self.routed.append(received)
+                answer = route(received)
+            else:
+                self.requests.append(received)
+                answer = self.answers.pop(0) if self.answers else self.default
             self._changed.notify_all()
         if answer.before is not None:
             answer.before()

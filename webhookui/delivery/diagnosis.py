@@ -30,7 +30,7 @@ def of_exception(error: Exception, *, host: str, timeout_s: float) -> Diagnosis:
         if fits(error, text):
             values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _short(text)}
             return Diagnosis(code, sentence.format(**values), advice.format(**values), ends)
-    raise error
+    raise AssertionError("The last row of the table fits every error.")
 
 
 def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
@@ -112,6 +112,10 @@ _WITHOUT_ANSWER: tuple[tuple[Callable[[Exception, str], bool], str, str, str, bo
     (
         _is(requests.RequestException, HTTPError, OSError), "broken_off", "The connection with {host} broke off: {detail}",
         "The service closed the connection before its answer was complete. It may have acted on the request.", False,
+    ),
+    (
+        _is(Exception), "unsendable", "The request could not be sent to {host}: {detail}",
+        "Look at the URL, the headers and the authorization of the webhook for characters that can't be sent.", False,
     ),
 )  # fmt: skip
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 from authlib.integrations.requests_client import OAuth2Session
@@ -18,6 +21,8 @@ from webhookui.webhooks.definition import Authorization
 TIMEOUT_S = 10
 EARLY_S = 30
 """A token is renewed so many seconds before it expires."""
+UNTOLD_LIFETIME_S = 300.0
+"""How long a token is taken to be good when its answer does not say."""
 
 
 class TokenRefused(Exception):
@@ -68,8 +73,8 @@ class OAuthTokens:
             for scheme in ("http", "https"):
                 session.mount(f"{scheme}://", GuardedAdapter(self._policy, https=scheme == "https", connections=1))
             try:
-                token = session.fetch_token(
-                    url, grant_type="client_credentials", timeout=TIMEOUT_S, allow_redirects=False
+                return _token_of(
+                    session.fetch_token(url, grant_type="client_credentials", timeout=TIMEOUT_S, allow_redirects=False)
                 )
             except requests.RequestException as error:
                 host = requests.utils.urlparse(url).hostname or url  # type: ignore[attr-defined]
@@ -79,8 +84,16 @@ class OAuthTokens:
                 raise TokenRefused(
                     f"The token URL gave no access token: {error}", "Check the token URL, the client id and its secret."
                 ) from error
-        lifetime = float(token.get("expires_in") or 300)
-        return _Token(token["access_token"], time.monotonic() + max(1.0, lifetime - EARLY_S))
+
+
+def _token_of(answer: Mapping[str, Any]) -> _Token:
+    """Raises ValueError for an answer that is none of RFC 6749 section 5.1, or a token that no header can carry."""
+    value = answer.get("access_token")
+    if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise ValueError("its answer has no access_token that can be sent.")
+    lifetime = answer.get("expires_in")
+    seconds = float(lifetime) if lifetime is not None else UNTOLD_LIFETIME_S
+    return _Token(value, time.monotonic() + max(1.0, seconds - EARLY_S))
 
 
 def _key(authorization: Authorization) -> tuple[str, ...]:

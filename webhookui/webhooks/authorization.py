@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
+from webhookui.webhooks.address import with_query
 from webhookui.webhooks.definition import Authorization
 from webhookui.webhooks.request import Request
 
@@ -42,10 +43,8 @@ def _bearer(request: Request, _authorization: Authorization, secret: str) -> Req
 def _api_key(request: Request, authorization: Authorization, secret: str) -> Request:
     if authorization.in_ != "query":
         return _with_header(request, authorization.name, secret)
-    address, hash_sign, fragment = request.url.partition("#")
     value = secret if secret == MASK else quote_plus(secret)
-    joint = "&" if "?" in address else "?"
-    url = f"{address}{joint}{quote_plus(authorization.name)}={value}{hash_sign}{fragment}"
+    url = with_query(request.url, f"{quote_plus(authorization.name)}={value}")
     return Request(request.method, url, request.headers, request.body, request.notes)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
-from webhookui.webhooks import capture, naming
-from webhookui.webhooks.authorization import AUTHORIZATIONS
-from webhookui.webhooks.content_types import CONTENT_TYPES, XML_NAME, xml_name_problem
+from webhookui.webhooks import capture
+from webhookui.webhooks.address import host_is_fixed, url_problem
+from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
+from webhookui.webhooks.content_types import CONTENT_TYPES, XML_NAME
 from webhookui.webhooks.definition import (
     DEFAULT_TIMEOUT_S,
     LONGEST_TIMEOUT_S,
@@ -26,11 +26,10 @@ from webhookui.webhooks.definition import (
     SuccessIf,
     Webhook,
 )
-from webhookui.webhooks.request import url_problem
+from webhookui.webhooks.document_names import check_names
+from webhookui.webhooks.document_reader import DocumentReader, Errors
 from webhookui.webhooks.signature import secret_problem
-from webhookui.webhooks.template import Schema, check
-
-Errors = dict[str, str]
+from webhookui.webhooks.template import Schema
 
 KEYS = {
     "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
@@ -60,7 +59,7 @@ def parse_webhook(
     `related_schemas`: the modules that step 1 of the workflow chose. `stored_secrets`: what null stands for.
     """
     before = len(errors)
-    reader = _Reader(at, errors)
+    reader = DocumentReader(at, errors)
     reader.refuse_unknown(document, KEYS)
     title = reader.text(document, "title", required="Give the action a title.")
     description = reader.text(document, "description")
@@ -69,13 +68,18 @@ def parse_webhook(
     method = reader.choice(document, "method", METHODS, "POST")
     content_type = reader.choice(document, "content_type", tuple(CONTENT_TYPES), "JSON")
     authorization = _authorization(reader, document.get("authorization"), stored_secrets or {})
+    if url and AUTHORIZATIONS[authorization.type].secret and not host_is_fixed(url):
+        reader.say(
+            "url",
+            "With an authorization the host is written out, so that no record's value decides who gets the secret.",
+        )
     headers = _headers(reader, document.get("headers"), schema)
     parameters = _parameters(reader, document.get("parameters"), "parameters", schema)
     related = _related(reader, document.get("related"), related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
     if not XML_NAME.fullmatch(xml_root):
         reader.say("xml_root", f"“{xml_root}” is not a legal XML element name.")
-    _check_names(reader, parameters, related, method, content_type)
+    check_names(reader, parameters, related, method, content_type)
     found = _capture(reader, document.get("capture"), capture_fields)
     success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
     signing, secret = _signing(reader, document.get("signing"))
@@ -92,79 +96,7 @@ def parse_webhook(
     )  # fmt: skip
 
 
-class _Reader:
-    """Reads keys of the action and notes at their path what is wrong with them."""
-
-    def __init__(self, at: str, errors: Errors) -> None:
-        self._at = at
-        self._errors = errors
-
-    def say(self, path: str, sentence: str) -> None:
-        """The first thing said at a path stays."""
-        self._errors.setdefault(f"{self._at}.{path}" if self._at else path, sentence)
-
-    def refuse_unknown(self, document: Mapping[str, Any], known: set[str], path: str = "") -> None:
-        for key in document:
-            if key not in known:
-                self.say(f"{path}{key}", f"There is no key “{key}” here.")
-
-    def text(self, document: Mapping[str, Any], key: str, path: str = "", *, required: str = "") -> str:
-        value = document.get(key)
-        if value is None:
-            value = ""
-        if not isinstance(value, str):
-            self.say(path + key, f"“{key}” is text.")
-            return ""
-        value = value.strip() if required or key in ("url", "key", "path", "field", "name") else value
-        if required and not value:
-            self.say(path + key, required)
-        return value
-
-    def choice(
-        self, document: Mapping[str, Any], key: str, choices: Sequence[str], default: str, path: str = ""
-    ) -> str:
-        value = document.get(key, default)
-        if value not in choices:
-            self.say(path + key, f"“{value}” is not one of: {', '.join(choices)}.")
-            return default
-        return str(value)
-
-    def truth(self, document: Mapping[str, Any], key: str, path: str = "") -> bool:
-        value = document.get(key, False)
-        if not isinstance(value, bool):
-            self.say(path + key, f"“{key}” is true or false.")
-            return False
-        return value
-
-    def number(self, document: Mapping[str, Any], key: str, default: float, least: float, most: float) -> float:
-        value = document.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not least <= value <= most:
-            self.say(key, f"This is a number from {least:g} to {most:g}.")
-            return default
-        return int(value) if value == int(value) else float(value)
-
-    def objects(self, value: Any, path: str) -> list[tuple[int, Mapping[str, Any]]]:
-        """(position, row) of a list of objects."""
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.say(path, "This is a list.")
-            return []
-        rows = []
-        for position, row in enumerate(value):
-            if isinstance(row, Mapping):
-                rows.append((position, row))
-            else:
-                self.say(f"{path}.{position}", "This is an object.")
-        return rows
-
-    def template(self, source: str, path: str, schema: Schema) -> None:
-        problem = check(source, schema)
-        if problem:
-            self.say(path, problem)
-
-
-def _check_url(reader: _Reader, url: str, schema: Schema) -> None:
+def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
     if not url:
         return
     reader.template(url, "url", schema)
@@ -176,7 +108,7 @@ def _check_url(reader: _Reader, url: str, schema: Schema) -> None:
         reader.say("url", problem[0].upper() + problem[1:])
 
 
-def _authorization(reader: _Reader, value: Any, stored: Mapping[str, str]) -> Authorization:
+def _authorization(reader: DocumentReader, value: Any, stored: Mapping[str, str]) -> Authorization:
     if value is None:
         return Authorization()
     if not isinstance(value, Mapping):
@@ -189,6 +121,10 @@ def _authorization(reader: _Reader, value: Any, stored: Mapping[str, str]) -> Au
     for key in ("username", "name", "token_url", "client_id"):
         if key in kind.plain and not plain[key].strip():
             reader.say(path + key, "This is required.")
+    if ":" in plain.get("username", ""):
+        reader.say(
+            path + "username", "A user name has no colon: what stands behind it would be taken for the password."
+        )
     if "in" in kind.plain:
         plain["in"] = reader.choice(value, "in", ("header", "query"), "header", path)
         if plain["in"] == "header" and plain["name"] and not HEADER_NAME.fullmatch(plain["name"]):
@@ -202,8 +138,8 @@ def _authorization(reader: _Reader, value: Any, stored: Mapping[str, str]) -> Au
         secret = stored.get(kind.secret) if secret is None else secret
         if not isinstance(secret, str) or not secret:
             reader.say(path + kind.secret, "This must be typed.")
-        elif re.search(r"[\x00-\x1f\x7f]", secret):
-            reader.say(path + kind.secret, "A line break or control character can't be sent.")
+        elif problem := _unsendable(kind.name, plain, secret):
+            reader.say(path + kind.secret, problem)
         secrets[kind.secret] = secret if isinstance(secret, str) else None
     return Authorization(
         kind.name, plain.get("username", ""), plain.get("in", "header"), plain.get("name", ""), plain.get("token_url", ""),
@@ -211,7 +147,18 @@ def _authorization(reader: _Reader, value: Any, stored: Mapping[str, str]) -> Au
     )  # fmt: skip
 
 
-def _headers(reader: _Reader, value: Any, schema: Schema) -> tuple[Header, ...]:
+def _unsendable(kind: str, plain: Mapping[str, str], secret: str) -> str:
+    """Why a secret can't stand where it is to be sent; empty when it can, or when a preview has masked it."""
+    if secret == MASK:
+        return ""
+    if re.search(r"[\x00-\x1f\x7f]", secret):
+        return "A line break or control character can't be sent."
+    in_a_header = kind == "bearer" or (kind == "api_key" and plain["in"] == "header")
+    foreign = re.search(r"[^\x20-\x7e]", secret) if in_a_header else None
+    return f"The character “{foreign.group()}” can't be sent in a header." if foreign else ""
+
+
+def _headers(reader: DocumentReader, value: Any, schema: Schema) -> tuple[Header, ...]:
     found: list[Header] = []
     for position, row in reader.objects(value, "headers"):
         path = f"headers.{position}."
@@ -231,7 +178,7 @@ def _headers(reader: _Reader, value: Any, schema: Schema) -> tuple[Header, ...]:
     return tuple(found)
 
 
-def _parameters(reader: _Reader, value: Any, at: str, schema: Schema) -> tuple[Parameter, ...]:
+def _parameters(reader: DocumentReader, value: Any, at: str, schema: Schema) -> tuple[Parameter, ...]:
     found = []
     for position, row in reader.objects(value, at):
         path = f"{at}.{position}."
@@ -246,7 +193,7 @@ def _parameters(reader: _Reader, value: Any, at: str, schema: Schema) -> tuple[P
     return tuple(found)
 
 
-def _related(reader: _Reader, value: Any, schemas: Mapping[str, Schema]) -> tuple[Related, ...]:
+def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema]) -> tuple[Related, ...]:
     found: list[Related] = []
     for position, row in reader.objects(value, "related"):
         path = f"related.{position}."
@@ -265,57 +212,7 @@ def _related(reader: _Reader, value: Any, schemas: Mapping[str, Schema]) -> tupl
     return tuple(found)
 
 
-def _check_names(
-    reader: _Reader, parameters: Sequence[Parameter], related: Sequence[Related], method: str, content_type: str
-) -> None:
-    """Dot notation: duplicates, conflicts, gaps; in XML, legal names. In a query string names are literal."""
-    paths = [f"parameters.{position}.name" for position in range(len(parameters))]
-    paths += [f"related.{position}.key" for position in range(len(related))]
-    names = [parameter.name for parameter in parameters] + [each.key for each in related]
-    if method == "GET":
-        for position, name in enumerate(names):
-            if name and name in names[:position]:
-                reader.say(paths[position], f"“{name}” stands there twice.")
-    else:
-        _check_list(reader, names, paths, content_type, first=content_type == "XML")
-    for position, each in enumerate(related):
-        inner = [parameter.name for parameter in each.parameters]
-        places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
-        _check_list(reader, inner, places, content_type if method != "GET" else "FORM", first=content_type == "XML")
-        if any(name.split(".")[0].isdecimal() for name in inner):
-            reader.say(
-                f"related.{position}.parameters",
-                "The names of a related record's parameters start with a key, not an index.",
-            )
-
-
-def _check_list(reader: _Reader, names: Sequence[str], paths: Sequence[str], content_type: str, *, first: bool) -> None:
-    kept = [position for position, name in enumerate(names) if name]
-    for error in naming.check([names[position] for position in kept]):
-        reader.say(paths[kept[error.position]], str(error))
-    roots = {isinstance(naming.split(names[position])[0], int) for position in kept if _splits(names[position])}
-    if True in roots and content_type not in ("JSONARRAY", "JSON"):
-        for position in kept:
-            if _splits(names[position]) and isinstance(naming.split(names[position])[0], int):
-                reader.say(paths[position], f"In {content_type} a name can't start with an index.")
-    if content_type == "XML":
-        for position in kept:
-            if _splits(names[position]):
-                for depth, segment in enumerate(naming.split(names[position])):
-                    problem = xml_name_problem(segment, depth)
-                    if problem:
-                        reader.say(paths[position], problem)
-
-
-def _splits(name: str) -> bool:
-    try:
-        naming.split(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _capture(reader: _Reader, value: Any, fields: Mapping[str, str]) -> Capture | None:
+def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> Capture | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -345,7 +242,7 @@ def _capture(reader: _Reader, value: Any, fields: Mapping[str, str]) -> Capture 
     return Capture(kind, lists["on_success"], lists["on_failure"], dict(spaces))
 
 
-def _check_path(reader: _Reader, kind: str, path: str, namespaces: Mapping[str, str], at: str) -> None:
+def _check_path(reader: DocumentReader, kind: str, path: str, namespaces: Mapping[str, str], at: str) -> None:
     if not path:
         return
     try:
@@ -355,7 +252,7 @@ def _check_path(reader: _Reader, kind: str, path: str, namespaces: Mapping[str, 
         reader.say(at, f"The path can't be read{where}: {error}")
 
 
-def _success_if(reader: _Reader, value: Any, namespaces: Mapping[str, str]) -> SuccessIf | None:
+def _success_if(reader: DocumentReader, value: Any, namespaces: Mapping[str, str]) -> SuccessIf | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -371,7 +268,7 @@ def _success_if(reader: _Reader, value: Any, namespaces: Mapping[str, str]) -> S
     return SuccessIf(kind, path, equals)
 
 
-def _signing(reader: _Reader, value: Any) -> tuple[bool, str | None]:
+def _signing(reader: DocumentReader, value: Any) -> tuple[bool, str | None]:
     if value is None or value is False:
         return False, None
     if value is True:

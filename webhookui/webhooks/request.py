@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus
 
 from webhookui import exact_json
 from webhookui.webhooks import naming
+from webhookui.webhooks.address import normalized, url_problem, with_query
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
@@ -19,7 +20,7 @@ from webhookui.webhooks.template import TemplateProblem, render_text, render_url
 from webhookui.webhooks.values import as_text, is_empty
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-SAFE_IN_URL = "%/:?#[]@!$&'()*+,;=-._~"
+SAFE_IN_HEADER = "%/:?#[]@!$&'()*+,;=-._~ \"<>\\^`{|}"
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def build_request(webhook: Webhook, context: Context) -> Request:
     url = _url(webhook, context)
     headers = _headers(webhook, context)
     if webhook.method == "GET":
-        pairs = _query(webhook, context)
-        return Request("GET", _with_query(url, pairs), headers, None, tuple(context.notes))
+        added = "&".join(f"{name}={text}" for name, text in _query(webhook, context))
+        return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes))
     content_type = CONTENT_TYPES[webhook.content_type]
     try:
         body = content_type.encode(_body(webhook, context), webhook.xml_root)
@@ -77,21 +78,7 @@ def _url(webhook: Webhook, context: Context) -> str:
     wrong = url_problem(url)
     if wrong:
         raise RequestError("url", f"URL to Notify: {wrong}")
-    return quote(url, safe=SAFE_IN_URL)
-
-
-def url_problem(url: str) -> str:
-    """What is wrong with a URL; empty when it can be called."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f"this is not an address: {error}."
-    if parts.scheme.lower() not in ("http", "https"):
-        return "it must start with http:// or https://."
-    if not parts.hostname or re.search(r"\s", parts.netloc):
-        return "it has no host."
-    return "there is no port 0." if port == 0 else ""
+    return normalized(url)
 
 
 def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
@@ -109,7 +96,7 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
         try:
             value.encode("latin-1")
         except UnicodeEncodeError:
-            value = quote(value, safe=SAFE_IN_URL + ' "<>\\^`{|}')
+            value = quote(value, safe=SAFE_IN_HEADER)
         found.append((header.name, value))
     return tuple(found)
 
@@ -156,15 +143,6 @@ def _query(webhook: Webhook, context: Context) -> list[tuple[str, str]]:
         value = _related_value(related, position, context)
         pairs += form_pairs(value, quote_plus(related.key))
     return pairs
-
-
-def _with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
-    if not pairs:
-        return url
-    parts = urlsplit(url)
-    added = "&".join(f"{name}={text}" for name, text in pairs)
-    query = f"{parts.query}&{added}" if parts.query else added
-    return urlunsplit(parts._replace(query=query))
 
 
 def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str) -> Any:

@@ -1,0 +1,66 @@
+"""What an authorization may look like in a document, and what is refused when it is saved (SPEC sections 4.4 and 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from webhookui.webhooks.document import parse_webhook
+from webhookui.webhooks.template import Schema
+
+GOOD: list[dict[str, Any]] = [
+    {"type": "none"},
+    {"type": "basic", "username": "zoë", "password": "pä: ss€"},
+    {"type": "bearer", "token": "a.b-c_d~e+f/g="},
+    {"type": "api_key", "in": "header", "name": "X-Api-Key", "value": "Token token=a b"},
+    {"type": "api_key", "in": "query", "name": "clé", "value": "ž&=/"},
+    {"type": "api_key", "name": "X-Api-Key", "value": "header is the default"},
+    {"type": "oauth2", "token_url": "https://id.test/token", "client_id": "a", "client_secret": "ž", "scope": ""},
+]
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"type": "digest"}, "authorization.type", "not one of: none, basic, bearer, api_key, oauth2"),
+    ({"type": "none", "token": "x"}, "authorization.token", "no key “token”"),
+    ({"type": "basic", "username": "", "password": "p"}, "authorization.username", "required"),
+    ({"type": "basic", "username": "a:b", "password": "p"}, "authorization.username", "colon"),
+    ({"type": "basic", "username": "a", "password": ""}, "authorization.password", "must be typed"),
+    ({"type": "basic", "username": "a", "password": None}, "authorization.password", "must be typed"),
+    ({"type": "basic", "username": "a", "password": "a\r\nb"}, "authorization.password", "line break"),
+    ({"type": "bearer"}, "authorization.token", "must be typed"),
+    ({"type": "bearer", "token": "ключ"}, "authorization.token", "“к” can't be sent in a header"),
+    ({"type": "bearer", "token": "a\nX-Evil: b"}, "authorization.token", "line break"),
+    ({"type": "api_key", "in": "body", "name": "k", "value": "v"}, "authorization.in", "not one of: header, query"),
+    ({"type": "api_key", "in": "header", "name": "a b", "value": "v"}, "authorization.name", "no name of a header"),
+    ({"type": "api_key", "in": "header", "name": "k", "value": "€"}, "authorization.value", "“€” can't be sent in a header"),
+    ({"type": "api_key", "in": "query", "name": "", "value": "v"}, "authorization.name", "required"),
+    ({"type": "oauth2", "token_url": "id.test", "client_id": "a", "client_secret": "s"}, "authorization.token_url", "http"),
+    ({"type": "oauth2", "token_url": "https://id.test/", "client_id": "", "client_secret": "s"}, "authorization.client_id",
+     "required"),
+    ({"type": "oauth2", "token_url": "https://id.test/", "client_id": "a"}, "authorization.client_secret", "must be typed"),
+]  # fmt: skip
+
+
+def errors_of(authorization: Any, url: str = "https://api.example.com/{{ name }}") -> dict[str, str]:
+    errors: dict[str, str] = {}
+    document = {"title": "A", "url": url, "authorization": authorization}
+    parse_webhook(document, "", errors, Schema({"name": "text"}), {}, {})
+    return errors
+
+
+@pytest.mark.parametrize("authorization", GOOD, ids=str)
+def test_such_an_authorization_can_be_saved(authorization: dict[str, Any]) -> None:
+    assert errors_of(authorization) == {}
+
+
+@pytest.mark.parametrize(("authorization", "path", "words"), REFUSED, ids=str)
+def test_another_is_refused_at_its_key(authorization: dict[str, Any], path: str, words: str) -> None:
+    errors = errors_of(authorization)
+    assert list(errors) == [path]
+    assert words in errors[path]
+
+
+@pytest.mark.parametrize("authorization", GOOD[1:], ids=str)
+def test_no_record_decides_which_host_gets_a_secret(authorization: dict[str, Any]) -> None:
+    assert "who gets the secret" in errors_of(authorization, "https://{{ name }}/")["url"]
+    assert errors_of(authorization, "https://{{ name }}.example.com/") == {}
+    assert errors_of({"type": "none"}, "https://{{ name }}/") == {}

@@ -1,0 +1,83 @@
+"""The address of a request: what is wrong with one, and its one spelling, which is shown, kept in the log and sent.
+
+Two programs that spell a URL differently would show one request and send another; the transport finds nothing left to change
+in what comes from here (RFC 3986 sections 2.1, 3.3 and 3.4; RFC 5891 for names of hosts).
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import idna
+
+IN_PATH = "/:@!$&'()*+,;=-._~"
+IN_QUERY = IN_PATH + "?"
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+LITERAL_TAIL = re.compile(r"[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+){2,}\.?(:[0-9]+)?")
+
+
+def url_problem(url: str) -> str:
+    """What is wrong with a URL, as a part of a sentence; empty when it can be called."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f"this is not an address: {error}."
+    if parts.scheme.lower() not in ("http", "https"):
+        return "it must start with http:// or https://."
+    if not parts.hostname:
+        return "it has no host."
+    if "@" in parts.netloc:
+        return "a user name or password does not belong into it; choose an authorization."
+    if port == 0 or parts.netloc.endswith(":"):
+        return "there is no such port."
+    return "" if _host(parts.hostname) else f"“{parts.hostname[:80]}” is no name of a host."
+
+
+def normalized(url: str) -> str:
+    """The URL as it is sent: its host in ASCII, everything percent-encoded that must be, no fragment. Raises ValueError."""
+    parts = urlsplit(url)
+    host = _host(parts.hostname or "")
+    if not host:
+        raise ValueError("This is not an address.")
+    port = f":{parts.port}" if parts.port is not None else ""
+    path = _encoded(parts.path, IN_PATH) or "/"
+    return urlunsplit((parts.scheme.lower(), host + port, path, _encoded(parts.query, IN_QUERY), ""))
+
+
+def with_query(url: str, added: str) -> str:
+    """A normalized URL with more behind what its query has already. `added` is encoded."""
+    if not added:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{added}"
+
+
+def _host(name: str) -> str:
+    """The name or address in ASCII; empty when it is none."""
+    if ":" in name:
+        return f"[{name}]"  # urlsplit takes brackets around an IPv6 address only
+    if not name.isascii():
+        try:
+            name = idna.encode(name, uts46=True).decode()
+        except idna.IDNAError:
+            return ""
+    return name if HOST.fullmatch(name) and len(name) <= 253 else ""
+
+
+def _encoded(text: str, allowed: str) -> str:
+    """Percent-encoded where it must be. A triplet of the percent-encoding stays, a percent sign that begins none is one."""
+    return "".join(
+        piece.upper() if len(piece) == 3 and piece[0] == "%" else quote(piece, safe=allowed)
+        for piece in re.findall(r"%[0-9A-Fa-f]{2}|%|[^%]+", text)
+    )
+
+
+def host_is_fixed(template: str) -> bool:
+    """Whether scheme, port and the end of the host (its last two labels at least) are written out, so that no value of a
+    record decides who gets the request."""
+    match = re.match(r"https?://([^/?#]*)", template, re.IGNORECASE | re.DOTALL)
+    if match is None:
+        return False
+    authority = match[1]
+    return "{" not in authority or bool(LITERAL_TAIL.fullmatch(authority.rpartition("}")[2]))

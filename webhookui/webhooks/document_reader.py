@@ -1,0 +1,83 @@
+"""Reading the keys of an action's document, with a sentence at the path of what is wrong (SPEC section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from webhookui.webhooks.template import Schema, check
+
+Errors = dict[str, str]
+
+
+class DocumentReader:
+    """Reads keys of the action and notes at their path what is wrong with them."""
+
+    def __init__(self, at: str, errors: Errors) -> None:
+        self._at = at
+        self._errors = errors
+
+    def say(self, path: str, sentence: str) -> None:
+        """The first thing said at a path stays."""
+        self._errors.setdefault(f"{self._at}.{path}" if self._at else path, sentence)
+
+    def refuse_unknown(self, document: Mapping[str, Any], known: set[str], path: str = "") -> None:
+        for key in document:
+            if key not in known:
+                self.say(f"{path}{key}", f"There is no key “{key}” here.")
+
+    def text(self, document: Mapping[str, Any], key: str, path: str = "", *, required: str = "") -> str:
+        value = document.get(key)
+        if value is None:
+            value = ""
+        if not isinstance(value, str):
+            self.say(path + key, f"“{key}” is text.")
+            return ""
+        value = value.strip() if required or key in ("url", "key", "path", "field", "name") else value
+        if required and not value:
+            self.say(path + key, required)
+        return value
+
+    def choice(
+        self, document: Mapping[str, Any], key: str, choices: Sequence[str], default: str, path: str = ""
+    ) -> str:
+        value = document.get(key, default)
+        if value not in choices:
+            self.say(path + key, f"“{value}” is not one of: {', '.join(choices)}.")
+            return default
+        return str(value)
+
+    def truth(self, document: Mapping[str, Any], key: str, path: str = "") -> bool:
+        value = document.get(key, False)
+        if not isinstance(value, bool):
+            self.say(path + key, f"“{key}” is true or false.")
+            return False
+        return value
+
+    def number(self, document: Mapping[str, Any], key: str, default: float, least: float, most: float) -> float:
+        value = document.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not least <= value <= most:
+            self.say(key, f"This is a number from {least:g} to {most:g}.")
+            return default
+        return int(value) if value == int(value) else float(value)
+
+    def objects(self, value: Any, path: str) -> list[tuple[int, Mapping[str, Any]]]:
+        """(position, row) of a list of objects."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.say(path, "This is a list.")
+            return []
+        rows = []
+        for position, row in enumerate(value):
+            if isinstance(row, Mapping):
+                rows.append((position, row))
+            else:
+                self.say(f"{path}.{position}", "This is an object.")
+        return rows
+
+    def template(self, source: str, path: str, schema: Schema) -> None:
+        problem = check(source, schema)
+        if problem:
+            self.say(path, problem)
