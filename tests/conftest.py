@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.support.receiver import Receiver, receiving
 from tests.support.running import Running, running
 
 REQUIRED = set(os.environ.get("WEBHOOKUI_TESTS_REQUIRE", "").split(","))
+
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from flask_htmx import HTMX
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webhookui import db as database
+from webhookui.here import RowId
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings
 
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None, *, consumer: bool = False) -> F
     installation = open_installation(settings)
     app = Flask("webhookui", static_folder=str(files_folder("static")), template_folder=str(files_folder("templates")))
     app.json = ExactJson(app)
+    app.url_map.converters["int"] = RowId
     app.secret_key = installation.box.session_key()
     app.config.update(
         MAX_CONTENT_LENGTH=16 * 1024 * 1024,

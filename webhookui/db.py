@@ -41,6 +41,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
 class Revision(SQLModel, table=True):
     """A counter that moves when something that processes cache has changed ("fields", "workflows", …)."""
 
@@ -88,6 +92,8 @@ class Database:
             connection.isolation_level = None  # SQLAlchemy's "begin" event decides which kind of BEGIN
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
                 connection.execute(f"PRAGMA {pragma}")
+            # SQLite's own lower() knows A to Z only.
+            connection.create_function("lower", 1, _lower, deterministic=True)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:

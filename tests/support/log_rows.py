@@ -95,7 +95,8 @@ def move(session: Session, delivery_id: int | None, **values: Any) -> None:
 
 def add_webhook(session: Session) -> int:
     """A workflow with one webhook, as the workflow form stores it; gives the webhook's id."""
-    workflow = Workflow(name="Invoice closed deals", module="deals")
+    trigger = {"on": "create", "recurrence": "every_time"}
+    workflow = Workflow(name="Invoice closed deals", module="deals", active=False, trigger=trigger)
     session.add(workflow)
     session.flush()
     webhook = Webhook(title="Create invoice", url="https://api.example.com/invoices")

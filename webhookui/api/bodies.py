@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -10,20 +11,38 @@ from flask import request
 from webhookui import exact_json
 from webhookui.api.errors import ApiError
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 MOST = 200
 DEFAULT = 50
 
 
 def json_body() -> Any:
     """The body as JSON. Raises ApiError 400 or 415."""
+    if request.mimetype and request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
+        raise ApiError(415, "unsupported_media_type", "Send JSON: Content-Type: application/json.")
     if not request.data:
         raise ApiError(400, "bad_request", "The body is empty; send JSON.")
-    if request.mimetype and request.mimetype not in ("application/json",) and not request.mimetype.endswith("+json"):
-        raise ApiError(415, "unsupported_media_type", "Send JSON: Content-Type: application/json.")
     try:
-        return exact_json.loads(request.data)
+        found = exact_json.loads(request.data)
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, "bad_request", f"The body is not JSON: {error}") from None
+        raise ApiError(400, "bad_request", f"The body is not JSON: {error}.") from None
+    if b"\\u" in request.data:
+        _refuse_unstorable(found)
+    return found
+
+
+def _refuse_unstorable(document: Any) -> None:
+    """JSON can say characters that are no text: half of a surrogate pair, and the null character. Raises ApiError 422."""
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict | list):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += ((f"{path}.{key}" if path else str(key), each) for key, each in inner)
+        if UNSTORABLE.search(path) or (isinstance(value, str) and UNSTORABLE.search(value)):
+            words = "This has a character that can't be stored."
+            raise ApiError(422, "invalid", words, {UNSTORABLE.sub("\ufffd", path): words})
 
 
 def object_body(known: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def get_delivery(delivery_id: int) -> ResponseReturnValue:
 def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
     body = object_body({"payload"}) if request.data else {}
     payload = body.get("payload", "original")
-    if payload not in PAYLOADS:
+    if not isinstance(payload, str) or payload not in PAYLOADS:
         raise ApiError(
             422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
         )

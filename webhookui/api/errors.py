@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -34,7 +34,7 @@ def answer(status: int, code: str, message: str, fields: Mapping[str, str] | Non
     return made
 
 
-def _api_error(error: ApiError) -> ResponseReturnValue:
+def of_api(error: ApiError) -> ResponseReturnValue:
     made = answer(error.status, error.code, str(error), error.fields)
     if error.status == 401:
         made.headers["WWW-Authenticate"] = "Bearer"
@@ -45,18 +45,31 @@ def _not_found(error: Exception) -> ResponseReturnValue:
     return answer(404, "not_found", str(error))
 
 
-def _invalid(error: InvalidRecord | InvalidDocument) -> ResponseReturnValue:
-    number = len(error.errors)
-    message = "One value is not valid." if number == 1 else f"{number} values are not valid."
-    return answer(422, "invalid", message, error.errors)
+def _invalid(fields: Mapping[str, str]) -> ResponseReturnValue:
+    """`fields`: path in the document that was sent → sentence."""
+    message = "One value is not valid." if len(fields) == 1 else f"{len(fields)} values are not valid."
+    return answer(422, "invalid", message, fields)
+
+
+def _in_values(fields: Iterable[str]) -> dict[str, str]:
+    """Field → its path in the body of a record."""
+    return {field: f"values.{field}" for field in fields}
+
+
+def _invalid_record(error: InvalidRecord) -> ResponseReturnValue:
+    paths = _in_values(error.errors)
+    return _invalid({paths[field]: words for field, words in error.errors.items()})
 
 
 def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue:
-    return answer(422, "invalid", str(error), {error.field: str(error)})
+    path = error.field
+    if isinstance(error, InvalidListing):
+        path = f"filter[{error.field}]" if error.part == "filter" else error.part
+    return answer(422, "invalid", str(error), {path: str(error)})
 
 
 def _record_conflict(error: RecordConflict) -> ResponseReturnValue:
-    words = dict.fromkeys(error.changed, "This was changed in the meantime.")
+    words = dict.fromkeys(_in_values(error.changed).values(), "This was changed in the meantime.")
     message = f"The record was changed in the meantime; it is at version {error.current.version} now."
     return answer(409, "conflict", message, {"version": f"The version is {error.current.version} now.", **words})
 
@@ -83,14 +96,15 @@ def crashed() -> ResponseReturnValue:
 
 
 def register(bp: Blueprint) -> None:
-    bp.register_error_handler(ApiError, _api_error)
+    bp.register_error_handler(ApiError, of_api)
     for kind, handler in HANDLERS.items():
         bp.register_error_handler(kind, handler)
 
 
 HANDLERS: dict[type[Exception], Any] = {
     **dict.fromkeys((UnknownModule, RecordNotFound, DeliveryNotFound, WorkflowNotFound), _not_found),
-    **dict.fromkeys((InvalidRecord, InvalidDocument), _invalid),
+    InvalidRecord: _invalid_record,
+    InvalidDocument: lambda error: _invalid(error.errors),
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),
     RecordConflict: _record_conflict,
     WorkflowConflict: _workflow_conflict,

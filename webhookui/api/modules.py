@@ -9,16 +9,18 @@ from flask.typing import ResponseReturnValue
 
 from webhookui import here
 from webhookui.api import bp
+from webhookui.api.bodies import cursor, limit, page, refuse_unknown_args
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
 
 
 @bp.get("/modules")
 def list_modules() -> ResponseReturnValue:
+    refuse_unknown_args({"limit", "cursor"})
+    start, most = cursor() or 0, limit()
     with here.read() as session:
         known = catalog(session)
-    return jsonify(
-        {"items": [module_document(known, module) for module in known.modules.values()], "next_cursor": None}
-    )
+    items = [module_document(known, module) for module in known.modules.values()]
+    return jsonify(page(items[start : start + most], start + most if len(items) > start + most else None))
 
 
 @bp.get("/modules/<module>")

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from webhookui import __version__
 from webhookui.api import bp
 from webhookui.delivery.states import STATUSES
+from webhookui.here import LONGEST_ID
 from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
@@ -39,6 +40,7 @@ def _list(of: Schema, **more: Any) -> Schema:
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
+ROW: Schema = {"type": "integer", "minimum": 0, "maximum": 10**LONGEST_ID - 1}
 FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
@@ -207,15 +209,15 @@ PAGE: dict[str, Schema] = {
     "cursor": {"type": "string", "pattern": "^[0-9]{1,15}$"},
 }
 LOG: dict[str, Schema] = {
-    "status": {"enum": list(STATUSES)}, "workflow_id": NUMBER, "webhook_id": NUMBER, "module": TEXT, "record_id": NUMBER,
-    "host": TEXT, "status_code": NUMBER, "since": TIME, "until": TIME, "q": TEXT, "test": FLAG,
+    "status": {"enum": list(STATUSES)}, "workflow_id": ROW, "webhook_id": ROW, "module": TEXT, "record_id": ROW,
+    "host": TEXT, "status_code": ROW, "since": TIME, "until": TIME, "q": TEXT, "test": FLAG,
 }  # fmt: skip
 VALUES = _object({"values": {"type": "object"}}, ["values"], **NO_MORE)
 CHANGE = _object({"values": {"type": "object"}, "version": _nullable("integer")}, ["values"], **NO_MORE)
 R, W, D = "/records/{module}", "/workflows", "/deliveries"
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("get", "/modules", "All modules with their fields and relations", _page("Module")),
+    Operation("get", "/modules", "All modules with their fields and relations", _page("Module"), query=PAGE, errors=(422,)),
     Operation("get", "/modules/{module}", "One module", _ref("Module"), errors=(404,)),
     Operation(
         "get", R, "Records of a module; filter[field]=value filters", _page("Record"),
@@ -238,7 +240,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("delete", W + "/{id}", "Delete a workflow; its deliveries stay in the log", None, 204, errors=(403, 404)),
     Operation(
         "post", W + "/{id}/explain", "Why it would or would not fire for a record", {"type": "object"}, 200,
-        _object({"record_id": NUMBER}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
+        _object({"record_id": ROW}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
     ),
     Operation("get", D, "The webhook log", _page("Delivery"), query=LOG | PAGE, errors=(403, 422)),
     Operation("get", D + "/{id}", "One delivery with its attempts and captures", _ref("DeliveryDetail"), errors=(403, 404)),
@@ -258,7 +260,7 @@ SCHEMAS: dict[str, Schema] = {
     "Error": ERROR,
 }  # fmt: skip
 
-PATH_PARAMETERS: dict[str, Schema] = {"module": TEXT, "id": {"type": "integer", "minimum": 1}}
+PATH_PARAMETERS: dict[str, Schema] = {"module": TEXT, "id": ROW}
 
 
 def document() -> dict[str, Any]:

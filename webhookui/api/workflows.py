@@ -74,7 +74,7 @@ def explain_workflow(workflow_id: int) -> ResponseReturnValue:
         workflow = store.get(session, workflow_id)
         body = object_body({"record_id"}, required={"record_id"})
         record_id = body["record_id"]
-        if isinstance(record_id, bool) or not isinstance(record_id, int):
+        if isinstance(record_id, bool) or not isinstance(record_id, int) or not 0 <= record_id < 10**here.LONGEST_ID:
             raise ApiError(422, "invalid", "record_id is a whole number.", {"record_id": "A whole number."})
         try:
             record = records.get(session, workflow.module, record_id)

@@ -171,6 +171,7 @@ def _url(raw: Any, field: FieldInfo) -> str:
     try:
         parts = urlsplit(whole)
         good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", whole)
+        good = good and parts.port != 0 and not re.match(r"[a-z][a-z0-9+.-]*:(?!//|\d)", text, re.IGNORECASE)
     except ValueError:
         good = False
     if not good:

@@ -20,11 +20,12 @@ LIFTED = {"id": _R.id, "name": _R.name, "created_at": _R.created_at, "updated_at
 
 
 class InvalidListing(Exception):
-    """A sort or filter that can't be: `field` names it, the text says why."""
+    """A sort or filter that can't be: `field` names it, the text says why. `part`: "sort" or "filter"."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: str, part: str = "filter") -> None:
         super().__init__(message)
         self.field = field
+        self.part = part
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ def _where(info: ModuleInfo, query: ListQuery) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _field(info: ModuleInfo, name: str) -> FieldInfo:
+def _field(info: ModuleInfo, name: str, part: str = "filter") -> FieldInfo:
     found = info.fields.get(name)
     if found is None:
-        raise InvalidListing(name, f"{info.label} has no field “{name}”.")
+        raise InvalidListing(name, f"{info.label} has no field “{name}”.", part)
     return found
 
 
@@ -145,7 +146,7 @@ def _ordered(info: ModuleInfo, query: ListQuery, statement: Select[Any]) -> Sele
     if name in LIFTED and name not in info.fields:
         key: ColumnElement[Any] = func.lower(_R.name) if name == "name" else LIFTED[name]
     else:
-        field = _field(info, name)
+        field = _field(info, name, "sort")
         key = _value(field)
         if FIELD_TYPES[field.type].family in ("number", "reference", "user"):
             key = cast(key, Numeric(38, 10))

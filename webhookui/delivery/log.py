@@ -72,18 +72,17 @@ class LogFilter:
 
 
 def _number(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidFilter(name, f"“{text}” is not a number.") from None
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise InvalidFilter(name, f"“{text[:40]}” is not a number.")
+    return int(text)
 
 
 def _time(name: str, text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidFilter(name, f"“{text}” is not a time such as 2026-12-31T14:30.") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidFilter(name, f"“{text[:40]}” is not a time such as 2026-12-31T14:30.") from None
 
 
 def _truth(name: str, text: str) -> bool:

@@ -44,7 +44,7 @@ def metrics() -> ResponseReturnValue:
     try:
         user = user_of_request()
     except ApiError as error:
-        return errors.answer(401, error.code, str(error))
+        return errors.of_api(error)
     if not user.is_admin:
         return errors.answer(403, "forbidden", "This needs an admin's token.")
     registry = CollectorRegistry()

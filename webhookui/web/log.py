@@ -14,7 +14,7 @@ from webhookui.delivery import circuit, log
 from webhookui.delivery.log_choices import choices, record_name
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.here import installation, read, write
+from webhookui.here import installation, read, row_id, write
 from webhookui.web.access import admin_only
 from webhookui.web.log_detail import DetailView, detail_view, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
@@ -116,7 +116,7 @@ def panel(delivery_id: int) -> ResponseReturnValue:
 def body(delivery_id: int) -> ResponseReturnValue:
     """A kept body as a download, never as a page: `?attempt=2` its response, without it the request."""
     view = _one(delivery_id)
-    number = request.args.get("attempt", type=int)
+    number = request.args.get("attempt", type=row_id)
     if number is None:
         content, name = view.detail.request.body, f"delivery-{delivery_id}-request"
     else:

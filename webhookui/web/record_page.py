@@ -12,7 +12,7 @@ from webhookui.crm import records
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.tables import Record
-from webhookui.here import read, write
+from webhookui.here import read, row_id, write
 from webhookui.web.access import actor, admin_only
 from webhookui.web.filters import zone
 from webhookui.web.record_form import FormProblem, controls, form_of, searched, typed, values_of
@@ -76,7 +76,7 @@ def timeline(module: str, record_id: int) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
-        older = activity(session, info, record, request.args.get("before", type=int))
+        older = activity(session, info, record, request.args.get("before", type=row_id))
         page = "records/_older.html" if request.headers.get("HX-Request") else "records/timeline.html"
         return render_template(page, nav=module, info=info, record=record, activity=older)
 
@@ -98,7 +98,7 @@ def edit_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
 
 def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """Saves one field; refused with a message at it, or with what somebody else saved there since."""
-    version = request.form.get("version", 0, type=int)
+    version = request.form.get("version", 0, type=row_id)
     try:
         with write() as session:
             info, each = _field(session, module, name)

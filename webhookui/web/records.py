@@ -13,7 +13,7 @@ from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
 from webhookui.crm.listing import InvalidListing
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
 from webhookui.crm.tables import Record
-from webhookui.here import read, write
+from webhookui.here import read, row_id, write
 from webhookui.web import record_page
 from webhookui.web.access import actor, me
 from webhookui.web.filters import zone
@@ -134,7 +134,7 @@ def edit(module: str, record_id: int) -> ResponseReturnValue:
 @bp.post("/<module>/<int:record_id>")
 def update(module: str, record_id: int) -> ResponseReturnValue:
     """Saves the whole form, unless somebody else saved since it was opened: then both versions are shown."""
-    version = request.form.get("version", 0, type=int)
+    version = request.form.get("version", 0, type=row_id)
     try:
         with write() as session:
             info = catalog(session).module(module)

@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webhookui import here
+from webhookui.here import row_id
 from webhookui.people import accounts, audit
 from webhookui.people.accounts import ROLES, InvalidUser, UserNotFound
 from webhookui.web.access import admin_only, me
@@ -87,7 +88,7 @@ def network() -> ResponseReturnValue:
 @bp.get("/audit")
 @admin_only
 def audit_list() -> ResponseReturnValue:
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     with here.read() as session:
         entries = audit.page(session, before, 50)
     more = entries[49].id if len(entries) > 50 else None

@@ -18,7 +18,7 @@ from webhookui.crm.listing import search
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Record
 from webhookui.delivery import log
-from webhookui.here import installation, read, write
+from webhookui.here import installation, read, row_id, write
 from webhookui.web import webhook_fill
 from webhookui.web.access import admin_only, me
 from webhookui.web.field_choices import placeholders
@@ -130,7 +130,7 @@ def test() -> ResponseReturnValue:
 @admin_only
 def test_result(delivery_id: int) -> ResponseReturnValue:
     """The state of a test: it asks again by itself until the end."""
-    version = request.args.get("version", type=int)
+    version = request.args.get("version", type=row_id)
     with read() as session:
         try:
             detail = log.detail(session, delivery_id)

@@ -10,7 +10,7 @@ from webhookui.crm import records
 from webhookui.crm.catalog import catalog
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
-from webhookui.here import read
+from webhookui.here import read, row_id
 from webhookui.web.access import admin_only
 from webhookui.workflows import store
 from webhookui.workflows.explain import Explanation, explain, explain_change
@@ -26,7 +26,7 @@ def add_routes(bp: Blueprint) -> None:
 @admin_only
 def show(workflow_id: int) -> ResponseReturnValue:
     """`?record_id=` a record, `&change_id=` one past save of it. Without one: its newest save."""
-    record_id, change_id = request.args.get("record_id", type=int), request.args.get("change_id", type=int)
+    record_id, change_id = request.args.get("record_id", type=row_id), request.args.get("change_id", type=row_id)
     with read() as session:
         try:
             workflow = store.get(session, workflow_id)

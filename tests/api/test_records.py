@@ -1,0 +1,296 @@
+"""Records through the API (SPEC section 10)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Call
+from tests.api.test_errors import error_of
+from webhookui import exact_json
+
+
+def made(call: Call, module: str, **values: Any) -> dict[str, Any]:
+    answer = call("POST", f"/records/{module}", {"values": values})
+    assert answer.status_code == 201, answer.text
+    record: dict[str, Any] = exact_json.loads(answer.data)
+    return record
+
+
+def items(call: Call, path: str, **query: str) -> list[dict[str, Any]]:
+    answer = call("GET", path, query_string=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = exact_json.loads(answer.data)["items"]
+    return found
+
+
+# ---- modules ----------------------------------------------------------------------------------------------------------
+
+STANDARD = {
+    "contacts": {"first_name", "last_name", "email", "phone", "organization"},
+    "organizations": {"name", "website"},
+    "deals": {"name", "amount", "stage", "close_date", "contact", "organization"},
+    "cases": {"title", "status", "priority", "contact"},
+    "leads": {"first_name", "last_name", "company", "email", "status"},
+    "invoices": {"number", "amount", "status", "due_date", "contact", "deal", "organization"},
+    "tasks": {"subject", "status", "due_date", "contact", "deal"},
+}
+
+
+def test_modules_have_the_names_that_callers_rely_on(call: Call) -> None:
+    modules = {each["name"]: each for each in items(call, "/modules")}
+    assert set(modules) == set(STANDARD)
+    for name, wanted in STANDARD.items():
+        fields = {field["name"]: field for field in modules[name]["fields"]}
+        assert wanted | {"owner", "description"} <= set(fields)
+        assert fields["description"]["type"] == "long_text"
+        assert call("GET", f"/modules/{name}").json == modules[name]
+
+
+def test_a_module_tells_types_options_and_relations(call: Call) -> None:
+    deals = call("GET", "/modules/deals").json
+    fields = {field["name"]: field for field in deals["fields"]}
+    assert fields["stage"]["options"] == ["New", "Qualifying", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
+    assert fields["amount"] == {
+        "name": "amount", "label": "Amount", "type": "currency", "required": False, "custom": False, "options": [],
+        "module": None,
+    }  # fmt: skip
+    assert fields["contact"]["module"] == "contacts"
+    assert {"module": "contacts", "label": "Contact", "field": "contact", "kind": "to_one"} in deals["relations"]
+    assert {"module": "tasks", "label": "Tasks", "field": "deal", "kind": "to_many"} in deals["relations"]
+    contacts = call("GET", "/modules/contacts").json
+    assert len({relation["module"] for relation in contacts["relations"]}) >= 6
+
+
+def test_modules_have_pages_like_every_list(call: Call) -> None:
+    first = call("GET", "/modules?limit=5").json
+    assert len(first["items"]) == 5
+    rest = call("GET", f"/modules?limit=5&cursor={first['next_cursor']}").json
+    assert rest["next_cursor"] is None
+    assert len({each["name"] for each in first["items"] + rest["items"]}) == 7
+
+
+# ---- one record -------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_created_read_changed_and_deleted(call: Call) -> None:
+    answer = call("POST", "/records/deals", {"values": {"name": "Big deal", "amount": "12500.50"}})
+    assert answer.status_code == 201
+    record = exact_json.loads(answer.data)
+    assert {key: record[key] for key in ("module", "version", "name")} == {
+        "module": "deals", "version": 1, "name": "Big deal",
+    }  # fmt: skip
+    assert record["values"]["amount"] == Decimal("12500.50") and b"12500.50" in answer.data
+    assert record["values"]["stage"] == "New", "fields start with their default"
+    assert record["values"]["close_date"] is None
+    path = f"/records/deals/{record['id']}"
+    assert answer.headers["Location"].endswith("/api/v1" + path)
+    assert exact_json.loads(call("GET", path).data) == record
+    changed = call("PATCH", path, {"values": {"stage": "Closed Won"}, "version": 1})
+    assert changed.status_code == 200 and changed.json["version"] == 2
+    assert changed.json["values"] == exact_json.loads(call("GET", path).data)["values"]
+    assert changed.json["values"]["name"] == "Big deal", "what is not given stays"
+    deleted = call("DELETE", path)
+    assert deleted.status_code == 204 and deleted.data == b""
+    error_of(call("GET", path), 404, "not_found")
+
+
+def test_a_record_of_another_module_is_not_found_under_this_one(call: Call) -> None:
+    deal = made(call, "deals", name="Here")
+    error_of(call("GET", f"/records/contacts/{deal['id']}"), 404, "not_found")
+
+
+def test_a_change_needs_no_version_and_one_that_has_moved_is_refused(call: Call) -> None:
+    deal = made(call, "deals", name="Moves")
+    path = f"/records/deals/{deal['id']}"
+    assert call("PATCH", path, {"values": {"next_step": "Call"}}).json["version"] == 2
+    answer = call("PATCH", path, {"values": {"next_step": "Write"}, "version": 1})
+    error = error_of(answer, 409, "conflict")
+    assert set(error["fields"]) == {"version", "values.next_step"}
+    assert "version 2" in error["message"]
+    assert call("GET", path).json["values"]["next_step"] == "Call"
+    assert call("PATCH", path, {"values": {"next_step": "Write"}, "version": 2}).json["version"] == 3
+    assert call("PATCH", path, {"values": {"next_step": "Write"}, "version": None}).json["version"] == 3
+
+
+@pytest.mark.parametrize("version", ["1", True, 1.5, []])
+def test_a_version_that_is_no_number_is_refused(call: Call, version: Any) -> None:
+    deal = made(call, "deals", name="V")
+    error = error_of(call("PATCH", f"/records/deals/{deal['id']}", {"values": {}, "version": version}), 422, "invalid")
+    assert list(error["fields"]) == ["version"]
+
+
+BAD = [
+    ("deals", {}, "name", "required"),
+    ("deals", {"name": "x", "amount": "a lot"}, "amount", "not a number"),
+    ("deals", {"name": "x", "amount": True}, "amount", "not a number"),
+    ("deals", {"name": "x", "amount": "1e400"}, "amount", "digits"),
+    ("deals", {"name": "x", "amount": ["1"]}, "amount", "not a number"),
+    ("deals", {"name": "x", "stage": "Won"}, "stage", "not one of"),
+    ("deals", {"name": "x", "close_date": "31.12.2026"}, "close_date", "not a date"),
+    ("deals", {"name": "x", "close_date": "2026-02-30"}, "close_date", "not a date"),
+    ("deals", {"name": "x", "contact": 999999}, "contact", "no record"),
+    ("deals", {"name": "x", "contact": "Ada"}, "contact", "id"),
+    ("deals", {"name": "x", "contact": 10**30}, "contact", "id"),
+    ("deals", {"name": "x", "owner": 999999}, "owner", "no user"),
+    ("deals", {"name": {"a": 1}}, "name", "text"),
+    ("deals", {"name": "x" * 1001}, "name", "1000"),
+    ("contacts", {"last_name": "x", "email": "nobody"}, "email", "not an e-mail"),
+    ("contacts", {"last_name": "x", "interests": ["Golf"]}, "interests", "not one of"),
+    ("contacts", {"last_name": "x", "do_not_call": "maybe"}, "do_not_call", "yes or no"),
+    ("organizations", {"name": "x", "website": "javascript:alert(1)"}, "website", "not a web address"),
+    ("organizations", {"name": "x", "website": "mailto:a@b.example"}, "website", "not a web address"),
+    ("organizations", {"name": "x", "website": "example.com:port"}, "website", "not a web address"),
+    ("organizations", {"name": "x", "website": "https://"}, "website", "not a web address"),
+    ("cases", {"title": "x", "due_at": "soon"}, "due_at", "not a time"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "values", "field", "words"), BAD)
+def test_a_value_that_can_not_be_is_refused_at_its_path(
+    call: Call, module: str, values: dict[str, Any], field: str, words: str
+) -> None:
+    error = error_of(call("POST", f"/records/{module}", {"values": values}), 422, "invalid")
+    assert list(error["fields"]) == [f"values.{field}"]
+    assert words in error["fields"][f"values.{field}"]
+
+
+def test_all_that_is_wrong_is_told_at_once_and_nothing_is_saved(call: Call) -> None:
+    deal = made(call, "deals", name="Kept", amount="1.00")
+    path = f"/records/deals/{deal['id']}"
+    answer = call("PATCH", path, {"values": {"name": "", "amount": "x", "next_step": "fine"}})
+    error = error_of(answer, 422, "invalid")
+    assert set(error["fields"]) == {"values.name", "values.amount"}
+    assert exact_json.loads(call("GET", path).data) == deal
+
+
+def test_values_keep_their_type(call: Call) -> None:
+    organization = made(
+        call, "organizations", name="Typed", employees=12, postal_code="00420", website="x.example.com:8080/a"
+    )
+    assert organization["values"]["employees"] == 12
+    assert organization["values"]["postal_code"] == "00420"
+    assert organization["values"]["website"] == "https://x.example.com:8080/a"
+    contact = made(
+        call, "contacts", last_name="Typed", interests=["Events", "Newsletter"], do_not_call=True, birthday="1990-05-01",
+        organization=organization["id"],
+    )  # fmt: skip
+    assert contact["values"]["interests"] == ["Newsletter", "Events"], "in the order of the options"
+    assert contact["values"]["do_not_call"] is True
+    assert contact["values"]["organization"] == organization["id"]
+    case = made(call, "cases", title="Typed", due_at="2026-03-01T09:30:00+02:00")
+    assert case["values"]["due_at"] == "2026-03-01T07:30:00Z"
+
+
+# ---- lists ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def leads(call: Call) -> list[int]:
+    """Seven leads of one made-up company; their ids in the order in which they were made."""
+    rows = [
+        ("Ada", "Berg", "New", "Web"), ("Bo", "Adler", "Contacted", "Web"), ("Cy", "Éclair", "New", "Event"),
+        ("Di", "Dunn", "Qualified", None), ("Ed", "evans", "New", "Web"), ("Fi", "Fox_1", "Contacted", "Event"),
+        ("Gus", "Gale%", "New", None),
+    ]  # fmt: skip
+    return [
+        made(call, "leads", first_name=first, last_name=last, status=status, source=source, company="Listing Ltd",
+             email=f"{first.lower()}@listing.example.com")["id"]
+        for first, last, status, source in rows
+    ]  # fmt: skip
+
+
+def test_a_list_goes_by_cursor_and_shows_each_record_once(call: Call, leads: list[int]) -> None:
+    for sort in ("id", "-id", "last_name", "-last_name", "updated_at", "-status", "name"):
+        seen: list[int] = []
+        cursor: dict[str, str] = {}
+        while True:
+            query = {"limit": "3", "sort": sort, "filter[company]": "listing ltd", **cursor}
+            page = call("GET", "/records/leads", query_string=query).json
+            seen += [each["id"] for each in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            assert len(page["items"]) == 3
+            cursor = {"cursor": page["next_cursor"]}
+        assert sorted(seen) == leads and len(seen) == 7, sort
+
+
+def test_without_a_sort_records_made_meanwhile_shift_nothing(call: Call) -> None:
+    first = [made(call, "tasks", subject=f"Task {number}")["id"] for number in range(3)]
+    page = call("GET", "/records/tasks?limit=2").json
+    assert call("DELETE", f"/records/tasks/{first[0]}").status_code == 204
+    later = made(call, "tasks", subject="Later")["id"]
+    rest = call("GET", f"/records/tasks?limit=2&cursor={page['next_cursor']}").json
+    assert [each["id"] for each in page["items"] + rest["items"]] == [*first, later]
+
+
+def ids(found: list[dict[str, Any]]) -> list[int]:
+    return [each["id"] for each in found]
+
+
+def test_a_list_is_sorted_by_any_field_without_regard_to_case(call: Call, leads: list[int]) -> None:
+    by_name = items(call, "/records/leads", sort="last_name", q="listing")
+    assert [each["values"]["last_name"] for each in by_name][:4] == ["Adler", "Berg", "Dunn", "evans"]
+    newest = items(call, "/records/leads", sort="-id", q="listing")
+    assert ids(newest) == leads[::-1]
+    by_source = [each["values"]["source"] for each in items(call, "/records/leads", sort="source", q="listing")]
+    assert by_source == ["Event", "Event", "Web", "Web", "Web", None, None], "what is empty comes last"
+
+
+def test_amounts_are_sorted_as_numbers(call: Call) -> None:
+    for amount in ("9.50", "100.00", "20", None):
+        made(call, "deals", name="Sorted amounts", amount=amount)
+    found = items(call, "/records/deals", sort="-amount", q="sorted amounts")
+    assert [each["values"]["amount"] for each in found] == [Decimal(100), Decimal(20), Decimal("9.5"), None]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ({"filter[status]": "New"}, [0, 2, 4, 6]),
+        ({"filter[status]": "new", "filter[source]": "web"}, [0, 4]),
+        ({"filter[last_name]": "E"}, [0, 1, 4, 6]),
+        ({"filter[last_name]": "é"}, [2]),
+        ({"filter[last_name]": "%"}, [6]),
+        ({"filter[last_name]": "_"}, [5]),
+        ({"filter[email]": "ada@"}, [0]),
+        ({"q": "listing evans"}, [4]),
+        ({"q": "EVANS Listing"}, [4]),
+        ({"q": "éclair"}, [2]),
+        ({"q": "ÉCLAIR"}, [2]),
+        ({"q": "qualified"}, [3]),
+        ({"q": "nobody at all"}, []),
+    ],
+)
+def test_a_list_is_searched_and_filtered(
+    call: Call, leads: list[int], query: dict[str, str], wanted: list[int]
+) -> None:
+    found = items(call, "/records/leads", **{"filter[company]": "Listing Ltd", **query})
+    assert ids(found) == [leads[place] for place in wanted]
+
+
+def test_filters_read_each_type(call: Call) -> None:
+    organization = made(call, "organizations", name="Filtered Inc", employees=40)
+    contact = made(
+        call, "contacts", last_name="Filtered", interests=["Events"], do_not_call=True, birthday="1980-01-02",
+        organization=organization["id"],
+    )  # fmt: skip
+    made(call, "contacts", last_name="Filtered", interests=["Training"])
+    deal = made(call, "deals", name="Filtered", amount="77.10", close_date="2031-01-01", contact=contact["id"])
+    case = made(call, "cases", title="Filtered", due_at="2031-01-01T10:00:00Z")
+    for module, field, text, wanted in (
+        ("organizations", "employees", "40", organization["id"]),
+        ("contacts", "interests", "Events", contact["id"]),
+        ("contacts", "do_not_call", "true", contact["id"]),
+        ("contacts", "birthday", "1980-01-02", contact["id"]),
+        ("contacts", "organization", str(organization["id"]), contact["id"]),
+        ("deals", "amount", "77.1", deal["id"]),
+        ("deals", "close_date", "2031-01-01", deal["id"]),
+        ("deals", "contact", str(contact["id"]), deal["id"]),
+        ("cases", "due_at", "2031-01-01T10:00:00Z", case["id"]),
+    ):
+        assert ids(items(call, f"/records/{module}", q="filtered", **{f"filter[{field}]": text})) == [wanted], field
+    owner = contact["values"]["owner"]
+    assert len(items(call, "/records/contacts", q="filtered", **{"filter[owner]": str(owner)})) == 2
