@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Engine, String, create_engine, event, text
+from sqlalchemy.dialects import postgresql as postgresql_dialect
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON, TypeDecorator
@@ -19,7 +21,8 @@ from sqlmodel import Field, SQLModel
 from webhookui.exact_json import dumps, loads
 
 __all__ = [
-    "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "loads", "now", "revision", "touch",
+    "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "insert_or_update", "loads", "now",
+    "revision", "touch",
 ]  # fmt: skip
 
 
@@ -162,6 +165,12 @@ class Database:
 def after_commit(session: Session, call: Callable[[], None]) -> None:
     """Runs `call` once the session's transaction is durable; never when it was rolled back."""
     session.info.setdefault("after_commit", []).append(call)
+
+
+def insert_or_update(session: Session, table: type[SQLModel]) -> Any:
+    """An INSERT that can be told what to do with a row that is there already: `.on_conflict_do_update(…)`."""
+    dialect = sqlite_dialect if session.get_bind().dialect.name == "sqlite" else postgresql_dialect
+    return dialect.insert(table.__table__)  # type: ignore[attr-defined]
 
 
 def touch(session: Session, name: str) -> None:

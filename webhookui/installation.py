@@ -29,6 +29,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
     """Opens the data folder: migrates the database, seeds the modules, connects workflows to records."""
     from webhookui.crm import seed
     from webhookui.migrations import migrate
+    from webhookui.notify import endpoints, failures
     from webhookui.workflows.listener import WorkflowListener
 
     settings = settings or Settings()
@@ -40,6 +41,11 @@ def open_installation(settings: Settings | None = None) -> Installation:
         seed.seed(session)
     queue = Queue(settings, db, box)
     db.services.update(
-        record_listeners=[WorkflowListener(settings.address, box)], wake=queue.wake, wake_at=queue.wake_at
+        record_listeners=[WorkflowListener(settings.address, box)],
+        failed_listeners=[failures.tell],
+        endpoint_listeners=[endpoints.tell],
+        wake=queue.wake,
+        wake_at=queue.wake_at,
+        ring_mail=queue.ring_mail,
     )
     return Installation(settings, db, box, queue)

@@ -19,6 +19,7 @@ from huey.storage import SqliteStorage
 
 from webhookui.db import Database, now
 from webhookui.delivery.engine import Engine
+from webhookui.notify.post import Post
 from webhookui.secrets import SecretBox
 from webhookui.settings import Settings
 
@@ -133,9 +134,11 @@ class Queue:
         self._box = box
         self.huey = make_huey(settings, db)
         self.engine: Engine | None = None
+        self._post: Post | None = None
         self._consumer: InnerConsumer | None = None
         self._lock = threading.Lock()
         self._rung: set[str] = set()
+        self._rung_for_mail = False
         self._rung_for: dict[tuple[str, int], None] = {}
         self._define_tasks()
 
@@ -157,8 +160,17 @@ class Queue:
             if self.engine is not None:
                 self.engine.sweep()
 
+        @self.huey.task(name="mail")
+        def mail() -> None:
+            self._send_mail()
+
+        @self.huey.periodic_task(crontab(minute="*"), name="mail_every_minute")
+        def mail_every_minute() -> None:
+            self._send_mail()
+
         self._work = work
         self._sweep = sweep
+        self._mail = mail
 
     def wake(self, lane: str) -> None:
         """Rings for a lane. A bell that was rung here and is not answered yet does for all."""
@@ -190,14 +202,33 @@ class Queue:
         except Exception as error:
             log.error("bell_not_set", lane=lane, error=str(error))
 
+    def ring_mail(self) -> None:
+        """Rings for the mail. Where nobody answers in this process, each ring goes out: it is not known when one is answered."""
+        if self._rung_for_mail:
+            return
+        self._rung_for_mail = self.engine is not None
+        try:
+            self._mail()
+        except Exception as error:  # the rows are written; the next minute will find them
+            self._rung_for_mail = False
+            log.error("bell_not_rung", lane="mail", error=str(error))
+
+    def _send_mail(self) -> None:
+        self._rung_for_mail = False
+        post = self._post
+        if post is not None:
+            post.work()
+
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
         self.engine = Engine(self._settings, self._db, self._box, self.wake, self.wake_at)
+        self._post = Post(self._settings, self._db, self._box, self.engine.process.id)
         self._consumer = InnerConsumer(
             self.huey, workers=self._settings.workers, initial_delay=0.05, max_delay=0.5, check_worker_health=False
         )
         self.engine.start()
         self._consumer.start()
+        self.ring_mail()
 
     def stop(self) -> None:
         """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""
@@ -209,7 +240,7 @@ class Queue:
             self.engine.stop(self._settings.stop_timeout)
         if self._consumer is not None:
             self._consumer.join(JOIN_S)
-        self._consumer = self.engine = None
+        self._consumer = self.engine = self._post = None
 
     def close(self) -> None:
         self.stop()

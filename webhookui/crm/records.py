@@ -4,7 +4,7 @@ inside the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,6 +168,19 @@ def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
         return {}
     rows = session.execute(select(Record.id, Record.name).where(Record.id.in_(ids)))  # type: ignore[call-overload, union-attr]
     return dict(rows.all())
+
+
+def owners_of(session: Session, ids: Collection[int]) -> dict[int, int]:
+    """Record → its owner; of a deleted record, the last one. Those without an owner are left out."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Record.id, Record.owner_id).where(Record.id.in_(ids))).all()  # type: ignore[call-overload, union-attr]
+    found: dict[int, int | None] = dict(rows)  # type: ignore[arg-type]
+    gone = [record_id for record_id in ids if record_id not in found]
+    if gone:
+        last = select(Change.record_id, Change.values).where(Change.record_id.in_(gone), Change.kind == "delete")  # type: ignore[call-overload, attr-defined]
+        found |= {record_id: values.get("owner", [None])[0] for record_id, values in session.execute(last)}
+    return {record_id: owner for record_id, owner in found.items() if owner is not None}
 
 
 def referring(session: Session, record_id: int) -> dict[str, int]:

@@ -88,23 +88,25 @@ class Circuits:
             )
             return bool(taken.rowcount)
 
-    def observe(self, session: Session, results: Sequence[Result]) -> list[str]:
-        """Counts what came back, in the transaction that writes it down. Returns the lanes that were paused by it."""
-        paused = []
+    def observe(self, session: Session, results: Sequence[Result]) -> list[tuple[str, str]]:
+        """Counts what came back, in the transaction that writes it down. Returns (lane, "paused" or "recovered") for those
+        that it moved; of several processes, one returns it.
+        """
+        moved = []
         for result in results:
             lane = result.claimed.lane
             if result.succeeded:
                 self._failures.pop(lane, None)
-                if self._states.get(lane) == "open":
-                    self._move(session, lane, "draining")
+                if self._states.get(lane) == "open" and self._move(session, lane, "draining", before="open"):
+                    moved.append((lane, "recovered"))
             elif counts_against(result):
                 self._failures[lane] = self._failures.get(lane, 0) + 1
-                if self._states.get(lane) in ("open", "draining"):
-                    self._put_off(session, lane, result)
-                elif self._failures[lane] >= OPENS_AFTER:
-                    self._open(session, lane, result)
-                    paused.append(lane)
-        return paused
+                is_paused = self._states.get(lane) in ("open", "draining")
+                if not is_paused and self._failures[lane] < OPENS_AFTER:
+                    continue
+                if (self._put_off if is_paused else self._open)(session, lane, result):
+                    moved.append((lane, "paused"))
+        return moved
 
     def lane_is_empty(self, lane: str) -> None:
         """A lane that drains and has nothing left is well again."""
@@ -112,32 +114,41 @@ class Circuits:
             with self._db.write() as session:
                 self._move(session, lane, "closed")
 
-    def _open(self, session: Session, lane: str, result: Result) -> None:
-        row = session.get(Endpoint, lane) or Endpoint(lane=lane)
+    def _open(self, session: Session, lane: str, result: Result) -> bool:
+        """Pauses the lane. False when another process had paused it already."""
+        row = session.get(Endpoint, lane, with_for_update=True, populate_existing=True) or Endpoint(lane=lane)
+        self._states[lane] = "open"
+        if row.state == "open":
+            return False
         row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._failures[lane]
         row.next_probe_at = now() + PROBE_EVERY[0]
         row.last_error = result.diagnosis.error if result.diagnosis else None
         session.add(row)
-        self._states[lane] = "open"
+        return True
 
-    def _put_off(self, session: Session, lane: str, result: Result) -> None:
-        row = session.get(Endpoint, lane)
+    def _put_off(self, session: Session, lane: str, result: Result) -> bool:
+        """The next probe later. Whether that pauses a lane again that was thought well."""
+        row = session.get(Endpoint, lane, with_for_update=True, populate_existing=True)
         if row is None:
-            return
+            return False
+        again = row.state != "open"
         probes = max(0, self._failures[lane] - OPENS_AFTER)
         row.state, row.failures_in_a_row = "open", self._failures[lane]
         row.next_probe_at = now() + PROBE_EVERY[min(probes, len(PROBE_EVERY) - 1)]
         row.last_error = result.diagnosis.error if result.diagnosis else None
         self._states[lane] = "open"
+        return again
 
-    def _move(self, session: Session, lane: str, state: str) -> None:
-        session.execute(
+    def _move(self, session: Session, lane: str, state: str, before: str | None = None) -> bool:
+        """Whether it was in the state `before`, if one is given, and is in the other now."""
+        done: Any = session.execute(
             update(Endpoint)
-            .where(_E.lane == lane)
+            .where(_E.lane == lane, *([_E.state == before] if before else []))
             .values(state=state, failures_in_a_row=0, next_probe_at=None, last_success_at=now())
             .execution_options(synchronize_session=False)
         )
         self._states[lane] = state
+        return bool(done.rowcount)
 
 
 def paused(session: Session) -> list[Endpoint]:
@@ -148,8 +159,11 @@ def paused(session: Session) -> list[Endpoint]:
 def resume(session: Session, lane: str) -> None:
     """Resume now: sends to the endpoint again at the limited rate, without waiting for a probe."""
     row = session.get(Endpoint, lane)
-    if row is not None:
+    if row is not None and row.state == "open":
         row.state, row.failures_in_a_row, row.next_probe_at = "draining", 0, None
+        session.flush()
+        for listener in session.info.get("endpoint_listeners", ()):
+            listener(session, lane)
     wake_at = session.info.get("wake_at")
     if wake_at is not None:
         seen_by_then = now() + timedelta(seconds=Circuits.REFRESH_S)

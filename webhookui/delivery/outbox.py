@@ -17,6 +17,7 @@ from webhookui.webhooks.request import Request, RequestError
 from webhookui.workflows.tables import WorkflowWebhook
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+SUPERSEDED = "superseded by delivery "
 
 
 def origin_of(url: str) -> str:
@@ -36,6 +37,22 @@ def lane_of(url: str, webhook: Webhook, webhook_id: int | None) -> str:
     """The lane of an endpoint. A webhook with a rate limit has one of its own, so that its waiting holds up nobody else."""
     limited = f"#{webhook_id}" if webhook.rate_limit_per_s and webhook_id else ""
     return origin_of(url) + limited
+
+
+def endpoint_name(lane: str) -> str:
+    """A lane's endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
+    parts = urlsplit(lane.partition("#")[0])
+    usual = DEFAULT_PORTS.get(parts.scheme)
+    return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
+
+
+def superseded_by(newer_id: int | None) -> str:
+    """What stands as the error of a delivery that a newer one replaces (SPEC section 4.5)."""
+    return f"{SUPERSEDED}{newer_id}"
+
+
+def is_superseded(delivery: Delivery) -> bool:
+    return (delivery.error or "").startswith(SUPERSEDED)
 
 
 def enqueue(
@@ -105,7 +122,7 @@ def enqueue(
 def _announce(session: Session, delivery: Delivery, webhook: Webhook) -> None:
     if delivery.status == "failed":
         for listener in session.info.get("failed_listeners", ()):
-            listener(session, delivery)
+            listener(session, [delivery])
         return
     if webhook.drop_stale_retries and delivery.webhook_id and delivery.record_id and not delivery.test:
         supersede_older(session, delivery)
@@ -127,7 +144,7 @@ def supersede_older(session: Session, newer: Delivery) -> None:
         )
         .values(
             status=states.after("superseded", "retry"),
-            error=f"superseded by delivery {newer.id}",
+            error=superseded_by(newer.id),
             version=Delivery.version + 1,
             next_attempt_at=None,
             finished_at=now(),

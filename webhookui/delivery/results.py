@@ -21,7 +21,7 @@ from webhookui.db import Database, now
 from webhookui.delivery import states
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
-from webhookui.delivery.outbox import has_waiting, newer_sibling
+from webhookui.delivery.outbox import has_waiting, newer_sibling, superseded_by
 from webhookui.delivery.sender import Result, RetrySchedule
 from webhookui.delivery.tables import Attempt, Delivery
 
@@ -131,7 +131,7 @@ class ResultWriter:
                 session.execute(insert(Attempt), [_attempt(result, self._body_limit) for result in mine])
                 session.connection().execute(_UPDATE, rows)
                 self._tell(session, rows)
-                self._tell_paused(session, self._circuits.observe(session, mine))
+                self._tell_of_endpoints(session, self._circuits.observe(session, mine))
                 bells = self._bells(session, mine, rows)
         for ring in bells:
             ring()
@@ -172,7 +172,7 @@ class ResultWriter:
                 newer = self._superseding(session, result)
                 event = "superseded" if newer else "postponed"
                 if newer:
-                    row["error"] = f"superseded by delivery {newer}"
+                    row["error"] = superseded_by(newer)
                 else:
                     row |= {"next_attempt_at": due, "finished_at": None}
         row["status"] = states.after(event, "dispatched")
@@ -184,17 +184,19 @@ class ResultWriter:
         return newer_sibling(session, result.claimed.id, result.claimed.webhook_id, result.claimed.record_id)
 
     def _tell(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
+        """All that the group ended as Failed at once: a storm costs the listeners one call for each group."""
         failed = [row["the_id"] for row in rows if row["status"] == "failed"]
         listeners = session.info.get("failed_listeners", ())
         if failed and listeners:
-            for delivery in session.scalars(select(Delivery).where(_D.id.in_(failed))):
-                for listener in listeners:
-                    listener(session, delivery)
+            statement = select(Delivery).where(_D.id.in_(failed)).order_by(_D.id)
+            deliveries = list(session.scalars(statement, execution_options={"populate_existing": True}))
+            for listener in listeners:
+                listener(session, deliveries)
 
-    def _tell_paused(self, session: Session, lanes: Sequence[str]) -> None:
-        for lane in lanes:
-            log.warning("endpoint_paused", lane=lane)
-            for listener in session.info.get("paused_listeners", ()):
+    def _tell_of_endpoints(self, session: Session, moved: Sequence[tuple[str, str]]) -> None:
+        for lane, event in moved:
+            log.warning(f"endpoint_{event}", lane=lane)
+            for listener in session.info.get("endpoint_listeners", ()):
                 listener(session, lane)
 
     def _bells(

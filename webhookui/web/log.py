@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.delivery import circuit, log
 from webhookui.delivery.log_choices import choices, record_name
+from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.here import installation, read, row_id, write
@@ -213,12 +213,7 @@ def paused_token(paused: Sequence[Endpoint]) -> str:
     return ",".join(f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused)
 
 
-@bp.app_template_global()
-def lane_words(lane: str) -> str:
-    """An endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
-    parts = urlsplit(lane.partition("#")[0])
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
+lane_words = bp.app_template_global("lane_words")(endpoint_name)
 
 
 def _query() -> LogQuery:
