@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -112,11 +113,14 @@ def _view(endpoint: str) -> Any:
 
 
 def _to_login() -> ResponseReturnValue:
+    """To come back from there: to this page, or to the one that a fragment was for."""
     wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    fragment = bool(request.headers.get("HX-Request"))
+    if fragment:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        wanted = page.path + (f"?{page.query}" if page.query else "")
     target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
-    if request.headers.get("HX-Request"):
-        return Response("", 401, {"HX-Redirect": url_for("start.login")})
-    return redirect(target)
+    return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
 
 
 def error_page(error: HTTPException) -> ResponseReturnValue:
