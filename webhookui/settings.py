@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Host names that requests may reach whatever they resolve to, comma-separated."
     )
+    ca_file: Path | None = Field(
+        None, description="PEM file of certificate authorities of your own, trusted besides the public ones."
+    )
     response_limit: int = Field(65536, ge=1024, description="Bytes of a request or response body kept in the log.")
     read_limit: int = Field(
         1048576, ge=65536, description="Bytes of a response that are read and searched by captures."

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.raw_server import answer, raw_server, read_request
-from webhookui.delivery import addresses, diagnosis
-from webhookui.delivery.addresses import AddressBlocked, AddressPolicy, NameNotFound, is_public
+from webhookui.delivery import diagnosis, resolver
+from webhookui.delivery.addresses import AddressBlocked, AddressPolicy, is_public
+from webhookui.delivery.resolver import NameNotFound
 from webhookui.delivery.transport import Outgoing, Transport
 
 NOT_PUBLIC = [
@@ -81,7 +82,7 @@ def test_a_name_that_changes_between_two_look_ups_is_judged_where_it_connects(
         address = "127.0.0.1" if look_ups == 1 else "93.184.216.34"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", changing)
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", changing)
     with pytest.raises(AddressBlocked):
         Transport(AddressPolicy(), read_limit=65536, connections=1).exchange(
             Outgoing("GET", f"http://rebind.example:{port}/", (), None, 5.0)
@@ -92,9 +93,9 @@ def test_a_name_that_changes_between_two_look_ups_is_judged_where_it_connects(
 
 def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("93.184.216.34", "10.0.0.1")]
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *a, **k: both)
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", lambda *a, **k: both)
     with pytest.raises(AddressBlocked):
-        AddressPolicy().pin("both.example", 80)
+        AddressPolicy().pin("both.example", 80, within_s=5)
 
 
 def test_a_redirect_to_a_private_address_is_checked_like_a_first_request(listening: tuple[int, list[int]]) -> None:

@@ -1,16 +1,21 @@
-"""What went wrong with an attempt, in plain words with what to do about it (SPEC section 7): one table for the log and mails."""
+"""What went wrong with an attempt, in plain words with what to do about it (SPEC section 7): one table for the log, the mails
+and `docs/delivery.md`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import ssl
 from dataclasses import dataclass
+from http.client import BadStatusLine, HTTPException, IncompleteRead, LineTooLong, RemoteDisconnected
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError
 
-from webhookui.delivery.addresses import AddressBlocked, NameNotFound
-from webhookui.delivery.transport import Answer, DeadlinePassed
+from webhookui.delivery.addresses import AddressBlocked
+from webhookui.delivery.connections import HeadTooLarge
+from webhookui.delivery.resolver import NameNotFound, NameSlow
+from webhookui.delivery.transport import Answer, DeadlinePassed, innermost
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,12 @@ class Diagnosis:
 
 def of_exception(error: Exception, *, host: str, timeout_s: float) -> Diagnosis:
     """Why no answer came."""
-    text = _deepest(error)
-    for fits, code, sentence, advice, ends in _WITHOUT_ANSWER:
-        if fits(error, text):
-            values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _short(text)}
+    inner = innermost(error)
+    for kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
+        if isinstance(error, kinds) or isinstance(inner, kinds):
+            values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _detail(inner)}
             return Diagnosis(code, sentence.format(**values), advice.format(**values), ends)
-    raise AssertionError("The last row of the table fits every error.")
+    raise AssertionError("The last line of the table takes every exception.")
 
 
 def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
@@ -42,7 +47,7 @@ def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
             f"{host} answered {code}, but {because}",
             "Look at the response, and at “Success is” of the webhook.",
         )
-    name, sentence, advice = _ANSWERS.get(code) or _ANSWERS[code // 100]
+    name, sentence, advice = _ANSWERS.get(code) or _ANSWERS.get(code // 100) or _ANSWERS[0]
     return Diagnosis(name, sentence.format(host=host, code=code), advice, ends=code == 410)
 
 
@@ -51,71 +56,76 @@ def configuration(sentence: str, advice: str = "Mend the webhook, then redeliver
     return Diagnosis("configuration", sentence, advice, ends=True)
 
 
-def _is(*kinds: type[Exception]) -> Callable[[Exception, str], bool]:
-    return lambda error, _text: isinstance(error, kinds)
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
-
-def _says(pattern: str) -> Callable[[Exception, str], bool]:
-    return lambda _error, text: re.search(pattern, text, re.IGNORECASE) is not None
-
-
-_WITHOUT_ANSWER: tuple[tuple[Callable[[Exception, str], bool], str, str, str, bool], ...] = (
+_WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     (
-        _is(AddressBlocked), "address_blocked", "The request was not sent: {detail}",
+        AddressBlocked, "address_blocked", "{detail}",
         "Only public addresses are reached. To allow this one, an admin adds its network to WEBHOOKUI_ALLOWED_NETWORKS "
         "or its name to WEBHOOKUI_ALLOWED_HOSTS and restarts (Settings → Network).", True,
     ),
     (
-        _is(NameNotFound), "name_not_found", "The name {host} was not found.",
+        NameNotFound, "name_not_found", "The name {host} was not found.",
         "Check the spelling of the host in URL to Notify; it may also be a passing failure of DNS.", False,
     ),
     (
-        _is(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
-        "invalid_url", "The address is not one that can be called: {detail}",
+        NameSlow, "name_slow", "The name {host} could not be looked up within {timeout} s.",
+        "The name server did not answer; ask whoever runs the network if it goes on.", False,
+    ),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
+        "invalid_url", "The address can't be called: {detail}",
         "Look at URL to Notify and at what its placeholders stand for.", True,
     ),
     (
-        _is(DeadlinePassed, requests.ReadTimeout), "timed_out", "{host} did not answer within {timeout} s.",
+        (DeadlinePassed, requests.ReadTimeout), "timed_out", "{host} did not answer in full within {timeout} s.",
         "The service may be slow or overloaded and may still have acted on the request. A longer timeout can be set on the webhook.",
         False,
     ),
     (
-        _is(requests.ConnectTimeout), "connect_timed_out", "No connection to {host} within {timeout} s.",
+        requests.ConnectTimeout, "connect_timed_out", "No connection to {host} within {timeout} s.",
         "The service may be down, or a firewall drops the request.", False,
     ),
     (
-        _says(r"certificate verify failed|hostname mismatch|doesn't match|self.signed"),
-        "certificate", "The certificate of {host} is not trusted: {detail}",
-        "The service must present a valid certificate for this name; verification can't be switched off.", False,
+        ssl.SSLCertVerificationError, "certificate", "The certificate of {host} is not trusted: {detail}.",
+        "The service must present a valid certificate for this name; verification can't be switched off. An authority of "
+        "your own is trusted through WEBHOOKUI_CA_FILE.", False,
     ),
     (
-        _says(r"SSL|TLS"), "tls", "No secure connection with {host}: {detail}",
+        ssl.SSLError, "tls", "No secure connection with {host}: {detail}.",
         "Check whether the address should be http:// or another port.", False,
     ),
     (
-        _says(r"refused"), "refused", "{host} refused the connection.",
+        ConnectionRefusedError, "refused", "{host} refused the connection.",
         "Nothing listens at that address and port: check the URL, or whether the service is running.", False,
     ),
     (
-        _says(r"unreachable|no route"), "unreachable", "{host} can't be reached from here.",
-        "The network has no way to that address.", False,
-    ),
-    (
-        _says(r"BadStatusLine|InvalidChunkLength|Invalid header|LineTooLong|got more than \d+ (bytes|headers)|Illegal header"),
-        "not_http", "{host} did not answer in HTTP: {detail}", "Check the port in URL to Notify: another service may listen there.",
-        False,
-    ),
-    (
-        _says(r"decod|incorrect header check|gzip"), "undecodable", "The answer of {host} could not be unpacked: {detail}",
-        "The service announces a compression that its answer doesn't have.", False,
-    ),
-    (
-        _is(requests.RequestException, HTTPError, OSError), "broken_off", "The connection with {host} broke off: {detail}",
+        (ConnectionError, IncompleteRead), "broken_off", "The connection with {host} broke off: {detail}.",
         "The service closed the connection before its answer was complete. It may have acted on the request.", False,
     ),
     (
-        _is(Exception), "unsendable", "The request could not be sent to {host}: {detail}",
-        "Look at the URL, the headers and the authorization of the webhook for characters that can't be sent.", False,
+        HeadTooLarge, "headers_too_large", "{host} answered with {detail}.",
+        "No answer needs so many; ask the third party, or look whether it sets a cookie over and over.", False,
+    ),
+    (
+        (BadStatusLine, LineTooLong), "not_http", "{host} did not answer in HTTP: {detail}.",
+        "Check the port in URL to Notify: another service may listen there.", False,
+    ),
+    (
+        DecodeError, "undecodable", "The answer of {host} could not be unpacked: {detail}.",
+        "The service announces a compression that its answer doesn't have.", False,
+    ),
+    (
+        (HTTPException, HTTPError), "not_http", "{host} did not answer in HTTP: {detail}.",
+        "Check the port in URL to Notify: another service may listen there.", False,
+    ),
+    (
+        OSError, "unreachable", "{host} can't be reached from here: {detail}.",
+        "The network has no way to that address, or this machine is short of something.", False,
+    ),
+    (
+        Exception, "unexpected", "The request could not be made: {detail}.",
+        "This should not happen: please report it with what the webhook looks like.", False,
     ),
 )  # fmt: skip
 
@@ -133,6 +143,7 @@ _ANSWERS: dict[int, tuple[str, str, str]] = {
     422: ("unprocessable", "{host} answered 422: it refused the values.", "Its answer says which field and why."),
     429: ("too_many", "{host} answered 429: too many requests.", "It is retried later; a rate limit can be set on the webhook."),
     503: ("unavailable", "{host} answered 503: it is not available at the moment.", "It is retried later."),
+    0: ("unexpected", "{host} answered {code}, which is no status of HTTP.", "Its answer may say why; ask the third party."),
     1: ("unexpected", "{host} answered {code}.", "That is no complete answer."),
     2: ("unexpected", "{host} answered {code}.", "Look at the response."),
     3: ("redirect", "{host} answered {code}: it sends the request elsewhere.", "Put the address in its Location header into URL to Notify, or let the webhook follow redirects."),
@@ -141,22 +152,40 @@ _ANSWERS: dict[int, tuple[str, str, str]] = {
 }  # fmt: skip
 
 
-def _deepest(error: BaseException) -> str:
-    """The words of the innermost cause, which are the most exact."""
-    seen = set()
-    current: BaseException = error
-    while id(current) not in seen:
-        seen.add(id(current))
-        inner = getattr(current, "reason", None) or (current.args[0] if current.args else None)
-        inner = inner if isinstance(inner, BaseException) else current.__cause__
-        if not isinstance(inner, BaseException):
-            break
-        current = inner
-    return (
-        f"{type(current).__name__}: {current}" if not isinstance(current, requests.RequestException) else str(current)
-    )
-
-
-def _short(text: str) -> str:
-    cleaned = re.sub(r"<[^<>]*object at 0x[0-9a-f]+>:?\s*", "", text)
+def _detail(error: BaseException) -> str:
+    """What an exception says, for people, without names of classes where they say nothing, without control characters."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = error.verify_message
+    elif isinstance(error, ssl.SSLError):
+        text = (error.reason or str(error)).replace("_", " ").lower()
+    elif isinstance(error, RemoteDisconnected):
+        text = "it was closed without an answer"
+    elif isinstance(error, ConnectionResetError):
+        text = "it was reset"
+    elif isinstance(error, BrokenPipeError):
+        text = "it was closed while the request was being sent"
+    elif isinstance(error, IncompleteRead):
+        text = "the answer ended too early"
+    elif isinstance(error, LineTooLong):
+        text = "a line without an end"
+    elif isinstance(error, BadStatusLine):
+        text = f"it began with “{str(error).strip()[:80]}”"
+    elif isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    elif isinstance(error, requests.RequestException | HeadTooLarge):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    cleaned = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).strip()
     return cleaned if len(cleaned) <= 200 else cleaned[:199] + "…"
+
+
+def table_as_markdown() -> str:
+    """The table of diagnoses for `docs/delivery.md`."""
+    names = {"host": "*host*", "timeout": "*timeout*", "detail": "*detail*", "code": "*code*"}
+    lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
+    for _kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
+        lines.append(f"| {code} | {sentence.format(**names)} | {advice.format(**names)} | {'no' if ends else 'yes'} |")
+    for status, (code, sentence, advice) in sorted(_ANSWERS.items(), key=lambda row: (row[0] < 100, row[0])):
+        lines.append(f"| {code} | {sentence.format(**names)} | {advice} | {'no' if status == 410 else 'yes'} |")
+    return "\n".join(lines) + "\n"

@@ -75,10 +75,11 @@ class Engine:
         host = socket.gethostname()
         self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
         policy = policy_of(settings)
-        self._transport = Transport(policy, read_limit=settings.read_limit, connections=settings.workers)
+        self._transport = Transport(
+            policy, read_limit=settings.read_limit, connections=settings.workers, ca_file=settings.ca_file
+        )
         self._webhooks = WebhooksAtHand(db, box)
-        own = settings.address + "/inspect/"
-        self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(policy), own)
+        self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(self._transport), settings.address)
         schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
         self._circuits = Circuits(db)
         self._writer = ResultWriter(

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+
+import structlog
 
 from webhookui.db import now
 from webhookui.delivery import diagnosis
+from webhookui.delivery.addresses import is_inspector
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.diagnosis import Diagnosis
 from webhookui.delivery.oauth import OAuthTokens, TokenRefused
-from webhookui.delivery.transport import Answer, Outgoing, Transport
+from webhookui.delivery.transport import Answer, Interrupted, Outgoing, Transport
 from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, assemble
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.webhooks import capture
 from webhookui.webhooks.authorization import authorize, mask
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.signature import signature_headers
+
+log = structlog.get_logger("webhookui.delivery")
 
 LONGEST_RETRY_AFTER = timedelta(days=7)
 
@@ -46,46 +51,69 @@ class Result:
 
 
 class Sender:
-    """Makes attempts. One for a process; its threads share it."""
+    """Makes attempts. One for a process; its threads share it. `address`: of this application, whose inspector is reachable."""
 
-    def __init__(self, webhooks: WebhooksAtHand, box: SecretBox, transport: Transport, tokens: OAuthTokens, own: str):
+    def __init__(
+        self, webhooks: WebhooksAtHand, box: SecretBox, transport: Transport, tokens: OAuthTokens, address: str
+    ):
         self._webhooks = webhooks
         self._box = box
         self._transport = transport
         self._tokens = tokens
-        self._own = own
+        self._address = address
 
     def send(self, claimed: Claimed) -> Result:
-        """Never raises: what goes wrong is the result."""
+        """What goes wrong is the result; raises nothing but transport.Interrupted."""
         at = now()
+        started = time.perf_counter()
         masked = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
+        at_hand: WebhookAtHand | None = None
+
+        def ended(found: Diagnosis) -> Result:
+            took = round((time.perf_counter() - started) * 1000, 2)
+            return Result(
+                claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": took}
+            )  # fmt: skip
+
         try:
             at_hand = self._at_hand(claimed)
-            request, masked = self._ready(claimed, at_hand, at)
+            end = time.monotonic() + at_hand.webhook.timeout_s
+            request, masked = self._ready(claimed, at_hand, at, end)
+            answer = self._transport.exchange(self._outgoing(request, at_hand, end))
+        except Interrupted:
+            raise
         except (_Misconfigured, RequestError, SecretUnreadable) as error:
-            return Result(claimed, at, masked.url, masked.headers, None, diagnosis.configuration(str(error)), 0.0)
+            return ended(diagnosis.configuration(str(error)))
         except TokenRefused as error:
-            failed = Diagnosis("token", str(error), error.advice, ends=False)
-            return Result(claimed, at, masked.url, masked.headers, None, failed, 0.0)
-        webhook = at_hand.webhook
-        try:
-            answer = self._transport.exchange(
-                Outgoing(
-                    request.method, request.url, request.headers, request.body, webhook.timeout_s,
-                    webhook.follow_redirects, request.url.startswith(self._own),
-                )
-            )  # fmt: skip
+            return ended(Diagnosis("token", str(error), error.advice, error.ends))
         except Exception as error:
-            host = urlsplit(claimed.url).hostname or claimed.host
-            found = diagnosis.of_exception(error, host=host, timeout_s=webhook.timeout_s)
-            took = (now() - at).total_seconds() * 1000
-            return Result(
-                claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": round(took, 2)}
-            )
-        took = answer.timing_ms["total"]
-        judged = self._judge(claimed, at_hand, answer)
+            timeout_s = at_hand.webhook.timeout_s if at_hand else 0.0
+            return ended(self._diagnose(claimed, error, timeout_s))
+        try:
+            judged = self._judge(claimed, at_hand, answer)
+        except Exception as error:
+            judged = self._diagnose(claimed, error, at_hand.webhook.timeout_s)
         later = retry_after(answer, now()) if judged is not None else None
+        took = answer.timing_ms["total"]
         return Result(claimed, at, masked.url, masked.headers, answer, judged, took, later, at_hand)
+
+    def _diagnose(self, claimed: Claimed, error: Exception, timeout_s: float) -> Diagnosis:
+        found = diagnosis.of_exception(error, host=_host(claimed), timeout_s=timeout_s)
+        if found.code == "unexpected":
+            log.error("attempt_failed_unexpectedly", delivery=claimed.id, exc_info=error)
+        return found
+
+    def _outgoing(self, request: Request, at_hand: WebhookAtHand, end: float) -> Outgoing:
+        webhook = at_hand.webhook
+        return Outgoing(
+            request.method,
+            request.url,
+            request.headers,
+            request.body,
+            max(0.0, end - time.monotonic()),
+            webhook.follow_redirects,
+            is_inspector(request.url, self._address),
+        )
 
     def _at_hand(self, claimed: Claimed) -> WebhookAtHand:
         if claimed.definition is not None:
@@ -101,11 +129,11 @@ class Sender:
             )
         return found
 
-    def _ready(self, claimed: Claimed, at_hand: WebhookAtHand, at: datetime) -> tuple[Request, Request]:
-        """(the request to send, the same with its secrets masked)"""
+    def _ready(self, claimed: Claimed, at_hand: WebhookAtHand, at: datetime, end: float) -> tuple[Request, Request]:
+        """(the request to send, the same with its secrets masked). `end`: when the attempt's time is up, monotonic."""
         authorization = at_hand.webhook.authorization
         plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
-        token = self._tokens.get(authorization) if authorization.type == "oauth2" else None
+        token = self._tokens.get(authorization, end) if authorization.type == "oauth2" else None
         request = authorize(plain, authorization, token)
         signature: Sequence[tuple[str, str]] = (("webhook-id", str(claimed.id)),)
         if at_hand.webhook.signing:
@@ -126,7 +154,7 @@ class Sender:
                 return None
         if answer.status_code == 401:
             self._tokens.forget(at_hand.webhook.authorization)
-        return diagnosis.of_answer(answer, host=claimed.host, because=because)
+        return diagnosis.of_answer(answer, host=_host(claimed), because=because)
 
 
 class _Misconfigured(Exception):
@@ -135,6 +163,10 @@ class _Misconfigured(Exception):
 
 def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((header[0], header[1]) for header in headers)
+
+
+def _host(claimed: Claimed) -> str:
+    return claimed.host or claimed.url[:100]
 
 
 def content_type(answer: Answer) -> str:

@@ -5,35 +5,39 @@ Does not care what is sent or why, nor whether an answer counts as a success.
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
+import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from http.client import RemoteDisconnected
+from pathlib import Path
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
+import idna
 import requests
-from requests.adapters import DEFAULT_POOLBLOCK
 from requests.structures import CaseInsensitiveDict
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
-from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from webhookui import __version__
-from webhookui.delivery.addresses import AddressPolicy
+from webhookui.delivery.addresses import AddressBlocked, AddressPolicy, RedirectBlocked
+from webhookui.delivery.connections import Exchange, GuardedAdapter, Watch, this_thread, trusting
+from webhookui.delivery.resolver import Address
 
 MAX_REDIRECTS = 5
 CHUNK = 65536
 USER_AGENT = f"webhookui/{__version__}"
 DEFAULT_PORTS = {"http": 80, "https": 443}
+ENCODINGS = "gzip, deflate"
+"""What is asked for, and all that is unpacked: one of them, once. A chain of them is a bomb's way of hiding."""
 
 
 class DeadlinePassed(requests.Timeout):
     """The attempt as a whole took longer than its timeout."""
+
+
+class Interrupted(Exception):
+    """The transport was told to end what is in the air: nobody knows whether the request arrived."""
 
 
 @dataclass(frozen=True)
@@ -61,154 +65,24 @@ class Answer:
     url: str = ""
 
 
-class _Exchange:
-    """What the exchange under way has told: its connection, how long its parts took, and whether its time ran out."""
-
-    __slots__ = ("connect_s", "connection", "deadline", "fresh", "late", "tls_s")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.connection: Any = None
-        self.fresh = False
-        self.late = False
-        self.connect_s = 0.0
-        self.tls_s = 0.0
-
-
-class _ThisThread(threading.local):
-    exchange = _Exchange(0.0)
-
-
-_this_thread = _ThisThread()
-
-
-class _TracedMixin:
-    """Notes when a connection was made and which one carries the request."""
-
-    def _new_conn(self) -> socket.socket:
-        exchange = _this_thread.exchange
-        exchange.fresh = True
-        before = time.perf_counter()
-        made: socket.socket = super()._new_conn()  # type: ignore[misc]
-        exchange.connect_s = time.perf_counter() - before
-        return made
-
-    def connect(self) -> None:
-        exchange = _this_thread.exchange
-        exchange.connection = self
-        before = time.perf_counter()
-        super().connect()  # type: ignore[misc]
-        exchange.tls_s = max(0.0, time.perf_counter() - before - exchange.connect_s)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _this_thread.exchange.connection = self
-        super().request(*args, **kwargs)  # type: ignore[misc]
-
-
-class _TracedHTTP(_TracedMixin, HTTPConnection):
-    pass
-
-
-class _TracedHTTPS(_TracedMixin, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _TracedHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _TracedHTTPS
-
-
-class GuardedAdapter(IPFilterAdapter):
-    """requests-hardened's adapter with our policy in the place of its list: the connection goes to a judged address."""
-
-    def __init__(self, policy: AddressPolicy, *, https: bool, connections: int) -> None:
-        self._policy = policy
-        self._connections = connections
-        super().__init__(is_https_proto=https)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **kwargs: Any) -> None:
-        self.poolmanager = PoolManager(num_pools=256, maxsize=self._connections, block=False, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> Any:
-        # The base class would judge with its own list; its grandparent only splits the URL.
-        host_params, pool_kwargs = super(IPFilterAdapter, self).build_connection_pool_key_attributes(
-            request, verify, cert
-        )
-        host = host_params["host"].strip("[]")
-        port = host_params["port"] or DEFAULT_PORTS[host_params["scheme"]]
-        if host_params["scheme"] == "https":
-            pool_kwargs["assert_hostname"] = host
-            pool_kwargs["server_hostname"] = host.rstrip(".")
-        host_params["host"] = self._policy.pin(host, port, own=getattr(request, "own", False))
-        return host_params, pool_kwargs
-
-
-class _Watch:
-    """Ends connections whose time is up, even while a thread is blocked on them: a server that trickles holds nobody."""
-
-    INTERVAL_S = 0.05
-
-    def __init__(self) -> None:
-        self._under_way: set[_Exchange] = set()
-        self._any = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def add(self, exchange: _Exchange) -> None:
-        with self._lock:
-            self._under_way.add(exchange)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
-                self._thread.start()
-        self._any.set()
-
-    def remove(self, exchange: _Exchange) -> None:
-        with self._lock:
-            self._under_way.discard(exchange)
-            if not self._under_way:
-                self._any.clear()
-
-    def _run(self) -> None:
-        while True:
-            self._any.wait()
-            time.sleep(self.INTERVAL_S)
-            now = time.monotonic()
-            with self._lock:
-                late = [exchange for exchange in self._under_way if now >= exchange.deadline]
-                self._under_way.difference_update(late)
-            for exchange in late:
-                _end(exchange)
-
-
-def _end(exchange: _Exchange) -> None:
-    exchange.late = True
-    connected = getattr(exchange.connection, "sock", None)
-    if connected is not None:
-        with contextlib.suppress(OSError):
-            # shutdown wakes a thread that is blocked in recv; close alone does not
-            socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
 class Transport:
-    """Sends requests on kept-alive connections. One for a process; its threads share it."""
+    """Sends requests on kept-alive connections. One for a process; its threads share it.
 
-    def __init__(self, policy: AddressPolicy, *, read_limit: int, connections: int) -> None:
+    `ca_file`: certificates of authorities that are trusted besides the public ones.
+    """
+
+    def __init__(
+        self, policy: AddressPolicy, *, read_limit: int, connections: int, ca_file: Path | None = None
+    ) -> None:
         self.policy = policy
         self._read_limit = read_limit
-        self._adapters = {
-            scheme: GuardedAdapter(policy, https=scheme == "https", connections=connections)
-            for scheme in ("http", "https")
-        }
-        self._watch = _Watch()
+        context = trusting(ca_file)
+        self._adapters = {scheme: GuardedAdapter(context, scheme, connections) for scheme in DEFAULT_PORTS}
+        self._watch = Watch()
 
     def exchange(self, outgoing: Outgoing) -> Answer:
-        """Sends and reads the answer. Raises requests' exceptions, AddressBlocked, NameNotFound, DeadlinePassed."""
+        """Sends and reads the answer. Raises requests' exceptions, AddressBlocked, NameNotFound, DeadlinePassed,
+        Interrupted."""
         deadline = time.monotonic() + outgoing.timeout_s
         started = time.perf_counter()
         answer = self._once(outgoing, deadline)
@@ -217,55 +91,99 @@ class Transport:
             if not (outgoing.follow_redirects and location and answer.status_code in (301, 302, 303, 307, 308)):
                 break
             outgoing = redirected(outgoing, answer.status_code, location)
-            answer = self._once(outgoing, deadline)
+            try:
+                answer = self._once(outgoing, deadline)
+            except AddressBlocked as blocked:
+                raise RedirectBlocked(blocked.host, blocked.address) from None
         answer.timing_ms["total"] = _ms(time.perf_counter() - started)
         return answer
 
+    def interrupt(self) -> None:
+        """Ends what is in the air, and whatever is begun from now on, with Interrupted."""
+        self._watch.end_all()
+
+    def close(self) -> None:
+        for adapter in self._adapters.values():
+            adapter.close()
+
     def _once(self, outgoing: Outgoing, deadline: float) -> Answer:
         try:
-            return self._send(outgoing, deadline)
+            return self._to_any_address(outgoing, deadline)
         except requests.ConnectionError as error:
             # A kept-alive connection that the server closed just as it was used: nothing was answered, try a fresh one.
-            if _this_thread.exchange.fresh or not _closed_before_answer(error):
+            if this_thread.exchange.fresh or not _closed_before_answer(error):
                 raise
-            return self._send(outgoing, deadline)
+            return self._to_any_address(outgoing, deadline)
 
-    def _send(self, outgoing: Outgoing, deadline: float) -> Answer:
+    def _to_any_address(self, outgoing: Outgoing, deadline: float) -> Answer:
+        """To the first address of the host that takes a connection."""
+        target = target_of(outgoing.url)
+        before = time.monotonic()
+        left = deadline - before
+        if left <= 0:
+            raise DeadlinePassed("The time was up.")
+        addresses = self.policy.pin(target.host, target.port, within_s=left, own=outgoing.own)
+        looked_up_s = time.monotonic() - before
+        for address in addresses[:-1]:
+            try:
+                # Only a part of the time: an address that swallows packets must not cost the others their turn.
+                connect_s = max(0.0, deadline - time.monotonic()) / 2
+                return self._send(outgoing, target, address, deadline, looked_up_s, connect_s)
+            except requests.ConnectionError as error:
+                if not _not_connected(error):
+                    raise
+        return self._send(outgoing, target, addresses[-1], deadline, looked_up_s)
+
+    def _send(
+        self,
+        outgoing: Outgoing,
+        target: Target,
+        address: Address,
+        deadline: float,
+        looked_up_s: float,
+        connect_s: float | None = None,
+    ) -> Answer:
         left = deadline - time.monotonic()
         if left <= 0:
             raise DeadlinePassed("The time was up.")
-        request = _prepared(outgoing)
-        adapter = self._adapters[urlsplit(outgoing.url).scheme.lower()]
-        exchange = _this_thread.exchange = _Exchange(deadline)
-        self._watch.add(exchange)
+        exchange = this_thread.exchange = Exchange(deadline)
         started = time.perf_counter()
+        self._watch.add(exchange)
         try:
-            response = adapter.send(request, stream=True, timeout=left, verify=True)
+            if exchange.ended:
+                raise Interrupted
+            request = _prepared(outgoing, target, address)
+            response = self._adapters[target.scheme].send(request, stream=True, timeout=(connect_s or left, left))
             first = time.perf_counter()
             body, cut = self._read(response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
-            if exchange.late and not isinstance(error, DeadlinePassed):
+            if exchange.ended == "interrupted":
+                raise Interrupted from error
+            if exchange.ended and not isinstance(error, DeadlinePassed):
                 raise DeadlinePassed("The time was up.") from error
             raise
         finally:
             self._watch.remove(exchange)
-        if exchange.late:
+        if exchange.ended == "interrupted":
+            raise Interrupted
+        if exchange.ended:
             raise DeadlinePassed("The time was up.")
         timing = {
-            "connect": _ms(exchange.connect_s),
+            "connect": _ms(exchange.connect_s + looked_up_s),
             "tls": _ms(exchange.tls_s),
             "first_byte": _ms(first - started - exchange.connect_s - exchange.tls_s),
-            "total": _ms(time.perf_counter() - started),
+            "total": _ms(time.perf_counter() - started + looked_up_s),
         }
         return Answer(response.status_code, list(response.raw.headers.items()), body, cut, timing, outgoing.url)
 
     def _read(self, response: requests.Response, deadline: float) -> tuple[bytes, bool]:
-        """The decoded body up to the limit; a longer one's connection is closed, not kept."""
+        """The unpacked body up to the limit; a longer one's connection is closed, not kept."""
         parts: list[bytes] = []
         size = 0
         raw = response.raw
+        unpack = raw.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
         while True:
-            part = raw.read1(CHUNK, decode_content=True)
+            part = raw.read1(CHUNK, decode_content=unpack)
             if not part:
                 raw.release_conn()
                 return b"".join(parts), False
@@ -278,58 +196,126 @@ class Transport:
                 response.close()
                 raise DeadlinePassed("The time was up.")
 
-    def close(self) -> None:
-        for adapter in self._adapters.values():
-            adapter.close()
+
+@dataclass(frozen=True)
+class Target:
+    """Where a URL leads: `host` in ASCII and lower case, without brackets; `netloc` as the Host header spells it."""
+
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    url: str
 
 
-def _prepared(outgoing: Outgoing) -> requests.PreparedRequest:
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+@lru_cache(maxsize=4096)
+def target_of(url: str) -> Target:
+    """Reads a URL the way the connection will be made. Raises InvalidURL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        # No word of the URL itself, here and below: it may hold the key of an authorization in its query.
+        raise requests.exceptions.InvalidURL(f"{error}.") from None
+    scheme = parts.scheme.lower()
+    if scheme not in DEFAULT_PORTS:
+        raise requests.exceptions.InvalidURL("It does not start with http:// or https://.")
+    host = _ascii(parts.hostname or "")
+    if not _HOST.fullmatch(host):
+        raise requests.exceptions.InvalidURL(f"“{parts.hostname or ''}” is no name of a host.")
+    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
+    if parts.hostname and parts.hostname.isascii():
+        netloc = parts.netloc.rpartition("@")[2]
+    return Target(scheme, host, port or DEFAULT_PORTS[scheme], netloc, _without_user(parts, netloc))
+
+
+def _without_user(parts: SplitResult, netloc: str) -> str:
+    return urlunsplit(parts._replace(netloc=netloc, fragment=""))
+
+
+def _ascii(host: str) -> str:
+    """The name as DNS knows it (UTS 46), which also reads digits and dots of other scripts as what they stand for."""
+    if host.isascii():
+        return host.lower()
+    try:
+        return idna.encode(host, uts46=True).decode("ascii").lower()
+    except idna.IDNAError as error:
+        raise requests.exceptions.InvalidURL(f"“{host}” is no name of a host: {error}.") from error
+
+
+def _prepared(outgoing: Outgoing, target: Target, address: Address) -> requests.PreparedRequest:
     """A prepared request with exactly these headers; requests adds nothing of its own to them."""
     request = requests.PreparedRequest()
     request.method = outgoing.method
-    request.url = outgoing.url
+    request.url = target.url
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for name, value in outgoing.headers:
         headers[name] = value
-    parts = urlsplit(outgoing.url)
-    host = parts.netloc.rpartition("@")[2]
-    headers.setdefault("Host", host)
+    headers.setdefault("Host", target.netloc)
     headers.setdefault("User-Agent", USER_AGENT)
     headers.setdefault("Accept", "*/*")
-    headers.setdefault("Accept-Encoding", "gzip, deflate")
+    headers.setdefault("Accept-Encoding", ENCODINGS)
     if outgoing.body is not None or outgoing.method not in ("GET", "HEAD", "DELETE"):
         headers["Content-Length"] = str(len(outgoing.body or b""))
     request.headers = headers
     request.body = outgoing.body
     request.hooks = {"response": []}
-    request.own = outgoing.own  # type: ignore[attr-defined]
+    request.pinned = (target, address)  # type: ignore[attr-defined]
     return request
 
 
 def redirected(outgoing: Outgoing, status_code: int, location: str) -> Outgoing:
-    """The request that a redirect asks for (RFC 9110 section 15.4). Nothing secret goes to another origin."""
-    url = urljoin(outgoing.url, location)
-    if urlsplit(url).scheme.lower() not in DEFAULT_PORTS:
-        raise requests.exceptions.InvalidURL(f"The redirect to {url} is not http(s).")
-    same = urlsplit(url)[:2] == urlsplit(outgoing.url)[:2]
+    """The request that a redirect asks for (RFC 9110 section 15.4). Nothing secret goes to another origin. Raises InvalidURL."""
+    try:
+        url = urljoin(outgoing.url, location)
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL(f"The redirect leads nowhere: {error}.") from None
+    new, old = target_of(url), target_of(outgoing.url)
+    same = (new.scheme, new.host, new.port) == (old.scheme, old.host, old.port)
     keeps_body = status_code in (307, 308) or outgoing.method in ("GET", "HEAD")
     kept = [
         (name, value)
         for name, value in outgoing.headers
         if (same or name.lower() in _HARMLESS) and (keeps_body or not name.lower().startswith("content-"))
     ]
-    return Outgoing(
-        outgoing.method if keeps_body else "GET", url, kept, outgoing.body if keeps_body else None,
-        outgoing.timeout_s, outgoing.follow_redirects, False,
-    )  # fmt: skip
+    return replace(
+        outgoing,
+        method=outgoing.method if keeps_body else "GET",
+        url=url,
+        headers=kept,
+        body=outgoing.body if keeps_body else None,
+        own=False,
+    )
 
 
 _HARMLESS = {"content-type", "user-agent", "accept", "accept-encoding", "webhook-id", "webhook-timestamp"}
 
 
+def innermost(error: BaseException) -> BaseException:
+    """The first cause, which says the most exactly what happened."""
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if not isinstance(inner, BaseException):  # urllib3 puts the cause first or last
+            inner = error.args[-1] if error.args else None
+        inner = inner if isinstance(inner, BaseException) else error.__cause__
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return error
+
+
 def _closed_before_answer(error: BaseException) -> bool:
-    text = repr(error)
-    return any(word in text for word in ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"))
+    return isinstance(innermost(error), RemoteDisconnected | ConnectionResetError | BrokenPipeError)
+
+
+def _not_connected(error: requests.ConnectionError) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def _ms(seconds: float) -> float:

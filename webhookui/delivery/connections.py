@@ -1,0 +1,240 @@
+"""The connections that requests makes for us: to judged addresses only, traced, bounded, ended when their time is up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import certifi
+import requests
+from requests.adapters import DEFAULT_POOLBLOCK
+from requests_hardened.ip_filter_adapter import IPFilterAdapter
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+HEAD_LIMIT = 65536
+"""Bytes of an answer's status line and headers."""
+
+
+class HeadTooLarge(HTTPException):
+    """The status line and headers of an answer are longer than HEAD_LIMIT, or more than a hundred."""
+
+
+class Exchange:
+    """What the exchange under way has told: its connection, how long its parts took, and what ended it before its time."""
+
+    __slots__ = ("connect_s", "connection", "deadline", "ended", "fresh", "handshake", "tls_s")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.connection: Any = None
+        self.handshake: socket.socket | None = None
+        """A second handle of the connection while TLS is negotiated: the first is out of reach then."""
+        self.fresh = False
+        self.ended = ""
+        """"late" or "interrupted"."""
+        self.connect_s = 0.0
+        self.tls_s = 0.0
+
+
+class _ThisThread(threading.local):
+    exchange = Exchange(0.0)
+
+
+this_thread = _ThisThread()
+
+
+class _BoundedHead:
+    """Reads lines of a stream until there were too many bytes."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._left = HEAD_LIMIT
+
+    def readline(self, size: int) -> bytes:
+        line: bytes = self._stream.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise HeadTooLarge(f"more than {HEAD_LIMIT // 1024} KiB of headers")
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Response(HTTPResponse):
+    """http.client limits a line and the number of headers, which allows for megabytes; this limits the whole."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        self.fp = _BoundedHead(stream)  # type: ignore[assignment]
+        try:
+            super().begin()
+        except HTTPException as error:
+            if type(error) is HTTPException:  # "got more than 100 headers" has no type of its own
+                raise HeadTooLarge("more than a hundred headers") from error
+            raise
+        finally:
+            if self.fp is not None:
+                self.fp = stream
+
+
+class _TracedMixin:
+    """Notes when a connection was made and which one carries the request."""
+
+    response_class = _Response
+    exchange: Exchange | None = None
+
+    def _new_conn(self) -> socket.socket:
+        exchange = this_thread.exchange
+        exchange.fresh = True
+        before = time.perf_counter()
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        exchange.connect_s = time.perf_counter() - before
+        return made
+
+    def connect(self) -> None:
+        exchange = self.exchange = this_thread.exchange
+        exchange.connection = self
+        before = time.perf_counter()
+        super().connect()  # type: ignore[misc]
+        exchange.tls_s = max(0.0, time.perf_counter() - before - exchange.connect_s)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        exchange = self.exchange = this_thread.exchange
+        exchange.connection = self
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _TracedHTTP(_TracedMixin, HTTPConnection):  # type: ignore[misc]
+    pass
+
+
+class _TracedHTTPS(_TracedMixin, HTTPSConnection):  # type: ignore[misc]
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        this_thread.exchange.handshake = made.dup()
+        return made
+
+    def connect(self) -> None:
+        exchange = this_thread.exchange
+        try:
+            super().connect()
+        finally:
+            handle, exchange.handshake = exchange.handshake, None
+            if handle is not None:
+                handle.close()
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _TracedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _TracedHTTPS
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS that trusts the public authorities, and those of the file. Made once: reading them takes tens of milliseconds."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.check_hostname = True
+    context.load_verify_locations(certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+class GuardedAdapter(IPFilterAdapter):
+    """requests-hardened's adapter; the address comes, judged by our policy, with the request (`pinned`)."""
+
+    def __init__(self, context: ssl.SSLContext, scheme: str, connections: int) -> None:
+        self._context = context
+        self._connections = connections
+        super().__init__(is_https_proto=scheme == "https")
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **kwargs: Any) -> None:
+        self.poolmanager = PoolManager(num_pools=256, maxsize=self._connections, block=False, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        # The base class would look the name up itself, and judge with its own list.
+        target, address = request.pinned  # type: ignore[attr-defined]
+        host = f"[{address}]" if address.version == 6 else str(address)
+        pool_kwargs: dict[str, Any] = {}
+        if target.scheme == "https":
+            pool_kwargs = {"ssl_context": self._context, "server_hostname": target.host.rstrip(".")}
+        return {"scheme": target.scheme, "host": host, "port": target.port}, pool_kwargs
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing to add: the context verifies, always."""
+
+
+class Watch:
+    """Ends exchanges whose time is up, even while a thread is blocked on them: a server that trickles holds nobody."""
+
+    INTERVAL_S = 0.05
+
+    def __init__(self) -> None:
+        self._under_way: set[Exchange] = set()
+        self._any = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._interrupted = False
+
+    def add(self, exchange: Exchange) -> None:
+        with self._lock:
+            if self._interrupted:
+                exchange.ended = "interrupted"
+                exchange.deadline = 0.0
+            self._under_way.add(exchange)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+        self._any.set()
+
+    def remove(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._under_way.discard(exchange)
+            if not self._under_way:
+                self._any.clear()
+
+    def end_all(self) -> None:
+        """Ends all exchanges, those to come too."""
+        with self._lock:
+            self._interrupted = True
+            for exchange in self._under_way:
+                exchange.ended = exchange.ended or "interrupted"
+                exchange.deadline = 0.0
+
+    def _run(self) -> None:
+        while True:
+            self._any.wait()
+            time.sleep(self.INTERVAL_S)
+            now = time.monotonic()
+            with self._lock:
+                for exchange in self._under_way:
+                    # Again and again until it is removed: its connection may be made only after its time was up.
+                    if now >= exchange.deadline:
+                        exchange.ended = exchange.ended or "late"
+                        _cut(exchange)
+
+
+def _cut(exchange: Exchange) -> None:
+    connection = exchange.connection
+    if connection is None or connection.exchange is not exchange:  # it may carry the next one's request already
+        return
+    connected = exchange.handshake or connection.sock
+    if connected is not None:
+        with contextlib.suppress(OSError):
+            # shutdown wakes a thread that is blocked in recv; close alone does not
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)

@@ -1,0 +1,117 @@
+"""Looking names up within a time limit. `getaddrinfo` can't be interrupted, so it runs in threads of its own: a name server
+that hangs holds none of those who wait for it longer than they want to wait.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+
+import requests
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+KEPT_S = 5.0
+"""How long an answer is used again. Addresses are judged at each use, so this is about speed alone."""
+MOST_AT_ONCE = 200
+"""Names that may be looked up at the same time; further ones wait."""
+MOST_KEPT = 10_000
+
+
+class NameNotFound(requests.ConnectionError):
+    """The host's name can't be looked up."""
+
+
+class NameSlow(requests.Timeout):
+    """Looking the host's name up took longer than there was time."""
+
+
+class _LookUp:
+    """One look-up under way or done; all who want the name share it."""
+
+    __slots__ = ("addresses", "at", "done", "error")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.addresses: tuple[Address, ...] = ()
+        self.error: Exception | None = None
+        self.at = 0.0
+
+
+class Resolver:
+    """The addresses of names. One for a process; threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._look_ups: dict[str, _LookUp] = {}
+        self._places = threading.Semaphore(MOST_AT_ONCE)
+
+    def addresses(self, host: str, within_s: float) -> tuple[Address, ...]:
+        """In the order in which they should be tried. Raises NameNotFound, NameSlow."""
+        numeric = _numeric(host)
+        if numeric:
+            return numeric
+        end = time.monotonic() + within_s
+        look_up = self._known(host) or self._start(host, within_s)
+        if look_up is None or not look_up.done.wait(max(0.0, end - time.monotonic())):
+            raise NameSlow(f"The name {host} could not be looked up in time.")
+        if look_up.error is not None:
+            raise NameNotFound(f"The name {host} was not found.") from look_up.error
+        return look_up.addresses
+
+    def _known(self, host: str) -> _LookUp | None:
+        with self._lock:
+            look_up = self._look_ups.get(host)
+            if look_up is not None and look_up.done.is_set() and time.monotonic() - look_up.at > KEPT_S:
+                del self._look_ups[host]
+                return None
+            return look_up
+
+    def _start(self, host: str, within_s: float) -> _LookUp | None:
+        """Starts a look-up, or joins one that was started meanwhile; None when too many are under way."""
+        if not self._places.acquire(timeout=max(0.0, within_s)):
+            return None
+        with self._lock:
+            look_up = self._look_ups.get(host)
+            if look_up is not None:
+                self._places.release()
+                return look_up
+            if len(self._look_ups) >= MOST_KEPT:
+                self._look_ups = {name: each for name, each in self._look_ups.items() if not each.done.is_set()}
+            look_up = self._look_ups[host] = _LookUp()
+        threading.Thread(target=self._run, args=(host, look_up), name="look-up", daemon=True).start()
+        return look_up
+
+    def _run(self, host: str, look_up: _LookUp) -> None:
+        try:
+            look_up.addresses = _look_up(host)
+            look_up.at = time.monotonic()
+        except Exception as error:
+            look_up.error = error
+            with self._lock:  # a failure is not kept: the next one asks again
+                self._look_ups.pop(host, None)
+        finally:
+            self._places.release()
+            look_up.done.set()
+
+
+def _numeric(host: str) -> tuple[Address, ...]:
+    """The address that the host spells in numbers, in whichever way the system understands; empty for a name."""
+    try:
+        return _look_up(host, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return ()
+
+
+def _look_up(host: str, flags: int = 0) -> tuple[Address, ...]:
+    found: dict[Address, None] = {}
+    for family, _kind, _protocol, _name, address in socket.getaddrinfo(
+        host, None, type=socket.SOCK_STREAM, flags=flags
+    ):
+        if family in (socket.AF_INET, socket.AF_INET6):
+            found[ipaddress.ip_address(str(address[0]).partition("%")[0])] = None
+    if not found:
+        raise OSError(f"{host} has no address.")
+    return tuple(found)
