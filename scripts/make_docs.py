@@ -5,16 +5,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from webhookui.delivery.states import table_as_markdown
+from webhookui.delivery import diagnosis, states
 from webhookui.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 
 DELIVERY = """# How a delivery moves
 
-Made from the status machine in `webhookui/delivery/states.py` by `python scripts/make_docs.py`.
+Made from the status machine in `webhookui/delivery/states.py` and the diagnoses in `webhookui/delivery/diagnosis.py` by
+`python scripts/make_docs.py`.
 
-"""
+{states}
+## What can go wrong with an attempt
+
+A failed attempt is retried after the delays of `WEBHOOKUI_RETRY_DELAYS` (1 hour, 2 hours, 4 hours), or when `Retry-After` of a
+429 or 503 says so if that is later (at most seven days). What no retry can mend ends the delivery as Failed at once.
+`tests/delivery/test_faults.py` holds them to real servers that misbehave.
+
+{diagnoses}"""
 
 
 def settings_table() -> str:
@@ -39,7 +47,9 @@ def documents() -> dict[Path, str]:
     readme = ROOT / "README.md"
     return {
         readme: replaced(readme.read_text(), "settings", settings_table()),
-        ROOT / "docs" / "delivery.md": DELIVERY + table_as_markdown(),
+        ROOT / "docs" / "delivery.md": DELIVERY.format(
+            states=states.table_as_markdown(), diagnoses=diagnosis.table_as_markdown()
+        ),
     }
 
 

@@ -80,7 +80,7 @@ class _Response(HTTPResponse):
             super().begin()
         except HTTPException as error:
             if type(error) is HTTPException:  # "got more than 100 headers" has no type of its own
-                raise HeadTooLarge("more than a hundred headers") from error
+                raise HeadTooLarge("more than a hundred headers") from None
             raise
         finally:
             if self.fp is not None:

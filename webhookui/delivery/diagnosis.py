@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import zlib
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPException, IncompleteRead, LineTooLong, RemoteDisconnected
 
@@ -155,7 +156,7 @@ _ANSWERS: dict[int, tuple[str, str, str]] = {
 def _detail(error: BaseException) -> str:
     """What an exception says, for people, without names of classes where they say nothing, without control characters."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        text = error.verify_message
+        text = error.verify_message.rstrip(".")
     elif isinstance(error, ssl.SSLError):
         text = (error.reason or str(error)).replace("_", " ").lower()
     elif isinstance(error, RemoteDisconnected):
@@ -172,7 +173,7 @@ def _detail(error: BaseException) -> str:
         text = f"it began with “{str(error).strip()[:80]}”"
     elif isinstance(error, OSError) and error.strerror:
         text = error.strerror
-    elif isinstance(error, requests.RequestException | HeadTooLarge):
+    elif isinstance(error, requests.RequestException | HeadTooLarge | zlib.error):
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}"
@@ -182,10 +183,17 @@ def _detail(error: BaseException) -> str:
 
 def table_as_markdown() -> str:
     """The table of diagnoses for `docs/delivery.md`."""
-    names = {"host": "*host*", "timeout": "*timeout*", "detail": "*detail*", "code": "*code*"}
-    lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
+    rows = [
+        ("configuration", "what is wrong with the webhook", "Mend the webhook, then redeliver.", "no"),
+        ("token", "No access token: *why*", "as for any other request", "as for any other"),
+    ]
     for _kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
-        lines.append(f"| {code} | {sentence.format(**names)} | {advice.format(**names)} | {'no' if ends else 'yes'} |")
-    for status, (code, sentence, advice) in sorted(_ANSWERS.items(), key=lambda row: (row[0] < 100, row[0])):
-        lines.append(f"| {code} | {sentence.format(**names)} | {advice} | {'no' if status == 410 else 'yes'} |")
+        values = {"host": "*host*", "timeout": "*timeout*", "detail": "*why*"}
+        rows.append((code, sentence.format(**values), advice.format(**values), "no" if ends else "yes"))
+    rows.append(("condition", "*host* answered 2xx, but *why*", "Look at the response, and at “Success is”.", "yes"))
+    for status, (code, sentence, advice) in sorted(_ANSWERS.items(), key=lambda row: (row[0] < 100, row[0] or 10)):
+        shown = f"{status}xx" if status else "anything else"
+        rows.append((code, sentence.format(host="*host*", code=shown), advice, "no" if status == 410 else "yes"))
+    lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in dict.fromkeys(rows)]
     return "\n".join(lines) + "\n"

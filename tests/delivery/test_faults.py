@@ -1,0 +1,332 @@
+"""What third parties can do wrong, and what the log then says: status, next attempt, words (SPEC sections 6 and 7)."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Authority, tls_server
+from tests.support.raw_server import Behaviour, answer, raw_server, read_request
+from tests.support.sending import Sending, sending
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+# ---- what receivers do ------------------------------------------------------------------------------------------------
+
+
+def says(body: bytes = b"", *, status: str = "200 OK", headers: str = "") -> Behaviour:
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(answer(body, status=status, headers=headers))
+
+    return serve
+
+
+def raw(data: bytes) -> Behaviour:
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(data)
+
+    return serve
+
+
+def then_resets(data: bytes) -> Behaviour:
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(data)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return serve
+
+
+def without_end(start: bytes, again: bytes, pause_s: float = 0.0) -> Behaviour:
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(start)
+        while True:
+            connection.sendall(again)
+            time.sleep(pause_s)  # the receiver's own slowness, not the test's
+
+    return serve
+
+
+def hangs(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.recv(1)
+
+
+def not_before(seconds: float) -> Behaviour:
+    """429 with the date that is so many seconds away."""
+
+    def serve(connection: socket.socket, number: int) -> None:
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+        says(status="429 Slow Down", headers=f"Retry-After: {date}\r\n")(connection, number)
+
+    return serve
+
+
+def plain_http(connection: socket.socket, _number: int) -> None:
+    connection.recv(10)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+# ---- the table --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A receiver, and what the first attempt at it comes to. `next_s`: from the attempt to the next; None: there is none."""
+
+    name: str
+    receiver: Behaviour | str
+    """What it does, or a URL, or the name of a certificate."""
+    status: str
+    code: str | None
+    error: str | None
+    advice: str = ""
+    next_s: float | None = HOUR
+    action: dict[str, Any] = field(default_factory=dict)
+
+
+FAULTS = (
+    Fault("refused", "closed port", "retry", "refused", "127.0.0.1 refused the connection.", "Nothing listens"),
+    Fault(
+        "name not found", "http://no-such-name.invalid/", "retry", "name_not_found",
+        "The name no-such-name.invalid was not found.", "Check the spelling",
+    ),
+    Fault(
+        "no answer", raw(b""), "retry", "broken_off",
+        "The connection with 127.0.0.1 broke off: it was closed without an answer.", "It may have acted on the request",
+    ),
+    Fault(
+        "reset before the answer", then_resets(b""), "retry", "broken_off",
+        "The connection with 127.0.0.1 broke off: it was reset.", "It may have acted on the request",
+    ),
+    Fault(
+        "reset in the body", then_resets(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "retry", "broken_off",
+        "The connection with 127.0.0.1 broke off: it was reset.", "It may have acted on the request",
+    ),
+    Fault(
+        "ends in the body", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "retry", "broken_off",
+        "The connection with 127.0.0.1 broke off: the answer ended too early.", "It may have acted on the request",
+    ),
+    Fault(
+        "ends in a chunk", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal"), "retry", "broken_off",
+        "The connection with 127.0.0.1 broke off: the answer ended too early.", "It may have acted on the request",
+    ),
+    Fault(
+        "chunks of no size", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"), "retry", "broken_off",
+        "The connection with 127.0.0.1 broke off: the answer ended too early.", "It may have acted on the request",
+    ),
+    Fault("a good certificate", "127.0.0.1", "success", None, None, next_s=None),
+    Fault(
+        "a certificate for another name", "other.example", "retry", "certificate",
+        "The certificate of 127.0.0.1 is not trusted: IP address mismatch, certificate is not valid for '127.0.0.1'.",
+        "verification can't be switched off",
+    ),
+    Fault(
+        "a self-signed certificate", "127.0.0.1 self-signed", "retry", "certificate",
+        "The certificate of 127.0.0.1 is not trusted: self-signed certificate.", "WEBHOOKUI_CA_FILE",
+    ),
+    Fault(
+        "an expired certificate", "127.0.0.1 expired", "retry", "certificate",
+        "The certificate of 127.0.0.1 is not trusted: certificate has expired.", "verification can't be switched off",
+    ),
+    Fault(
+        "https to a server that speaks http", "https to http", "retry", "tls",
+        "No secure connection with 127.0.0.1: wrong version number.", "whether the address should be http://",
+    ),
+    Fault(
+        "another protocol", raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "retry", "not_http",
+        "127.0.0.1 did not answer in HTTP: it began with “SSH-2.0-OpenSSH_9.2”.", "Check the port",
+    ),
+    Fault(
+        "words of a refusal in another protocol", raw(b"554 refused, SSL certificate verify failed\r\n"), "retry", "not_http",
+        "127.0.0.1 did not answer in HTTP: it began with “554 refused, SSL certificate verify failed”.", "Check the port",
+    ),
+    Fault(
+        "a long header", says(headers=f"X-Long: {'x' * 70_000}\r\n"), "retry", "headers_too_large",
+        "127.0.0.1 answered with more than 64 KiB of headers.", "ask the third party",
+    ),
+    Fault(
+        "headers that are long together", says(headers=f"X-Long: {'x' * 3_000}\r\n" * 30), "retry", "headers_too_large",
+        "127.0.0.1 answered with more than 64 KiB of headers.", "ask the third party",
+    ),
+    Fault(
+        "endless headers", without_end(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n" * 50), "retry", "headers_too_large",
+        "127.0.0.1 answered with more than a hundred headers.", "ask the third party",
+    ),
+    Fault(
+        "an endless header", without_end(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 65536), "retry", "headers_too_large",
+        "127.0.0.1 answered with more than 64 KiB of headers.", "ask the third party",
+    ),
+    Fault(
+        "endless interim answers", without_end(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "retry", "headers_too_large",
+        "127.0.0.1 answered with more than 64 KiB of headers.", "ask the third party",
+    ),
+    Fault(
+        "an endless body", without_end(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), "success", None, None, next_s=None,
+    ),
+    Fault(
+        "a compression that is none", says(b"this is not gzip", headers="Content-Encoding: gzip\r\n"), "retry", "undecodable",
+        "The answer of 127.0.0.1 could not be unpacked: Error -3 while decompressing data: incorrect header check.",
+        "announces a compression",
+    ),
+    Fault(
+        "compressed twice", says(gzip.compress(gzip.compress(b"{}")), headers="Content-Encoding: gzip, gzip\r\n"), "success",
+        None, None, next_s=None,
+    ),
+    Fault(
+        "hangs", hangs, "retry", "timed_out", "127.0.0.1 did not answer in full within 1 s.",
+        "may still have acted", action={"timeout_s": 1},
+    ),
+    Fault(
+        "headers a byte a second", without_end(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x", 1), "retry", "timed_out",
+        "127.0.0.1 did not answer in full within 2 s.", "may still have acted", action={"timeout_s": 2},
+    ),
+    Fault(
+        "a body a byte a second", without_end(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x", 1), "retry", "timed_out",
+        "127.0.0.1 did not answer in full within 2 s.", "may still have acted", action={"timeout_s": 2},
+    ),
+    Fault(
+        "a body without length a byte a second", without_end(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 1), "retry", "timed_out",
+        "127.0.0.1 did not answer in full within 2 s.", "may still have acted", action={"timeout_s": 2},
+    ),
+    Fault(
+        "a redirect that is not followed", says(status="301 Moved", headers="Location: http://10.0.0.1/\r\n"), "retry",
+        "redirect", "127.0.0.1 answered 301: it sends the request elsewhere.", "let the webhook follow redirects",
+    ),
+    Fault(
+        "a redirect to a private address", says(status="301 Moved", headers="Location: http://10.0.0.1/\r\n"), "failed",
+        "address_blocked", "The redirect was not followed: 10.0.0.1 is not a public address.", "WEBHOOKUI_ALLOWED_NETWORKS",
+        next_s=None, action={"follow_redirects": True},
+    ),
+    Fault(
+        "a redirect to itself", says(status="302 Found", headers="Location: /\r\n"), "retry", "redirect",
+        "127.0.0.1 answered 302: it sends the request elsewhere.", "Location header", action={"follow_redirects": True},
+    ),
+    Fault(
+        "a redirect to nowhere", says(status="302 Found", headers="Location: ftp://127.0.0.1/\r\n"), "failed", "invalid_url",
+        "The address can't be called: It does not start with http:// or https://.", "URL to Notify", next_s=None,
+        action={"follow_redirects": True},
+    ),
+    Fault(
+        "429 with Retry-After later than the schedule", says(status="429 Slow Down", headers="Retry-After: 7300\r\n"), "retry",
+        "too_many", "127.0.0.1 answered 429: too many requests.", "a rate limit can be set", next_s=7300,
+    ),
+    Fault(
+        "429 with Retry-After earlier than the schedule", says(status="429 Slow Down", headers="Retry-After: 5\r\n"), "retry",
+        "too_many", "127.0.0.1 answered 429: too many requests.", "a rate limit can be set",
+    ),
+    Fault(
+        "429 with a date", not_before(2 * HOUR), "retry", "too_many",
+        "127.0.0.1 answered 429: too many requests.", "a rate limit can be set", next_s=2 * HOUR,
+    ),
+    Fault(
+        "429 with a date in the past", not_before(-HOUR), "retry",
+        "too_many", "127.0.0.1 answered 429: too many requests.", "a rate limit can be set",
+    ),
+    Fault(
+        "429 with nonsense", says(status="429 Slow Down", headers="Retry-After: soon\r\n"), "retry", "too_many",
+        "127.0.0.1 answered 429: too many requests.", "a rate limit can be set",
+    ),
+    Fault(
+        "429 for a century", says(status="429 Slow Down", headers="Retry-After: 3155760000\r\n"), "retry", "too_many",
+        "127.0.0.1 answered 429: too many requests.", "a rate limit can be set", next_s=7 * DAY,
+    ),
+    Fault(
+        "503 with Retry-After", says(status="503 Busy", headers="Retry-After: 5400\r\n"), "retry", "unavailable",
+        "127.0.0.1 answered 503: it is not available at the moment.", "retried later", next_s=5400,
+    ),
+    Fault(
+        "500 with Retry-After, which means nothing there", says(status="500 Oops", headers="Retry-After: 7300\r\n"), "retry",
+        "server_error", "127.0.0.1 answered 500: it failed on its side.", "ask the third party",
+    ),
+    Fault(
+        "401", says(status="401 Unauthorized"), "retry", "unauthorized",
+        "127.0.0.1 answered 401: the authorization is missing or wrong.", "Type the password or token",
+    ),
+    Fault(
+        "404", says(status="404 Not Found"), "retry", "not_found", "127.0.0.1 answered 404: there is nothing at this address.",
+        "Check the path",
+    ),
+    Fault(
+        "410", says(status="410 Gone"), "failed", "gone", "127.0.0.1 answered 410 Gone: this address is no longer served.",
+        "switch the webhook off", next_s=None,
+    ),
+    Fault(
+        "422", says(b'{"error":"amount"}', status="422 No"), "retry", "unprocessable",
+        "127.0.0.1 answered 422: it refused the values.", "says which field",
+    ),
+    Fault(
+        "a status that is none", says(status="999 Go Away"), "retry", "unexpected",
+        "127.0.0.1 answered 999, which is no status of HTTP.", "ask the third party",
+    ),
+    Fault(
+        "200 with an error inside", says(b'{"ok":false}'), "retry", "condition",
+        "127.0.0.1 answered 200, but $.ok is “false”, not “true”.", "“Success is”",
+        action={"success_if": {"type": "JSONPATH", "path": "$.ok", "equals": "true"}},
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Sending]:
+    with sending(tmp_path_factory.mktemp("faults"), ca_file=authority.ca_file) as made:
+        yield made
+
+
+def url_of(fault: Fault, authority: Authority, stack: ExitStack) -> str:
+    if not isinstance(fault.receiver, str):
+        return stack.enter_context(raw_server(fault.receiver))
+    if fault.receiver == "closed port":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return f"http://127.0.0.1:{free.getsockname()[1]}/"
+    if fault.receiver == "https to http":
+        return stack.enter_context(raw_server(plain_http)).replace("http:", "https:")
+    if fault.receiver.startswith("http"):
+        return fault.receiver
+    name, _, kind = fault.receiver.partition(" ")
+    certificate = authority.issue(name, expired=kind == "expired", self_signed=kind == "self-signed")
+    return stack.enter_context(tls_server(certificate, says(b"{}")))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_comes_to_what_the_table_says(fault: Fault, room: Sending, authority: Authority) -> None:
+    with ExitStack() as stack:
+        found = room.send(url_of(fault, authority, stack), fault.name, **fault.action)
+    delivery, attempt = found.delivery, found.last
+    assert len(found.attempts) == 1
+    assert (delivery.status, attempt.error_code, attempt.error) == (fault.status, fault.code, fault.error)
+    assert delivery.error == fault.error
+    assert fault.advice in (attempt.advice or "")
+    assert (attempt.outcome == "success") == (fault.status == "success")
+    if fault.next_s is None:
+        assert delivery.next_attempt_at is None
+        assert delivery.finished_at is not None
+    else:
+        assert delivery.next_attempt_at is not None
+        assert delivery.finished_at is None
+        took = float(attempt.timing_ms["total"])
+        ended = attempt.at + timedelta(milliseconds=took)
+        assert abs((delivery.next_attempt_at - ended).total_seconds() - fault.next_s) < 5
+    assert float(attempt.timing_ms["total"]) <= (fault.action.get("timeout_s", 10) + 0.5) * 1000
+    assert delivery.claimed_by is None

@@ -1,0 +1,86 @@
+"""Certificates for tests, and a TLS server that presents them."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.support.raw_server import Behaviour, raw_server
+
+
+class Authority:
+    """A certificate authority in a folder; `ca_file` is what its clients trust."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._certificate = _certificate("Test authority", self._key, None, self._key, authority=True)
+        self.ca_file = folder / "authority.pem"
+        self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str, *, expired: bool = False, self_signed: bool = False) -> Path:
+        """A file with a key and a certificate for `name`, which may be an address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer = None if self_signed else self._certificate
+        certificate = _certificate(name, key, issuer, key if self_signed else self._key, expired=expired)
+        path = self._folder / f"{name}-{expired}-{self_signed}.pem"
+        plain = serialization.NoEncryption()
+        path.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        return path
+
+
+def _certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate | None,
+    signer: ec.EllipticCurvePrivateKey,
+    *,
+    authority: bool = False,
+    expired: bool = False,
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    time = datetime.now(UTC) - timedelta(days=30 if expired else 1)
+    try:
+        known_as: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        known_as = x509.DNSName(name)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(time)
+        .not_valid_after(time + timedelta(days=20))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+    )
+    if not authority:
+        builder = builder.add_extension(x509.SubjectAlternativeName([known_as]), critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
+@contextmanager
+def tls_server(certificate: Path, behaviour: Behaviour) -> Iterator[str]:
+    """Yields the server's URL. A client that breaks the handshake off is no error."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            behaviour(secured, number)
+
+    with raw_server(serve) as url:
+        yield url.replace("http://", "https://")
