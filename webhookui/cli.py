@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
@@ -13,9 +12,11 @@ from types import FrameType
 from typing import Any
 
 import click
+import simplejson
 from pydantic import ValidationError
+from simplejson import JSONDecodeError
 
-from webhookui import __version__, logs
+from webhookui import __version__, exact_json, logs
 from webhookui.bench import BENCHMARKS
 from webhookui.crm import demo as samples
 from webhookui.crm.records import Actor
@@ -224,9 +225,10 @@ def _documents(file: str) -> list[Any]:
         click.echo(f"Can't read {name}: {getattr(error, 'strerror', None) or error}", err=True)
         sys.exit(1)
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        click.echo(f"{name} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})", err=True)
+        found = exact_json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, JSONDecodeError) else ""
+        click.echo(f"{name} is not JSON: {getattr(error, 'msg', error)}{place}", err=True)
         sys.exit(1)
     return found if isinstance(found, list) else [found]
 
@@ -243,7 +245,7 @@ def export_workflows(workflow_id: int | None) -> None:
     with opened() as installation, installation.db.read() as session:
         found = [each for each in store.list_all(session) if workflow_id in (None, each.id)]
         documents = [store.to_document(session, each, with_ids=False) for each in found]
-    click.echo(json.dumps(documents, indent=2, ensure_ascii=False, default=str))
+    click.echo(simplejson.dumps(documents, use_decimal=True, indent=2, ensure_ascii=False))
 
 
 @main.command()
