@@ -63,7 +63,8 @@
       target = document.getElementById(prefix);
     }
     if (!target) return go(step || "basic");
-    history.pushState(null, "", `#${(target.closest("[data-webhook]") ?? target.closest("[data-step]")).id}`);
+    const write = location.hash === `#${path}` ? "replaceState" : "pushState";
+    history[write](null, "", `#${(target.closest("[data-webhook]") ?? target.closest("[data-step]")).id}`);
     show();
     for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
     target.scrollIntoView({ block: "center" });
@@ -302,7 +303,10 @@
     if (!form()) return;
     start();
     const problems = form().querySelector("[data-problems] [data-reveal]");
-    // When the page has loaded, the browser focuses what the hash names: the first error comes after that.
+    const hash = decodeURIComponent(location.hash.slice(1));
+    const named = hash && document.getElementById(hash)?.closest("#workflow-form [data-webhook] :not([data-webhook])");
+    // When the page has loaded, the browser focuses what the hash names: the first error, or that input, comes after that.
+    if (!problems && named) window.addEventListener("load", () => setTimeout(() => reveal(hash)));
     if (problems) window.addEventListener("load", () => setTimeout(() => reveal(problems.dataset.reveal, problems.dataset.revealStep)));
     initial = problems ? "" : typed();
     if (!problems) restore();

@@ -156,7 +156,7 @@ def test_the_detail_shows_attempts_cause_captures_and_what_to_do(client: FlaskCl
     page = client.get(f"/log/{delivery.id}").text
     for words in (
         "The third party answered 422 Unprocessable Content.", "Correct the parameters.", "amount must be positive",
-        "Kettle order was changed by Ann Admin", "Closed Won", "$.error.message", "invoice_error", "Attempt 2",
+        "Kettle order was changed by Ann Admin", "Closed Won", "$.error.message", "Invoice error", "Attempt 2",
         "Compared with attempt 1", "POST /invoices?x=1 HTTP/1.1", "HTTP 422 Unprocessable", "DNS and connect",
         "Basic ••••••", "curl -X POST", "/records/deals/7",
     ):  # fmt: skip

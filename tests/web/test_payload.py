@@ -58,7 +58,7 @@ def test_a_body_is_labelled_by_what_it_is(body: bytes | None, content_type: str,
 def test_json_that_is_none_says_so_and_is_shown_as_received() -> None:
     shown = payload(b"{oops", "application/json")
     assert shown.text == "{oops"
-    assert shown.notes == ("Not valid JSON, though it says so; shown as received.",)
+    assert shown.notes[0].startswith("Not valid JSON, though it says so (line 1, column 2: ")
 
 
 def test_a_cut_inside_a_character_is_still_text_and_the_cut_is_noted() -> None:
@@ -78,3 +78,49 @@ def test_a_hex_dump_has_offset_bytes_and_characters() -> None:
 
 def test_a_deep_nest_of_brackets_does_no_harm() -> None:
     assert payload(b"[" * 60000, "application/json").kind == "json"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "charset", "text"),
+    [
+        (b"{}", "application/json", "UTF-8", "{}"),
+        ("žluť".encode("cp1250"), "text/plain; charset=windows-1250", "CP1250", "žluť"),
+        ("žluť".encode(), 'text/plain; charset="no-such"', "UTF-8", "žluť"),
+        ("žluť".encode(), "text/plain; charset=ascii", "UTF-8", "žluť"),
+        (
+            '<?xml version="1.0" encoding="iso-8859-2"?>\n<a>ž</a>'.encode("iso-8859-2"),
+            "application/xml",
+            "ISO8859-2",
+            "ž",
+        ),
+        ("<html><meta charset=iso-8859-1>é".encode("latin-1"), "text/html", "ISO8859-1", "é"),
+        ("{}".encode("utf-16"), "application/json; charset=utf-16", "UTF-16", "{}"),
+        (b"\xff", "text/plain; charset=undefined", "", "ff"),
+    ],
+)
+def test_the_charset_is_the_one_the_bytes_are_really_in(
+    body: bytes, content_type: str, charset: str, text: str
+) -> None:
+    shown = payload(body, content_type)
+    assert shown.charset == charset
+    assert text in shown.text
+
+
+def test_a_charset_that_is_not_true_is_told() -> None:
+    assert payload("ž".encode(), "text/plain; charset=ascii").notes == (
+        "It says charset=ascii, which it is not; read as UTF-8.",
+    )
+
+
+def test_what_stands_beside_the_root_of_an_xml_is_kept() -> None:
+    assert indent_xml("<?xml version='1.0'?><!-- before --><a/>") == "<?xml version='1.0'?>\n<!-- before -->\n<a/>"
+
+
+def test_64_kib_and_one_byte_are_cut_and_said_so() -> None:
+    shown = payload(b"[" + b"1," * 32767 + b"1]", "application/json", size=65537)
+    assert shown.notes == ("Cut: the first 65,536 of 65,537 bytes are shown.",)
+    assert (shown.label, shown.size, len(shown.text)) == ("JSON", 65537, 65536)
+
+
+def test_a_nest_of_brackets_does_not_swell() -> None:
+    assert len(payload(b"[" * 900 + b"]" * 900, "application/json").text) < 200_000

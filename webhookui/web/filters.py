@@ -9,16 +9,13 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, url_for
 from flask_login import current_user
-from markupsafe import Markup, escape
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+from markupsafe import Markup
 
 from webhookui import here
 from webhookui.crm.catalog import catalog
 from webhookui.crm.field_types import typed_time
 from webhookui.delivery.states import STATUSES
+from webhookui.web.highlighting import folded, highlighted
 
 
 def zone() -> ZoneInfo:
@@ -62,19 +59,11 @@ def number(value: Any) -> str:
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
 
-def highlighted(text: str, language: str) -> Markup:
-    """Code as spans with classes; plain when the language is not known."""
-    try:
-        lexer = get_lexer_by_name(language or "text", stripnl=False)
-    except ClassNotFound:
-        return escape(text)
-    return Markup(highlight(text, lexer, HtmlFormatter(nowrap=True)))  # noqa: S704 - pygments escapes
-
-
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
-        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, highlighted=highlighted
-    )
+        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, highlighted=highlighted,
+        folded=folded,
+    )  # fmt: skip
     app.jinja_env.globals["STATUSES"] = STATUSES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)

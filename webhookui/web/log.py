@@ -16,7 +16,7 @@ from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.here import installation, read, row_id, write
 from webhookui.web.access import admin_only
-from webhookui.web.log_detail import DetailView, detail_view, spoken
+from webhookui.web.log_detail import DetailView, body_file, read_detail, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
 from webhookui.workflows.redeliver import NotRedeliverable, redeliver
 
@@ -118,15 +118,15 @@ def body(delivery_id: int) -> ResponseReturnValue:
     view = _one(delivery_id)
     number = request.args.get("attempt", type=row_id)
     if number is None:
-        content, name = view.detail.request.body, f"delivery-{delivery_id}-request"
+        content = view.detail.request.body
     else:
         found = next((a.attempt for a in view.attempts if a.attempt.number == number), None)
-        content, name = (found.response_body if found else None), f"delivery-{delivery_id}-response-{number}"
+        content = found.response_body if found else None
     if content is None:
         abort(404)
     answer = make_response(content)
     answer.headers["Content-Type"] = "application/octet-stream"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.txt"'
+    answer.headers["Content-Disposition"] = f'attachment; filename="{body_file(delivery_id, number)}"'
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
 
@@ -221,12 +221,12 @@ def _query() -> LogQuery:
 
 
 def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
-    return {number: detail_view(log.detail(session, number)) for number in ids}
+    return {number: read_detail(session, number) for number in ids}
 
 
 def _one(delivery_id: int) -> DetailView:
     with read() as session:
         try:
-            return detail_view(log.detail(session, delivery_id))
+            return read_detail(session, delivery_id)
         except log.DeliveryNotFound as error:
             abort(404, description=str(error))

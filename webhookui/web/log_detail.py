@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import responses
-from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import ModuleInfo, catalog
+from webhookui.crm.tables import Change
+from webhookui.delivery import log
 from webhookui.delivery.log import Detail
 from webhookui.delivery.states import STATUSES
+from webhookui.delivery.surroundings import Surroundings, surroundings
 from webhookui.delivery.tables import Attempt, CapturedValue
-from webhookui.web.copy_as_curl import copy_as_curl
-from webhookui.web.payload import KEPT, Payload, content_type_of, payload
+from webhookui.web.answer_said import said
+from webhookui.web.attempt_difference import Difference, request_difference, response_difference
+from webhookui.web.copy_as_curl import copy_as_curl, fits_command
+from webhookui.web.next_steps import Step, next_steps
+from webhookui.web.payload import Payload, content_type_of, payload
+from webhookui.web.record_reading import Names, names_in
 
 PHASES = {
     "connect": "DNS and connect",
     "tls": "TLS",
     "first_byte": "Waiting for the first byte",
     "rest": "Rest of the body",
+    "unanswered": "Until it was given up",
 }
 """Phase of an attempt → its words, in the order they happen."""
 OUTCOMES = {
     "written": ("Written", "success"),
+    "test": ("Test, not written", "info"),
     "no_match": ("No match", "warning"),
     "does_not_fit": ("Does not fit", "warning"),
     "no_record": ("No record", "warning"),
@@ -31,9 +41,9 @@ OUTCOMES = {
 }
 """What became of a capture row → (its word, its tone)."""
 _BAR = 600
-"""Units of an SVG's width that the longest attempt takes."""
-_VARYING = {"date", "age", "expires", "x-request-id", "cf-ray", "etag", "set-cookie"}
-"""Headers that differ from answer to answer without meaning anything."""
+"""Units of the drawing's width."""
+_SEEN_MS = 0.05
+"""A phase shorter than this is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,10 @@ class AttemptView:
     response: Payload
     bars: tuple[Bar, ...]
     total_ms: float | None
-    difference: tuple[tuple[str, str], ...]
-    """(sign, line): "+", "-" or " ", against the attempt before; empty when nothing differs."""
+    kept_alive: bool
+    """It went over a connection that was there already."""
+    differences: tuple[Difference, ...]
+    """Against the attempt before: of the request and of the response."""
     is_retry_of: int | None
     tone: str
 
@@ -68,8 +80,7 @@ class Cause:
     """What a delivery came from: a save, a test, a redelivery."""
 
     words: str
-    fields: tuple[tuple[str, Any, Any], ...] = ()
-    """(field, before, after) of the save."""
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -77,33 +88,70 @@ class DetailView:
     """The detail of one delivery, ready to be drawn."""
 
     detail: Detail
+    around: Surroundings
+    module: ModuleInfo | None
+    """None when it was removed since."""
+    names: Names
+    """Names behind the ids in the save that caused it."""
     request: Payload
     attempts: tuple[AttemptView, ...]
     curl: str
+    curl_needs_file: bool
     cause: Cause
     latest: AttemptView | None
+    said: str
+    """What the third party says is wrong; empty when it said nothing or nothing is wrong."""
+    steps: tuple[Step, ...]
     captures: tuple[tuple[CapturedValue, str, str], ...]
     """(row, word of its outcome, tone)."""
     request_line: str
 
 
-def detail_view(detail: Detail) -> DetailView:
-    longest = max((_total(attempt) or 0 for attempt in detail.attempts), default=0) or 1
+def read_detail(session: Session, delivery_id: int) -> DetailView:
+    """Raises DeliveryNotFound."""
+    detail = log.detail(session, delivery_id)
+    module = catalog(session).modules.get(detail.delivery.module)
+    saved = detail.change.values if detail.change else {}
+    sides = [{name: pair[side] for name, pair in saved.items()} for side in (0, 1)] if saved else []
+    names = names_in(session, module.fields.values(), sides) if module and sides else Names({}, {})
+    return detail_view(detail, surroundings(session, detail.delivery), module, names)
+
+
+def detail_view(
+    detail: Detail,
+    around: Surroundings | None = None,
+    module: ModuleInfo | None = None,
+    names: Names | None = None,
+) -> DetailView:
+    delivery, body, around = detail.delivery, detail.request.body, around or Surroundings()
     views: list[AttemptView] = []
     for attempt in detail.attempts:
-        views.append(_attempt(attempt, detail, views[-1] if views else None, longest))
-    headers = detail.attempts[-1].request_headers if detail.attempts else detail.request.headers
-    url = (detail.attempts[-1].request_url if detail.attempts else "") or detail.delivery.url
+        views.append(_attempt(attempt, detail, views[-1] if views else None))
+    latest = views[-1] if views else None
+    headers = latest.attempt.request_headers if latest else detail.request.headers
+    url = (latest.attempt.request_url if latest else "") or delivery.url
+    failed = latest is not None and latest.attempt.outcome == "failed"
     return DetailView(
         detail=detail,
-        request=payload(detail.request.body, content_type_of(detail.request.headers)),
+        around=around,
+        module=module,
+        names=names or Names({}, {}),
+        request=payload(body, content_type_of(detail.request.headers)),
         attempts=tuple(views),
-        curl=copy_as_curl(detail.delivery.method, url, headers, (detail.request.body or b"")[:KEPT]),
+        curl=copy_as_curl(delivery.method, url, headers, body, body_file(delivery.id)),
+        curl_needs_file=not fits_command(body),
         cause=_cause(detail),
-        latest=views[-1] if views else None,
+        latest=latest,
+        said=said(latest.response) if latest and failed and latest.attempt.status_code else "",
+        steps=next_steps(delivery, latest.attempt.error_code if latest else "configuration", around),
         captures=tuple((row, *OUTCOMES.get(row.outcome, (row.outcome, "neutral"))) for row in detail.captures),
-        request_line=request_line(detail.delivery.method, detail.delivery.url),
+        request_line=request_line(delivery.method, delivery.url),
     )
+
+
+def body_file(delivery_id: int | None, attempt: int | None = None) -> str:
+    """Name under which a kept body is downloaded: the request's, or that of an attempt's response."""
+    return f"delivery-{delivery_id}-{'request' if attempt is None else f'response-{attempt}'}.txt"
 
 
 def request_line(method: str, url: str) -> str:
@@ -112,16 +160,25 @@ def request_line(method: str, url: str) -> str:
     return f"{method} {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1"
 
 
-def _attempt(attempt: Attempt, detail: Detail, before: AttemptView | None, longest: float) -> AttemptView:
+def _attempt(attempt: Attempt, detail: Detail, before: AttemptView | None) -> AttemptView:
     response = payload(attempt.response_body, content_type_of(attempt.response_headers), attempt.response_size)
+    first_line = request_line(detail.delivery.method, attempt.request_url or detail.delivery.url)
+    differences: tuple[Difference, ...] = ()
+    if before is not None:
+        differences = (
+            request_difference(before.attempt, attempt, (before.request_line, first_line)),
+            response_difference((before.attempt, before.response), (attempt, response)),
+        )
+    answered = attempt.status_code is not None
     return AttemptView(
         attempt=attempt,
-        request_line=request_line(detail.delivery.method, attempt.request_url or detail.delivery.url),
+        request_line=first_line,
         status_line=f"HTTP {attempt.status_code} {responses.get(attempt.status_code or 0, '')}".rstrip(),
         response=response,
-        bars=bars(attempt.timing_ms, longest),
+        bars=bars(attempt.timing_ms, answered=answered),
         total_ms=_total(attempt),
-        difference=_difference(before, attempt, response) if before else (),
+        kept_alive=answered and "first_byte" in attempt.timing_ms and not attempt.timing_ms.get("connect"),
+        differences=differences,
         is_retry_of=before.attempt.number if before else None,
         tone={"success": "success", "failed": "danger"}.get(attempt.outcome, "warning"),
     )
@@ -131,33 +188,18 @@ def _total(attempt: Attempt) -> float | None:
     return float(attempt.timing_ms.get("total") or sum(attempt.timing_ms.values())) or None
 
 
-def bars(timing_ms: dict[str, float], longest: float) -> tuple[Bar, ...]:
-    """The phases one after another, to the scale of the longest attempt; each at least a hair wide, to be seen."""
+def bars(timing_ms: dict[str, float], *, answered: bool = True) -> tuple[Bar, ...]:
+    """The phases one after another over the whole width; each at least a hair wide, to be seen."""
     total = float(timing_ms.get("total") or sum(timing_ms.values()))  # the database gives decimals
     known = {phase: max(float(timing_ms.get(phase) or 0), 0.0) for phase in ("connect", "tls", "first_byte")}
-    known["rest"] = max(total - sum(known.values()), 0.0)
+    known["rest" if answered else "unanswered"] = max(total - sum(known.values()), 0.0)
     drawn, x = [], 0.0
     for phase, ms in known.items():
-        if ms > 0.05:
-            width = max(ms / longest * _BAR, 1.5)
+        if ms > _SEEN_MS:
+            width = max(ms / total * _BAR, 1.5)
             drawn.append(Bar(phase, PHASES[phase], round(x, 2), round(width, 2), ms))
             x += width
     return tuple(drawn)
-
-
-def _difference(before: AttemptView, attempt: Attempt, response: Payload) -> tuple[tuple[str, str], ...]:
-    old = _lines(before.attempt, before.response)
-    new = _lines(attempt, response)
-    if old == new:
-        return ()
-    lines = list(difflib.unified_diff(old, new, lineterm="", n=2))[2:402]
-    return tuple((line[:1] if line[:1] in "+-" else " ", line[1:] if line[:1] in "+- " else "⋯") for line in lines)
-
-
-def _lines(attempt: Attempt, response: Payload) -> list[str]:
-    first = [f"HTTP {attempt.status_code}"] if attempt.status_code else [attempt.error or "No answer"]
-    headers = [f"{name}: {value}" for name, value in attempt.response_headers if name.lower() not in _VARYING]
-    return [*first, *headers, *response.text.splitlines()]
 
 
 _KINDS = {"create": "created", "update": "changed", "delete": "deleted"}
@@ -167,22 +209,21 @@ _SOURCES = {"person": "", "api": " over the API", "import": " by an import", "ca
 def _cause(detail: Detail) -> Cause:
     delivery, change = detail.delivery, detail.change
     by = f" by {delivery.caused_by}" if delivery.caused_by else ""
-    fields: tuple[tuple[str, Any, Any], ...] = ()
     saved = ""
     if change is not None:
         who = f" by {change.by}" if change.by else ""
         name = change.record_name or delivery.record_name
         saved = f"{name} was {_KINDS.get(change.kind, change.kind)}{who}{_SOURCES.get(change.source, '')}"
-        fields = tuple((field, *pair) for field, pair in change.values.items())
     if delivery.redelivery_of:
-        return Cause(f"Delivery {delivery.redelivery_of} was redelivered{by}" + (f"; {saved}" if saved else ""), fields)
+        words = f"Delivery {delivery.redelivery_of} was redelivered{by}"
+        return Cause(f"{words}; {saved}" if saved else words, change)
     if delivery.test:
-        return Cause(f"A test was sent{by}", fields)
-    return Cause(saved or delivery.caused_by or "Not recorded", fields)
+        return Cause(f"A test was sent{by}", change)
+    return Cause(saved or delivery.caused_by or "Not recorded", change)
 
 
 def spoken(statuses: Sequence[tuple[int, str]]) -> str:
     """What a screen reader is told of rows that moved: "Delivery 12: Success. …", three at most."""
-    said = [f"Delivery {delivery_id}: {STATUSES[status].label}." for delivery_id, status in statuses[:3]]
-    rest = len(statuses) - len(said)
-    return " ".join(said) + (f" And {rest} more." if rest > 0 else "")
+    said_ = [f"Delivery {delivery_id}: {STATUSES[status].label}." for delivery_id, status in statuses[:3]]
+    rest = len(statuses) - len(said_)
+    return " ".join(said_) + (f" And {rest} more." if rest > 0 else "")

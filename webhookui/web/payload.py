@@ -5,10 +5,11 @@ What a third party sent is never rendered: HTML is shown as its source, and byte
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from lxml import etree
@@ -33,6 +34,10 @@ class Payload:
     size: int
     raw: str = ""
     notes: tuple[str, ...] = ()
+    charset: str = ""
+    """What the bytes were read as, "UTF-8"; empty for what is no text."""
+    is_indented: bool = False
+    """Its lines are indented by what they are inside of, so that they can be folded."""
 
 
 def payload(body: bytes | None, content_type: str = "", size: int | None = None) -> Payload:
@@ -42,61 +47,82 @@ def payload(body: bytes | None, content_type: str = "", size: int | None = None)
         note = ("The body was not kept.",) if whole else ()
         return Payload("empty", "No body", "", "text", whole, notes=note)
     cut = body[:KEPT]
-    notes = (f"Cut: the first {len(cut):,} of {whole:,} bytes are shown.",) if whole > len(cut) else ()
-    text = _text(cut, content_type, was_cut=bool(notes))
+    was_cut = whole > len(cut)
+    notes = [f"Cut: the first {len(cut):,} of {whole:,} bytes are shown."] if was_cut else []
+    media_type = content_type.partition(";")[0].strip().lower()
+    text, charset = _text(cut, content_type, notes, was_cut=was_cut)
     if text is None:
-        return Payload("binary", "Binary data", hex_dump(cut[:_DUMPED]), "text", whole, notes=_dump_note(cut, notes))
-    return _named(text, content_type.partition(";")[0].strip().lower(), whole, notes)
+        label = f"Binary data ({media_type})" if media_type else "Binary data"
+        notes.append(f"The first {min(len(cut), _DUMPED):,} bytes, as hexadecimal numbers.")
+        return Payload("binary", label, hex_dump(cut[:_DUMPED]), "text", whole, notes=tuple(notes))
+    shown = _named(text, media_type, notes, was_cut=was_cut)
+    language = shown.language if len(shown.text) <= _HIGHLIGHTED else "text"
+    return replace(shown, size=whole, language=language, notes=tuple(notes), charset=charset)
 
 
-def _dump_note(cut: bytes, notes: tuple[str, ...]) -> tuple[str, ...]:
-    return (*notes, f"The first {min(len(cut), _DUMPED):,} bytes, as hexadecimal numbers.")
-
-
-def _text(body: bytes, content_type: str, *, was_cut: bool) -> str | None:
-    """The body as text, None when it is none."""
-    charset = re.search(r"charset=\"?([\w.-]+)", content_type, re.ASCII)
-    for name in dict.fromkeys((charset[1] if charset else "utf-8", "utf-8")):
+def _text(body: bytes, content_type: str, notes: list[str], *, was_cut: bool) -> tuple[str | None, str]:
+    """(the body as text, what it was read as); None when it is no text."""
+    declared = re.search(r"charset=\"?([\w.-]+)", content_type, re.ASCII)
+    inside = _DECLARED_INSIDE.search(body[:1024])
+    names = [declared[1] if declared else "utf-8", "utf-8", inside[1].decode() if inside else "utf-8"]
+    for name in dict.fromkeys(names):
         for end in (len(body), *(len(body) - n for n in (1, 2, 3) if was_cut)):  # a cut may fall inside a character
             try:
                 text = body[:end].decode(name)
-            except (UnicodeDecodeError, LookupError):
+                charset = codecs.lookup(name).name.upper()
+            except (UnicodeError, LookupError):
                 continue
-            return None if _CONTROL.search(text) else text
-    return None
+            if _CONTROL.search(text):
+                return None, ""
+            if declared and name != declared[1]:
+                notes.append(f"It says charset={declared[1]}, which it is not; read as {charset}.")
+            return text, charset
+    return None, ""
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
+_DECLARED_INSIDE = re.compile(rb"(?i)(?:<\?xml[^>]*?encoding|<meta[^>]*?charset)\s*=\s*[\"']?([\w.-]+)")
+"""Where XML and HTML say themselves what they are written in."""
 
 
-def _named(text: str, media_type: str, size: int, notes: tuple[str, ...]) -> Payload:
+def _named(text: str, media_type: str, notes: list[str], *, was_cut: bool) -> Payload:
+    """The text by what it is; `size` and the like are filled in by the caller."""
     stripped = text.lstrip("\ufeff \t\r\n")
     if media_type == "application/x-www-form-urlencoded":
         pretty = "\n".join(f"{name} = {value}" for name, value in parse_qsl(text, keep_blank_values=True))
-        return Payload("form", "Form", pretty, "text", size, text, notes)
+        return Payload("form", "Form", pretty, "text", 0, text)
     if media_type.endswith(("/html", "xhtml+xml")) or re.match(r"(?i)<!doctype html|<html\b", stripped):
-        notes = (*notes, "An HTML page, shown as its source: the address may be a web site and not an API.")
-        return _coloured("html", "HTML", text, "html", size, "", notes)
-    if media_type.endswith(("/json", "+json")) or stripped[:1] in ("{", "["):
-        indented = None if _is_cut(notes) else indent_json(text)
-        if indented is not None or media_type.endswith(("/json", "+json")):
-            if indented is None and not _is_cut(notes):
-                notes = (*notes, "Not valid JSON, though it says so; shown as received.")
-            return _coloured("json", "JSON", indented or text, "json", size, text if indented else "", notes)
+        notes.append("An HTML page, shown as its source: the address may be a web site and not an API.")
+        return Payload("html", "HTML", text, "html", 0)
+    says_json = media_type.endswith(("/json", "+json"))
+    if says_json or stripped[:1] in ("{", "["):
+        indented = None if was_cut else indent_json(text)
+        if says_json or indented is not None:
+            if indented is None and not was_cut:
+                notes.append(f"Not valid JSON, though it says so{_where_json_breaks(text)}. Shown as received.")
+            return _indented("json", "JSON", text, indented)
     if media_type.endswith(("/xml", "+xml")) or stripped.startswith("<?xml"):
-        indented = indent_xml(text) if not _is_cut(notes) else None
-        return _coloured("xml", "XML", indented or text, "xml", size, text if indented else "", notes)
-    return Payload("text", "Text", text, "text", size, notes=notes)
+        indented = None if was_cut else indent_xml(text)
+        if indented is None and not was_cut:
+            notes.append("Not well-formed XML, or with a DTD; shown as received.")
+        return _indented("xml", "XML", text, indented)
+    return Payload("text", "Text", text, "text", 0)
 
 
-def _is_cut(notes: Sequence[str]) -> bool:
-    return bool(notes)
+def _indented(kind: str, label: str, text: str, indented: str | None) -> Payload:
+    if indented is None:
+        return Payload(kind, label, text, kind, 0)
+    return Payload(kind, label, indented, kind, 0, text if text != indented else "", is_indented=True)
 
 
-def _coloured(kind: str, label: str, text: str, language: str, size: int, raw: str, notes: tuple[str, ...]) -> Payload:
-    if len(text) > _HIGHLIGHTED:
-        language = "text"
-    return Payload(kind, label, text, language, size, raw if raw != text else "", notes)
+def _where_json_breaks(text: str) -> str:
+    try:
+        json.loads(text.lstrip("\ufeff"))
+    except json.JSONDecodeError as error:
+        return f" (line {error.lineno}, column {error.colno}: {error.msg})"
+    except (ValueError, RecursionError):
+        pass
+    return ""
 
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+)')
@@ -115,28 +141,37 @@ def indent_json(text: str) -> str | None:
         sign = match[1]
         if sign in "}]":
             depth -= 1
-            out.append(sign if previous in ("{", "[") else f"\n{'  ' * depth}{sign}")
+            out.append(sign if previous in ("{", "[") else "\n" + _indent(depth) + sign)
         else:
             if previous in ("{", "[", ","):
-                out.append("\n" + "  " * depth)
+                out.append("\n" + _indent(depth))
             out.append(": " if sign == ":" else sign)
             depth += sign in ("{", "[")
         previous = sign
     return "".join(out)
 
 
+def _indent(depth: int) -> str:
+    """Two spaces a level, up to a depth that no eye follows: a nest of brackets must not swell the page."""
+    return "  " * min(depth, 40)
+
+
+_BLANK = "\ufeff \t\r\n"
+
+
 def indent_xml(text: str) -> str | None:
     """The same XML, indented; None when it can't be parsed, or when it declares a DTD."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
+    declaration = re.match(r"\ufeff?\s*<\?xml[^>]*\?>", text)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True)
     try:
-        root = etree.fromstring(text.encode(), parser)
+        # Without its declaration: what that says of the encoding was true of the bytes, not of this text.
+        root = etree.fromstring(text[declaration.end() if declaration else 0 :].strip().encode(), parser)
     except (etree.XMLSyntaxError, ValueError):
         return None
-    declaration = re.match(r"\s*<\?xml[^>]*\?>", text)
-    pretty = etree.tostring(root, pretty_print=True, encoding="unicode").rstrip()
-    return f"{declaration[0].strip()}\n{pretty}" if declaration else pretty
+    pretty = etree.tostring(root.getroottree(), pretty_print=True, encoding="unicode").rstrip()
+    return f"{declaration[0].strip(_BLANK)}\n{pretty}" if declaration else pretty
 
 
 def hex_dump(body: bytes) -> str:

@@ -1,0 +1,39 @@
+"""What stands around a delivery when somebody looks into it: its webhook's place in the workflow, and its endpoint's health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from webhookui.delivery.tables import Delivery, Endpoint
+from webhookui.workflows.tables import Workflow, WorkflowWebhook
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """`webhook_index`: counted from 0, None when the webhook or its workflow is gone. `paused`: its endpoint, when it is."""
+
+    workflow_exists: bool = False
+    webhook_index: int | None = None
+    paused: Endpoint | None = None
+
+
+def surroundings(session: Session, delivery: Delivery) -> Surroundings:
+    endpoint = session.get(Endpoint, delivery.lane) if delivery.lane else None
+    workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
+    if workflow is None or workflow.deleted_at is not None:
+        workflow = None
+    ids: list[int | None] = []
+    if workflow is not None:
+        there = (col(WorkflowWebhook.workflow_id) == workflow.id) & col(WorkflowWebhook.deleted_at).is_(None)
+        ids = list(
+            session.scalars(select(col(WorkflowWebhook.id)).where(there).order_by(col(WorkflowWebhook.position)))
+        )
+    return Surroundings(
+        workflow_exists=workflow is not None,
+        webhook_index=ids.index(delivery.webhook_id) if delivery.webhook_id in ids else None,
+        paused=endpoint if endpoint is not None and endpoint.state != "closed" else None,
+    )
