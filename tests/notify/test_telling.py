@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 
+from tests.support.mail_server import mail_server
 from tests.support.receiver import Answer, Receiver
-from tests.support.running import Running, until
+from tests.support.running import EMAIL, Running, until
 from tests.test_main_job import close_a_deal, document
+from webhookui.db import Database
+from webhookui.notify import mail_settings
+from webhookui.notify.mail_settings import SmtpServer
+from webhookui.people import accounts
+from webhookui.secrets import SecretBox
 
 
 @pytest.fixture
@@ -62,3 +69,44 @@ def test_a_delivery_that_fails_while_it_is_built_is_told_by_the_process_that_wor
         assert "amount" in kept(tmp_path)[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
     finally:
         installation.kill()
+
+
+def test_killed_while_a_mail_is_in_the_air_it_is_sent_again_with_the_same_message_id(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.default = Answer(500, b"{}")
+    go, reached = threading.Event(), threading.Event()
+
+    def hold_the_first(_to: str) -> str:
+        if not reached.is_set():
+            reached.set()
+            go.wait(20)
+        return "250 2.0.0 queued"
+
+    installation = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="").set_up()
+    with mail_server() as server:
+        server.to_mail = hold_the_first
+        set_server(tmp_path, server.port)
+        try:
+            installation.start()
+            installation.call("POST", "/workflows", document(receiver.url))
+            close_a_deal(installation)
+            assert reached.wait(20)
+            installation.kill()
+            go.set()
+            installation.start()
+            mails = server.wait_for(2)
+            assert len({mail["Message-ID"] for mail in mails}) == 1
+            assert [mail["To"] for mail in mails] == ["ann@example.com"] * 2
+            assert not (tmp_path / "mail").exists()
+        finally:
+            installation.kill()
+
+
+def set_server(folder: Path, port: int) -> None:
+    """As an admin would on Settings → Mail."""
+    db = Database(f"sqlite:///{folder / 'webhookui.db'}")
+    server = SmtpServer("127.0.0.1", port, "none", "crm@example.com")
+    with db.write() as session:
+        mail_settings.save(session, SecretBox(folder / "secret.key"), server, accounts.by_email(session, EMAIL))
+    db.close()

@@ -18,11 +18,17 @@ def build(*, sender: str, to: str, subject: str, text: str, html: str, message_i
     message = EmailMessage(policy=SMTP)
     message["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
     message["Date"] = format_datetime(at)
-    message["From"] = Address(NAME, addr_spec=sender)
-    message["To"] = Address(addr_spec=to)
+    message["From"] = _address(sender, NAME)
+    message["To"] = _address(to)
     message["Subject"] = one_line(subject, 200)
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     return message
+
+
+def _address(address: str, name: str = "") -> Address:
+    """By its parts: `addr_spec` would refuse letters beyond ASCII, which SMTPUTF8 carries (RFC 6531)."""
+    local, _, domain = address.rpartition("@")
+    return Address(name, local, domain)

@@ -10,6 +10,9 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,7 +98,10 @@ class Post:
             return False
         if server is None:
             for mail in mails:
-                self._keep(mail)
+                try:
+                    self._keep(mail)
+                except MailRefused as error:
+                    self._refused(mail, error, at)
             return True
         if state is not None and state.next_try_at is not None and state.next_try_at > at:
             return False
@@ -108,7 +114,7 @@ class Post:
                 self._note_well()
                 for mail in mails:
                     try:
-                        connection.send(outgoing.as_message(mail, server.from_address), mail.to)
+                        connection.send(_built(mail, server.from_address), mail.to)
                     except MailRefused as error:
                         self._refused(mail, error, at)
                     else:
@@ -141,7 +147,7 @@ class Post:
         fresh = file.with_suffix(".new")
         sender = f"webhookui@{urlsplit(self._settings.address).hostname or 'localhost'}"
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(outgoing.as_message(mail, sender).as_bytes())
+            out.write(_built(mail, sender).as_bytes(policy=SMTP if mail.to.isascii() else SMTPUTF8))
         fresh.replace(file)
         self._mark(mail, status="kept", next_attempt_at=None)
         log.info("mail_kept", mail=mail.id, file=str(file))
@@ -194,6 +200,14 @@ class Post:
                 .values(**values)
                 .execution_options(synchronize_session=False)
             )
+
+
+def _built(mail: OutgoingMail, sender: str) -> EmailMessage:
+    """A mail that can't be built must not stop the others. Raises MailRefused."""
+    try:
+        return outgoing.as_message(mail, sender)
+    except (ValueError, MessageError) as error:
+        raise MailRefused(f"This mail can't be sent: {error}", for_good=True) from error
 
 
 def kept_file(settings: Settings, mail: OutgoingMail) -> Path:

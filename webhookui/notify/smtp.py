@@ -111,12 +111,16 @@ def _open(server: SmtpServer) -> _Plain | _Tls:
 def _words(error: Exception, server: SmtpServer) -> str:
     """What went wrong and what to do about it; never the password, should the server repeat it."""
     place = f"{server.host}:{server.port}"
+    if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, TimeoutError):
+        error = error.__context__
     if isinstance(error, smtplib.SMTPAuthenticationError):
         words = f"{server.host} refused the login: {_answer(error)}. Type user name and password again."
     elif isinstance(error, smtplib.SMTPSenderRefused):
         words = (
             f"{server.host} refused the sender {server.from_address}: {_answer(error)}. Use an address of that account."
         )
+    elif isinstance(error, smtplib.SMTPResponseException) and error.smtp_code == -1:
+        words = f"{place} does not speak SMTP. Check the port."
     elif isinstance(error, smtplib.SMTPResponseException):
         words = f"{server.host} answered {_answer(error)}."
     elif isinstance(error, smtplib.SMTPNotSupportedError):
