@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import simplejson
 
+_COMPACT = simplejson.JSONEncoder(use_decimal=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_EXACT = simplejson.JSONDecoder(parse_float=Decimal, allow_nan=False)
+# Made once: simplejson would make one for every call with arguments other than its own.
+
 
 def dumps(value: Any) -> str:
     """Compact, as UTF-8 text; a Decimal keeps its digits."""
-    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text: str = _COMPACT.encode(value)
+    return text
 
 
 def loads(value: str | bytes) -> Any:
     """Numbers with a fraction or an exponent become Decimals. Raises ValueError."""
-    return simplejson.loads(value, use_decimal=True, allow_nan=False)
+    return _EXACT.decode(value if isinstance(value, str) else value.decode())

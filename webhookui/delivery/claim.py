@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, now
@@ -69,43 +69,52 @@ _FIRST_OF_ITS_RECORD = ~exists().where(
 """The deliveries of one webhook for one record are first sent in the order of the saves."""
 
 
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_QUEUED = (
+    select(_D.id)
+    .where(_D.lane == bindparam("lane"), _D.status == "queued", _D.next_attempt_at.is_(None), _FIRST_OF_ITS_RECORD)
+    .order_by(_D.id)
+    .limit(bindparam("most"))
+)
+_RETRIES = (
+    select(_D.id)
+    .where(_D.lane == bindparam("lane"), _D.status == "retry", _D.next_attempt_at <= bindparam("time"))
+    .order_by(_D.next_attempt_at, _D.id)
+    .limit(bindparam("most"))
+)
+_TAKE = (
+    update(Delivery.__table__)  # type: ignore[attr-defined]
+    .where(_D.id.in_(_IDS))
+    .values(
+        status="dispatched", claimed_by=bindparam("process"), claimed_at=bindparam("time"), next_attempt_at=None,
+        version=_D.version + 1,
+    )
+)  # fmt: skip
+_IN_HAND = select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(_D.id.in_(_IDS))
+# Statements are made once: building one costs more than running it.
+
+
 def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
     """Marks up to `limit` deliveries of the lane as dispatched by `process`: what was never sent first, then due retries."""
     with db.write() as session:
-        ids = _due(session, db, lane, limit)
+        connection = session.connection()
+        time = now()
+        ids = _due(connection, db, lane, limit, time)
         if not ids:
             return []
-        session.execute(
-            update(Delivery)
-            .where(_D.id.in_(ids))
-            .values(
-                status="dispatched", claimed_by=process, claimed_at=now(), next_attempt_at=None, version=_D.version + 1
-            )
-            .execution_options(synchronize_session=False)
-        )
-        rows = session.execute(select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(_D.id.in_(ids)))
-        found = {row[0]: Claimed(*tuple(row)) for row in rows}
+        connection.execute(_TAKE, {"ids": ids, "process": process, "time": time})
+        found = {row[0]: Claimed(*tuple(row)) for row in connection.execute(_IN_HAND, {"ids": ids})}
         return [found[delivery_id] for delivery_id in ids if delivery_id in found]
 
 
-def _due(session: Session, db: Database, lane: str, limit: int) -> list[int]:
-    queued = (
-        select(_D.id)
-        .where(_D.lane == lane, _D.status == "queued", _D.next_attempt_at.is_(None), _FIRST_OF_ITS_RECORD)
-        .order_by(_D.id)
-        .limit(limit)
-        .with_for_update(**db.skip_locked())
+def _due(connection: Connection, db: Database, lane: str, limit: int, time: datetime) -> list[int]:
+    locked = db.skip_locked()
+    ids = list(
+        connection.scalars(_QUEUED.with_for_update(**locked) if locked else _QUEUED, {"lane": lane, "most": limit})
     )
-    ids = list(session.scalars(queued))
     if len(ids) < limit:
-        retries = (
-            select(_D.id)
-            .where(_D.lane == lane, _D.status == "retry", _D.next_attempt_at <= now())
-            .order_by(_D.next_attempt_at, _D.id)
-            .limit(limit - len(ids))
-            .with_for_update(**db.skip_locked())
-        )
-        ids += session.scalars(retries)
+        retries = _RETRIES.with_for_update(**locked) if locked else _RETRIES
+        ids += connection.scalars(retries, {"lane": lane, "most": limit - len(ids), "time": time})
     return ids
 
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
+
+from webhookui.delivery.quick_head import QuickHeadResponse
 
 HEAD_LIMIT = 65536
 """Bytes of an answer's status line and headers."""
@@ -70,7 +72,7 @@ class _BoundedHead:
         self._stream.close()
 
 
-class _Response(HTTPResponse):
+class _Response(QuickHeadResponse):
     """http.client limits a line and the number of headers, which allows for megabytes; this limits the whole."""
 
     def begin(self) -> None:
@@ -88,10 +90,12 @@ class _Response(HTTPResponse):
 
 
 class _TracedMixin:
-    """Notes when a connection was made and which one carries the request."""
+    """Notes when a connection was made and which one carries the request; sends head and body in one packet."""
 
     response_class = _Response
     exchange: Exchange | None = None
+    _held: list[bytes] | None = None
+    """What is to be sent, while a request is being put together."""
 
     def _new_conn(self) -> socket.socket:
         exchange = this_thread.exchange
@@ -111,7 +115,18 @@ class _TracedMixin:
     def request(self, *args: Any, **kwargs: Any) -> None:
         exchange = self.exchange = this_thread.exchange
         exchange.connection = self
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        held = self._held = []
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self._held = None
+        super().send(b"".join(held))  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
 
 
 class _TracedHTTP(_TracedMixin, HTTPConnection):  # type: ignore[misc]
@@ -175,6 +190,13 @@ class GuardedAdapter(IPFilterAdapter):
             pool_kwargs = {"ssl_context": self._context, "server_hostname": target.host.rstrip(".")}
         return {"scheme": target.scheme, "host": host, "port": target.port}, pool_kwargs
 
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Only what an exchange reads: no cookies are kept, no encoding is guessed at."""
+        response = requests.Response()
+        response.status_code = resp.status
+        response.raw = resp
+        return response
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing to add: the context verifies, always."""
 
@@ -200,7 +222,8 @@ class Watch:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
-        self._any.set()
+            if len(self._under_way) == 1:
+                self._any.set()
 
     def remove(self, exchange: Exchange) -> None:
         with self._lock:

@@ -40,7 +40,7 @@ QUICK_MS = 1000.0
 """An answer within this makes a lane quick; a slower one, or none, makes it slow."""
 TURN_S = 2.0
 """A lane gives way to the others after so long."""
-QUICK_BATCH, SLOW_BATCH = 8, 1
+QUICK_BATCH, SLOW_BATCH = 32, 1
 SLOW_SENDERS = 2
 SLOW_THREADS = 256
 HEARTBEAT_S = 5.0
@@ -147,20 +147,23 @@ class Engine:
             self._inline += inline
         if inline:
             try:
-                self._drain(name, lane)
+                self._drain(name, lane, inline=True)
             finally:
                 with self._lock:
                     self._inline -= 1
         else:
-            self._slow.submit(self._drain, name, lane)
+            self._slow.submit(self._drain, name, lane, inline=False)
 
     def _most_senders(self, name: str, lane: Lane) -> int:
         if lane.limited or self._circuits.is_draining(name):
             return 1
         return max(2, self._settings.workers // 2) if lane.quick else SLOW_SENDERS
 
-    def _drain(self, name: str, lane: Lane) -> None:
-        """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case."""
+    def _drain(self, name: str, lane: Lane, *, inline: bool) -> None:
+        """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case.
+
+        A lane that turns out to be quick is handed over to the queue's own threads, one that turns slow leaves them.
+        """
         end = time.monotonic() + TURN_S
         left = False
         try:
@@ -180,7 +183,7 @@ class Engine:
                 if len(batch) == size:
                     self._wake(name)
                 self._send(lane, batch)
-                if time.monotonic() > end:
+                if time.monotonic() > end or self._misplaced(name, lane, inline):
                     break
         except SQLAlchemyError as error:
             log.error("claim_failed", lane=name, error=str(error))
@@ -191,6 +194,10 @@ class Engine:
                     lane.senders -= 1
                 if not self._stopping.is_set():
                     self._wake(name)
+
+    def _misplaced(self, name: str, lane: Lane, inline: bool) -> bool:
+        paced = lane.limited or self._circuits.is_draining(name)
+        return inline != (lane.quick and not paced)
 
     def _send(self, lane: Lane, batch: Sequence[Claimed]) -> None:
         for position, claimed in enumerate(batch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
@@ -167,4 +167,9 @@ def newer_sibling(session: Session, delivery_id: int, webhook_id: int | None, re
 
 def has_waiting(session: Session, lane: str) -> bool:
     """Whether the lane has a delivery that was never sent."""
-    return bool(session.scalar(select(exists().where(Delivery.lane == lane, Delivery.status == "queued"))))  # type: ignore[arg-type]
+    return bool(session.connection().scalar(_WAITING, {"lane": lane}))
+
+
+_WAITING = select(
+    exists().where(Delivery.lane == bindparam("lane"), Delivery.status == "queued")  # type: ignore[arg-type]
+)

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import threading
 import time
+from functools import lru_cache
 
 import requests
 
@@ -97,6 +98,7 @@ class Resolver:
             look_up.done.set()
 
 
+@lru_cache(maxsize=4096)
 def _numeric(host: str) -> tuple[Address, ...]:
     """The address that the host spells in numbers, in whichever way the system understands; empty for a name."""
     try:

@@ -28,6 +28,11 @@ from webhookui.delivery.tables import Attempt, Delivery
 log = structlog.get_logger("webhookui.delivery")
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
+# Statements are made once: building one costs more than running it.
+_HELD = select(_D.id).where(
+    _D.id.in_(bindparam("ids", expanding=True)), _D.claimed_by == bindparam("process"), _D.status == "dispatched"
+)
+_INSERT = insert(Attempt.__table__)  # type: ignore[attr-defined]
 _UPDATE = (
     update(Delivery.__table__)  # type: ignore[attr-defined]
     .where(_D.id == bindparam("the_id"))
@@ -128,8 +133,9 @@ class ResultWriter:
                 for result in mine:
                     _add_note(session, result.claimed.id, write_captures(session, result, last=self._is_last(result)))
                 rows = [self._outcome(session, result) for result in mine]
-                session.execute(insert(Attempt), [_attempt(result, self._body_limit) for result in mine])
-                session.connection().execute(_UPDATE, rows)
+                connection = session.connection()
+                connection.execute(_INSERT, [_attempt(result, self._body_limit) for result in mine])
+                connection.execute(_UPDATE, rows)
                 self._tell(session, rows)
                 self._tell_of_endpoints(session, self._circuits.observe(session, mine))
                 bells = self._bells(session, mine, rows)
@@ -141,8 +147,7 @@ class ResultWriter:
     def _still_mine(self, session: Session, group: Sequence[Result]) -> list[Result]:
         """Without what another process took over because this one was taken for dead."""
         ids = [result.claimed.id for result in group]
-        statement = select(_D.id).where(_D.id.in_(ids), _D.claimed_by == self._process, _D.status == "dispatched")
-        held = set(session.scalars(statement))
+        held = set(session.connection().scalars(_HELD, {"ids": ids, "process": self._process}))
         return [result for result in group if result.claimed.id in held]
 
     def _is_last(self, result: Result) -> bool:

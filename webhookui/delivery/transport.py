@@ -16,7 +16,6 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import idna
 import requests
-from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from webhookui import __version__
@@ -246,21 +245,21 @@ def _ascii(host: str) -> str:
         raise requests.exceptions.InvalidURL(f"“{host}” is no name of a host: {error}.") from error
 
 
+_ADDED = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", ENCODINGS))
+
+
 def _prepared(outgoing: Outgoing, target: Target, address: Address) -> requests.PreparedRequest:
     """A prepared request with exactly these headers; requests adds nothing of its own to them."""
     request = requests.PreparedRequest()
     request.method = outgoing.method
     request.url = target.url
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-    for name, value in outgoing.headers:
-        headers[name] = value
-    headers.setdefault("Host", target.netloc)
-    headers.setdefault("User-Agent", USER_AGENT)
-    headers.setdefault("Accept", "*/*")
-    headers.setdefault("Accept-Encoding", ENCODINGS)
+    headers = dict(outgoing.headers)
+    named = {name.lower() for name in headers}
+    added = (("Host", target.netloc), *_ADDED)
+    headers |= {name: value for name, value in added if name.lower() not in named}
     if outgoing.body is not None or outgoing.method not in ("GET", "HEAD", "DELETE"):
         headers["Content-Length"] = str(len(outgoing.body or b""))
-    request.headers = headers
+    request.headers = headers  # type: ignore[assignment]  # the adapter asks for no more than a dict can do
     request.body = outgoing.body
     request.hooks = {"response": []}
     request.pinned = (target, address)  # type: ignore[attr-defined]
