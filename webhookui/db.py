@@ -14,6 +14,8 @@ from sqlalchemy import DateTime, Engine, String, create_engine, event, text
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -185,3 +187,15 @@ def touch(session: Session, name: str) -> None:
 def revision(session: Session, name: str) -> int:
     row = session.get(Revision, name)
     return row.value if row else 0
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether an error speaks of the database's state (full, locked, out of reach), not of what was to be written."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    return isinstance(error, OSError | PoolTimeout)
+
+
+def unavailable_because(error: Exception) -> str:
+    """The database's own words, on one line."""
+    return str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()[0].rstrip(".")

@@ -92,6 +92,11 @@ class Engine:
         self._slow = ThreadPoolExecutor(SLOW_THREADS, "slow-lane")
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this process from writing results down, in words; None when nothing does."""
+        return self._writer.trouble
+
     def start(self) -> None:
         """Registers the process, takes over what dead ones left, and rings for all that is due."""
         with self._db.write() as session:

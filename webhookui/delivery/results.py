@@ -9,15 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookui.db import Database, now
+from webhookui.db import Database, is_unavailable, now, unavailable_because
 from webhookui.delivery import states
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
@@ -46,6 +46,7 @@ _UPDATE = (
 
 GROUP = 200
 """Results in one transaction at the most."""
+NOT_KEPT = "The answer held something that can't be stored; neither it nor values from it were kept."
 WAITING = 2000
 """Results that may wait to be written; senders stop until there is room."""
 
@@ -76,7 +77,8 @@ class ResultWriter:
         self._idle = threading.Event()
         self._idle.set()
         self._thread = threading.Thread(target=self._run, name="results", daemon=True)
-        self.last_error: str | None = None
+        self.trouble: str | None = None
+        """Why results can't be written at the moment, in words; None when they can."""
 
     def start(self) -> None:
         self._thread.start()
@@ -112,18 +114,30 @@ class ResultWriter:
                 if not self._results:
                     self._idle.set()
 
-    def _write_until_done(self, group: Sequence[Result]) -> None:
+    def _write_until_done(self, group: Sequence[Result], *, stripped: bool = False) -> None:
+        """Waits for the database as long as it takes. A result that it would never take keeps no other from being written."""
         pause = 0.1
         while True:
             try:
                 self._write(group)
-                self.last_error = None
+                self.trouble = None
                 return
-            except (SQLAlchemyError, OSError) as error:
-                self.last_error = str(error)
-                log.error("results_not_written", deliveries=[result.claimed.id for result in group], error=str(error))
-                time.sleep(pause)
-                pause = min(pause * 2, 5.0)
+            except Exception as error:
+                ids = [result.claimed.id for result in group]
+                if is_unavailable(error):
+                    self.trouble = f"Results of deliveries can't be written: {unavailable_because(error)}."
+                    log.error("results_not_written", deliveries=ids, error=str(error))
+                    time.sleep(pause)
+                    pause = min(pause * 2, 5.0)
+                    continue
+                log.error("results_not_writable", deliveries=ids, exc_info=error)
+            if len(group) > 1:
+                for result in group:
+                    self._write_until_done([result])
+                return
+            if stripped:
+                return
+            group, stripped = [_stripped(group[0])], True
 
     def _write(self, group: Sequence[Result]) -> None:
         bells: list[Callable[[], None]] = []
@@ -131,7 +145,8 @@ class ResultWriter:
             mine = self._still_mine(session, group)
             if mine:
                 for result in mine:
-                    _add_note(session, result.claimed.id, write_captures(session, result, last=self._is_last(result)))
+                    captured = write_captures(session, result, last=self._is_last(result))
+                    _add_note(session, result.claimed.id, result.note or captured)
                 rows = [self._outcome(session, result) for result in mine]
                 connection = session.connection()
                 connection.execute(_INSERT, [_attempt(result, self._body_limit) for result in mine])
@@ -216,6 +231,12 @@ class ResultWriter:
             if due := row["next_attempt_at"]:
                 bells.append(lambda lane=result.claimed.lane, due=due: self._wake_at(lane, due))  # type: ignore[misc]
         return bells
+
+
+def _stripped(result: Result) -> Result:
+    """What is known of the attempt without anything that the third party said."""
+    answer = replace(result.answer, headers=[], body=b"", cut=False) if result.answer else None
+    return replace(result, answer=answer, at_hand=None, note=NOT_KEPT)
 
 
 def _add_note(session: Session, delivery_id: int, more: str | None) -> None:

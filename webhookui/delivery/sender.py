@@ -44,6 +44,7 @@ class Result:
     retry_after: datetime | None = None
     at_hand: WebhookAtHand | None = None
     error_timing_ms: dict[str, float] = field(default_factory=dict)
+    note: str | None = None
 
     @property
     def succeeded(self) -> bool:

@@ -27,13 +27,16 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @public
 def readyz() -> ResponseReturnValue:
-    """The database is reachable and migrated."""
+    """The database is reachable and migrated, and a process that sends deliveries too can write down their results."""
     try:
         current, head = revisions(here.db())
     except Exception as error:
         return jsonify({"status": "unavailable", "reason": f"database: {type(error).__name__}"}), 503
     if current != head:
         return jsonify({"status": "unavailable", "reason": "the database is not migrated"}), 503
+    engine = here.installation().queue.engine
+    if engine is not None and engine.trouble:
+        return jsonify({"status": "unavailable", "reason": engine.trouble}), 503
     return jsonify({"status": "ok"})
 
 

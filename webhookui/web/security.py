@@ -13,9 +13,11 @@ from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from webhookui import here
+from webhookui.db import is_unavailable, unavailable_because
 from webhookui.people.tables import User
 
 CSP = {
@@ -147,11 +149,25 @@ def crash_page(error: Exception) -> ResponseReturnValue:
     import structlog
 
     structlog.get_logger("webhookui.web").exception("request_failed", path=request.path)
+    if isinstance(error, SQLAlchemyError) and is_unavailable(error):
+        return _unavailable(unavailable_because(error))
     if request.blueprint == "api":
         from webhookui.api import errors
 
         return errors.crashed()
     return render_error(500, *_WORDS[500])
+
+
+def _unavailable(because: str) -> ResponseReturnValue:
+    """The disk is full, or somebody holds the database: nobody's input is at fault, and nothing was saved by halves."""
+    words = f"The database can't be used at the moment: {because}. Nothing was saved."
+    if request.blueprint == "api":
+        from webhookui.api import errors
+
+        return errors.answer(503, "unavailable", words)
+    return render_error(
+        503, "The database can't be used at the moment.", f"{words} Try again; if it stays, tell your admin."
+    )
 
 
 def render_error(code: int, title: str, hint: str) -> ResponseReturnValue:
