@@ -7,7 +7,7 @@ in what comes from here (RFC 3986 sections 2.1, 3.3 and 3.4; RFC 5891 for names 
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import idna
 
@@ -33,6 +33,13 @@ def url_problem(url: str) -> str:
     if port == 0 or parts.netloc.endswith(":"):
         return "there is no such port."
     return "" if _host(parts.hostname) else f"“{parts.hostname[:80]}” is no name of a host."
+
+
+def dot_segment(url: str) -> str:
+    """What is wrong with a path that has “.” or “..” for a segment, however it is encoded: it would lead elsewhere."""
+    segments = {unquote(segment) for segment in re.split(r"[/\\]", urlsplit(url).path)}
+    found = segments & {".", ".."}
+    return f"a value makes “{found.pop()}” a part of its path, which leads elsewhere." if found else ""
 
 
 def normalized(url: str) -> str:

@@ -62,6 +62,7 @@ def parse_webhook(
     reader = DocumentReader(at, errors)
     reader.refuse_unknown(document, KEYS)
     reader.choice(document, "type", ("webhook",), "webhook")
+    reader.refuse_unstorable(document)
     title = reader.text(document, "title", required="Give the action a title.")
     description = reader.text(document, "description")
     url = reader.text(document, "url", required="Give the URL to notify.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from webhookui.webhooks.template import Schema, check
 
 Errors = dict[str, str]
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class DocumentReader:
@@ -26,6 +28,18 @@ class DocumentReader:
         for key in document:
             if key not in known:
                 self.say(f"{path}{key}", f"There is no key “{key}” here.")
+
+    def refuse_unstorable(self, value: Any, path: str = "") -> None:
+        """Texts with a character that databases refuse: NUL, or half of a surrogate pair."""
+        if isinstance(value, str) and UNSTORABLE.search(value):
+            self.say(path, "This has a character that can't be stored.")
+        elif isinstance(value, Mapping):
+            for key, inner in value.items():
+                self.refuse_unstorable(key, path or "keys")
+                self.refuse_unstorable(inner, f"{path}.{key}" if path else str(key))
+        elif isinstance(value, list):
+            for position, inner in enumerate(value):
+                self.refuse_unstorable(inner, f"{path}.{position}")
 
     def text(self, document: Mapping[str, Any], key: str, path: str = "", *, required: str = "") -> str:
         value = document.get(key)

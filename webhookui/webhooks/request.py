@@ -10,16 +10,18 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from webhookui import exact_json
 from webhookui.webhooks import naming
-from webhookui.webhooks.address import normalized, url_problem, with_query
+from webhookui.webhooks.address import dot_segment, normalized, url_problem, with_query
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
-from webhookui.webhooks.template import TemplateProblem, render_text, render_url, render_value
-from webhookui.webhooks.values import as_text, is_empty
+from webhookui.webhooks.sandbox import limited
+from webhookui.webhooks.template import TemplateProblem, render_json, render_text, render_url, render_value
+from webhookui.webhooks.values import as_text, is_empty, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_BODY = 10 * 2**20
+"""Bytes."""
 SAFE_IN_HEADER = "%/:?#[]@!$&'()*+,;=-._~ \"<>\\^`{|}"
 
 
@@ -52,7 +54,15 @@ class Context:
 
 
 def build_request(webhook: Webhook, context: Context) -> Request:
-    """Raises RequestError."""
+    """Raises RequestError, and nothing else that a value or a template could cause: it is called inside a record's save."""
+    try:
+        with limited():
+            return _built(webhook, context)
+    except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+        raise RequestError("", f"The request can't be built: {error}") from error
+
+
+def _built(webhook: Webhook, context: Context) -> Request:
     url = _url(webhook, context)
     headers = _headers(webhook, context)
     if webhook.method == "GET":
@@ -63,6 +73,8 @@ def build_request(webhook: Webhook, context: Context) -> Request:
         body = content_type.encode(_body(webhook, context), webhook.xml_root)
     except NotEncodable as error:
         raise RequestError("parameters", str(error)) from None
+    if len(body) > MAX_BODY:
+        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = (("Content-Type", content_type.media_type), *headers)
     return Request(webhook.method, url, headers, body, tuple(context.notes))
@@ -75,7 +87,7 @@ def _url(webhook: Webhook, context: Context) -> str:
         raise RequestError("url", f"URL to Notify: {problem}") from None
     if CONTROL.search(url):
         raise RequestError("url", "URL to Notify has a control character in it.")
-    wrong = url_problem(url)
+    wrong = url_problem(url) or (dot_segment(url) if "{" in webhook.url else "")
     if wrong:
         raise RequestError("url", f"URL to Notify: {wrong}")
     return normalized(url)
@@ -116,13 +128,15 @@ def _related_value(related: Related, position: int, context: Context) -> Any:
     if found is None:
         return None
     if isinstance(found, list):
-        return [naming.nest(_rows(related.parameters, values, at)) for values in found]
-    return naming.nest(_rows(related.parameters, found, at))
+        return [naming.nest(_rows(related.parameters, values, at, related.key)) for values in found]
+    return naming.nest(_rows(related.parameters, found, at, related.key))
 
 
-def _rows(parameters: Sequence[Parameter], values: Mapping[str, Any], at: str) -> list[tuple[tuple[Segment, ...], Any]]:
+def _rows(
+    parameters: Sequence[Parameter], values: Mapping[str, Any], at: str, key: str = ""
+) -> list[tuple[tuple[Segment, ...], Any]]:
     return [
-        (_segments(parameter.name), parameter_value(parameter, values, f"{at}.{position}.value"))
+        (_segments(parameter.name), parameter_value(parameter, values, f"{at}.{position}.value", key))
         for position, parameter in enumerate(parameters)
     ]
 
@@ -145,35 +159,30 @@ def _query(webhook: Webhook, context: Context) -> list[tuple[str, str]]:
     return pairs
 
 
-def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str) -> Any:
-    """The JSON value of a row, or LEFT_OUT. Raises RequestError."""
+def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str, key: str = "") -> Any:
+    """The JSON value of a row, or LEFT_OUT. `key`: that of the related module whose row it is. Raises RequestError."""
+    name = f"{key}.{parameter.name}" if key else parameter.name
     try:
-        value = render_value(parameter.value, values)
+        value = (render_json if parameter.type == "json" else render_value)(parameter.value, values)
     except TemplateProblem as problem:
-        raise RequestError(at, f"Parameter {parameter.name}: {problem}") from None
+        raise RequestError(at, f"Parameter {name}: {problem}") from None
+    except (ValueError, RecursionError) as error:
+        raise RequestError(at, f"Parameter {name}: what it comes to is no JSON ({error}).") from None
     if is_empty(value):
         if parameter.required:
-            raise RequestError(at, f"The required parameter {parameter.name} is empty; nothing was sent.")
+            raise RequestError(at, f"The required parameter {name} is empty; nothing was sent.")
         if parameter.omit_empty:
             return LEFT_OUT
-    return _forced(parameter, value, at)
-
-
-def _forced(parameter: Parameter, value: Any, at: str) -> Any:
-    if parameter.type == "auto":
-        return value
-    if parameter.type == "text":
-        return as_text(value)
-    if is_empty(value):
-        return None
     try:
         return _FORCE[parameter.type](value)
     except (ValueError, InvalidOperation):
         shown = as_text(value)[:60]
-        raise RequestError(at, f"Parameter {parameter.name}: “{shown}” is no {_WORD[parameter.type]}.") from None
+        raise RequestError(at, f"Parameter {name}: “{shown}” is no {_WORD[parameter.type]}.") from None
 
 
-def _number(value: Any) -> int | Decimal:
+def _number(value: Any) -> int | Decimal | None:
+    if is_empty(value):
+        return None
     if isinstance(value, bool | list | dict):
         raise ValueError
     if isinstance(value, int | Decimal):
@@ -188,7 +197,9 @@ def _number(value: Any) -> int | Decimal:
     )
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: Any) -> bool | None:
+    if is_empty(value):
+        return None
     if isinstance(value, bool):
         return value
     word = as_text(value).strip().lower()
@@ -199,9 +210,11 @@ def _boolean(value: Any) -> bool:
     raise ValueError
 
 
-def _json(value: Any) -> Any:
-    return exact_json.loads(value) if isinstance(value, str) else value
-
-
-_FORCE: dict[str, Callable[[Any], Any]] = {"number": _number, "boolean": _boolean, "json": _json}
+_FORCE: dict[str, Callable[[Any], Any]] = {
+    "auto": lambda value: value,
+    "text": as_text,
+    "number": _number,
+    "boolean": _boolean,
+    "json": plain,
+}
 _WORD = {"number": "number", "boolean": "truth value", "json": "JSON"}

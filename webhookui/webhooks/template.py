@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2.environment import TemplateExpression
 
 from webhookui import exact_json
+from webhookui.webhooks.sandbox import (
+    DATE_METHODS,
+    DATE_PARTS,
+    LIST_METHODS,
+    MAX_OUTPUT,
+    TEXT_METHODS,
+    JsonText,
+    Sandbox,
+    bounded,
+    limited,
+    unoffered_statement,
+)
 from webhookui.webhooks.values import as_text, plain
 
 MAX_TEMPLATE = 20_000
-MAX_OUTPUT = 1_000_000
-"""Characters of a template, and of what it may render to."""
-TEXT_LIKE = {"text", "long_text", "email", "phone", "url", "picklist", "multi_picklist", "date", "datetime"}
-"""Types whose values have parts or methods of their own in a template."""
+"""Characters of a template."""
+NO_PARTS: frozenset[str] = frozenset()
+PARTS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("text", "long_text", "email", "phone", "url", "picklist"), TEXT_METHODS),
+    **dict.fromkeys(("date", "datetime"), DATE_METHODS | DATE_PARTS),
+    "multi_picklist": LIST_METHODS,
+}
+"""What the values of a type have in a template, beside nothing."""
+
+
+OF_JINJA = frozenset({"self", "super", "caller"})
+"""Names that Jinja itself knows the meaning of; no placeholder has them."""
 
 
 class TemplateProblem(Exception):
@@ -44,57 +64,16 @@ class Schema:
                 yield from kind().paths(depth - 1, f"{prefix}{name}.")
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox with nothing in it but filters and tests, and no expression that fills the memory."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def __init__(self, finalize: Callable[[Any], Any] | None = None) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize)
-        self.globals.clear()
-        for name in ("center", "indent", "wordwrap", "urlize", "pprint", "xmlattr", "random"):
-            self.filters.pop(name, None)
-        self.filters["tojson"] = lambda value: exact_json.dumps(plain(value))
-        self.filters["string"] = as_text
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """What is behind an empty reference is empty; a record has fields, no methods."""
-        if obj is None:
-            return None
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        return None if obj is None else super().getitem(obj, argument)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" and not (_is_small(left, 10**6) and _is_small(right, 100)):
-            raise SecurityError("These numbers are too large for **.")
-        if operator == "%" and isinstance(left, str):
-            raise SecurityError("Write placeholders instead of % in a text.")
-        if operator == "*" and not (_is_number(left) and _is_number(right)):
-            raise SecurityError("Only numbers can be multiplied.")
-        if operator == "*" and isinstance(left, Decimal) != isinstance(right, Decimal):
-            left, right = _exact(left), _exact(right)
-        return super().call_binop(context, operator, left, right)
+_typed = Sandbox()
+_text = Sandbox(finalize=as_text)
+_url = Sandbox(finalize=lambda value: quote(as_text(value), safe=""))
+_json = Sandbox(finalize=lambda value: _sealed(value))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal)
-
-
-def _is_small(value: Any, most: int) -> bool:
-    return _is_number(value) and abs(value) <= most
-
-
-def _exact(value: Any) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
-
-
-_typed = _Sandbox()
-_text = _Sandbox(finalize=as_text)
-_url = _Sandbox(finalize=lambda value: quote(as_text(value), safe=""))
+def _sealed(value: Any) -> str:
+    """A placeholder's value as a piece that no text of the template can be taken for."""
+    known = value if isinstance(value, JsonText) else exact_json.dumps(plain(value))
+    return f"\0{base64.b64encode(known.encode()).decode()}\0"
 
 
 @dataclass(frozen=True)
@@ -118,26 +97,35 @@ def compiled(source: str) -> _Compiled:
         match tree.body:
             case [nodes.Output(nodes=[nodes.TemplateData(data=data)])]:
                 return _Compiled(data)
-            case [nodes.Output(nodes=[_])] if source.startswith("{{") and source.endswith("}}"):
-                expression = source[2:-2].strip("-+ \t\r\n")
-                return _Compiled(None, names, _typed.compile_expression(expression, undefined_to_none=False))
+            case [nodes.Output(nodes=[expression])] if source.startswith("{{") and source.endswith("}}"):
+                return _Compiled(None, names, _alone(expression))
         return _Compiled(None, names, None, _text.from_string(source))
     except TemplateError as error:
         raise TemplateProblem(f"The placeholder can't be read: {error}") from None
+
+
+def _alone(expression: nodes.Node) -> TemplateExpression:
+    """What gives the value of one expression. (Jinja's own compile_expression would parse it again, without watches.)"""
+    result = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
+    body = nodes.Template([result], lineno=1)
+    body.set_environment(_typed)
+    return TemplateExpression(_typed.from_string(body), undefined_to_none=False)
 
 
 def _parsed(source: str) -> nodes.Template:
     if len(source) > MAX_TEMPLATE:
         raise TemplateProblem(f"At most {MAX_TEMPLATE} characters.")
     try:
-        tree = _text.parse(source)
+        tree = _typed.parse(source)
         _text.from_string(source)  # unknown filters and tests show only when code is made
+        if unoffered := unoffered_statement(tree):
+            raise TemplateProblem(f"“{{% {unoffered} %}}” is not offered here; if, for and set are.")
         return tree
     except TemplateSyntaxError as error:
         raise TemplateProblem(
             f"The placeholder can't be read {_place(source, error.lineno)}: {error.message}"
         ) from None
-    except (TemplateError, RecursionError) as error:
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
         raise TemplateProblem(f"The placeholder can't be read: {error}") from None
 
 
@@ -149,8 +137,12 @@ def _place(source: str, line: int) -> str:
 
 @lru_cache(maxsize=2048)
 def _compiled_url(source: str) -> Template:
-    _parsed(source)
     return _url.from_string(source)
+
+
+@lru_cache(maxsize=2048)
+def _compiled_json(source: str) -> Template:
+    return _json.from_string(source)
 
 
 def check(source: str, schema: Schema) -> str:
@@ -161,7 +153,12 @@ def check(source: str, schema: Schema) -> str:
         return str(problem)
     if found.constant is not None:
         return ""
-    for chain in _chains(_text.parse(source), found.names):
+    tree = _typed.parse(source)
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        name = getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", "")
+        if isinstance(name, str) and name.startswith("_"):
+            return f"“{name}” can't be looked into."
+    for chain in _chains(tree, found.names | OF_JINJA):
         missing = _missing(chain, schema)
         if missing:
             return missing
@@ -196,7 +193,9 @@ def _missing(chain: list[str], schema: Schema) -> str:
             return f"There is no placeholder “{path}”.{hint}"
         if isinstance(known, str):
             rest = chain[position + 1 :]
-            return f"“{path}” is a value and has no “{rest[0]}”." if rest and known not in TEXT_LIKE else ""
+            if rest and rest[0] not in PARTS.get(known, NO_PARTS):
+                return f"“{path}” is a value and has no “{rest[0]}”."
+            return ""
         current = known()
     return ""
 
@@ -209,10 +208,7 @@ def render_value(source: str, context: Mapping[str, Any]) -> Any:
     if found.alone is None:
         return render_text(source, context)
     with _in_words():
-        value = found.alone(**_of(context, found.names))
-        if isinstance(value, StrictUndefined):
-            str(value)  # raises, with the name
-        return plain(value)
+        return bounded(plain(found.alone(**_of(context, found.names))))
 
 
 def render_text(source: str, context: Mapping[str, Any]) -> str:
@@ -238,6 +234,29 @@ def render_url(source: str, context: Mapping[str, Any]) -> str:
     return _generated(_compiled_url(source), found.names, context)
 
 
+_SEALED = re.compile("\0([A-Za-z0-9+/=]*)\0")
+
+
+def render_json(source: str, context: Mapping[str, Any]) -> Any:
+    """The template as JSON with placeholders in it: one inside quotes gives text, one outside a whole value. No value can end
+    the text that it stands in, or add a key. Raises TemplateProblem; ValueError when it is no JSON."""
+    found = compiled(source)
+    if found.text is None:
+        value = render_value(source, context)
+        if not isinstance(value, str):
+            return value
+        return exact_json.loads(value) if value.strip() else None
+    pieces = _SEALED.split(_generated(_compiled_json(source), found.names, context))
+    quoted = False
+    for position, piece in enumerate(pieces):
+        if position % 2:
+            known = base64.b64decode(piece).decode()
+            pieces[position] = exact_json.dumps(as_text(exact_json.loads(known)))[1:-1] if quoted else known
+        else:
+            quoted ^= len(re.findall(r'(?<!\\)(?:\\\\)*"', piece)) % 2 == 1
+    return exact_json.loads("".join(pieces))
+
+
 def _generated(template: Template, names: frozenset[str], context: Mapping[str, Any]) -> str:
     parts: list[str] = []
     length = 0
@@ -247,7 +266,7 @@ def _generated(template: Template, names: frozenset[str], context: Mapping[str, 
             if length > MAX_OUTPUT:
                 raise TemplateProblem(f"The text gets longer than {MAX_OUTPUT} characters.")
             parts.append(part)
-    return "".join(parts)
+        return str(plain("".join(parts)))
 
 
 def _of(context: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
@@ -257,7 +276,8 @@ def _of(context: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 @contextmanager
 def _in_words() -> Iterator[None]:
     try:
-        yield
+        with limited():
+            yield
     except TemplateProblem:
         raise
     except (

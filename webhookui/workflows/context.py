@@ -1,12 +1,14 @@
 """What the placeholders of a webhook may say (its Schema) and what they stand for (its Context), SPEC section 4.1.
 
-Everything is lazy: a referenced record, a user or the related records are read when a template asks for them.
+Everything is lazy: a referenced record, a user or the related records are read when a template asks for them. What stands for
+a record, a user or the like is a mapping but no dict: by itself it is its name (`webhooks.values.plain`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -99,8 +101,8 @@ class ContextOfSave:
     def context(self, *, workflow_id: int | None, workflow: str, delivery_id: int | None) -> Context:
         notes: list[str] = []
         surroundings: dict[str, Any] = {
-            "workflow": {"id": workflow_id, "name": workflow},
-            "delivery": {"id": delivery_id},
+            "workflow": MappingProxyType({"id": workflow_id, "name": workflow}),
+            "delivery": MappingProxyType({"id": delivery_id}),
             "now": self._now,
         }
         save = self.save
@@ -182,15 +184,17 @@ def _about(
     address: str,
     created_at: datetime | None,
     updated_at: datetime | None,
-) -> dict[str, Any]:
-    return {
-        "id": record_id,
-        "url": f"{address}/records/{module}/{record_id}",
-        "name": name,
-        "module": module,
-        "created_at": created_at,
-        "updated_at": updated_at,
-    }
+) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {
+            "id": record_id,
+            "url": f"{address}/records/{module}/{record_id}",
+            "name": name,
+            "module": module,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }
+    )
 
 
 class RecordValues(Mapping[str, Any]):
@@ -254,4 +258,4 @@ class RecordValues(Mapping[str, Any]):
 
 
 def _user_values(user: User | None) -> Mapping[str, Any] | None:
-    return {"id": user.id, "name": user.name, "email": user.email} if user is not None else None
+    return MappingProxyType({"id": user.id, "name": user.name, "email": user.email}) if user is not None else None

@@ -9,6 +9,7 @@ from typing import Any
 from webhookui.crm.catalog import Catalog
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import parse_webhook
+from webhookui.webhooks.document_reader import UNSTORABLE
 from webhookui.workflows.context import related_schema_of, schema_of
 from webhookui.workflows.criteria_document import parse_criteria
 from webhookui.workflows.secret_scope import SECRET_KEYS, secret_scope
@@ -109,6 +110,8 @@ def _text(document: Mapping[str, Any], key: str, errors: Errors, required: str =
         errors[key] = f"“{key}” is text."
         return ""
     text = value.strip()
+    if UNSTORABLE.search(text):
+        errors[key] = "This has a character that can't be stored."
     if required and not text:
         errors[key] = required
     elif required and len(text) > MAX_NAME:
