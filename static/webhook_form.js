@@ -37,7 +37,24 @@
     const { ok, nodes } = await post("/settings/webhook-form/preview", webhook);
     if (mine !== number) return;
     place.removeAttribute("aria-busy");
-    if (ok) place.replaceChildren(...nodes);
+    if (!ok) return;
+    const unfolded = new Set([...place.querySelectorAll("details[open]")].map((each) => each.id));
+    place.replaceChildren(...nodes);
+    for (const each of place.querySelectorAll("details")) each.open ||= unfolded.has(each.id);
+    tryCaptures(webhook);
+  }
+
+  // What the capture rows, as they are now, take of the response beside the form.
+  let tries = 0;
+
+  async function tryCaptures(webhook) {
+    const place = webhook.querySelector("[data-taken]");
+    if (!place) return;
+    const mine = ++tries;
+    const sample = place.parentElement.querySelector("[data-sample]");
+    const values = sample ? { text: sample.value } : { delivery: place.dataset.delivery };
+    const { ok, nodes } = await post("/settings/webhook-form/taken", webhook, values);
+    if (ok && mine === tries && place.isConnected) place.replaceChildren(...nodes);
   }
 
   for (const name of ["input", "change", "rows:changed"]) {
@@ -56,22 +73,30 @@
 
   async function sendTest(button) {
     const webhook = button.closest("[data-webhook]");
-    const place = webhook.querySelector("[data-test-result]");
     button.disabled = true;
     try {
       const { nodes } = await post("/settings/webhook-form/test", webhook);
-      place.replaceChildren(...nodes);
-      window.htmx.process(place);
-      place.scrollIntoView({ block: "nearest" });
+      show(webhook, nodes);
     } finally {
       button.disabled = false;
     }
   }
 
+  // Beside the form: a test and its response, or a sample response.
+  function show(webhook, nodes) {
+    const place = webhook.querySelector("[data-test-result]");
+    place.replaceChildren(...nodes);
+    window.htmx.process(place);
+    place.scrollIntoView({ block: "nearest" });
+    tryCaptures(webhook);
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     const result = event.target.closest?.("[data-test-result]");
     const aside = result?.closest("[data-preview]");
-    if (aside && aside.scrollHeight > aside.clientHeight) aside.scrollTo({ top: result.offsetTop - aside.offsetTop });
+    if (!aside) return;
+    if (aside.scrollHeight > aside.clientHeight) aside.scrollTo({ top: result.offsetTop - aside.offsetTop });
+    tryCaptures(aside.closest("[data-webhook]"));
   });
 
   // A click on a value of the response: a capture row of its path, with the field still to be chosen.
@@ -90,7 +115,6 @@
     const path = rows().textsOf(row)[0];
     path.value = leaf.dataset.capturePath;
     path.dispatchEvent(new Event("input", { bubbles: true }));
-    document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
     row.scrollIntoView({ block: "center" });
     row.querySelector("select").focus({ preventScroll: true });
   }
@@ -135,19 +159,25 @@
 
   let filled = null; // the webhook as it was before something filled it
 
+  // A secret that was typed for one address must not stay for another that a command or a recipe brings.
+  const SECRETS_KEPT = {
+    sample: (typed) => typed,
+    curl: (typed) => typed.filter(([name]) => name.endsWith(".signing.secret")),
+    recipe: () => [],
+  };
+
   async function useTool(name, values, dialog) {
     const webhook = opened();
     if (!webhook) return;
     const { ok, nodes } = await post(`/settings/webhook-form/${name}`, webhook, values);
-    if (!ok || name === "response") {
-      dialog?.querySelector("[data-tool-answer]").replaceChildren(...nodes);
-      return;
-    }
+    if (!ok) return void dialog?.querySelector("[data-tool-answer]").replaceChildren(...nodes);
+    dialog?.close();
+    if (name === "response") return show(webhook, nodes);
     filled = webhook;
     webhook.replaceWith(...nodes);
-    dialog?.close();
-    window.webhookuiForm.redrawn();
     const fresh = document.getElementById(webhook.dataset.row);
+    window.webhookuiForm.restoreSecrets(fresh, SECRETS_KEPT[name](window.webhookuiForm.secretsIn(webhook)));
+    window.webhookuiForm.redrawn();
     changed(fresh.querySelector("[data-editor] input"));
   }
 
@@ -168,6 +198,36 @@
     useTool(tool.dataset.toolForm, { text: tool.querySelector("[data-tool-text]").value }, tool.closest("dialog"));
   });
 
+  // ---- the signing secret ------------------------------------------------------------------------------------------
+
+  const rotation = () => document.getElementById("ask-rotate");
+  const overlapOf = (path) => document.querySelector(`#workflow-form [data-signing-overlap="${path}"]`);
+
+  function askToRotate(button, event) {
+    event.preventDefault();
+    const dialog = rotation();
+    dialog.dataset.path = button.dataset.rotate;
+    dialog.querySelector("[data-rotate-answer]").replaceChildren();
+    dialog.querySelector("[data-rotate-overlap]").hidden = overlapOf(button.dataset.rotate).hidden;
+    for (const each of dialog.querySelectorAll("[data-rotate-words], [data-rotate-now]")) each.hidden = false;
+    dialog.querySelector("#ask-rotate-question").textContent = "Make a new signing secret?";
+    dialog.querySelector("[data-ask-close]").textContent = "Cancel";
+    dialog.showModal();
+  }
+
+  async function rotate() {
+    const dialog = rotation();
+    const webhook = document.getElementById(dialog.dataset.path);
+    const { ok, nodes } = await post("/settings/webhook-form/rotate", webhook);
+    const [answer, overlap] = nodes.filter((node) => node.nodeType === Node.ELEMENT_NODE);
+    dialog.querySelector("[data-rotate-answer]").replaceChildren(ok ? answer : "It could not be rotated. Save the workflow first.");
+    for (const each of dialog.querySelectorAll("[data-rotate-words], [data-rotate-overlap], [data-rotate-now]")) each.hidden = true;
+    if (ok) dialog.querySelector("#ask-rotate-question").textContent = "The new signing secret";
+    dialog.querySelector("[data-ask-close]").textContent = "Close";
+    dialog.querySelector("[data-ask-close]").focus();
+    if (ok) overlapOf(dialog.dataset.path).replaceWith(overlap);
+  }
+
   // ---- clicks -----------------------------------------------------------------------------------------------------
 
   const CLICKS = {
@@ -180,12 +240,14 @@
     "[data-recipe]": (button) => useTool("recipe", { recipe: button.dataset.recipe }),
     "[data-inspector]": useInspector,
     "[data-fill-undo]": undoFill,
+    "[data-rotate]": askToRotate,
+    "[data-rotate-now]": rotate,
   };
 
   document.addEventListener("click", (event) => {
     for (const [selector, act] of Object.entries(CLICKS)) {
       const element = event.target.closest(selector);
-      if (element) return void act(element);
+      if (element) return void act(element, event);
     }
   });
 

@@ -4,7 +4,6 @@
   const KEEP_AFTER = 250;
   const form = () => document.getElementById("workflow-form");
   const steps = () => [...document.querySelectorAll("[data-step]")];
-  const secrets = new Map(); // name → what was typed; secrets are in no answer of the server
 
   // ---- steps ------------------------------------------------------------------------------------------------------
 
@@ -177,6 +176,7 @@
     if (typedIn(place) !== before) return redraw(element);
     const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
     const fresh = document.adoptNode(parsed.body.firstElementChild);
+    restoreSecrets(fresh, secretsIn(place));
     place.replaceWith(fresh);
     window.htmx.process(fresh);
     redrawn();
@@ -184,7 +184,6 @@
   }
 
   function redrawn() {
-    restoreSecrets();
     start();
     document.dispatchEvent(new CustomEvent("workflow:redrawn"));
   }
@@ -196,22 +195,33 @@
   // htmx would write the heights of grown inputs into style attributes, which the CSP refuses.
   if (window.htmx) window.htmx.config.attributesToSettle = ["class"];
 
+  // What is typed as a secret is in no answer of the server: it goes from the form that leaves to the one that comes.
+  const secretInputs = (place) => [...place.querySelectorAll("input[type=password]")];
+  const secretsIn = (place) => secretInputs(place).map((input) => [input.name, input.value]);
+
+  function restoreSecrets(place, typed) {
+    const values = new Map(typed);
+    for (const input of secretInputs(place)) input.value ||= values.get(input.name) ?? "";
+  }
+
+  let leaving = []; // the secrets of a form that htmx is about to replace
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target === form()) leaving = secretsIn(form());
+  });
+
   // After a save that was refused: the first error, wherever it is.
-  document.addEventListener("htmx:afterSettle", () => {
-    if (!form()) return;
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!form() || event.target !== form()) return;
+    restoreSecrets(form(), leaving);
+    leaving = [];
     redrawn();
-    const problems = form()?.querySelector("[data-problems]:not([data-seen])");
+    const problems = form().querySelector("[data-problems]:not([data-seen])");
     if (!problems) return;
     problems.dataset.seen = "";
     const first = problems.querySelector("[data-reveal]");
     reveal(first.dataset.reveal, first.dataset.revealStep);
   });
-
-  function restoreSecrets() {
-    for (const input of form()?.querySelectorAll("input[type=password]") ?? []) {
-      if (!input.value && secrets.has(input.name)) input.value = secrets.get(input.name);
-    }
-  }
 
   // ---- the draft --------------------------------------------------------------------------------------------------
 
@@ -284,7 +294,6 @@
   function changed(event) {
     if (!form()?.contains(event.target)) return;
     if (event.target.matches?.("[data-grows]")) grow(event.target);
-    if (event.target.type === "password") secrets.set(event.target.name, event.target.value);
     showParts();
     mirror();
     keepSoon();
@@ -312,5 +321,5 @@
     if (!problems) restore();
   });
 
-  window.webhookuiForm = { go, redrawn };
+  window.webhookuiForm = { go, redrawn, secretsIn, restoreSecrets };
 })();

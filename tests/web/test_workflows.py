@@ -12,43 +12,17 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
 from tests.support import pages
+from tests.support.workflow_form import FORM, errors, value_of
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
-from webhookui.delivery.tables import Delivery
 from webhookui.workflows import store
 from webhookui.workflows.tables import Workflow
 
 ANN = Actor("person", "Ann")
 HTMX = {"HX-Request": "true"}
-
-FORM: dict[str, Any] = {
-    "name": "Invoice closed deals",
-    "module": "deals",
-    "active": "1",
-    "related_modules[]": ["contacts"],
-    "trigger.on": "create_or_update",
-    "trigger.recurrence": "every_time",
-    "criteria.all.0.field": "stage",
-    "criteria.all.0.operator": "has_changed_to",
-    "criteria.all.0.source": "value",
-    "criteria.all.0.value": "Closed Won",
-    "actions.0.title": "Create invoice",
-    "actions.0.url": "https://api.example.com/invoices",
-    "actions.0.method": "POST",
-    "actions.0.content_type": "JSON",
-    "actions.0.authorization.type": "basic",
-    "actions.0.authorization.username": "u",
-    "actions.0.authorization.password": "s3cret-word",
-    "actions.0.parameters.0.name": "amount",
-    "actions.0.parameters.0.value": "{{ amount }}",
-    "actions.0.parameters.0.type": "auto",
-    "actions.0.timeout_s": "10",
-    "actions.0.xml_root": "root",
-}
 
 
 @pytest.fixture(scope="module")
@@ -87,24 +61,6 @@ def saved(client: FlaskClient, db: Database, **changes: Any) -> Workflow:
     assert answer.status_code == 303, errors(answer.text)
     with db.read() as session:
         return store.list_all(session)[-1]
-
-
-def errors(html: str) -> dict[str, str]:
-    """Path → message, as they stand at the fields."""
-    found = re.findall(r'id="([^"]+)-error"[^>]*>(.*?)</div>', html, re.S)
-    return {path: re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", words))).strip() for path, words in found}
-
-
-def value_of(html: str, name: str) -> str | None:
-    name = re.escape(name)
-    if found := re.search(rf'<textarea[^>]*name="{name}"[^>]*>\n?(.*?)</textarea>', html, re.S):
-        return unescape(found[1])
-    if found := re.search(rf'<select[^>]*name="{name}".*?</select>', html, re.S):
-        chosen = re.search(r'<option[^>]*value="([^"]*)"[^>]*selected', found[0])
-        return unescape(chosen[1]) if chosen else ""
-    found = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
-    value = re.search(r'value="([^"]*)"', found[0]) if found else None
-    return unescape(value[1]) if value else None
 
 
 # ---- saving -----------------------------------------------------------------------------------------------------------
@@ -398,119 +354,6 @@ def test_a_document_with_errors_can_be_mended_in_the_form(client: FlaskClient, d
     document = {"name": "", "module": "deals", "trigger": {"on": "create"}, "actions": []}
     answer = client.post("/settings/workflows/import", data={"document": json.dumps(document), "do": "open"})
     assert list(errors(answer.text)) == ["name"] and 'id="workflow-form"' in answer.text
-
-
-# ---- preview, test, pickers -------------------------------------------------------------------------------------------
-
-
-def test_the_preview_is_the_exact_request_with_secrets_masked(client: FlaskClient, db: Database, deal: int) -> None:
-    answer = client.post("/settings/webhook-form/preview", data={**FORM, "at": "actions.0"})
-    assert "1200.50" in answer.text and "https://api.example.com/invoices" in answer.text
-    assert "Basic ••••••" in answer.text and "s3cret-word" not in answer.text
-
-
-def test_the_preview_says_what_is_missing_at_the_row_as_it_stands(client: FlaskClient, db: Database, deal: int) -> None:
-    blank = {"actions.0.parameters.1.name": "", "actions.0.parameters.1.value": ""}
-    wrong = {"actions.0.parameters.2.name": "b", "actions.0.parameters.2.value": "{{ nothing }}"}
-    answer = client.post("/settings/webhook-form/preview", data={**FORM, **blank, **wrong, "at": "actions.0"})
-    assert 'data-reveal="actions.0.parameters.2.value"' in answer.text
-
-
-def test_the_preview_of_a_module_without_records_says_so(client: FlaskClient, db: Database) -> None:
-    answer = client.post("/settings/webhook-form/preview", data={**FORM, "at": "actions.0"})
-    assert "no record" in answer.text
-
-
-def test_a_test_of_the_draft_is_a_delivery_marked_test(client: FlaskClient, db: Database, deal: int) -> None:
-    answer = client.post("/settings/webhook-form/test", data={**FORM, "at": "actions.0"})
-    with db.read() as session:
-        delivery = session.scalars(select(Delivery)).one()
-    assert delivery.test and delivery.record_id == deal
-    assert f"/settings/webhook-form/test/{delivery.id}?version={delivery.version}" in unescape(answer.text)
-    assert client.get(f"/settings/webhook-form/test/{delivery.id}?version={delivery.version}").status_code == 204
-
-
-def test_the_picker_lists_fields_references_and_surroundings(client: FlaskClient, db: Database) -> None:
-    html = unescape(client.get("/settings/webhook-form/placeholders?module=deals").text)
-    for placeholder in (
-        "amount",
-        "contact.email",
-        "owner.name",
-        "previous.stage",
-        "record.url",
-        "workflow.name",
-        "now",
-    ):
-        assert f"{{{{ {placeholder} }}}}" in html
-    related = client.get("/settings/webhook-form/placeholders?module=contacts&related=1").text
-    assert "previous." not in related
-
-
-def test_the_record_picker_searches_one_module(client: FlaskClient, db: Database, deal: int) -> None:
-    assert "Big deal" in client.get("/settings/webhook-form/records?module=deals&q=big").text
-    assert "No record found" in client.get("/settings/webhook-form/records?module=contacts&q=big").text
-
-
-# ---- what fills the form ----------------------------------------------------------------------------------------------
-
-
-def test_a_curl_command_fills_the_request_and_leaves_the_rest(client: FlaskClient, db: Database) -> None:
-    command = (
-        "curl -X PUT https://other.example/things/1 -u me:pw-of-curl -H 'X-A: b' "
-        """-H 'Content-Type: application/json' -d '{"n": 1.50, "t": "x"}'"""
-    )
-    answer = client.post("/settings/webhook-form/curl", data={**FORM, "at": "actions.0", "text": command})
-    html = answer.text
-    assert value_of(html, "actions.0.title") == "Create invoice"
-    assert value_of(html, "actions.0.method") == "PUT"
-    assert value_of(html, "actions.0.url") == "https://other.example/things/1"
-    assert value_of(html, "actions.0.authorization.password") == "pw-of-curl"
-    assert [value_of(html, f"actions.0.parameters.0.{key}") for key in ("name", "value", "type")] == [
-        "n",
-        "1.50",
-        "number",
-    ]
-    assert value_of(html, "actions.0.headers.0.name") == "X-A"
-
-
-def test_a_sample_body_becomes_typed_dotted_rows_beside_those_that_are_there(client: FlaskClient, db: Database) -> None:
-    text = '{"amount": 1, "lines": [{"vat": true}]}'
-    html = client.post("/settings/webhook-form/sample", data={**FORM, "at": "actions.0", "text": text}).text
-    assert value_of(html, "actions.0.parameters.0.value") == "{{ amount }}"
-    assert value_of(html, "actions.0.parameters.1.name") == "lines.0.vat"
-    assert value_of(html, "actions.0.parameters.1.type") == "boolean"
-    assert value_of(html, "actions.0.parameters.2.name") is None
-
-
-@pytest.mark.parametrize(
-    ("tool", "text"), [("curl", "wget x"), ("sample", "{oops"), ("sample", ""), ("response", "hello")]
-)
-def test_what_can_not_be_read_is_refused_with_words(client: FlaskClient, db: Database, tool: str, text: str) -> None:
-    answer = client.post(f"/settings/webhook-form/{tool}", data={**FORM, "at": "actions.0", "text": text})
-    assert answer.status_code == 422 and "tool-error" in answer.text
-
-
-@pytest.mark.parametrize("name", ["freshbooks_invoice", "slack_message", "mailchimp_member", "generic_json"])
-def test_a_recipe_fills_the_form(client: FlaskClient, db: Database, name: str) -> None:
-    form = {"module": "deals", "actions.0.method": "GET", "at": "actions.0", "recipe": name}
-    html = client.post("/settings/webhook-form/recipe", data=form).text
-    assert value_of(html, "actions.0.method") == "POST" and value_of(html, "actions.0.parameters.0.name")
-
-
-def test_a_sample_response_is_a_tree_with_paths_and_says_what_rows_would_take(
-    client: FlaskClient, db: Database
-) -> None:
-    capture = {
-        "actions.0.capture.on": "1",
-        "actions.0.capture.on_success.0.path": "$.id",
-        "actions.0.capture.on_success.0.field": "amount",
-        "actions.0.capture.on_success.1.path": "$.nothing",
-        "actions.0.capture.on_success.1.field": "name",
-    }
-    form = {**FORM, **capture, "at": "actions.0", "text": '{"id": "no number", "lines": [{"n": 1}]}'}
-    html = unescape(client.post("/settings/webhook-form/response", data=form).text)
-    assert 'data-capture-path="$.lines[0].n"' in html
-    assert "Does not fit" in html and "matches this path" in html
 
 
 # ---- why did it (not) fire? -------------------------------------------------------------------------------------------

@@ -219,3 +219,8 @@ def hosts(session: Session) -> list[str]:
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Delivery]:
     return list(session.scalars(select(Delivery).where(_D.id.in_(ids)).order_by(_D.id.desc())))
+
+
+def next_delivery_id(session: Session) -> int:
+    """The id that the next delivery gets when no other comes first: for previews."""
+    return (session.scalar(select(func.max(Delivery.id))) or 0) + 1

@@ -248,17 +248,23 @@ def _ascii(host: str) -> str:
 _ADDED = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", ENCODINGS))
 
 
-def _prepared(outgoing: Outgoing, target: Target, address: Address) -> requests.PreparedRequest:
-    """A prepared request with exactly these headers; requests adds nothing of its own to them."""
-    request = requests.PreparedRequest()
-    request.method = outgoing.method
-    request.url = target.url
+def headers_on_the_wire(outgoing: Outgoing, target: Target) -> dict[str, str]:
+    """The headers as they go out, in their order: those of the request, and what every request has besides."""
     headers = dict(outgoing.headers)
     named = {name.lower() for name in headers}
     added = (("Host", target.netloc), *_ADDED)
     headers |= {name: value for name, value in added if name.lower() not in named}
     if outgoing.body is not None or outgoing.method not in ("GET", "HEAD", "DELETE"):
         headers["Content-Length"] = str(len(outgoing.body or b""))
+    return headers
+
+
+def _prepared(outgoing: Outgoing, target: Target, address: Address) -> requests.PreparedRequest:
+    """A prepared request with exactly these headers; requests adds nothing of its own to them."""
+    request = requests.PreparedRequest()
+    request.method = outgoing.method
+    request.url = target.url
+    headers = headers_on_the_wire(outgoing, target)
     request.headers = headers  # type: ignore[assignment]  # the adapter asks for no more than a dict can do
     request.body = outgoing.body
     request.hooks = {"response": []}

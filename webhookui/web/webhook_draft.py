@@ -65,7 +65,6 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
         "signing": {
             "on": ticked(signing.get("on")),
             "stored": ticked(signing.get("stored")),
-            "rotate": ticked(signing.get("rotate")),
             "secret": text(signing.get("secret")),
         },
         "success_if": {key: text(success_if.get(key)) for key in ("type", "path", "equals")},
@@ -177,4 +176,4 @@ def _signing(draft: Draft) -> Any:
         return False
     if draft["secret"]:
         return {"secret": draft["secret"]}
-    return {"secret": None} if draft["stored"] and not draft["rotate"] else {}
+    return {"secret": None} if draft["stored"] else {}

@@ -5,57 +5,37 @@ They get the whole workflow form as it is typed, and `at`, the path of the webho
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webhookui.crm import records
 from webhookui.crm.catalog import catalog
 from webhookui.crm.listing import search
-from webhookui.crm.records import RecordNotFound
-from webhookui.crm.tables import Record
 from webhookui.delivery import log
 from webhookui.here import installation, read, row_id, write
-from webhookui.web import webhook_fill
+from webhookui.web import webhook_fill, webhook_response, workflow_signing
 from webhookui.web.access import admin_only, me
 from webhookui.web.field_choices import placeholders
 from webhookui.web.form_paths import Draft
-from webhookui.web.log_detail import DetailView, detail_view
-from webhookui.web.payload import content_type_of, payload
-from webhookui.web.webhook_trial import NotReady, latest_record, webhook_at, webhook_without_secrets
-from webhookui.web.workflow_draft import draft_of_form
-from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK, authorize
-from webhookui.webhooks.content_types import CONTENT_TYPES
-from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
-from webhookui.webhooks.recipes import RECIPES
-from webhookui.webhooks.request import RequestError, build_request
-from webhookui.webhooks.response_tree import Node, tree_of
-from webhookui.workflows import store
-from webhookui.workflows.context import context_of
+from webhookui.web.log_detail import detail_view
+from webhookui.web.webhook_editor import record_in_form, stored_row, typed_webhook, workflow_in_form
+from webhookui.web.webhook_preview import secret_to_type_again, shown_request
+from webhookui.web.webhook_response import body_of
+from webhookui.web.webhook_trial import NotReady, webhook_at
+from webhookui.web.workflow_form import form_of
+from webhookui.webhooks.request import RequestError
+from webhookui.webhooks.response_tree import tree_of
 from webhookui.workflows.redeliver import send_test
-from webhookui.workflows.tables import WorkflowWebhook
 
 bp = Blueprint("webhook_form", __name__)
 webhook_fill.add_routes(bp)
+webhook_response.add_routes(bp)
+workflow_signing.add_routes(bp)
 
 FOUND = 8
 """Records that a picker shows."""
-
-
-def editor_choices() -> dict[str, Any]:
-    """What the templates of the webhook form need besides the form."""
-    return {
-        "methods": [(name, name) for name in METHODS],
-        "content_types": [(name, name) for name in CONTENT_TYPES],
-        "authorizations": [(name, kind.label) for name, kind in AUTHORIZATIONS.items()],
-        "parameter_types": list(PARAMETER_TYPES.items()),
-        "capture_types": [("JSONPATH", "JSONPATH"), ("XPATH", "XPATH")],
-        "recipes": list(RECIPES.values()),
-        "inspector_address": f"{installation().settings.address}/inspect/{secrets.token_hex(4)}",
-    }
 
 
 # ---- preview and test -------------------------------------------------------------------------------------------------
@@ -67,33 +47,26 @@ def preview() -> ResponseReturnValue:
     """The exact request for the chosen record, or the latest one; what is missing yet in its place."""
     draft, position = typed_webhook()
     with read() as session:
-        record = _record_of(session, draft, position)
+        record = record_in_form(session, draft, position)
         try:
-            webhook = webhook_without_secrets(session, draft, position)
             if record is None:
                 raise NotReady({"": f"There is no record in {_label(session, draft['module'])} yet to show it for."})
-            context = context_of(
-                session,
-                record,
-                address=installation().settings.address,
-                workflow_id=_workflow_id(),
-                workflow=draft["name"],
-            )
-            built = build_request(webhook, context)
+            shown = shown_request(session, draft, position, record, installation().settings.address, workflow_in_form())
         except NotReady as error:
-            return render_template("webhook_form/_preview.html", errors=error.errors, record=record)
+            return _not_ready("webhook_form/_preview.html", session, draft, error, record=record)
         except RequestError as error:
-            at = f"actions.{position}.{error.at}" if error.at else ""
-            return render_template("webhook_form/_preview.html", errors={at: str(error)}, record=record, built=False)
-    shown = authorize(built, webhook.authorization, token=MASK)
+            problem = NotReady({f"actions.{position}.{error.at}" if error.at else "": str(error)})
+            return _not_ready("webhook_form/_preview.html", session, draft, problem, record=record, built=False)
+        again = secret_to_type_again(session, draft, position, workflow_in_form())
     return render_template(
-        "webhook_form/_preview.html",
-        errors={},
-        record=record,
-        request_=shown,
-        body=payload(shown.body, content_type_of(shown.headers)),
-        position=position,
+        "webhook_form/_preview.html", problems=[], record=record, shown=shown, position=position, type_again=again
     )
+
+
+def _not_ready(template: str, session: Session, draft: Draft, error: NotReady, **values: Any) -> ResponseReturnValue:
+    """What is missing, each with its place in the webhook."""
+    problems = form_of(session, draft, errors=error.errors).problems
+    return render_template(template, problems=problems, **values)
 
 
 @bp.post("/test")
@@ -102,14 +75,13 @@ def test() -> ResponseReturnValue:
     """Sends the draft for real, marked as a test. Its status refreshes by itself."""
     draft, position = typed_webhook()
     here = installation()
-    workflow_id = _workflow_id()
+    workflow_id = workflow_in_form()
     try:
         with write() as session:
-            record = _record_of(session, draft, position)
+            record = record_in_form(session, draft, position)
             webhook = webhook_at(session, here.box, draft, position, workflow_id)
             if record is None:
                 raise NotReady({"": f"There is no record in {_label(session, draft['module'])} yet to send."})
-            row = _stored_row(session, draft["actions"][position]["id"], workflow_id)
             delivery = send_test(
                 session,
                 here.box,
@@ -119,10 +91,11 @@ def test() -> ResponseReturnValue:
                 address=here.settings.address,
                 workflow=draft["name"] or "Unsaved draft",
                 workflow_id=workflow_id,
-                webhook_row=row,
+                webhook_row=stored_row(session, draft["actions"][position]["id"], workflow_id),
             )
     except NotReady as error:
-        return render_template("webhook_form/_test.html", errors=error.errors, view=None)
+        with read() as session:
+            return _not_ready("webhook_form/_test.html", session, draft, error, view=None)
     return test_result(delivery.id or 0)
 
 
@@ -139,16 +112,9 @@ def test_result(delivery_id: int) -> ResponseReturnValue:
     if version == detail.delivery.version:
         return "", 204
     view = detail_view(detail)
-    tree = response_tree(view)
-    return render_template("webhook_form/_test.html", errors={}, view=view, tree=tree)
-
-
-def response_tree(view: DetailView) -> Node | None:
-    """The latest response as a tree of values with their paths; None when it is neither JSON nor XML."""
-    latest = view.latest
-    if latest is None or not latest.attempt.response_body:
-        return None
-    return tree_of(latest.attempt.response_body, content_type_of(latest.attempt.response_headers))
+    answered = view.latest is not None and bool(view.latest.attempt.response_body)
+    tree = tree_of(*body_of(view.latest.attempt)) if view.latest and answered else None
+    return render_template("webhook_form/_test.html", problems=[], view=view, tree=tree)
 
 
 # ---- pickers ----------------------------------------------------------------------------------------------------------
@@ -176,41 +142,6 @@ def find() -> ResponseReturnValue:
             abort(404)
         found = search(session, request.args.get("q", ""), limit=FOUND, module=module)
     return render_template("webhook_form/_records.html", records=found)
-
-
-# ---- what they share --------------------------------------------------------------------------------------------------
-
-
-def typed_webhook() -> tuple[Draft, int]:
-    """The draft in the request, and the position of the webhook that it is about."""
-    draft = draft_of_form(request.form)
-    name = request.form.get("at", "").removeprefix("actions.")
-    if not (name.isascii() and name.isdigit() and len(name) < 4 and int(name) < len(draft["actions"])):
-        abort(404)
-    return draft, int(name)
-
-
-def _record_of(session: Session, draft: Draft, position: int) -> Record | None:
-    if draft["module"] not in catalog(session).modules:
-        return None
-    chosen = request.form.get(f"actions.{position}.preview.record", "")
-    if chosen.isascii() and chosen.isdigit() and len(chosen) < 16:
-        try:
-            return records.get(session, draft["module"], int(chosen))
-        except RecordNotFound:
-            pass
-    return latest_record(session, draft["module"])
-
-
-def _workflow_id() -> int | None:
-    name = request.form.get("workflow_id", "")
-    return int(name) if name.isascii() and name.isdigit() and len(name) < 16 else None
-
-
-def _stored_row(session: Session, action_id: str, workflow_id: int | None) -> WorkflowWebhook | None:
-    if workflow_id is None:
-        return None
-    return next((row for row in store.webhooks_of(session, workflow_id) if str(row.id) == action_id), None)
 
 
 def _label(session: Session, module: str) -> str:

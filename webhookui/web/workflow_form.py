@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import select
@@ -16,9 +16,11 @@ from webhookui.crm.records import names_of
 from webhookui.people.tables import User
 from webhookui.web.field_choices import Options, comparable_fields, condition_fields
 from webhookui.web.form_paths import Draft
+from webhookui.web.form_places import part_of, place_of
 from webhookui.web.webhook_draft import webhook_draft
 from webhookui.web.workflow_draft import STEPS, condition_draft, step_of
 from webhookui.webhooks.definition import MAX_RELATED
+from webhookui.workflows import store
 from webhookui.workflows.document import MAX_ACTIONS
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
 from webhookui.workflows.operators import OPERATORS, operators_for
@@ -36,6 +38,8 @@ class Problem:
     words: str
     step: str
     place: str
+    part: str
+    """The place within its webhook, for what stands beside it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class WorkflowForm:
     """Names of the records that conditions mention."""
     errors: Mapping[str, str] = field(default_factory=dict)
     workflow: Workflow | None = None
+    overlaps: Mapping[int, datetime] = field(default_factory=dict)
+    """Webhook id → until when two signing secrets sign."""
 
     @property
     def action(self) -> str:
@@ -77,6 +83,9 @@ class WorkflowForm:
         if taken and taken not in names:
             names.append(taken)
         return [(name, self.modules.modules[name].label if name in self.modules.modules else name) for name in names]
+
+    def overlap_of(self, action_id: str) -> datetime | None:
+        return self.overlaps.get(int(action_id)) if action_id.isascii() and action_id.isdigit() else None
 
     def label_of(self, module: str) -> str:
         info = self.modules.modules.get(module)
@@ -196,40 +205,21 @@ class WorkflowForm:
     @cached_property
     def problems(self) -> list[Problem]:
         """Every error, in the order of the form."""
-        found = [Problem(path, words, step_of(path), self._place(path)) for path, words in self.errors.items()]
+        found = [
+            Problem(
+                path,
+                words,
+                step_of(path),
+                place_of(path, self.draft, self.label_of),
+                part_of(path, self.draft, self.label_of),
+            )
+            for path, words in self.errors.items()
+        ]
         order = list(STEPS)
         return sorted(found, key=lambda problem: order.index(problem.step))
 
-    def _place(self, path: str) -> str:
-        """Where the error is, in words: "Actions, “Create invoice”, parameter 3"."""
-        segments = path.split(".")
-        place = STEPS[step_of(path)][0]
-        if segments[0] == "actions" and len(segments) > 1 and segments[1].isdigit():
-            actions = self.draft["actions"]
-            position = int(segments[1])
-            title = actions[position]["title"] if position < len(actions) else ""
-            place = f"Webhook {position + 1}" + (f" “{title}”" if title else "")
-            segments = segments[1:]
-        for key, number in pairwise(segments):
-            if number.isdigit() and key in ROW_WORDS:
-                place += f", {ROW_WORDS[key]} {int(number) + 1}"
-        return place
-
     def has_error(self, prefix: str) -> bool:
         return any(path == prefix or path.startswith(f"{prefix}.") for path in self.errors)
-
-
-ROW_WORDS = {
-    "parameters": "parameter",
-    "headers": "header",
-    "related": "related module",
-    "on_success": "On Success row",
-    "on_failure": "On Failure row",
-    "namespaces": "namespace",
-    "all": "condition of “all”",
-    "any": "condition of “any”",
-}
-"""List of rows → one of its rows in words."""
 
 
 def form_of(
@@ -247,6 +237,7 @@ def form_of(
         record_names=names_of(session, _mentioned_records(draft)),
         errors=errors or {},
         workflow=workflow,
+        overlaps=store.overlaps(session, workflow.id) if workflow and workflow.id else {},
     )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.crm.catalog import catalog
@@ -15,8 +13,8 @@ from webhookui.delivery.states import STATUSES
 from webhookui.here import installation, read, write
 from webhookui.web import workflow_explain, workflow_import
 from webhookui.web.access import admin_only, me
-from webhookui.web.form_paths import Draft, at, edit_rows
-from webhookui.web.webhook_form import editor_choices
+from webhookui.web.form_paths import at, edit_rows
+from webhookui.web.webhook_editor import workflow_of_form
 from webhookui.web.workflow_draft import (
     document_of,
     draft_of_document,
@@ -26,32 +24,15 @@ from webhookui.web.workflow_draft import (
     workflow_draft,
 )
 from webhookui.web.workflow_form import form_of
+from webhookui.web.workflow_page import NAV, flash_signing, form_page
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.tables import Workflow
-from webhookui.workflows.trigger import RECURRENCES, SCHEDULE_LABELS, TRIGGERS
+from webhookui.workflows.trigger import TRIGGERS
 
 bp = Blueprint("workflows", __name__)
 workflow_import.add_routes(bp)
 workflow_explain.add_routes(bp)
-
-NAV = "settings:workflows"
-TRIGGER_HINTS = {
-    "create": "A record is made, by a person, the API or an import.",
-    "update": "A record is saved and something in it has changed.",
-    "create_or_update": "Either of the two.",
-    "delete": "A record is deleted; its last values are sent.",
-    "schedule": "At fixed times, for every record that meets the entry criteria.",
-}
-WEEKDAYS = [("1", "Mon"), ("2", "Tue"), ("3", "Wed"), ("4", "Thu"), ("5", "Fri"), ("6", "Sat"), ("7", "Sun")]
-MONTHS = [
-    (str(number), words)
-    for number, words in enumerate(
-        ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-         "December"), start=1,
-    )
-]  # fmt: skip
-
 
 # ---- the list ---------------------------------------------------------------------------------------------------------
 
@@ -92,7 +73,7 @@ def duplicate(workflow_id: int) -> ResponseReturnValue:
         copy = store.duplicate(session, here.box, workflow_id, me())
         secrets = store.fresh_signing_secrets(session)
     flash(f"“{copy.name}” is a copy, switched off. Change what you like and switch it on.", "success")
-    _flash_signing(secrets)
+    flash_signing(secrets)
     return redirect(f"/settings/workflows/{copy.id}", 303)
 
 
@@ -156,7 +137,7 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
         return form_page(draft, workflow=error.current, conflict=str(error)), 409
     state = "is active" if workflow.active else "is switched off"
     flash(f"“{workflow.name}” is saved and {state}.", "success")
-    _flash_signing(secrets)
+    flash_signing(secrets)
     return _go("/settings/workflows" if not secrets else f"/settings/workflows/{workflow.id}")
 
 
@@ -165,11 +146,6 @@ def _go(url: str) -> ResponseReturnValue:
     if request.headers.get("HX-Request"):
         return Response(status=204, headers={"HX-Redirect": url})
     return redirect(url, 303)
-
-
-def _flash_signing(secrets: Mapping[int, str]) -> None:
-    for secret in secrets.values():
-        flash(f"The new signing secret, shown only now: {secret}", "warning")
 
 
 @bp.post("/draft")
@@ -182,7 +158,7 @@ def draft() -> ResponseReturnValue:
     with read() as session:
         modules = catalog(session)
         known = modules.related_modules(typed["module"]) if typed["module"] in modules.modules else ()
-        workflow = _named(session)
+        workflow = workflow_of_form(session)
     typed["related_modules"] = [name for name in typed["related_modules"] if name in known]
     return form_page(typed, workflow=workflow)
 
@@ -203,48 +179,6 @@ def condition() -> ResponseReturnValue:
     if chosen is not None and row["operator"] not in [name for name, _ in form.operators({**row, "operator": ""})]:
         row["operator"] = operators[0]
     return render_template("workflows/_condition_row.html", form=form, path=path, row=row)
-
-
-def form_page(
-    draft: Draft,
-    *,
-    errors: Mapping[str, str] | None = None,
-    workflow: Workflow | None = None,
-    conflict: str = "",
-) -> Any:
-    """The form of a draft as a page; to htmx, the form alone."""
-    with read() as session:
-        if workflow is None:
-            workflow = _named(session)
-        form = form_of(session, draft, errors=errors, workflow=workflow)
-    template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
-    page = render_template(
-        template,
-        nav=NAV,
-        form=form,
-        conflict=conflict,
-        current_version=workflow.version if workflow else "",
-        triggers=TRIGGERS,
-        trigger_hints=TRIGGER_HINTS,
-        recurrences=RECURRENCES,
-        schedules=SCHEDULE_LABELS,
-        weekdays=WEEKDAYS,
-        months=MONTHS,
-        time_zones=sorted(available_timezones()),
-        **editor_choices(),
-    )
-    answer = make_response(page)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _named(session: Any) -> Workflow | None:
-    """The workflow that a posted draft is of, when it is there still."""
-    name = request.form.get("workflow_id", "")
-    try:
-        return store.get(session, int(name)) if name.isascii() and name.isdigit() and len(name) < 16 else None
-    except store.WorkflowNotFound:
-        return None
 
 
 def _existing(session: Any, workflow_id: int) -> Workflow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_changes
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -143,6 +143,33 @@ def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | Non
     return copy
 
 
+def rotate_signing(
+    session: Session, box: SecretBox, workflow_id: int, webhook_id: int, by: User | None
+) -> WorkflowWebhook:
+    """Makes a new signing secret for one webhook; the one before signs too until the row's `previous_signing_until`.
+
+    The new one is among `fresh_signing_secrets`. The document stays as it is, and so does its version. Raises
+    WorkflowNotFound, for a webhook that is not of the workflow or does not sign, too.
+    """
+    workflow = get(session, workflow_id)
+    row = next((row for row in webhooks_of(session, workflow_id) if row.id == webhook_id), None)
+    stored = _open(box, row) if row is not None else {}
+    if row is None or not stored.get("signing"):
+        raise WorkflowNotFound("This webhook is not signed. Save it with “Sign the request” first.")
+    fresh = new_secret()
+    _seal(box, row, {**stored, "signing": _rotate(row, stored, fresh)})
+    session.flush()
+    _show_once(session, row, fresh)
+    _moved(session, workflow, by, "rotated the signing secret of", {"webhook": row.title})
+    return row
+
+
+def overlaps(session: Session, workflow_id: int) -> dict[int, datetime]:
+    """Webhook id → until when the signing secret before the newest one signs too, for those in such an overlap."""
+    rows = webhooks_of(session, workflow_id)
+    return {row.id or 0: row.previous_signing_until for row in rows if (row.previous_signing_until or now()) > now()}  # type: ignore[misc]
+
+
 def set_active(session: Session, workflow_id: int, active: bool, by: User | None) -> Workflow:
     """Switches a workflow on or off. Nothing happens when it is so already."""
     workflow = get(session, workflow_id)
@@ -278,7 +305,9 @@ __all__ = [
     "fresh_signing_secrets",
     "get",
     "list_all",
+    "overlaps",
     "replace",
+    "rotate_signing",
     "set_active",
     "stored_actions",
     "to_document",

@@ -1,0 +1,59 @@
+"""The response beside the webhook form, a test's or a pasted sample: as a tree, with what the rows take of it (SPEC 4.6).
+
+Each endpoint gets the whole form as it is typed. Nothing is saved.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+
+from webhookui.delivery import log
+from webhookui.delivery.tables import Attempt
+from webhookui.here import read
+from webhookui.web.access import admin_only
+from webhookui.web.capture_trial import LISTS, tried
+from webhookui.web.payload import content_type_of
+from webhookui.web.webhook_editor import number_in_form, typed_webhook
+from webhookui.web.workflow_form import form_of
+from webhookui.webhooks.response_tree import tree_of
+
+
+def add_routes(bp: Blueprint) -> None:
+    for view in (response, taken):
+        bp.post(f"/{view.__name__}")(view)
+
+
+@admin_only
+def response() -> ResponseReturnValue:
+    """A pasted response (`text`) as a tree."""
+    text = request.form.get("text", "").strip()
+    tree = tree_of(text.encode())
+    if tree is None:
+        words = "This is neither JSON nor XML." if text else "Paste a response first."
+        return render_template("webhook_form/_refused.html", words=words), 422
+    return render_template("webhook_form/_sample_response.html", tree=tree, text=text)
+
+
+@admin_only
+def taken() -> ResponseReturnValue:
+    """What the capture rows, as they are typed now, take of a pasted response (`text`) or of a test's (`delivery`)."""
+    draft, position = typed_webhook()
+    with read() as session:
+        body, lists = request.form.get("text", "").encode(), tuple(LISTS)
+        number = number_in_form("delivery")
+        if number is not None:
+            try:
+                detail = log.detail(session, number)
+            except log.DeliveryNotFound as error:
+                abort(404, description=str(error))
+            body = body_of(detail.attempts[-1])[0] if detail.attempts else b""
+            lists = ("on_success",) if detail.delivery.status == "success" else ("on_failure",)
+        form = form_of(session, draft)
+    rows = tried(form.module, draft["actions"][position]["capture"], f"actions.{position}.capture", body, lists)
+    return render_template("webhook_form/_taken.html", rows=rows, lists=[LISTS[name] for name in lists])
+
+
+def body_of(attempt: Attempt) -> tuple[bytes, str]:
+    """The body that an attempt was answered with, and its content type."""
+    return attempt.response_body or b"", content_type_of(attempt.response_headers)

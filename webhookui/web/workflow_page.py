@@ -1,0 +1,77 @@
+"""The workflow form as a page: what its templates need, whichever endpoint draws it (SPEC section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask import flash, make_response, render_template, request
+
+from webhookui.here import read
+from webhookui.web.form_paths import Draft
+from webhookui.web.webhook_editor import editor_choices, workflow_of_form
+from webhookui.web.workflow_form import form_of
+from webhookui.workflows.tables import Workflow
+from webhookui.workflows.trigger import RECURRENCES, SCHEDULE_LABELS, TRIGGERS
+
+NAV = "settings:workflows"
+TRIGGER_HINTS = {
+    "create": "A record is made, by a person, the API or an import.",
+    "update": "A record is saved and something in it has changed.",
+    "create_or_update": "Either of the two.",
+    "delete": "A record is deleted; its last values are sent.",
+    "schedule": "At fixed times, for every record that meets the entry criteria.",
+}
+RECURRENCE_HINTS = {
+    "every_time": "Each time a record meets the entry criteria, the webhooks are called again.",
+    "first_time": "Once for each record. After that it is left alone, however often it is saved.",
+}
+WEEKDAYS = [("1", "Mon"), ("2", "Tue"), ("3", "Wed"), ("4", "Thu"), ("5", "Fri"), ("6", "Sat"), ("7", "Sun")]
+MONTHS = [
+    (str(number), words)
+    for number, words in enumerate(
+        ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+         "December"), start=1,
+    )
+]  # fmt: skip
+
+
+def form_page(
+    draft: Draft,
+    *,
+    errors: Mapping[str, str] | None = None,
+    workflow: Workflow | None = None,
+    conflict: str = "",
+) -> Any:
+    """The form of a draft as a page; to htmx, the form alone."""
+    with read() as session:
+        if workflow is None:
+            workflow = workflow_of_form(session)
+        form = form_of(session, draft, errors=errors, workflow=workflow)
+    template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
+    page = render_template(
+        template,
+        nav=NAV,
+        form=form,
+        conflict=conflict,
+        current_version=workflow.version if workflow else "",
+        triggers=TRIGGERS,
+        trigger_hints=TRIGGER_HINTS,
+        recurrences=RECURRENCES,
+        recurrence_hints=RECURRENCE_HINTS,
+        schedules=SCHEDULE_LABELS,
+        weekdays=WEEKDAYS,
+        months=MONTHS,
+        time_zones=sorted(available_timezones()),
+        **editor_choices(),
+    )
+    answer = make_response(page)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def flash_signing(secrets: Mapping[int, str]) -> None:
+    """New signing secrets, to be shown on the next page and never again."""
+    for secret in secrets.values():
+        flash(secret, "secret")
