@@ -175,7 +175,7 @@ class Queue:
     def wake(self, lane: str) -> None:
         """Rings for a lane. A bell that was rung here and is not answered yet does for all."""
         with self._lock:
-            if lane in self._rung:
+            if lane in self._rung and self.engine is not None and self.engine.alone:
                 return
             self._rung.add(lane)
         try:

@@ -23,6 +23,9 @@ EMAIL, PASSWORD = "ann@example.com", "correct horse battery"
 class Running:
     """A data folder, and the process on it when it is started."""
 
+    program = "webhookui"
+    """The module that is run."""
+
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         with socket.socket() as probe:
@@ -59,7 +62,7 @@ class Running:
     def start(self, what: str = "run") -> subprocess.Popen[bytes]:
         with (self.folder / f"{what}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webhookui", what], env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", self.program, what], env=self.environment, stdout=log, stderr=log
             )
         self.processes.append(process)
         if what != "worker":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, or_, select, update
@@ -12,14 +12,11 @@ from sqlalchemy.orm import Session
 
 from webhookui.db import Database, now
 from webhookui.delivery import states
-from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, WorkerProcess
+from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _R = DeliveryRequest.__table__.c  # type: ignore[attr-defined]
 _Older = Delivery.__table__.alias("older")  # type: ignore[attr-defined]
-
-STALE_AFTER = timedelta(seconds=30)
-"""A worker process that was not seen for so long is taken for dead."""
 
 INTERRUPTED = (
     "The process ended while the request was in the air; it is not known whether it arrived. It is sent again."
@@ -173,23 +170,6 @@ def recover(db: Database, gone: Collection[str]) -> int:
             )  # fmt: skip
         total += len(rows)
     return total
-
-
-def dead_processes(session: Session, me: WorkerProcess, is_alive: Callable[[int], bool], time: datetime) -> list[str]:
-    """Ids of worker processes that hold nothing rightfully any more: gone from this host, or not seen for long.
-
-    `is_alive` tells of a process number of this host whether it still runs.
-    """
-    dead = []
-    for process in session.scalars(select(WorkerProcess).where(WorkerProcess.id != me.id)):  # type: ignore[arg-type]
-        gone = process.host == me.host and (process.pid == me.pid or not is_alive(process.pid))
-        if gone or process.seen_at < time - STALE_AFTER:
-            dead.append(process.id)
-    holders = session.scalars(
-        select(_D.claimed_by).where(_D.status == "dispatched", _D.claimed_by.is_not(None)).distinct()
-    )
-    known = set(session.scalars(select(WorkerProcess.id)))  # type: ignore[call-overload]
-    return dead + [holder for holder in holders if holder not in known and holder != me.id]
 
 
 def due_lanes(session: Session) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from webhookui.delivery import claim
 from webhookui.delivery.addresses import AddressPolicy
 from webhookui.delivery.circuit import DRAIN_PER_S, Circuits
 from webhookui.delivery.claim import Claimed
+from webhookui.delivery.neighbours import STALE_AFTER, Neighbours, here
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.results import ResultWriter
 from webhookui.delivery.sender import Result, RetrySchedule, Sender
@@ -72,8 +72,10 @@ class Engine:
         self._settings = settings
         self._db = db
         self._wake = wake
-        host = socket.gethostname()
+        host = here()
         self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
+        self._neighbours = Neighbours(self.process)
+        self._good_until = 0.0
         policy = policy_of(settings)
         self._transport = Transport(
             policy, read_limit=settings.read_limit, connections=settings.workers, ca_file=settings.ca_file
@@ -89,8 +91,14 @@ class Engine:
         self._lock = threading.Lock()
         self._inline = 0
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._slow = ThreadPoolExecutor(SLOW_THREADS, "slow-lane")
-        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._heart = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process works on the queue, as far as it was seen lately."""
+        return self._neighbours.alone
 
     @property
     def trouble(self) -> str | None:
@@ -99,8 +107,7 @@ class Engine:
 
     def start(self) -> None:
         """Registers the process, takes over what dead ones left, and rings for all that is due."""
-        with self._db.write() as session:
-            session.add(self.process)
+        self._beat()
         self._writer.start()
         self.sweep()
         self._heart.start()
@@ -116,12 +123,13 @@ class Engine:
         if written and not any(lane.senders for lane in self._lanes.values()):
             with self._db.write() as session:
                 session.execute(delete(WorkerProcess).where(WorkerProcess.id == self.process.id))  # type: ignore[arg-type]
+        self._ended.set()
         self._transport.close()
 
     def sweep(self) -> None:
         """Takes over what dead processes had in hand, and rings for every lane with something due."""
         with self._db.read() as session:
-            gone = claim.dead_processes(session, self.process, _is_alive, now())
+            gone = self._neighbours.dead(session)
         if gone:
             interrupted = claim.recover(self._db, gone)
             with self._db.write() as session:
@@ -174,6 +182,10 @@ class Engine:
         try:
             while not self._stopping.is_set():
                 lane.again = False
+                if (
+                    time.monotonic() > self._good_until
+                ):  # suspended, or the database was: speak up before taking anything
+                    self._beat()
                 size = self._circuits.permit(name, QUICK_BATCH if lane.quick else SLOW_BATCH)
                 batch = claim.claim(self._db, self.process.id, name, size) if size else []
                 if not batch:
@@ -223,17 +235,27 @@ class Engine:
             spent = (now() - result.at).total_seconds()
             self._stopping.wait(max(0.0, 1.0 / rate - spent))
 
-    def _beat(self) -> None:
-        while not self._stopping.wait(HEARTBEAT_S):
+    def _live(self) -> None:
+        while not self._ended.wait(HEARTBEAT_S):
             try:
-                with self._db.write() as session:
-                    row = session.get(WorkerProcess, self.process.id)
-                    if row is None:
-                        session.add(WorkerProcess(**self.process.model_dump() | {"seen_at": now()}))
-                    else:
-                        row.seen_at = now()
+                self._beat()
+                with self._db.read() as session:
+                    gone = self._neighbours.dead(session)
+                if gone:
+                    self.sweep()
             except SQLAlchemyError as error:
                 log.error("heartbeat_failed", error=str(error))
+
+    def _beat(self) -> None:
+        """Says that this process lives. The others give it up when it did not for STALE_AFTER."""
+        good_until = time.monotonic() + STALE_AFTER.total_seconds() / 2
+        with self._db.write() as session:
+            row = session.get(WorkerProcess, self.process.id)
+            if row is None:
+                session.add(WorkerProcess(**self.process.model_dump() | {"seen_at": now()}))
+            else:
+                row.seen_at = now()
+        self._good_until = good_until
 
 
 def policy_of(settings: Settings) -> AddressPolicy:
@@ -248,13 +270,3 @@ def policy_of(settings: Settings) -> AddressPolicy:
         frozenset(host.rstrip(".").lower() for host in settings.allowed_hosts),
         frozenset(own),
     )
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.db import now
 from webhookui.delivery import log
-from webhookui.delivery.claim import STALE_AFTER
 from webhookui.delivery.log import LogFilter
+from webhookui.delivery.neighbours import STALE_AFTER
 from webhookui.delivery.tables import Delivery, Endpoint, WorkerProcess
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, insert_or_update, now
-from webhookui.delivery.claim import STALE_AFTER
+from webhookui.delivery.neighbours import STALE_AFTER
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.notify import mail_settings, notices, outgoing, smtp
 from webhookui.notify.mail_settings import SmtpServer

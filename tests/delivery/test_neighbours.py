@@ -1,0 +1,105 @@
+"""Which worker processes are dead: told by what runs here and by heartbeats that stand still, never by what a clock says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.receiver import Receiver
+from tests.support.running import Running, until
+from tests.support.working import Working, working
+from webhookui.db import now
+from webhookui.delivery import neighbours
+from webhookui.delivery.neighbours import Neighbours, here
+from webhookui.delivery.tables import Delivery, WorkerProcess
+
+ME = WorkerProcess(id="me", host=here(), pid=os.getpid())
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Any:
+    with working(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def ended() -> int:
+    """The number of a process that ran here and does not any more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def add(made: Working, name: str, host: str, pid: int, **values: Any) -> None:
+    with made.db.write() as session:
+        session.merge(WorkerProcess(id=name, host=host, pid=pid, **values))
+
+
+def dead(made: Working, seen: Neighbours) -> list[str]:
+    with made.db.read() as session:
+        return seen.dead(session)
+
+
+def test_a_process_of_this_host_that_does_not_run_is_dead_at_once(made: Working, ended: int) -> None:
+    add(made, "ended", here(), ended)
+    add(made, "running", here(), os.getppid())
+    add(made, "before", here(), os.getpid())  # had our number before us
+    seen = Neighbours(ME)
+    assert sorted(dead(made, seen)) == ["before", "ended"]
+    assert not seen.alone
+
+
+def test_the_same_number_on_another_machine_of_the_same_name_says_nothing(made: Working, ended: int) -> None:
+    other = "/".join([here().split("/")[0], "another", "boot"])
+    add(made, "there", other, ended)
+    add(made, "there too", other, os.getpid())
+    assert dead(made, Neighbours(ME)) == []
+
+
+def test_a_heartbeat_is_believed_while_it_moves_whatever_time_it_says(
+    made: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own time is replaced because nobody wants to wait for half a minute."""
+    time = 1000.0
+    monkeypatch.setattr(neighbours.time, "monotonic", lambda: time)
+    seen = Neighbours(ME)
+    for minute in range(5):
+        add(made, "slow clock", "elsewhere", 1, seen_at=now() - timedelta(hours=1) + timedelta(seconds=minute))
+        add(made, "fast clock", "elsewhere", 1, seen_at=now() + timedelta(hours=1) - timedelta(seconds=minute))
+        assert dead(made, seen) == []
+        time += 29
+    time += 2
+    assert sorted(dead(made, seen)) == ["fast clock", "slow clock"]
+    assert seen.alone
+
+
+def test_who_holds_a_delivery_and_is_not_known_is_dead(made: Working) -> None:
+    with made.db.write() as session:
+        session.add(
+            Delivery(status="dispatched", module="deals", method="GET", url="http://x/", claimed_by="forgotten")
+        )
+    assert dead(made, Neighbours(ME)) == ["forgotten"]
+
+
+def test_every_save_of_a_web_process_wakes_the_worker(tmp_path: Path, receiver: Receiver) -> None:
+    """The next sweep would find it too, up to a minute later."""
+    installation = Running(tmp_path).set_up()
+    try:
+        installation.start("web")
+        installation.start("worker")
+        until(lambda: "works on the queue" in (tmp_path / "worker.log").read_text(), 20)
+        action = {"type": "webhook", "title": "A", "url": receiver.url}
+        installation.call(
+            "POST", "/workflows", {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}
+        )
+        for number in range(1, 6):
+            installation.call("POST", "/records/contacts", {"values": {"last_name": f"{number}"}})
+            receiver.wait_for(number, timeout_s=5)
+    finally:
+        installation.kill()
