@@ -15,12 +15,14 @@ import click
 import simplejson
 from pydantic import ValidationError
 from simplejson import JSONDecodeError
+from sqlalchemy.exc import DBAPIError
 
 from webhookui import __version__, exact_json, logs
 from webhookui.bench import BENCHMARKS
 from webhookui.crm import demo as samples
 from webhookui.crm.records import Actor
 from webhookui.installation import Installation, open_installation
+from webhookui.migrations import DatabaseTooNew
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser, UserNotFound
 from webhookui.settings import Settings
@@ -28,7 +30,21 @@ from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """What stops every command alike is said in words, with no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DatabaseTooNew as error:
+            click.echo(str(error), err=True)
+        except DBAPIError as error:
+            click.echo(f"The database can't be used: {str(error.orig).strip()}", err=True)
+            click.echo("webhookui doctor tells more.", err=True)
+        ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """webhookui: a CRM whose workflows call other systems. Settings are environment variables, WEBHOOKUI_…"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +30,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+START_LOCK = 4_820_711
+"""PostgreSQL's advisory lock that a starting process holds; any number that nobody else uses."""
+
+
 def now() -> datetime:
     """The time, aware, in UTC."""
     return datetime.now(UTC)
@@ -44,6 +50,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None else None
+
+
+def _own_file(path: str | Path) -> None:
+    """Makes the file unless it is there: what is in the database is for nobody else on the machine."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _lower(value: Any) -> Any:
@@ -71,9 +82,9 @@ class Database:
         self._write_lock: threading.RLock | None = None
         if url.startswith("sqlite"):
             self._write_lock = threading.RLock()
-            path = url.removeprefix("sqlite:///")
-            if path and path != ":memory:":
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._path = url.removeprefix("sqlite:///")
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            _own_file(self._path)
             self.engine = self._sqlite_engine(url)
         else:
             self.engine = create_engine(
@@ -138,6 +149,40 @@ class Database:
         with self._write_lock:
             yield
 
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """One process at a time, for what a start does: migrations, the first rows, the key file."""
+        if self.is_sqlite:
+            with Path(self._path + ".lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        else:
+            with self.engine.connect() as connection, connection.begin():
+                connection.execute(text(f"select pg_advisory_xact_lock({START_LOCK})"))
+                yield
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A connection that changes tables, all of it in one transaction.
+
+        SQLite rebuilds a table to change it, which its foreign keys would take for the loss of all rows: they are off
+        meanwhile, and checked at the end.
+        """
+        with self._writer.connect() as connection:
+            self._foreign_keys(connection, on=False)
+            try:
+                with connection.begin():
+                    yield connection
+                    if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                        raise RuntimeError("The migration would leave rows that point to nothing; it was taken back.")
+            finally:
+                self._foreign_keys(connection, on=True)
+
+    def _foreign_keys(self, connection: Connection, *, on: bool) -> None:
+        if self.is_sqlite:
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
     def skip_locked(self) -> dict[str, Any]:
         """Arguments for `with_for_update` when a batch is claimed; SQLite has one writer and needs none."""
         return {} if self.is_sqlite else {"skip_locked": True}
@@ -150,7 +195,8 @@ class Database:
         """A consistent copy while others write (SQLite's backup interface)."""
         if not self.is_sqlite:
             raise NotImplementedError("Use pg_dump to back up a PostgreSQL database.")
-        source = sqlite3.connect(self.url.removeprefix("sqlite:///"))
+        _own_file(target)
+        source = sqlite3.connect(self._path)
         try:
             copy = sqlite3.connect(target)
             try:

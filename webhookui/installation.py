@@ -35,10 +35,11 @@ def open_installation(settings: Settings | None = None) -> Installation:
     settings = settings or Settings()
     settings.instance.mkdir(parents=True, exist_ok=True)
     db = Database(settings.database)
-    migrate(db, settings.instance / "backups")
-    box = SecretBox(settings.key_file)
-    with db.write() as session:
-        seed.seed(session)
+    with db.starting():
+        migrate(db, settings.instance / "backups")
+        box = SecretBox(settings.key_file)
+        with db.write() as session:
+            seed.seed(session)
     queue = Queue(settings, db, box)
     db.services.update(
         record_listeners=[WorkflowListener(settings.address, box)],

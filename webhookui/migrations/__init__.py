@@ -13,6 +13,10 @@ from alembic.script import ScriptDirectory
 from webhookui.db import Database
 
 
+class DatabaseTooNew(Exception):
+    """The database was migrated by a newer version of the code."""
+
+
 def configuration(db: Database) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
@@ -27,11 +31,23 @@ def revisions(db: Database) -> tuple[str | None, str | None]:
     return current, ScriptDirectory.from_config(configuration(db)).get_current_head()
 
 
+def _known(db: Database) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(configuration(db)).walk_revisions()}
+
+
 def migrate(db: Database, backups: Path) -> None:
-    """Brings the database to the newest revision, after a copy into `backups` when it holds data already."""
+    """Brings the database to the newest revision, after a copy into `backups` when it holds data already.
+
+    To be called by one process at a time. Raises DatabaseTooNew when the code is older than the database.
+    """
     current, head = revisions(db)
     if current == head:
         return
+    if current is not None and current not in _known(db):
+        raise DatabaseTooNew(
+            f"The database is at revision {current}, which this version of webhookui does not know: a newer one has migrated "
+            f"it. Start that version, or restore a copy from {backups}."
+        )
     if current is not None and db.is_sqlite:
         backups.mkdir(parents=True, exist_ok=True)
         db.backup(backups / f"before-{head}-{datetime.now(UTC):%Y%m%d-%H%M%S}.db")

@@ -22,13 +22,11 @@ def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 def run() -> None:
     db: Database = context.config.attributes["database"]
-    with db.engine.connect() as connection:
+    with db.migrating() as connection:
         context.configure(
             connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, render_item=_render
         )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+        context.run_migrations()
 
 
 run()
