@@ -65,7 +65,9 @@ def test_an_older_database_is_migrated_at_the_start_and_nothing_of_it_is_lost(ol
             workflow = store.list_all(session)[0]
             actions = store.stored_actions(session, installation.box, workflow.id or 0)
             assert actions[0].secrets["password"] == "p", "stored secrets can still be opened"
-        assert len([line for line in dump(older / "webhookui.db") if line.startswith('INSERT INTO "record"')]) == len(rows)
+        assert len([line for line in dump(older / "webhookui.db") if line.startswith('INSERT INTO "record"')]) == len(
+            rows
+        )
     finally:
         installation.close()
 
@@ -147,7 +149,10 @@ def test_a_database_of_a_newer_version_is_refused_with_words(tmp_path: Path) -> 
     with pytest.raises(DatabaseTooNew, match="9999"):
         opened(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "webhookui", "demo"], env={"WEBHOOKUI_INSTANCE": str(tmp_path)}, capture_output=True, text=True
+        [sys.executable, "-m", "webhookui", "demo"],
+        env={"WEBHOOKUI_INSTANCE": str(tmp_path)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert "9999" in done.stderr and "newer" in done.stderr and "Traceback" not in done.stderr

@@ -20,14 +20,15 @@ from sqlalchemy.exc import DBAPIError
 from webhookui import __version__, exact_json, logs
 from webhookui.bench import BENCHMARKS
 from webhookui.crm import demo as samples
-from webhookui.crm.records import Actor
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import DatabaseTooNew
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser, UserNotFound
+from webhookui.secrets import SecretUnreadable
 from webhookui.settings import Settings
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
+from webhookui.workflows.store import WorkflowNotFound
 
 
 class Commands(click.Group):
@@ -38,6 +39,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except DatabaseTooNew as error:
             click.echo(str(error), err=True)
+        except SecretUnreadable as error:
+            click.echo(f"{error} Restore the key file that it was stored with.", err=True)
         except DBAPIError as error:
             click.echo(f"The database can't be used: {str(error.orig).strip()}", err=True)
             click.echo("webhookui doctor tells more.", err=True)
@@ -259,18 +262,24 @@ def _first_admin(session: Any) -> Any:
 def export_workflows(workflow_id: int | None) -> None:
     """Print all workflows as a JSON list, without secrets."""
     with opened() as installation, installation.db.read() as session:
-        found = [each for each in store.list_all(session) if workflow_id in (None, each.id)]
+        try:
+            found = store.list_all(session) if workflow_id is None else [store.get(session, workflow_id)]
+        except WorkflowNotFound as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
         documents = [store.to_document(session, each, with_ids=False) for each in found]
     click.echo(simplejson.dumps(documents, use_decimal=True, indent=2, ensure_ascii=False))
 
 
 @main.command()
 def demo() -> None:
-    """Add sample data."""
+    """Add sample data, unless it is there."""
     with opened() as installation, installation.db.write() as session:
-        owner = _first_admin(session)
-        samples.demo(session, Actor("system", "Sample data", owner.id if owner else None))
-    click.echo("Added sample data.")
+        there = samples.is_there(session)
+        if not there:
+            owner = _first_admin(session)
+            samples.demo(session, owner.id if owner else None)
+    click.echo("The sample data is there already; nothing was added." if there else "Added sample data.")
 
 
 @main.command(help="Measure, and print the figures as JSON. " + " ".join(f"{n}: {w}" for n, w in BENCHMARKS.items()))
@@ -310,6 +319,9 @@ def backup(file: Path) -> None:
         except NotImplementedError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
+        except OSError as error:
+            click.echo(f"Can't write {file}: {error.strerror or error}", err=True)
+            sys.exit(1)
     click.echo(
         f"Wrote {file}. Stored secrets in it need the key file {installation.settings.key_file}, which is not in it."
     )
@@ -323,13 +335,14 @@ def keys() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Make a new key and encrypt every stored secret with it."""
+    from webhookui.notify import mail_settings
     from webhookui.workflows.reseal import reseal_all
 
     with opened() as installation:
         box = installation.box.add_key()
         with installation.db.write() as session:
-            number = reseal_all(session, box)
-    click.echo(f"A new key is in use; {number} stored secrets were encrypted with it. Restart running processes.")
+            number = reseal_all(session, box) + mail_settings.reseal(session, box)
+    click.echo(f"A new key is in use; {number} stored secrets were encrypted with it.")
 
 
 if __name__ == "__main__":

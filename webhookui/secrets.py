@@ -19,22 +19,29 @@ class SecretBox:
         if not key_file.exists():
             _write_keys(key_file, [Fernet.generate_key()])
         self.key_file = key_file
-        self._keys = [line.strip() for line in key_file.read_bytes().splitlines() if line.strip()]
-        self._fernet = MultiFernet([Fernet(key) for key in self._keys])
+        self._use(_read_keys(key_file))
+
+    def _use(self, keys: list[bytes]) -> None:
+        self._keys = keys
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, plain: str) -> str:
         return self._fernet.encrypt(plain.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Raises SecretUnreadable when no key of the file fits."""
+        """Raises SecretUnreadable when no key of the file fits. Keys that were added since are found."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
-        except InvalidToken as error:
-            raise SecretUnreadable(f"A stored secret can't be read with the keys in {self.key_file}.") from error
+        except InvalidToken:
+            keys = _read_keys(self.key_file)
+        if keys != self._keys:
+            self._use(keys)
+            return self.open(sealed)
+        raise SecretUnreadable(f"A stored secret can't be read with the keys in {self.key_file}.")
 
     def reseal(self, sealed: str) -> str:
-        """The same secret under the newest key."""
-        return self._fernet.rotate(sealed.encode()).decode()
+        """The same secret under the newest key. Raises SecretUnreadable."""
+        return self.seal(self.open(sealed))
 
     def add_key(self) -> SecretBox:
         """A box whose newest key is a fresh one; the old keys still open what they sealed."""
@@ -47,6 +54,10 @@ class SecretBox:
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"webhookui session").derive(self._keys[-1])
+
+
+def _read_keys(path: Path) -> list[bytes]:
+    return [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
 
 
 def _write_keys(path: Path, keys: list[bytes]) -> None:

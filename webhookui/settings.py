@@ -6,9 +6,14 @@ import ipaddress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
+import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -32,7 +37,7 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only (set it behind HTTPS).")
     web_threads: int = Field(8, ge=1, description="Threads that answer web requests.")
     workers: int = Field(16, ge=1, description="Threads that send deliveries.")
-    retry_delays: Annotated[tuple[int, ...], NoDecode] = Field(
+    retry_delays: Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode] = Field(
         (3600, 7200, 14400), description="Seconds from an attempt to the next one, comma-separated."
     )
     retry_jitter: float = Field(0.0, ge=0, le=1, description="Part of a retry's delay that is drawn at random.")
@@ -61,6 +66,34 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("an address such as https://crm.example.com is needed")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("a time zone such as Europe/Prague is needed")
+        return value
+
+    @field_validator("login_limit")
+    @classmethod
+    def _readable_limit(cls, value: str) -> str:
+        limits.parse_many(value)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"one of {', '.join(LOG_LEVELS)} is needed")
+        return value.upper()
 
     @cached_property
     def database(self) -> str:

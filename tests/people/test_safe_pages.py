@@ -12,7 +12,6 @@ from lxml import html as lxml_html
 
 from tests.support import log_rows, pages
 from webhookui.crm import demo
-from webhookui.crm.records import Actor
 
 NO_PAGES = {"/healthz", "/readyz", "/metrics"}
 
@@ -32,7 +31,7 @@ def ann(app: Flask) -> FlaskClient:
 def addresses(app: Flask, ann: FlaskClient) -> list[str]:
     """An address for every route that is read, with something there to see."""
     with app.extensions["webhookui"].db.write() as session:
-        demo.demo(session, Actor("system", "Sample data"))
+        demo.demo(session, None)
         log_rows.add_webhook(session)
         log_rows.add_failed(session, module="organizations", record_id=1, workflow_id=1, webhook_id=1)
     ann.post("/inspector")

@@ -6,10 +6,12 @@ import unicodedata
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm import records
 from webhookui.crm.records import Actor
+from webhookui.crm.tables import Change, Record
 from webhookui.db import now
 
 ORGANIZATIONS = (
@@ -52,8 +54,19 @@ LEADS = (
 )  # fmt: skip
 
 
-def demo(session: Session, actor: Actor) -> None:
-    """Adds the sample records; workflows look at none of them."""
+BY = "Sample data"
+"""Who made the sample records, by their timeline."""
+
+
+def is_there(session: Session) -> bool:
+    """Whether there are sample records, changed since or not."""
+    made = select(Change.record_id).where(Change.source == "system", Change.kind == "create", Change.by == BY)  # type: ignore[arg-type, call-overload]
+    return session.scalar(select(Record.id).where(Record.id.in_(made)).limit(1)) is not None  # type: ignore[union-attr, call-overload]
+
+
+def demo(session: Session, owner_id: int | None) -> None:
+    """Adds the sample records, as the owner's; workflows look at none of them."""
+    actor = Actor("system", BY, owner_id)
     today = now().date()
 
     def make(module: str, **values: Any) -> int:

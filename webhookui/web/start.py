@@ -11,7 +11,6 @@ from flask_login import current_user, login_user, logout_user
 
 from webhookui import here
 from webhookui.crm import demo
-from webhookui.crm.records import Actor
 from webhookui.people import accounts
 from webhookui.people.accounts import InvalidUser
 from webhookui.web.access import public
@@ -57,7 +56,7 @@ def setup() -> ResponseReturnValue:
             if errors:
                 raise InvalidUser(errors)
             if form.get("samples"):
-                demo.demo(session, Actor("system", "Sample data", user.id))
+                demo.demo(session, user.id)
     except InvalidUser as error:
         return render_template("start/setup.html", form=form, errors=errors | error.errors), 422
     login_user(SessionUser(user))
