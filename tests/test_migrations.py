@@ -1,4 +1,4 @@
-"""An older installation is migrated when it is started, after a backup copy; starting is safe however often and by however many."""
+"""An older installation is migrated when it is started, after a backup copy; starting is safe however often."""
 
 from __future__ import annotations
 

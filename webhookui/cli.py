@@ -44,7 +44,7 @@ class Commands(click.Group):
         except DBAPIError as error:
             click.echo(f"The database can't be used: {str(error.orig).strip()}", err=True)
             click.echo("webhookui doctor tells more.", err=True)
-        ctx.exit(1)
+        sys.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
