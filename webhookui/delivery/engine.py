@@ -145,18 +145,11 @@ class Engine:
         """Answers one bell: sends what the lane has due, in this thread or in one of the lane's own."""
         with self._lock:
             lane = self._lanes.setdefault(name, Lane(name))
-            most = self._most_senders(name, lane)
-            if self._stopping.is_set() or lane.senders >= most:
+            inline = self._fits_inline(name, lane)
+            if self._stopping.is_set() or not self._has_room(name, lane, inline):
                 lane.again = True
                 return
             lane.senders += 1
-            spare = self._settings.workers - self._inline
-            inline = (
-                lane.quick
-                and not lane.limited
-                and not self._circuits.is_draining(name)
-                and spare > self._settings.workers // 4
-            )
             self._inline += inline
         if inline:
             try:
@@ -167,10 +160,23 @@ class Engine:
         else:
             self._slow.submit(self._drain, name, lane, inline=False)
 
-    def _most_senders(self, name: str, lane: Lane) -> int:
+    def _fits_inline(self, name: str, lane: Lane) -> bool:
+        """Whether a sender of the lane may take one of the queue's threads; a quarter of them is kept for what comes next."""
+        return self._is_quick(name, lane) and self._settings.workers - self._inline > self._settings.workers // 4
+
+    def _has_room(self, name: str, lane: Lane, inline: bool) -> bool:
+        """Whether the lane gets one more sender. Quick lanes share the queue's threads evenly, and each has one sender
+        at least: it may have a thread of its own when the others hold all, but no more, for more would only jostle."""
         if lane.limited or self._circuits.is_draining(name):
-            return 1
-        return max(2, self._settings.workers // 2) if lane.quick else SLOW_SENDERS
+            return lane.senders < 1
+        if not lane.quick:
+            return lane.senders < SLOW_SENDERS
+        busy = sum(each.quick and each.senders > 0 for each in self._lanes.values() if each is not lane) + 1
+        share = max(1, self._settings.workers // (busy + 1))
+        return lane.senders < (share if inline else 1)
+
+    def _is_quick(self, name: str, lane: Lane) -> bool:
+        return lane.quick and not lane.limited and not self._circuits.is_draining(name)
 
     def _drain(self, name: str, lane: Lane, *, inline: bool) -> None:
         """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case.
@@ -197,10 +203,10 @@ class Engine:
                         lane.senders -= 1
                         left = True
                     return
-                if len(batch) == size:
+                if len(batch) == size and self._wants_help(name, lane):
                     self._wake(name)
                 self._send(lane, batch)
-                if time.monotonic() > end or self._misplaced(name, lane, inline):
+                if time.monotonic() > end or inline != self._is_quick(name, lane):
                     break
         except SQLAlchemyError as error:
             log.error("claim_failed", lane=name, error=str(error))
@@ -212,9 +218,9 @@ class Engine:
                 if not self._stopping.is_set():
                     self._wake(name)
 
-    def _misplaced(self, name: str, lane: Lane, inline: bool) -> bool:
-        paced = lane.limited or self._circuits.is_draining(name)
-        return inline != (lane.quick and not paced)
+    def _wants_help(self, name: str, lane: Lane) -> bool:
+        with self._lock:
+            return self._has_room(name, lane, self._fits_inline(name, lane))
 
     def _send(self, lane: Lane, batch: Sequence[Claimed]) -> None:
         for position, claimed in enumerate(batch):
