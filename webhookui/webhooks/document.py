@@ -10,7 +10,7 @@ from typing import Any
 from webhookui.webhooks import capture
 from webhookui.webhooks.address import host_is_fixed, url_problem
 from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
-from webhookui.webhooks.content_types import CONTENT_TYPES, XML_NAME
+from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import (
     DEFAULT_TIMEOUT_S,
     LONGEST_TIMEOUT_S,
@@ -79,9 +79,7 @@ def parse_webhook(
     parameters = _parameters(reader, document.get("parameters"), "parameters", schema)
     related = _related(reader, document.get("related"), related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
-    if not XML_NAME.fullmatch(xml_root):
-        reader.say("xml_root", f"“{xml_root}” is not a legal XML element name.")
-    check_names(reader, parameters, related, method, content_type)
+    check_names(reader, parameters, related, method, content_type, xml_root)
     found = _capture(reader, document.get("capture"), capture_fields)
     success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
     signing, secret = _signing(reader, document.get("signing"))

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from webhookui.webhooks import naming
-from webhookui.webhooks.content_types import xml_name_problem
 from webhookui.webhooks.definition import Parameter, Related
 from webhookui.webhooks.document_reader import DocumentReader
+from webhookui.webhooks.naming import Segment
+from webhookui.webhooks.xml_body import Declared, declared_by, place_problem, root_problem
+
+Place = tuple[Segment, ...]
 
 
 def check_names(
-    reader: DocumentReader, parameters: Sequence[Parameter], related: Sequence[Related], method: str, content_type: str
+    reader: DocumentReader,
+    parameters: Sequence[Parameter],
+    related: Sequence[Related],
+    method: str,
+    content_type: str,
+    xml_root: str,
 ) -> None:
-    """Dot notation: duplicates, conflicts, gaps; in XML, legal names. In a query string names are literal."""
+    """Duplicates, conflicts, gaps; in XML, legal names. In a query string the names of parameters are literal."""
     paths = [f"parameters.{position}.name" for position in range(len(parameters))]
     paths += [f"related.{position}.key" for position in range(len(related))]
     names = [parameter.name for parameter in parameters] + [each.key for each in related]
@@ -22,41 +30,57 @@ def check_names(
             if name and name in names[:position]:
                 reader.say(paths[position], f"“{name}” stands there twice.")
     else:
-        _check_list(reader, names, paths, content_type, first=content_type == "XML")
+        _check_list(reader, names, paths, content_type)
     for position, each in enumerate(related):
         inner = [parameter.name for parameter in each.parameters]
         places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
-        _check_list(reader, inner, places, content_type if method != "GET" else "FORM", first=content_type == "XML")
-        if any(name.split(".")[0].isdecimal() for name in inner):
+        _check_list(reader, inner, places, "FORM" if method == "GET" else content_type)
+        if any(isinstance(place[0], int) for _, place in _places(inner)):
             reader.say(
                 f"related.{position}.parameters",
                 "The names of a related record's parameters start with a key, not an index.",
             )
+    if method != "GET" and content_type == "XML":
+        _check_xml(reader, parameters, related, xml_root)
 
 
-def _check_list(
-    reader: DocumentReader, names: Sequence[str], paths: Sequence[str], content_type: str, *, first: bool
-) -> None:
+def _check_list(reader: DocumentReader, names: Sequence[str], paths: Sequence[str], content_type: str) -> None:
     kept = [position for position, name in enumerate(names) if name]
     for error in naming.check([names[position] for position in kept]):
         reader.say(paths[kept[error.position]], str(error))
-    roots = {isinstance(naming.split(names[position])[0], int) for position in kept if _splits(names[position])}
-    if True in roots and content_type not in ("JSONARRAY", "JSON"):
-        for position in kept:
-            if _splits(names[position]) and isinstance(naming.split(names[position])[0], int):
+    if content_type not in ("JSONARRAY", "JSON"):
+        for position, place in _places(names):
+            if isinstance(place[0], int):
                 reader.say(paths[position], f"In {content_type} a name can't start with an index.")
-    if content_type == "XML":
-        for position in kept:
-            if _splits(names[position]):
-                for depth, segment in enumerate(naming.split(names[position])):
-                    problem = xml_name_problem(segment, depth)
-                    if problem:
-                        reader.say(paths[position], problem)
 
 
-def _splits(name: str) -> bool:
+def _check_xml(
+    reader: DocumentReader, parameters: Sequence[Parameter], related: Sequence[Related], xml_root: str
+) -> None:
+    """Elements, attributes and their prefixes; rows of a related module stand within the element of its key."""
+    own = _places([parameter.name for parameter in parameters])
+    keys = dict(_places([each.key for each in related]))
+    declared = declared_by(place for _, place in own)
+    reader.say_if("xml_root", root_problem(xml_root, declared))
+    for position, place in own:
+        reader.say_if(f"parameters.{position}.name", place_problem(place, declared))
+    for position, key in keys.items():
+        rows = [(row, (*key, *place)) for row, place in _places([each.name for each in related[position].parameters])]
+        inner: Declared = declared | declared_by(place for _, place in rows)
+        reader.say_if(f"related.{position}.key", place_problem(key, inner))
+        if isinstance(key[-1], str) and key[-1].startswith(("@", "#")):
+            reader.say(f"related.{position}.key", "The key of a related module is an element.")
+        for row, place in rows:
+            reader.say_if(f"related.{position}.parameters.{row}.name", place_problem(place, inner))
+
+
+def _places(names: Sequence[str]) -> list[tuple[int, Place]]:
+    """(position, place) of the names that can be read."""
+    return [(position, place) for position, name in enumerate(names) for place in _place(name)]
+
+
+def _place(name: str) -> Iterator[Place]:
     try:
-        naming.split(name)
+        yield naming.split(name)
     except ValueError:
-        return False
-    return True
+        return

@@ -24,6 +24,10 @@ class DocumentReader:
         """The first thing said at a path stays."""
         self._errors.setdefault(f"{self._at}.{path}" if self._at else path, sentence)
 
+    def say_if(self, path: str, sentence: str) -> None:
+        if sentence:
+            self.say(path, sentence)
+
     def refuse_unknown(self, document: Mapping[str, Any], known: set[str], path: str = "") -> None:
         for key in document:
             if key not in known:

@@ -1,7 +1,10 @@
 """Dot notation: parameter names as places in a nested value (SPEC section 4.2).
 
 A segment of digits is an index, indexes start at 0 and leave no gap; `\\.` is a literal dot, `\\\\` a backslash, and a backslash
-before digits makes them a key.
+before digits makes them a key. Any other backslash is one. Ten digits and more are a key.
+
+What names can't express: an empty key, a key with blanks around it (they are taken off what people type) or with NUL, a place
+more than MAX_DEPTH parts deep, and an empty list or object; the value of a row of type JSON can.
 """
 
 from __future__ import annotations
@@ -44,6 +47,11 @@ def split(name: str) -> tuple[Segment, ...]:
         int(part) if part.isascii() and part.isdecimal() and not escaped and len(part) < 10 else part
         for part, escaped in zip(parts, literal, strict=True)
     )
+
+
+def is_expressible(key: str) -> bool:
+    """Whether a key of an object can be a segment of a name that people type."""
+    return bool(key) and key == key.strip() and "\0" not in key
 
 
 def join(segments: Sequence[Segment]) -> str:
@@ -160,15 +168,3 @@ def _finished(value: Any) -> Any:
     if value and all(isinstance(key, int) for key in value):
         return [_finished(value[key]) for key in sorted(value)]
     return {str(key): _finished(inner) for key, inner in value.items()}
-
-
-def flatten(value: Any, prefix: tuple[Segment, ...] = ()) -> Iterator[tuple[tuple[Segment, ...], Any]]:
-    """The rows (place, value) that describe a nested value; empty objects and lists are leaves."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from flatten(inner, (*prefix, key))
-    elif isinstance(value, list) and value:
-        for index, inner in enumerate(value):
-            yield from flatten(inner, (*prefix, index))
-    else:
-        yield prefix, value

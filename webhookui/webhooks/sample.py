@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -27,6 +29,7 @@ def parameters_from_sample(text: str, kind: str) -> list[Parameter]:
 def _json(text: str) -> list[Parameter]:
     try:
         value = exact_json.loads(text)
+        exact_json.dumps(value).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise SampleProblem(f"This is not JSON: {error}") from None
     if not isinstance(value, dict | list):
@@ -41,8 +44,29 @@ def _json_array(text: str) -> list[Parameter]:
 
 
 def rows_of(value: Any) -> list[Parameter]:
-    """The rows of a JSON value, each with the type that gives back exactly its value."""
-    return [_row(naming.join(place), inner) for place, inner in naming.flatten(value) if place]
+    """The rows of a JSON object or list, each with the type that gives back exactly its value. Raises SampleProblem.
+
+    What has a key that no name can express is the JSON value of one row.
+    """
+    if not _can_be_split(value, 0):
+        raise SampleProblem("A name that is empty, or begins or ends with a blank, can't be a parameter's name.")
+    return [_row(naming.join(place), inner) for place, inner in _places(value, ())]
+
+
+def _places(value: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[Segment, ...], Any]]:
+    if not value and not place:
+        return
+    if not _can_be_split(value, len(place)) or not isinstance(value, dict | list) or not value:
+        yield place, value
+        return
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _places(inner, (*place, key))
+
+
+def _can_be_split(value: Any, depth: int) -> bool:
+    if isinstance(value, dict) and not all(naming.is_expressible(key) for key in value):
+        return False
+    return depth < naming.MAX_DEPTH
 
 
 def _row(name: str, value: Any) -> Parameter:
@@ -51,29 +75,38 @@ def _row(name: str, value: Any) -> Parameter:
     if isinstance(value, int | Decimal):
         return Parameter(name, str(value), "number")
     if value is None or isinstance(value, dict | list):
-        return Parameter(name, exact_json.dumps(value), "json")
+        return Parameter(name, re.sub(r"\{(?=[{%#])", r"\\u007b", exact_json.dumps(value)), "json")
     return Parameter(name, _literal(value), "text")
 
 
 def _literal(text: str) -> str:
     """Text that is to be sent as it is: what looks like a placeholder is quoted."""
-    if "{{" in text or "{%" in text or "{#" in text:
-        return "{% raw %}" + text + "{% endraw %}"
-    return text
+    if not re.search(r"\{[{%#]|\0", text):
+        return text
+    if "\0" in text or "endraw" in text or "\r" in text or text.endswith("{"):
+        return "{{ " + exact_json.dumps(text) + " }}"
+    return "{% raw %}" + text + "{% endraw %}"
 
 
 def _form(text: str) -> list[Parameter]:
     pairs = parse_qsl(text.replace("\n", "&"), keep_blank_values=True)
     if not pairs:
         raise SampleProblem("This is not name=value&name=value.")
-    return [Parameter(naming.join(_bracketed(name)), _literal(value), "text") for name, value in pairs]
+    counted: Counter[tuple[Segment, ...]] = Counter()
+    return [Parameter(naming.join(_bracketed(name, counted)), _literal(value), "text") for name, value in pairs]
 
 
-def _bracketed(name: str) -> list[Segment]:
-    """`a[b][0]` as its segments."""
+def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segment, ...]:
+    """`a[b][0]` as its segments; `a[]` is the next element of the list."""
     first, *rest = name.split("[")
-    parts = [first, *(part.removesuffix("]") for part in rest)]
-    return [int(part) if part.isdecimal() and number else part or "0" for number, part in enumerate(parts)]
+    place: tuple[Segment, ...] = (first,)
+    for part in (each.removesuffix("]") for each in rest):
+        if part:
+            place = (*place, int(part) if part.isdecimal() else part)
+        else:
+            counted[place] += 1
+            place = (*place, counted[place] - 1)
+    return place
 
 
 def _xml(text: str) -> list[Parameter]:
@@ -85,9 +118,10 @@ def _xml(text: str) -> list[Parameter]:
 
 
 def _element(element: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[Segment, ...], str]]:
-    if not place:
-        for prefix, uri in element.nsmap.items():
-            yield (("@xmlns:" + prefix) if prefix else "@xmlns",), uri
+    outer = element.getparent().nsmap if place else {}
+    for prefix, uri in element.nsmap.items():
+        if outer.get(prefix) != uri:
+            yield (*place, f"@xmlns:{prefix}" if prefix else "@xmlns"), uri
     for name, value in element.attrib.items():
         yield (*place, "@" + _named(element, name)), value
     children = [child for child in element if isinstance(child.tag, str)]
@@ -100,7 +134,7 @@ def _element(element: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[S
                 yield from _element(child, (*place, name, index))
             else:
                 yield from _element(child, (*place, name))
-    elif element.attrib and text:
+    elif text and (element.attrib or (place and element.nsmap != outer)):
         yield (*place, "#text"), text
     elif place:
         yield place, text

@@ -96,7 +96,8 @@ def compiled(source: str) -> _Compiled:
     try:
         match tree.body:
             case [nodes.Output(nodes=[nodes.TemplateData(data=data)])]:
-                return _Compiled(data)
+                # Jinja makes one kind of line break of all; text without a statement or comment stays as it is
+                return _Compiled(data if re.search(r"\{[%#]", source) else source)
             case [nodes.Output(nodes=[expression])] if source.startswith("{{") and source.endswith("}}"):
                 return _Compiled(None, names, _alone(expression))
         return _Compiled(None, names, None, _text.from_string(source))
