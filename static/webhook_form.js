@@ -13,7 +13,8 @@
     const body = new URLSearchParams(new FormData(form()));
     body.set("at", webhook.dataset.row);
     for (const [name, value] of Object.entries(values)) body.set(name, value);
-    const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
+    const answer = await window.webhookuiForm.ask(url, body);
+    if (!answer) return { ok: false, nodes: [] };
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     return { ok: answer.ok, nodes: [...parsed.body.childNodes] };
   }
@@ -23,24 +24,27 @@
   let timer = 0;
   let number = 0;
 
+  // Busy from the first change until the preview shows what is typed.
   function previewSoon(wait = PREVIEW_AFTER) {
     clearTimeout(timer);
-    if (opened()) timer = setTimeout(preview, wait);
+    if (!opened()) return;
+    number += 1;
+    opened().querySelector("[data-preview-result]").setAttribute("aria-busy", "true");
+    timer = setTimeout(preview, wait);
   }
 
   async function preview() {
     const webhook = opened();
     if (!webhook) return;
     const place = webhook.querySelector("[data-preview-result]");
-    const mine = ++number;
-    place.setAttribute("aria-busy", "true");
+    const mine = number;
     const { ok, nodes } = await post("/settings/webhook-form/preview", webhook);
     if (mine !== number) return;
     place.removeAttribute("aria-busy");
     if (!ok) return;
     const unfolded = new Set([...place.querySelectorAll("details[open]")].map((each) => each.id));
     place.replaceChildren(...nodes);
-    for (const each of place.querySelectorAll("details")) each.open ||= unfolded.has(each.id);
+    for (const each of place.querySelectorAll("details[id]")) each.open ||= unfolded.has(each.id);
     tryCaptures(webhook);
   }
 

@@ -155,6 +155,26 @@
   };
   let redraws = 0;
 
+  // The answer to a posted body; null, with words about it, when none comes from the page that was asked for.
+  async function ask(url, body) {
+    try {
+      const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
+      if (answer.status < 500 && answer.status !== 401 && !answer.redirected) return answer;
+      lost(answer.status >= 500 ? "Something went wrong on our side. What you typed is still here." : "You are logged out. Log in in another tab; what you typed is still here.");
+    } catch {
+      lost("The server can't be reached. What you typed is still here.");
+    }
+    return null;
+  }
+
+  let told = 0; // said once in a while, not at every key
+
+  function lost(words) {
+    if (Date.now() - told < 10_000) return;
+    told = Date.now();
+    toast(words, "warning");
+  }
+
   function typedIn(scope) {
     return [...scope.querySelectorAll("input, select, textarea")]
       .map((input) => (input.type === "checkbox" || input.type === "radio" ? input.checked : input.value))
@@ -170,8 +190,8 @@
     const before = typedIn(place);
     const body = new URLSearchParams(new FormData(form()));
     if (place.dataset.row) body.set("at", place.dataset.row);
-    const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
-    if (!answer.ok || !place.isConnected || Number(place.dataset.redraw) !== mine) return;
+    const answer = await ask(url, body);
+    if (!answer?.ok || !place.isConnected || Number(place.dataset.redraw) !== mine) return;
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (typedIn(place) !== before) return redraw(element);
     const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
@@ -254,8 +274,8 @@
     if (!kept || kept === initial) return;
     const body = new URLSearchParams(kept);
     body.set("csrf_token", form().elements.csrf_token.value);
-    const answer = await fetch("/settings/workflows/draft", { method: "POST", body, headers: { "HX-Request": "true" } });
-    if (!answer.ok) return;
+    const answer = await ask("/settings/workflows/draft", body);
+    if (!answer?.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     form().replaceWith(document.adoptNode(fresh.getElementById("workflow-form")));
     window.htmx.process(form());
@@ -321,5 +341,5 @@
     if (!problems) restore();
   });
 
-  window.webhookuiForm = { go, redrawn, secretsIn, restoreSecrets };
+  window.webhookuiForm = { ask, go, redrawn, secretsIn, restoreSecrets };
 })();

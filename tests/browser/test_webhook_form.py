@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support import pages
+from tests.support.form_page import (
+    add_condition,
+    add_webhook,
+    at,
+    choose_operator,
+    names_are_in_order,
+    parameters,
+    step,
+    type_parameters,
+)  # fmt: skip
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
@@ -17,13 +26,6 @@ from webhookui.workflows import store
 
 pytestmark = pytest.mark.browser
 ANN = Actor("person", "Ann")
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **browser_type_launch_args, "executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]
-    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -66,67 +68,6 @@ def form(page: Page, address: str, db: Database) -> Iterator[Page]:
     page.goto(f"{address}/settings/workflows/new?module=deals")
     yield page
     assert complaints == []
-
-
-def at(page: Page, path: str) -> Locator:
-    return page.locator(f"[id='{path}']")
-
-
-def step(page: Page, name: str) -> None:
-    page.locator("nav.steps").get_by_role("link", name=name).click()
-
-
-def add_webhook(page: Page, title: str = "Create invoice") -> None:
-    step(page, "Actions")
-    page.get_by_role("button", name="Add Action").click()
-    page.locator(".dropdown-menu.show").get_by_role("button", name="Webhook").click()
-    expect(page.locator("[data-webhook].is-open")).to_be_visible()
-    at(page, open_path(page) + ".title").fill(title)
-
-
-def open_path(page: Page) -> str:
-    return page.locator("[data-webhook].is-open").get_attribute("id") or ""
-
-
-def add_condition(page: Page, group: str, field: str) -> str:
-    rows = page.locator(f"[data-list='criteria.{group}'] [data-row]")
-    path = f"criteria.{group}.{rows.count()}"
-    page.locator(f"[data-list='criteria.{group}'] > [data-row-do=add]").click()
-    with page.expect_response("**/condition"):
-        at(page, f"{path}.field").select_option(field)
-    return path
-
-
-def choose_operator(page: Page, path: str, operator: str) -> None:
-    with page.expect_response("**/condition"):
-        at(page, f"{path}.operator").select_option(operator)
-    expect(at(page, f"{path}.operator")).to_have_value(operator)
-
-
-def parameters(page: Page, path: str = "actions.0") -> list[tuple[str, str]]:
-    rows = page.locator(f"[data-list='{path}.parameters'] [data-row]")
-    return [
-        (row.locator("[name$='.name']").input_value(), row.locator("[name$='.value']").input_value())
-        for row in rows.all()
-    ]
-
-
-def names_are_in_order(page: Page, path: str = "actions.0") -> None:
-    """The names of the inputs say the places where the rows stand."""
-    inputs = page.locator(f"[data-list='{path}.parameters'] [name$='.name']")
-    found = [each.get_attribute("name") for each in inputs.all()]
-    assert found == [f"{path}.parameters.{position}.name" for position in range(len(found))]
-
-
-def type_parameters(page: Page, *rows: tuple[str, str]) -> None:
-    """By keyboard alone: Tab to the value, Enter for the next row."""
-    at(page, "actions.0.parameters.0.name").focus()
-    for position, (name, value) in enumerate(rows):
-        page.keyboard.insert_text(name)
-        page.keyboard.press("Tab")
-        page.keyboard.insert_text(value)
-        if position < len(rows) - 1:
-            page.keyboard.press("Enter")
 
 
 def test_a_whole_workflow_is_built_and_saved(form: Page, db: Database) -> None:
