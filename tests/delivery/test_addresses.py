@@ -25,8 +25,8 @@ PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "64:ff9
 SPELLINGS = [
     "http://127.0.0.1:{port}/", "http://127.1:{port}/", "http://2130706433:{port}/", "http://0x7f000001:{port}/",
     "http://0177.0.0.1:{port}/", "http://0x7f.1:{port}/", "http://0:{port}/", "http://0.0.0.0:{port}/",
-    "http://localhost:{port}/", "http://LOCALHOST:{port}/", "http://localhost.:{port}/", "http://user@127.0.0.1:{port}/",
-    "http://example.com@127.0.0.1:{port}/", "http://[::1]:{port}/", "http://[::ffff:127.0.0.1]:{port}/",
+    "http://localhost:{port}/", "http://LOCALHOST:{port}/", "http://localhost.:{port}/",
+    "http://[::1]:{port}/", "http://[::ffff:127.0.0.1]:{port}/",
     "http://[::ffff:7f00:1]:{port}/", "http://[0:0:0:0:0:ffff:127.0.0.1]:{port}/", "http://[64:ff9b::7f00:1]:{port}/",
     "http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/",
 ]  # fmt: skip

@@ -13,9 +13,9 @@ Behaviour = Callable[[socket.socket, int], None]
 
 
 @contextmanager
-def raw_server(behaviour: Behaviour) -> Iterator[str]:
+def raw_server(behaviour: Behaviour, host: str = "127.0.0.1") -> Iterator[str]:
     """Yields the server's URL. Each connection is served in a thread of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server((host, 0))
     open_connections: list[socket.socket] = []
 
     def accept() -> None:
@@ -36,7 +36,7 @@ def raw_server(behaviour: Behaviour) -> Iterator[str]:
 
     threading.Thread(target=accept, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        yield f"http://{host}:{listener.getsockname()[1]}/"
     finally:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)

@@ -5,6 +5,7 @@ that hangs holds none of those who wait for it longer than they want to wait.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -19,6 +20,8 @@ KEPT_S = 5.0
 MOST_AT_ONCE = 200
 """Names that may be looked up at the same time; further ones wait."""
 MOST_KEPT = 10_000
+_LOCALHOST = re.compile(r"(.+\.)?localhost\.?", re.IGNORECASE)
+"""Names that mean this machine, whatever its resolver knows of them (RFC 6761 section 6.3)."""
 
 
 class NameNotFound(requests.ConnectionError):
@@ -54,6 +57,8 @@ class Resolver:
         numeric = _numeric(host)
         if numeric:
             return numeric
+        if _LOCALHOST.fullmatch(host):
+            host = "localhost"
         end = time.monotonic() + within_s
         look_up = self._known(host) or self._start(host, within_s)
         if look_up is None or not look_up.done.wait(max(0.0, end - time.monotonic())):
@@ -102,7 +107,7 @@ class Resolver:
 def _numeric(host: str) -> tuple[Address, ...]:
     """The address that the host spells in numbers, in whichever way the system understands; empty for a name."""
     try:
-        return _look_up(host, socket.AI_NUMERICHOST)
+        return _look_up(host.rstrip("."), socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return ()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http.client import RemoteDisconnected
 from pathlib import Path
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import idna
 import requests
@@ -222,17 +222,15 @@ def target_of(url: str) -> Target:
     scheme = parts.scheme.lower()
     if scheme not in DEFAULT_PORTS:
         raise requests.exceptions.InvalidURL("It does not start with http:// or https://.")
+    if "@" in parts.netloc or "\\" in parts.netloc:  # other programs would read another host out of it
+        raise requests.exceptions.InvalidURL("It has a user name or a backslash before the path.")
     host = _ascii(parts.hostname or "")
     if not _HOST.fullmatch(host):
         raise requests.exceptions.InvalidURL(f"“{parts.hostname or ''}” is no name of a host.")
     netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
-    if parts.hostname and parts.hostname.isascii():
-        netloc = parts.netloc.rpartition("@")[2]
-    return Target(scheme, host, port or DEFAULT_PORTS[scheme], netloc, _without_user(parts, netloc))
-
-
-def _without_user(parts: SplitResult, netloc: str) -> str:
-    return urlunsplit(parts._replace(netloc=netloc, fragment=""))
+    if parts.netloc.isascii():
+        netloc = parts.netloc
+    return Target(scheme, host, port or DEFAULT_PORTS[scheme], netloc, urlunsplit(parts._replace(netloc=netloc)))
 
 
 def _ascii(host: str) -> str:

@@ -14,6 +14,8 @@ import idna
 IN_PATH = "/:@!$&'()*+,;=-._~"
 IN_QUERY = IN_PATH + "?"
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+NETLOC = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]]+)(:[0-9]+)?")
+"""No zone of an IPv6 address, and nothing between its bracket and the port, which some programs would read as more name."""
 LITERAL_TAIL = re.compile(r"[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+){2,}\.?(:[0-9]+)?")
 
 
@@ -32,7 +34,11 @@ def url_problem(url: str) -> str:
         return "a user name or password does not belong into it; choose an authorization."
     if port == 0 or parts.netloc.endswith(":"):
         return "there is no such port."
-    return "" if _host(parts.hostname) else f"“{parts.hostname[:80]}” is no name of a host."
+    return (
+        ""
+        if _host(parts.hostname) and NETLOC.fullmatch(parts.netloc)
+        else f"“{parts.hostname[:80]}” is no name of a host."
+    )
 
 
 def dot_segment(url: str) -> str:
