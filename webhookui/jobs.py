@@ -19,6 +19,7 @@ from huey.consumer import Consumer
 from huey.storage import SqliteStorage
 
 from webhookui.db import Database, now
+from webhookui.delivery import statistics
 from webhookui.delivery.engine import Engine
 from webhookui.notify.post import Post
 from webhookui.secrets import SecretBox
@@ -160,6 +161,11 @@ class Queue:
         def sweep_every_minute() -> None:
             if self.engine is not None:
                 self.engine.sweep()
+
+        @self.huey.periodic_task(crontab(minute="*"), name="count_every_minute")
+        def count_every_minute() -> None:
+            if self.engine is not None:
+                statistics.observe(self._db)
 
         @self.huey.task(name="mail")
         def mail() -> None:

@@ -152,3 +152,22 @@ class Endpoint(SQLModel, table=True):
     next_probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class DeliverySlot(SQLModel, table=True):
+    """Deliveries that were made in one slot of ten minutes, counted: what the dashboard is drawn from."""
+
+    __tablename__ = "delivery_slot"
+
+    at: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    """Its beginning."""
+    counted: bool = False
+    """False while only the queue's age was noted."""
+    finished: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Status → deliveries, of those that can't change any more."""
+    unfinished: int = 0
+    """Deliveries that were not finished when it was counted: once there are fewer, it is counted again."""
+    durations: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Class of duration (`delivery/durations.py`) → finished deliveries whose last attempt took so long."""
+    oldest_queued_s: float | None = None
+    """Seconds that the oldest queued delivery had waited, at its worst."""

@@ -18,6 +18,7 @@ BLUEPRINTS = {
     "webhook_form": "/settings/webhook-form",
     "records": "/records",
     "log": "/log",
+    "dashboard": "/dashboard",
     "inspector": "/",
 }
 """Module of this package → URL prefix of its blueprint `bp`."""
