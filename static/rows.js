@@ -215,7 +215,7 @@
   // ---- dragging ---------------------------------------------------------------------------------------------------
 
   // By pointer events rather than the browser's drag and drop: fingers can do it too, and a button can be the handle.
-  let dragged = null; // {row, list, before}: before is where it goes back to when the drag is given up
+  let dragged = null; // {row, list, before, y}: before is where it goes back to when the drag is given up
 
   document.addEventListener("pointerdown", (event) => {
     const handle = event.target.closest?.("[data-row-handle]");
@@ -228,10 +228,29 @@
 
   document.addEventListener("pointermove", (event) => {
     if (!dragged) return;
-    const others = rowsOf(dragged.list).filter((row) => row !== dragged.row);
-    const next = others.find((row) => event.clientY < row.getBoundingClientRect().top + row.offsetHeight / 2) ?? null;
-    bring(dragged.row, next);
+    dragged.y = event.clientY;
+    follow();
+    if (!dragged.scrolling) requestAnimationFrame(scroll);
+    dragged.scrolling = true;
   });
+
+  function follow() {
+    const others = rowsOf(dragged.list).filter((row) => row !== dragged.row);
+    const next = others.find((row) => dragged.y < row.getBoundingClientRect().top + row.offsetHeight / 2) ?? null;
+    bring(dragged.row, next);
+  }
+
+  // Near the upper or lower edge of the window the page comes along, so that a long list can be crossed.
+  const EDGE = 90;
+
+  function scroll() {
+    if (!dragged) return;
+    const speed = dragged.y < EDGE ? dragged.y - EDGE : Math.max(0, dragged.y - (window.innerHeight - EDGE));
+    const before = window.scrollY;
+    if (speed) window.scrollBy({ top: speed / 6, behavior: "instant" });
+    if (window.scrollY !== before) follow();
+    requestAnimationFrame(scroll);
+  }
 
   // The others step aside: an element that leaves its place, if only for a moment, loses the pointer.
   function bring(row, next) {

@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.support import pages
 from tests.support.form_page import (
     add_condition,
     add_webhook,
     at,
     choose_operator,
     names_are_in_order,
+    open_path,
     parameters,
     step,
     type_parameters,
 )  # fmt: skip
-from webhookui.crm import records
-from webhookui.crm.records import Actor
 from webhookui.db import Database
 from webhookui.workflows import store
 
 pytestmark = pytest.mark.browser
-ANN = Actor("person", "Ann")
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with pages.app_in(tmp_path_factory.mktemp("form")) as app:
-        app.config["WTF_CSRF_ENABLED"] = True
-        pages.with_account(app, *pages.ADMIN, "admin")
-        yield app
-
-
-@pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
-    with pages.served(app) as address:
-        yield address
-
-
-@pytest.fixture
-def db(app: Flask) -> Database:
-    database: Database = app.extensions["webhookui"].db
-    pages.empty(
-        database, "delivery_request", "delivery", "workflow_first_met", "workflow_webhook", "workflow", "link", "change",
-        "record",
-    )  # fmt: skip
-    with database.write() as session:
-        contact = records.create(
-            session, "contacts", {"first_name": "Jo", "last_name": "Roe", "email": "jo@x.org"}, ANN
-        )
-        values = {"name": "Big deal", "amount": "1200.50", "stage": "New", "contact": contact.id}
-        records.create(session, "deals", values, ANN)
-    return database
-
-
-@pytest.fixture
-def form(page: Page, address: str, db: Database) -> Iterator[Page]:
-    """The form of a new workflow on deals; at the end the page must not have complained about anything."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    pages.log_in(page, address)
-    page.goto(f"{address}/settings/workflows/new?module=deals")
-    yield page
-    assert complaints == []
 
 
 def test_a_whole_workflow_is_built_and_saved(form: Page, db: Database) -> None:
@@ -284,3 +236,45 @@ def test_no_page_scrolls_sideways(form: Page, width: int) -> None:
     form.locator(".dropdown-menu.show [data-row-do=add]").click()
     type_parameters(form, ("a.rather.long.name.of.a.parameter", "{{ contact.email }} and some more text"), ("b", ""))
     assert form.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_typed_secret_does_not_pass_to_the_webhook_that_takes_the_place_of_its_own(form: Page) -> None:
+    for title, password in (("One", "s3cret-of-one"), ("Two", "")):
+        add_webhook(form, title)
+        path = open_path(form)
+        at(form, f"{path}.authorization.type").select_option("basic")
+        at(form, f"{path}.authorization.password").fill(password)
+        form.get_by_role("button", name="Back to the actions").click()
+    form.locator(".action-card").first.get_by_label("More for this webhook").click()
+    form.locator(".dropdown-menu.show").get_by_role("button", name="Remove").click()
+    step(form, "Basic information")
+    with form.expect_response("**/draft"):
+        at(form, "module").select_option("contacts")
+    expect(form.get_by_label("Deals", exact=True)).to_be_visible()
+    expect(at(form, "actions.0.title")).to_have_value("Two")
+    expect(at(form, "actions.0.authorization.password")).to_have_value("")
+
+
+def test_a_recipe_does_not_take_over_the_token_of_another_service_and_undo_brings_it_back(form: Page) -> None:
+    add_webhook(form)
+    at(form, "actions.0.authorization.type").select_option("bearer")
+    token = at(form, "actions.0.authorization.token")
+    token.fill("t0p-secret")
+    form.get_by_role("button", name="Recipes").click()
+    form.locator(".dropdown-menu.show [data-recipe=freshbooks_invoice]").click()
+    expect(form.locator("[data-fill-undo]")).to_be_visible()
+    expect(at(form, "actions.0.authorization.type")).to_have_value("bearer")
+    expect(token).to_have_value("")
+    form.locator("[data-fill-undo]").click()
+    expect(token).to_have_value("t0p-secret")
+
+
+def test_a_sample_body_leaves_the_typed_secret_where_it_is(form: Page) -> None:
+    add_webhook(form)
+    at(form, "actions.0.authorization.type").select_option("bearer")
+    at(form, "actions.0.authorization.token").fill("t0p-secret")
+    form.get_by_role("button", name="Paste sample body").click()
+    form.get_by_label("Sample body").fill('{"a": 1}')
+    form.get_by_role("button", name="Make parameter rows").click()
+    expect(at(form, "actions.0.parameters.0.name")).to_have_value("a")
+    expect(at(form, "actions.0.authorization.token")).to_have_value("t0p-secret")
