@@ -1,4 +1,6 @@
-"""A fast loopback receiver in a process of its own: answers 200 at once and remembers when each request's first byte came."""
+"""A fast loopback receiver in a process of its own: answers 200 at once, or on some of its ports never, and remembers when each
+request's first byte came.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +45,15 @@ class _Receiver(asyncio.Protocol):
             self._transport.write(ANSWER)  # type: ignore[attr-defined]
 
 
-def _serve(pipe: Connection, ports: int) -> None:
+class _Hanging(asyncio.Protocol):
+    """Takes whatever comes and never says a word."""
+
+
+def _serve(pipe: Connection, ports: int, hanging: int) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        servers = [await loop.create_server(_Receiver, "127.0.0.1", 0) for _ in range(ports)]
+        kinds: list[type[asyncio.Protocol]] = [_Receiver] * ports + [_Hanging] * hanging
+        servers = [await loop.create_server(kind, "127.0.0.1", 0) for kind in kinds]
         pipe.send([server.sockets[0].getsockname()[1] for server in servers])
         done = loop.create_future()
 
@@ -71,14 +78,15 @@ def _serve(pipe: Connection, ports: int) -> None:
 
 
 class Receiver:
-    """The receiver's process, as seen from the benchmark. `urls`: one for each of its ports."""
+    """The receiver's process, as seen from the benchmark. `urls`: one for each port that answers; `hanging`: the others."""
 
-    def __init__(self, ports: int = 1) -> None:
+    def __init__(self, ports: int = 1, hanging: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, ports), daemon=True)
+        self._process = context.Process(target=_serve, args=(other, ports, hanging), daemon=True)
         self._process.start()
-        self.urls = [f"http://127.0.0.1:{port}/hook" for port in self._pipe.recv()]
+        urls = [f"http://127.0.0.1:{port}/hook" for port in self._pipe.recv()]
+        self.urls, self.hanging = urls[:ports], urls[ports:]
 
     def take(self) -> list[float]:
         """The monotonic times, in seconds, of the requests since the last call."""
