@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, String, create_engine, event, text
+from sqlalchemy import DateTime, Engine, String, bindparam, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Connection, Dialect
@@ -231,8 +231,12 @@ def touch(session: Session, name: str) -> None:
 
 
 def revision(session: Session, name: str) -> int:
-    row = session.get(Revision, name)
-    return row.value if row else 0
+    """The revision that a change of this very session moved, or else the stored one. Asked at every save."""
+    session.flush()
+    return session.connection().scalar(_REVISION, {"name": name}) or 0
+
+
+_REVISION = select(Revision.__table__.c.value).where(Revision.__table__.c.name == bindparam("name"))  # type: ignore[attr-defined]
 
 
 def is_unavailable(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Module, ModuleField
-from webhookui.db import Revision, touch
+from webhookui.db import revision, touch
 
 
 class UnknownModule(Exception):
@@ -112,7 +112,7 @@ def catalog(session: Session) -> Catalog:
     if session.info.get(UNSAVED):
         return _read(session)
     key = session.get_bind().engine.pool
-    value = session.scalar(select(Revision.value).where(Revision.name == "fields")) or 0  # type: ignore[call-overload]
+    value = revision(session, "fields")
     known = _catalogs.get(key)
     if known is None or known[0] != value:
         known = _catalogs[key] = (value, _read(session))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
@@ -72,79 +72,79 @@ def enqueue(
     redelivery_of: int | None = None,
     definition: dict[str, object] | None = None,
     secrets: str | None = None,
-) -> Delivery:
+) -> int:
     """Writes a delivery and its request, both built now. A request that can't be built is stored as Failed, with its words.
 
-    `build` is called with the delivery's id. `definition` and `secrets` are those of an unsaved draft that is tested.
+    Returns the delivery's id, which `build` is called with. `definition` and `secrets` are those of an unsaved draft that
+    is tested. Every save that fires waits for this: rows are written as rows, without objects in between.
     """
-    delivery = Delivery(
-        status=states.after("saved", None),
-        workflow_id=workflow_id,
-        workflow=workflow,
-        webhook_id=webhook_row.id if webhook_row else None,
-        action=webhook.title,
-        module=module,
-        record_id=record_id,
-        record_name=record_name,
-        method=webhook.method,
-        url=webhook.url,
-        test=test,
-        redelivery_of=redelivery_of,
-        change_id=change.id if change else None,
-        caused_by=caused_by,
-    )
-    session.add(delivery)
-    session.flush()
-    assert delivery.id is not None
-    stored = DeliveryRequest(
-        delivery_id=delivery.id, origin=origin_of(webhook.url), definition=definition, secrets=secrets
-    )
+    connection = session.connection()
+    webhook_id = webhook_row.id if webhook_row else None
+    saved = _NEW | {
+        "status": states.after("saved", None), "workflow_id": workflow_id, "workflow": workflow, "webhook_id": webhook_id,
+        "action": webhook.title, "module": module, "record_id": record_id, "record_name": record_name,
+        "method": webhook.method, "url": webhook.url, "created_at": now(), "test": test, "redelivery_of": redelivery_of,
+        "change_id": change.id if change else None, "caused_by": caused_by,
+    }  # fmt: skip
+    primary_key = connection.execute(_INSERT, saved).inserted_primary_key
+    assert primary_key is not None
+    delivery_id: int = primary_key[0]
+    stored = {"delivery_id": delivery_id, "origin": origin_of(webhook.url), "headers": (), "body": None}
+    if definition is not None:
+        stored |= {"definition": definition, "secrets": secrets}
     try:
-        request = build(delivery.id)
+        request = build(delivery_id)
     except RequestError as error:
-        delivery.status = states.after("refused", None)
-        delivery.error = str(error)
-        delivery.finished_at = now()
-    else:
-        delivery.url = request.url
-        delivery.method = request.method
-        delivery.note = " ".join(request.notes) or None
-        delivery.host = urlsplit(request.url).hostname or ""
-        delivery.lane = lane_of(request.url, webhook, delivery.webhook_id)
-        stored.headers = [list(header) for header in request.headers]
-        stored.body = request.body
-    session.add(stored)
-    session.flush()
-    _announce(session, delivery, webhook)
-    return delivery
-
-
-def _announce(session: Session, delivery: Delivery, webhook: Webhook) -> None:
-    if delivery.status == "failed":
+        refused = {"status": states.after("refused", None), "error": str(error), "finished_at": now()}
+        connection.execute(_REFUSE, {"the_id": delivery_id, **refused})
+        connection.execute(_INSERT_REQUEST, stored)
         for listener in session.info.get("failed_listeners", ()):
-            listener(session, [delivery])
-        return
-    if webhook.drop_stale_retries and delivery.webhook_id and delivery.record_id and not delivery.test:
-        supersede_older(session, delivery)
+            listener(session, [session.get(Delivery, delivery_id, populate_existing=True)])
+        return delivery_id
+    lane = lane_of(request.url, webhook, webhook_id)
+    built = {
+        "the_url": request.url, "the_method": request.method, "the_note": " ".join(request.notes) or None,
+        "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,
+    }  # fmt: skip
+    connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
+    connection.execute(_INSERT_REQUEST, stored | {"headers": request.headers, "body": request.body})
+    if webhook.drop_stale_retries and webhook_id and record_id and not test:
+        supersede_older(session, delivery_id, webhook_id, record_id)
     wake = session.info.get("wake")
     if wake is not None:
-        lane = delivery.lane
         after_commit(session, lambda: wake(lane))
+    return delivery_id
 
 
-def supersede_older(session: Session, newer: Delivery) -> None:
+_D = Delivery.__table__.c  # type: ignore[attr-defined]
+_INSERT = insert(Delivery.__table__)  # type: ignore[attr-defined]
+_INSERT_REQUEST = insert(DeliveryRequest.__table__)  # type: ignore[attr-defined]
+_NEW = {"version": 1, "host": "", "lane": "", "attempt_count": 0, "failure_count": 0}
+_REFUSE = (
+    update(Delivery.__table__)  # type: ignore[attr-defined]
+    .where(_D.id == bindparam("the_id"))
+    .values(status=bindparam("status"), error=bindparam("error"), finished_at=bindparam("finished_at"))
+)
+_FILL_IN = (
+    update(Delivery.__table__)  # type: ignore[attr-defined]
+    .where(_D.id == bindparam("the_id"))
+    .values({name: bindparam(f"the_{name}") for name in ("url", "method", "note", "host", "lane")})
+)
+
+
+def supersede_older(session: Session, newer_id: int, webhook_id: int, record_id: int) -> None:
     """Ends the older deliveries of the same webhook and record that wait for a retry (SPEC section 4.5)."""
     session.execute(
         update(Delivery)
         .where(
-            Delivery.webhook_id == newer.webhook_id,  # type: ignore[arg-type]
-            Delivery.record_id == newer.record_id,  # type: ignore[arg-type]
-            Delivery.id < newer.id,  # type: ignore[operator, arg-type]
+            Delivery.webhook_id == webhook_id,  # type: ignore[arg-type]
+            Delivery.record_id == record_id,  # type: ignore[arg-type]
+            Delivery.id < newer_id,  # type: ignore[operator, arg-type]
             Delivery.status == "retry",  # type: ignore[arg-type]
         )
         .values(
             status=states.after("superseded", "retry"),
-            error=superseded_by(newer.id),
+            error=superseded_by(newer_id),
             version=Delivery.version + 1,
             next_attempt_at=None,
             finished_at=now(),

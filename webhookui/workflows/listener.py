@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.records import RecordEvent
-from webhookui.db import Revision
+from webhookui.db import revision as current_revision
 from webhookui.delivery.outbox import enqueue
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.definition import Webhook
@@ -89,7 +89,7 @@ class WorkflowListener:
         if session.info.get(UNSAVED):
             return load(session, modules, module)
         key = session.get_bind().engine.pool
-        revision = session.scalar(select(Revision.value).where(Revision.name == "workflows")) or 0  # type: ignore[call-overload]
+        revision = current_revision(session, "workflows")
         cache = self._caches.get(key)
         if cache is None or cache.revision != revision or cache.modules is not modules:
             cache = self._caches[key] = _Cache(revision, modules, {})
@@ -115,9 +115,11 @@ def _first_time(session: Session, workflow_id: int, save: Save) -> bool:
 
 
 def _note_run(session: Session, workflow_ids: list[int], at: datetime) -> None:
-    session.execute(
-        update(Workflow)
-        .where(Workflow.id.in_(workflow_ids))  # type: ignore[union-attr]
-        .values(last_run_at=at)
-        .execution_options(synchronize_session=False)
-    )
+    session.connection().execute(_RAN, {"ids": workflow_ids, "at": at})
+
+
+_RAN = (
+    update(Workflow.__table__)  # type: ignore[attr-defined]
+    .where(Workflow.__table__.c.id.in_(bindparam("ids", expanding=True)))  # type: ignore[attr-defined]
+    .values(last_run_at=bindparam("at"))
+)

@@ -44,7 +44,7 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         raise NotRedeliverable("The webhook of this delivery does not exist any more.")
     webhook = from_definition(definition if definition is not None else row.definition, {})  # type: ignore[union-attr]
     build = _same_request(old, stored) if payload == "original" else _rebuilt(session, old, webhook, address)
-    return enqueue(
+    made = enqueue(
         session,
         webhook_row=row,
         webhook=webhook,
@@ -61,6 +61,7 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         definition=definition,
         secrets=stored.secrets if stored is not None and definition is not None else None,
     )
+    return session.get_one(Delivery, made)
 
 
 def _same_request(old: Delivery, stored: DeliveryRequest | None) -> Any:
@@ -119,7 +120,7 @@ def send_test(
             ),
         )
 
-    return enqueue(
+    made = enqueue(
         session,
         webhook_row=webhook_row,
         webhook=webhook,
@@ -135,3 +136,4 @@ def send_test(
         definition=webhook_document(webhook),
         secrets=box.seal(database.dumps(secrets)) if secrets else None,
     )
+    return session.get_one(Delivery, made)
