@@ -16,16 +16,16 @@ import requests
 
 from tests.support.raw_server import answer, raw_server, read_request
 from webhookui import __version__
-from webhookui.delivery import diagnosis
+from webhookui.delivery import diagnosis, resolver
 from webhookui.delivery.addresses import AddressPolicy
-from webhookui.delivery.transport import DeadlinePassed, Outgoing, Transport
+from webhookui.delivery.transport import DeadlinePassed, Interrupted, Outgoing, Transport
 
-LOOPBACK = AddressPolicy(networks=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    made = Transport(LOOPBACK, read_limit=1048576, connections=4)
+    made = Transport(AddressPolicy(LOOPBACK), read_limit=1048576, connections=4)
     yield made
     made.close()
 
@@ -251,3 +251,178 @@ def test_many_threads_share_one_transport(transport: Transport) -> None:
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+# ---- the time of the whole ---------------------------------------------------------------------------------------------
+
+
+def ends_in_time(transport: Transport, outgoing: Outgoing) -> str:
+    """The code of what it ended with; fails when it took longer than its timeout and half a second."""
+    started = time.monotonic()
+    with pytest.raises(requests.RequestException) as caught:
+        transport.exchange(outgoing)
+    assert time.monotonic() - started < outgoing.timeout_s + 0.5
+    return diagnosis.of_exception(caught.value, host="h", timeout_s=outgoing.timeout_s).code
+
+
+def test_a_receiver_that_does_not_read_the_request_ends_in_time(transport: Transport) -> None:
+    stop = threading.Event()
+    with raw_server(lambda _connection, _number: stop.wait(10) and None) as url:
+        assert ends_in_time(transport, post(url, b"x" * 50_000_000, timeout_s=0.6)) == "timed_out"
+        stop.set()
+
+
+def test_a_receiver_that_reads_a_byte_at_a_time_ends_in_time(transport: Transport) -> None:
+    def sip(connection: socket.socket, _number: int) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        while connection.recv(1):
+            time.sleep(0.01)
+
+    with raw_server(sip) as url:
+        assert ends_in_time(transport, post(url, b"x" * 50_000_000, timeout_s=0.6)) == "timed_out"
+
+
+def test_a_handshake_that_never_ends_ends_in_time(transport: Transport) -> None:
+    def trickle(connection: socket.socket, _number: int) -> None:
+        connection.recv(65536)
+        connection.sendall(b"\x16\x03\x03\x40\x00\x02")  # the head of a long handshake message
+        for _ in range(200):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    with raw_server(trickle) as url:
+        assert ends_in_time(transport, post(url.replace("http:", "https:"), timeout_s=0.6)) == "timed_out"
+
+
+def test_redirects_share_the_time_of_the_first_request(transport: Transport) -> None:
+    def around(connection: socket.socket, _number: int) -> None:
+        while read_request(connection):
+            time.sleep(0.25)
+            connection.sendall(answer(status="307 On", headers="Location: /again\r\n"))
+
+    with raw_server(around) as url:
+        assert ends_in_time(transport, post(url, timeout_s=0.6, follow_redirects=True)) == "timed_out"
+
+
+def test_an_interrupted_transport_ends_what_is_in_the_air_and_begins_nothing(transport: Transport) -> None:
+    arrived = threading.Event()
+    requests_seen: list[int] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        requests_seen.append(number)
+        arrived.set()
+        connection.recv(65536)
+        connection.recv(65536)
+
+    ended: list[Exception] = []
+
+    def send(url: str) -> None:
+        try:
+            transport.exchange(post(url, timeout_s=20))
+        except Exception as error:
+            ended.append(error)
+
+    with raw_server(serve) as url:
+        sending = threading.Thread(target=send, args=(url,))
+        sending.start()
+        assert arrived.wait(5)
+        transport.interrupt()
+        sending.join(1)
+        assert not sending.is_alive()
+        send(url)
+    assert [type(error) for error in ended] == [Interrupted, Interrupted]
+    assert requests_seen == [1]
+
+
+# ---- names -------------------------------------------------------------------------------------------------------------
+
+
+class Names:
+    """Stands in for the system's resolver, because none of ours can be told to hang: names are known, or hang until `go`."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, known: dict[str, list[str]]) -> None:
+        self.asked: list[str] = []
+        self.go = threading.Event()
+        self._known = known
+        self._real = socket.getaddrinfo
+        patch.setattr(resolver.socket, "getaddrinfo", self)
+
+    def __call__(self, host: str, port: object, *args: object, **kwargs: object) -> object:
+        if kwargs.get("flags") or not host.endswith(".example"):
+            return self._real(host, port, *args, **kwargs)  # type: ignore[arg-type]
+        self.asked.append(host)
+        if host not in self._known:
+            self.go.wait(20)
+            raise socket.gaierror(-2, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in self._known[host]]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    made = Names(monkeypatch, {"good.example": ["127.0.0.1"], "two.example": ["127.0.0.2", "127.0.0.1"]})
+    yield made
+    made.go.set()
+
+
+def test_a_name_server_that_hangs_ends_in_time_and_is_asked_once(transport: Transport, names: Names) -> None:
+    codes: list[str] = []
+
+    def send() -> None:
+        codes.append(ends_in_time(transport, post("http://slow.example/", timeout_s=0.5)))
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == ["name_slow"] * 8
+    assert names.asked == ["slow.example"]
+
+
+def test_names_that_hang_keep_no_other_from_being_looked_up(transport: Transport, names: Names) -> None:
+    hanging = [
+        threading.Thread(target=lambda n=n: ends_in_time(transport, post(f"http://{n}.slow.example/", timeout_s=2)))  # type: ignore[misc]
+        for n in range(100)
+    ]
+    for thread in hanging:
+        thread.start()
+    with raw_server(answers_always) as url:
+        port = url.rsplit(":", 1)[1]
+        started = time.monotonic()
+        assert transport.exchange(post(f"http://good.example:{port}")).status_code == 200
+        assert time.monotonic() - started < 1
+    for thread in hanging:
+        thread.join()
+
+
+def test_a_name_is_not_looked_up_again_for_a_while(transport: Transport, names: Names) -> None:
+    with raw_server(answers_always) as url:
+        port = url.rsplit(":", 1)[1]
+        for _ in range(5):
+            assert transport.exchange(post(f"http://good.example:{port}")).status_code == 200
+    assert names.asked == ["good.example"]
+
+
+def test_when_the_first_address_takes_no_connection_the_next_one_is_tried(transport: Transport, names: Names) -> None:
+    with raw_server(answers_always) as url:
+        port = url.rsplit(":", 1)[1]
+        assert transport.exchange(post(f"http://two.example:{port}")).status_code == 200
+
+
+def test_a_name_of_another_script_goes_out_as_dns_knows_it(transport: Transport, names: Names) -> None:
+    names._known["xn--bcher-kva.example"] = ["127.0.0.1"]
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket, _number: int) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(answer(b"ok"))
+
+    with raw_server(serve) as url:
+        port = url.rsplit(":", 1)[1].strip("/")
+        transport.exchange(post(f"http://Bücher.example:{port}/x"))
+    assert f"Host: xn--bcher-kva.example:{port}".encode() in seen[0]
+
+
+def answers_always(connection: socket.socket, _number: int) -> None:
+    while read_request(connection):
+        connection.sendall(answer(b"ok"))

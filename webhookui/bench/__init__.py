@@ -11,6 +11,7 @@ BENCHMARKS = {
     "latency": "From a save's response to the receiver's first byte, idle.",
     "isolation": "What a healthy endpoint notices of twenty that hang.",
     "save_cost": "A save with fifty active workflows of which one matches, beside a save with none.",
+    "memory": "The process with 100,000 deliveries queued; what huge, packed and trickled answers cost.",
     "throughput": "Draining queued deliveries, beside a bare loop of requests that logs nothing.",
 }
 """Name of a module of this package (with a function `run`) → what it measures."""

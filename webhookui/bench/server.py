@@ -22,6 +22,7 @@ class Server:
 
     def __init__(self, **environment: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="webhookui-bench-")
+        self.folder = Path(self._folder.name)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -59,7 +60,7 @@ class Server:
             try:
                 if self.api.get(f"{self.address}/healthz", timeout=1).ok:
                     return self
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.1)
         raise RuntimeError((Path(self._folder.name) / "server.log").read_text())
 

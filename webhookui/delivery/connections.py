@@ -33,13 +33,11 @@ class HeadTooLarge(HTTPException):
 class Exchange:
     """What the exchange under way has told: its connection, how long its parts took, and what ended it before its time."""
 
-    __slots__ = ("connect_s", "connection", "deadline", "ended", "fresh", "handshake", "tls_s")
+    __slots__ = ("connect_s", "connection", "deadline", "ended", "fresh", "tls_s")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.connection: Any = None
-        self.handshake: socket.socket | None = None
-        """A second handle of the connection while TLS is negotiated: the first is out of reach then."""
         self.fresh = False
         self.ended = ""
         """"late" or "interrupted"."""
@@ -134,19 +132,7 @@ class _TracedHTTP(_TracedMixin, HTTPConnection):  # type: ignore[misc]
 
 
 class _TracedHTTPS(_TracedMixin, HTTPSConnection):  # type: ignore[misc]
-    def _new_conn(self) -> socket.socket:
-        made = super()._new_conn()
-        this_thread.exchange.handshake = made.dup()
-        return made
-
-    def connect(self) -> None:
-        exchange = this_thread.exchange
-        try:
-            super().connect()
-        finally:
-            handle, exchange.handshake = exchange.handshake, None
-            if handle is not None:
-                handle.close()
+    pass
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -253,10 +239,11 @@ class Watch:
 
 
 def _cut(exchange: Exchange) -> None:
+    """While a connection is made and its TLS negotiated there is nothing to cut; the socket's own timeout ends these."""
     connection = exchange.connection
     if connection is None or connection.exchange is not exchange:  # it may carry the next one's request already
         return
-    connected = exchange.handshake or connection.sock
+    connected = connection.sock
     if connected is not None:
         with contextlib.suppress(OSError):
             # shutdown wakes a thread that is blocked in recv; close alone does not
