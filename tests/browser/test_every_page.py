@@ -1,0 +1,301 @@
+"""Every page, in a wide window and on a phone, light and dark: axe-core finds nothing serious, nothing sticks out, nothing
+complains. A page that is missing in the table makes `test_every_page_is_in_the_table` fail.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_core_python.base import AXE_SCRIPT
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.support import log_rows, pages
+from webhookui.crm import demo, records
+from webhookui.crm.records import Actor
+from webhookui.db import Database, now
+from webhookui.delivery import statistics
+from webhookui.delivery.tables import CapturedValue, Endpoint
+
+pytestmark = pytest.mark.browser
+
+WIDE, PHONE = (1440, 900), (390, 844)
+SERIOUS = ("serious", "critical")
+DEAL, WORKFLOW, FAILED, WAITING = "{deal}", "{workflow}", "{failed}", "{waiting}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a page. `act` brings it into the state that is meant; `who`: "admin", "user" or "nobody"."""
+
+    path: str
+    act: Callable[[Page], None] | None = None
+    who: str = "admin"
+    status: int = 200
+
+
+def click(selector: str) -> Callable[[Page], None]:
+    return lambda page: page.locator(selector).first.click()
+
+
+def open_all(page: Page) -> None:
+    """Every disclosure of the page."""
+    page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
+
+
+def send_an_empty_form(page: Page) -> None:
+    page.locator("main form [name=name], main form [name=last_name]").first.fill("")
+    page.evaluate("document.querySelectorAll('main form').forEach((form) => { form.noValidate = true; })")
+    with page.expect_navigation():
+        page.locator("main form .form-actions .btn-primary, main form .btn-primary").first.click()
+    expect(page.locator(".invalid-feedback").first).to_be_visible()
+
+
+def save_what_somebody_else_saved(page: Page) -> None:
+    """The conflict page: the record moves between the form and its save."""
+    page.evaluate("document.querySelector('main form [name=version]').value = '1'")
+    page.locator("[name=amount]").fill("77")
+    with page.expect_navigation():
+        page.locator("main form .form-actions .btn-primary, main form .btn-primary").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def add_a_webhook(page: Page) -> None:
+    page.get_by_role("button", name="Add Action").click()
+    page.locator(".dropdown-menu.show").get_by_role("button", name="Webhook").click()
+    open_all(page)
+
+
+def preview(page: Page) -> None:
+    """The editor of a webhook, everything in it open, with its live request."""
+    open_all(page)
+    expect(page.locator("[data-preview], .preview").first).to_be_attached()
+
+
+LOOKS: dict[str, Look] = {
+    "setup": Look("/setup", who="untouched"),
+    "login": Look("/login", who="nobody"),
+    "wrong password": Look("/login", lambda page: wrong_password(page), who="nobody"),
+    "not found, nobody": Look("/nothing-here", who="nobody", status=404),
+    "not found": Look("/nothing-here", status=404),
+    "not allowed": Look("/settings/users", who="user", status=403),
+    "home": Look("/"),
+    "user menu": Look("/", click("#user-menu")),
+    "records": Look("/records/deals"),
+    "records of a user": Look("/records/contacts", who="user"),
+    "records, nothing found": Look("/records/deals?q=nothing-like-this"),
+    "records, filtered": Look("/records/deals?q=e&sort=-amount", open_all),
+    "record": Look(f"/records/deals/{DEAL}"),
+    "record, one field": Look(f"/records/deals/{DEAL}/fields/amount/edit"),
+    "record, asked to delete": Look(f"/records/deals/{DEAL}", click("[data-ask]")),
+    "record form": Look(f"/records/deals/{DEAL}/edit"),
+    "record form, refused": Look("/records/deals/new", send_an_empty_form),
+    "record, overtaken": Look(f"/records/deals/{DEAL}/edit", save_what_somebody_else_saved),
+    "timeline": Look(f"/records/deals/{DEAL}/timeline"),
+    "why did they fire": Look(f"/records/deals/{DEAL}/workflows", open_all),
+    "search": Look("/records/search?q=e"),
+    "search, nothing found": Look("/records/search?q=nothing-like-this"),
+    "log": Look("/log"),
+    "log of a user": Look("/log", who="user"),
+    "log, filtered to nothing": Look("/log?status=dispatched&q=x", open_all),
+    "log, a detail open": Look(f"/log?open={FAILED}"),
+    "log, some selected": Look("/log", click("#log-rows input[type=checkbox]")),
+    "delivery that failed": Look(f"/log/{FAILED}", open_all),
+    "delivery that waits": Look(f"/log/{WAITING}", open_all),
+    "delivery of a user": Look(f"/log/{FAILED}", who="user"),
+    "dashboard": Look("/dashboard", open_all),
+    "dashboard of a month": Look("/dashboard?range=30d"),
+    "inspectors": Look("/inspector"),
+    "inspector": Look("/inspector/{inspector}", open_all),
+    "settings": Look("/settings/"),
+    "workflows": Look("/settings/workflows"),
+    "workflow": Look(f"/settings/workflows/{WORKFLOW}"),
+    "workflow, trigger": Look(f"/settings/workflows/{WORKFLOW}#trigger"),
+    "workflow, criteria": Look(f"/settings/workflows/{WORKFLOW}#criteria"),
+    "workflow, actions": Look(f"/settings/workflows/{WORKFLOW}#actions"),
+    "webhook": Look(f"/settings/workflows/{WORKFLOW}#actions.0", preview),
+    "new webhook": Look("/settings/workflows/new#actions", add_a_webhook),
+    "workflow, refused": Look("/settings/workflows/new", click("#save")),
+    "explain": Look(f"/settings/workflows/{WORKFLOW}/explain?record_id={DEAL}", open_all),
+    "explain, nothing chosen": Look(f"/settings/workflows/{WORKFLOW}/explain"),
+    "import": Look("/settings/workflows/import"),
+    "users": Look("/settings/users", open_all),
+    "network": Look("/settings/network"),
+    "audit": Look("/settings/audit"),
+    "account": Look("/account/", open_all),
+}
+NO_PAGES = {
+    "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
+    "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
+    "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api",
+}  # fmt: skip
+"""Endpoints that answer with a file, a part of a page, or a redirect."""
+
+
+def wrong_password(page: Page) -> None:
+    page.get_by_label("E-mail").fill("nobody@example.com")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator(".note, .invalid-feedback, .alert").first).to_be_visible()
+
+
+@dataclass
+class Site:
+    """A served application with something to see on every page."""
+
+    app: Flask
+    address: str
+    ids: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with pages.app_in(tmp_path_factory.mktemp("every")) as app, pages.served(app) as address:
+        pages.with_account(app, *pages.ADMIN, "admin")
+        pages.with_account(app, *pages.USER, "user")
+        yield Site(app, address, furnished(app.extensions["webhookui"].db) | {"inspector": an_inspector(app)})
+
+
+def an_inspector(app: Flask) -> str:
+    """One that has been called."""
+    body = json.dumps({"amount": 1, "lines": [1, 2, 3]})
+    app.test_client().post("/inspect/tryout", data=body, content_type="application/json")
+    return "tryout"
+
+
+def furnished(db: Database) -> dict[str, Any]:
+    with db.write() as session:
+        demo.demo(session, None)
+        deal = records.create(
+            session, "deals", {"name": "Till system", "amount": "12.50"}, Actor("person", "Ann", None)
+        )
+        assert deal.id is not None
+        for stage in ("Proposal", "Closed Won"):
+            records.update(session, "deals", deal.id, {"stage": stage}, Actor("person", "Ann", None))
+        webhook = session.get(log_rows.WorkflowWebhook, log_rows.add_webhook(session))
+        assert webhook is not None
+        change = records.timeline(session, deal.id, 1)[0]
+        here = {
+            "webhook_id": webhook.id, "workflow_id": webhook.workflow_id, "record_id": deal.id, "change_id": change.id,
+        }  # fmt: skip
+        failed, waiting = log_rows.add_failed(session, **here), log_rows.add_waiting(session, **here)
+        for status in ("queued", "success", "success"):
+            log_rows.add_attempt(session, log_rows.add_delivery(session, status=status, duration_ms=80.0, **here))
+        log_rows.add_attempt(
+            session, failed, response_headers=[["Content-Type", "image/png"]], response_body=b"\x00" * 99
+        )
+        for outcome in ("written", "no_match"):
+            session.add(
+                CapturedValue(
+                    delivery_id=failed.id or 0,
+                    attempt_number=2,
+                    path="$.invoice.id",
+                    field="invoice_id",
+                    outcome=outcome,
+                )
+            )
+        session.add(
+            Endpoint(lane="https://api.example.com:443", state="open", opened_at=now(), last_error="It refused.")
+        )
+    statistics.observe(db)
+    return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id}
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An installation that nobody has set up."""
+    with pages.app_in(tmp_path_factory.mktemp("untouched")) as app, pages.served(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Browser, site: Site) -> Iterator[dict[str, BrowserContext]]:
+    """A window for each kind of person; nothing moves in it."""
+    made = {}
+    for who, account in (("admin", pages.ADMIN), ("user", pages.USER), ("nobody", None), ("untouched", None)):
+        made[who] = browser.new_context(reduced_motion="reduce", viewport={"width": WIDE[0], "height": WIDE[1]})
+        if account is not None:
+            page = made[who].new_page()
+            page.goto(f"{site.address}/login")
+            page.get_by_label("E-mail").fill(account[0])
+            page.get_by_label("Password").fill(account[1])
+            page.get_by_role("button", name="Log in").click()
+            page.wait_for_url(lambda url: "/login" not in url)
+            page.close()
+    yield made
+    for context in made.values():
+        context.close()
+
+
+def resized(page: Page, size: tuple[int, int], scheme: str) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+
+
+def violations(page: Page, only: str = "") -> list[str]:
+    """What axe-core finds serious, in words. `only`: one of its rules."""
+    options = {"resultTypes": ["violations"], **({"runOnly": [only]} if only else {})}
+    found = page.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{each['id']} ({each['impact']}): {each['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for each in found["violations"]
+        if each["impact"] in SERIOUS
+        for node in each["nodes"][:3]
+    ]
+
+
+def sticking_out(page: Page) -> list[str]:
+    """What is wider than the window: the body must not scroll sideways."""
+    return page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] : [
+            `${document.documentElement.scrollWidth} px wide in ${innerWidth}`,
+            ...[...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+                .slice(0, 5).map((each) => each.outerHTML.slice(0, 150)),
+        ]"""
+    )
+
+
+@pytest.mark.parametrize("name", list(LOOKS))
+def test_a_page_is_usable_by_everybody_everywhere(
+    name: str, site: Site, contexts: dict[str, BrowserContext], untouched: str
+) -> None:
+    look = LOOKS[name]
+    page = contexts[look.who].new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    try:
+        resized_address = (untouched if look.who == "untouched" else site.address) + look.path.format(**site.ids)
+        answer = page.goto(resized_address)
+        assert answer is not None and answer.status == look.status
+        if look.act:
+            look.act(page)
+        page.evaluate(AXE_SCRIPT)
+        problems: list[str] = []
+        for size, scheme, only in (
+            (WIDE, "light", ""), (WIDE, "dark", "color-contrast"), (PHONE, "dark", ""), (PHONE, "light", "color-contrast"),
+        ):  # fmt: skip
+            resized(page, size, scheme)
+            problems += [f"{size[0]} px, {scheme}: {each}" for each in [*sticking_out(page), *violations(page, only)]]
+        assert page.locator("h1").count() == 1, "one heading of the first level"
+        assert problems == [], "\n".join(problems)
+        assert complaints == []
+    finally:
+        page.close()
+
+
+def test_every_page_is_in_the_table(site: Site) -> None:
+    adapter = site.app.url_map.bind("localhost")
+    seen = {adapter.match(look.path.format(**site.ids).partition("?")[0].partition("#")[0])[0] for look in LOOKS.values()
+            if look.status != 404}  # fmt: skip
+    there = {
+        rule.endpoint
+        for rule in site.app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith(("/api/", "/inspect/"))
+    }
+    assert there - seen - NO_PAGES == set()
