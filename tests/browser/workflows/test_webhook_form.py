@@ -274,7 +274,7 @@ def test_a_sample_body_leaves_the_typed_secret_where_it_is(form: Page) -> None:
     at(form, "actions.0.authorization.type").select_option("bearer")
     at(form, "actions.0.authorization.token").fill("t0p-secret")
     form.get_by_role("button", name="Paste sample body").click()
-    form.get_by_label("Sample body").fill('{"a": 1}')
+    form.get_by_role("textbox", name="Sample body").fill('{"a": 1}')
     form.get_by_role("button", name="Make parameter rows").click()
     expect(at(form, "actions.0.parameters.0.name")).to_have_value("a")
     expect(at(form, "actions.0.authorization.token")).to_have_value("t0p-secret")
