@@ -103,17 +103,17 @@
     tryCaptures(aside.closest("[data-webhook]"));
   });
 
-  // A click on a value of the response: a capture row of its path, with the field still to be chosen.
+  // A click on a value of the response: a capture row of its path, with the field still to be chosen. What a failed test
+  // answered is for the rows On Failure.
   function capture(leaf) {
     const webhook = opened();
     if (!webhook) return;
+    const into = leaf.closest("[data-capture-into]").dataset.captureInto;
     const on = input(webhook, "capture.on");
-    const type = input(webhook, "capture.type");
     on.checked = true;
-    const list = document.getElementById(`${webhook.dataset.row}.capture.on_success`);
-    const used = list.querySelectorAll("[data-row]").length > 0;
-    if (!used || type.value === leaf.dataset.captureType) type.value = leaf.dataset.captureType;
+    input(webhook, "capture.type").value = leaf.dataset.captureType;
     changed(on);
+    const list = document.getElementById(`${webhook.dataset.row}.capture.${into}`);
     const blank = [...list.querySelectorAll("[data-row]")].find((row) => !rows().textsOf(row)[0].value);
     const row = blank ?? rows().add(list);
     const path = rows().textsOf(row)[0];
