@@ -59,12 +59,13 @@ function switchTheme() {
 }
 
 document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.elt?.id === "pulse") return; // nobody asked for it
   const code = event.detail.xhr.status;
   if (code === 429) toast("Too many requests. Wait a moment.", "warning");
   else if (code >= 500) toast("Something went wrong on our side. Nothing was saved; try again.");
   else if (code === 400) toast("This page is too old. Reload it and try again; copy what you typed first.", "warning");
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.elt && event.detail.elt.closest("[data-live]")) return; // live pages say so themselves
+  if (event.detail.elt && event.detail.elt.closest("[data-live], #pulse")) return; // live pages say so themselves
   toast("The server can't be reached. Try again when the connection is back.", "warning");
 });

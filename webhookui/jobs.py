@@ -140,7 +140,6 @@ class Queue:
         self._consumer: InnerConsumer | None = None
         self._lock = threading.Lock()
         self._rung: set[str] = set()
-        self._rung_for_mail = False
         self._rung_for: dict[tuple[str, int], None] = {}
         self._define_tasks()
 
@@ -155,11 +154,13 @@ class Queue:
         @self.huey.task(name="sweep")
         def sweep() -> None:
             if self.engine is not None:
+                self.engine.hear()
                 self.engine.sweep()
 
         @self.huey.periodic_task(crontab(minute="*"), name="sweep_every_minute")
         def sweep_every_minute() -> None:
             if self.engine is not None:
+                self.engine.hear()
                 self.engine.sweep()
 
         @self.huey.periodic_task(crontab(minute="*"), name="count_every_minute")
@@ -210,18 +211,13 @@ class Queue:
             log.error("bell_not_set", lane=lane, error=str(error))
 
     def ring_mail(self) -> None:
-        """Rings for the mail. Where nobody answers in this process, each ring goes out: it is not known when one is answered."""
-        if self._rung_for_mail:
-            return
-        self._rung_for_mail = self.engine is not None
+        """Rings for the mail. Each ring goes out: another process may answer, and an answer costs little."""
         try:
             self._mail()
         except Exception as error:  # the rows are written; the next minute will find them
-            self._rung_for_mail = False
             log.error("bell_not_rung", lane="mail", error=str(error))
 
     def _send_mail(self) -> None:
-        self._rung_for_mail = False
         post = self._post
         if post is not None:
             post.work()
@@ -244,6 +240,8 @@ class Queue:
             self._consumer.stop(graceful=False)
             if isinstance(self.huey.storage, WakingSqliteStorage):
                 self.huey.storage.close_down()
+        if self._post is not None:
+            self._post.stop(JOIN_S)
         if self.engine is not None:
             self.engine.stop(self._settings.stop_timeout)
         if self._consumer is not None:

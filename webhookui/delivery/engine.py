@@ -141,8 +141,13 @@ class Engine:
         for lane in lanes:
             self._wake(lane)
 
+    def hear(self) -> None:
+        """Notes that the queue has just answered a bell; the heartbeat writes it down."""
+        self.process.answered_at = now()
+
     def work(self, name: str) -> None:
         """Answers one bell: sends what the lane has due, in this thread or in one of the lane's own."""
+        self.hear()
         with self._lock:
             lane = self._lanes.setdefault(name, Lane(name))
             inline = self._fits_inline(name, lane)
@@ -260,7 +265,7 @@ class Engine:
             if row is None:
                 session.add(WorkerProcess(**self.process.model_dump() | {"seen_at": now()}))
             else:
-                row.seen_at = now()
+                row.seen_at, row.answered_at = now(), self.process.answered_at
         self._good_until = good_until
 
 

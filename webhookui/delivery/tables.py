@@ -129,7 +129,7 @@ class CapturedValue(SQLModel, table=True):
 
 
 class WorkerProcess(SQLModel, table=True):
-    """A process that sends deliveries, and when it was last seen alive."""
+    """A process that sends deliveries, when it was last seen alive, and when its queue last answered a bell."""
 
     __tablename__ = "worker_process"
 
@@ -139,6 +139,7 @@ class WorkerProcess(SQLModel, table=True):
     pid: int
     started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     seen_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    answered_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class Endpoint(SQLModel, table=True):

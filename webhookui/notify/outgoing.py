@@ -7,7 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -62,6 +64,16 @@ def as_message(mail: OutgoingMail, sender: str) -> EmailMessage:
         sender=sender, to=mail.to, subject=mail.subject, text=mail.text, html=mail.html,
         message_id=mail.message_id, at=mail.created_at,
     )  # fmt: skip
+
+
+def as_file(mail: OutgoingMail, sender: str) -> bytes:
+    """As an .eml file; beyond ASCII in an address only where there is some."""
+    return as_message(mail, sender).as_bytes(policy=SMTP if mail.to.isascii() else SMTPUTF8)
+
+
+def own_address(address: str) -> str:
+    """What mails are from while no SMTP server is set. `address`: where people reach us."""
+    return f"webhookui@{urlsplit(address).hostname or 'localhost'}"
 
 
 def get(session: Session, mail_id: int) -> OutgoingMail:

@@ -11,11 +11,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.errors import MessageError
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -32,6 +29,7 @@ from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.settings import Settings
 
 log = structlog.get_logger("webhookui.mail")
+Built = TypeVar("Built")
 
 REFUSED_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240))
 """Time to the next attempt with a mail that the server refused for the moment; after the last it is given up."""
@@ -54,16 +52,23 @@ class Post:
         self._process = process
         self._busy = threading.Lock()
         self._again = threading.Event()
+        self._stopping = False
 
     def work(self, at: datetime | None = None) -> None:
         """Does all that is due, unless another thread is doing it, which then looks once more. `at`: the time, for tests."""
         self._again.set()
-        while self._again.is_set() and self._busy.acquire(blocking=False):
+        while not self._stopping and self._again.is_set() and self._busy.acquire(blocking=False):
             try:
                 self._again.clear()
                 self._work(at or now())
             finally:
                 self._busy.release()
+
+    def stop(self, timeout_s: float) -> None:
+        """Begins no further mail, and waits for the one that is in the air."""
+        self._stopping = True
+        if self._busy.acquire(timeout=timeout_s):
+            self._busy.release()
 
     def _work(self, at: datetime) -> None:
         while self._is_so(lambda session: notices.anything_due(session, at)):
@@ -71,7 +76,7 @@ class Post:
                 notices.write_due(session, self._settings.address, at)
         if self._is_so(lambda session: bool(_due(session, at, 1))) and self._take_hold():
             try:
-                while self._send_some(at):
+                while not self._stopping and self._send_some(at):
                     pass
             finally:
                 self._let_go()
@@ -113,8 +118,10 @@ class Post:
             with smtp.connected(server) as connection:
                 self._note_well()
                 for mail in mails:
+                    if self._stopping:
+                        break
                     try:
-                        connection.send(_built(mail, server.from_address), mail.to)
+                        connection.send(_or_refused(outgoing.as_message, mail, server.from_address), mail.to)
                     except MailRefused as error:
                         self._refused(mail, error, at)
                     else:
@@ -142,12 +149,12 @@ class Post:
 
     def _keep(self, mail: OutgoingMail) -> None:
         """As a file first: a process that dies in between writes it once more."""
+        content = _or_refused(outgoing.as_file, mail, outgoing.own_address(self._settings.address))
         file = kept_file(self._settings, mail)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
-        sender = f"webhookui@{urlsplit(self._settings.address).hostname or 'localhost'}"
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(_built(mail, sender).as_bytes(policy=SMTP if mail.to.isascii() else SMTPUTF8))
+            out.write(content)
         fresh.replace(file)
         self._mark(mail, status="kept", next_attempt_at=None)
         log.info("mail_kept", mail=mail.id, file=str(file))
@@ -202,10 +209,10 @@ class Post:
             )
 
 
-def _built(mail: OutgoingMail, sender: str) -> EmailMessage:
+def _or_refused(build: Callable[[OutgoingMail, str], Built], mail: OutgoingMail, sender: str) -> Built:
     """A mail that can't be built must not stop the others. Raises MailRefused."""
     try:
-        return outgoing.as_message(mail, sender)
+        return build(mail, sender)
     except (ValueError, MessageError) as error:
         raise MailRefused(f"This mail can't be sent: {error}", for_good=True) from error
 

@@ -14,20 +14,23 @@ BLUEPRINTS = {
     "account": "/account",
     "settings": "/settings",
     "fields": "/settings/modules",
+    "mail": "/settings/mail",
     "workflows": "/settings/workflows",
     "webhook_form": "/settings/webhook-form",
     "records": "/records",
     "log": "/log",
     "dashboard": "/dashboard",
+    "notifications": "/notifications",
     "inspector": "/",
 }
 """Module of this package → URL prefix of its blueprint `bp`."""
 
 
 def init_app(app: Flask) -> None:
-    from webhookui.web import filters
+    from webhookui.web import filters, pulse
 
     security.init_app(app)
     filters.init_app(app)
+    pulse.init_app(app)
     for name, prefix in BLUEPRINTS.items():
         app.register_blueprint(import_module(f"webhookui.web.{name}").bp, url_prefix=prefix)

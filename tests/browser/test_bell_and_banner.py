@@ -1,0 +1,115 @@
+"""The bell counts while a page is open; admins see when nobody works on the queue, and when somebody does again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.receiver import Answer, Receiver
+from tests.support.running import EMAIL, PASSWORD, Running, until
+from tests.test_main_job import close_a_deal, document
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Iterator[Running]:
+    """An installation whose web process runs alone; a worker can be started beside it. One attempt, no retries."""
+    made = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="").set_up()
+    made.start("web")
+    yield made
+    made.kill()
+
+
+def log_in(page: Page, address: str) -> None:
+    """With a clock that can be put forward: nothing here waits for a page's next look."""
+    page.clock.install()
+    page.goto(f"{address}/login")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def look(page: Page) -> None:
+    """Time passes for the page, until it has looked once more."""
+    with page.expect_response(re.compile("/notifications/live")):
+        page.clock.run_for(21_000)
+
+
+def look_until(page: Page, there: bool, words: str) -> None:
+    banner = page.locator("#banners")
+
+    def so() -> bool:
+        look(page)
+        return (words in banner.inner_text()) is there
+
+    until(so, 30, banner.inner_text)
+
+
+def start_worker(installation: Running) -> None:
+    installation.start("worker")
+    log = installation.folder / "worker.log"
+    until(lambda: "works on the queue" in log.read_text(), 20)
+
+
+def test_the_banner_comes_with_the_age_of_the_oldest_and_goes_when_the_queue_is_worked_on_again(
+    halves: Running, receiver: Receiver, page: Page
+) -> None:
+    halves.call("POST", "/workflows", document(receiver.url))
+    log_in(page, halves.address)
+    expect(page.locator("#banners")).to_contain_text("The queue is not being worked on. No worker process is running")
+    expect(page.locator("#banners")).to_contain_text("No delivery waits yet")
+    close_a_deal(halves)
+    look_until(page, True, "has been Queued for")
+    start_worker(halves)
+    look_until(page, False, "not being worked on")
+    receiver.wait_for(1)
+    worker = halves.processes.pop()
+    worker.terminate()
+    worker.wait(30)
+    look_until(page, True, "not being worked on")
+    page.goto(f"{halves.address}/log")
+    expect(page.locator("#banners")).to_contain_text("not being worked on")
+
+
+def test_a_failure_rings_the_bell_of_an_open_page_and_the_entry_leads_to_the_delivery(
+    halves: Running, receiver: Receiver, page: Page
+) -> None:
+    receiver.default = Answer(500, b"{}")
+    start_worker(halves)
+    halves.call("POST", "/workflows", document(receiver.url))
+    log_in(page, halves.address)
+    page.goto(f"{halves.address}/records/deals/new")
+    page.get_by_label("Name").fill("half typed")
+    bell = page.get_by_role("link", name=re.compile("^Notifications"))
+    expect(bell).to_have_accessible_name("Notifications")
+    _, delivery = close_a_deal(halves)
+    halves.delivery(delivery, "failed")
+    look(page)
+    expect(bell).to_have_accessible_name("Notifications, 1 unread")
+    expect(page.get_by_label("Name")).to_have_value("half typed")
+    bell.click()
+    page.get_by_role("button", name=re.compile("“Create invoice” failed for Big deal")).click()
+    expect(page).to_have_url(f"{halves.address}/log/{delivery}")
+    expect(bell).to_have_accessible_name("Notifications")
+
+
+def test_a_hidden_page_asks_nothing_and_asks_at_once_when_it_is_shown(halves: Running, page: Page) -> None:
+    log_in(page, halves.address)
+    page.goto(f"{halves.address}/account/")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/notifications/live" in request.url else None)
+    hide = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    page.clock.run_for(300_000)
+    assert asked == []
+    with page.expect_response(re.compile("/notifications/live")):
+        page.evaluate(hide, False)
