@@ -150,7 +150,9 @@ class Sender:
         if 200 <= answer.status_code < 300:
             if at_hand.webhook.success_if is None:
                 return None
-            holds, because = capture.success_holds(at_hand.webhook.success_if, answer.body, content_type(answer))
+            captures = at_hand.webhook.capture
+            namespaces = captures.namespaces if captures else {}
+            holds, because = capture.success_holds(at_hand.webhook.success_if, answer.body, namespaces)
             if holds:
                 return None
         if answer.status_code == 401:

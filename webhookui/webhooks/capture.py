@@ -78,10 +78,10 @@ def _take(capture_type: str, row: CaptureRow, body: bytes, namespaces: Mapping[s
     return Taken(row, "found", tuple(values), several)
 
 
-def success_holds(condition: SuccessIf, body: bytes, content_type: str = "") -> tuple[bool, str]:
-    """Whether “Success is” holds, and if not, why (a part of a sentence)."""
+def success_holds(condition: SuccessIf, body: bytes, namespaces: Mapping[str, str] | None = None) -> tuple[bool, str]:
+    """Whether “Success is” holds, and if not, why (a part of a sentence). `namespaces`: those of the captures."""
     try:
-        values = find(condition.type, condition.path, body) if body.strip() else []
+        values = find(condition.type, condition.path, body, namespaces) if body.strip() else []
     except (PathError, ValueError) as error:
         return False, f"its body could not be read: {error}"
     if not values:
