@@ -36,9 +36,10 @@ def curl() -> ResponseReturnValue:
     """Method, URL, headers, authorization and parameters of a command (`text`)."""
     draft, position = typed_webhook()
     try:
-        found = from_curl(request.form.get("text", ""))
+        read_command = from_curl(request.form.get("text", ""))
     except CurlProblem as problem:
         return _refused(str(problem))
+    found = read_command.document
     old = draft["actions"][position]
     new = draft_of_webhook(found)
     kept = {key: value for key, value in new.items() if key in OF_THE_REQUEST}
@@ -47,7 +48,7 @@ def curl() -> ResponseReturnValue:
             kept[key] = new[key]
     draft["actions"][position] = {**old, **kept}
     secrets = {key: value for key, value in found.get("authorization", {}).items() if key in SECRETS and value}
-    return _drawn(draft, position, "Filled in from the cURL command.", secrets)
+    return _drawn(draft, position, " ".join(("Filled in from the cURL command.", *read_command.notes)), secrets)
 
 
 @admin_only

@@ -76,10 +76,10 @@ def _row(name: str, value: Any) -> Parameter:
         return Parameter(name, str(value), "number")
     if value is None or isinstance(value, dict | list):
         return Parameter(name, re.sub(r"\{(?=[{%#])", r"\\u007b", exact_json.dumps(value)), "json")
-    return Parameter(name, _literal(value), "text")
+    return Parameter(name, literal(value), "text")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Text that is to be sent as it is: what looks like a placeholder is quoted."""
     if not re.search(r"\{[{%#]|\0", text):
         return text
@@ -93,7 +93,7 @@ def _form(text: str) -> list[Parameter]:
     if not pairs:
         raise SampleProblem("This is not name=value&name=value.")
     counted: Counter[tuple[Segment, ...]] = Counter()
-    return [Parameter(naming.join(_bracketed(name, counted)), _literal(value), "text") for name, value in pairs]
+    return [Parameter(naming.join(_bracketed(name, counted)), literal(value), "text") for name, value in pairs]
 
 
 def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segment, ...]:
@@ -113,8 +113,8 @@ def _xml(text: str) -> list[Parameter]:
     try:
         root = xpath.read(text.encode())
     except ValueError as error:
-        raise SampleProblem(str(error)) from None
-    return [Parameter(naming.join(place), _literal(value), "text") for place, value in _element(root, ())]
+        raise SampleProblem(str(error).replace("The response", "The sample")) from None
+    return [Parameter(naming.join(place), literal(value), "text") for place, value in _element(root, ())]
 
 
 def _element(element: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[Segment, ...], str]]:
