@@ -183,7 +183,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("actions.0.capture.on_success.0.field", "colour", "actions.0.capture.on_success.0.field", "colour"),
     ("actions.0.timeout_s", 61, "actions.0.timeout_s", "60"),
     ("actions.0.timeout_s", 0, "actions.0.timeout_s", "1"),
-    ("actions.0.xml_root", "a b", "actions.0.xml_root", "XML"),
+    ("actions.0", {"title": "t", "url": URL, "content_type": "XML", "xml_root": "a b"}, "actions.0.xml_root", "XML"),
     ("actions.0.rate_limit_per_s", 0, "actions.0.rate_limit_per_s", "number"),
     ("actions.0.signing", "yes", "actions.0.signing", ""),
     ("actions.0.success_if", {"type": "JSONPATH", "path": "$.["}, "actions.0.success_if.path", ""),
