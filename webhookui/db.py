@@ -88,8 +88,9 @@ class Database:
             self.engine = self._sqlite_engine(url)
         else:
             self.engine = create_engine(
-                url, json_serializer=dumps, json_deserializer=loads, pool_size=20, max_overflow=30, pool_pre_ping=True
-            )
+                url, json_serializer=dumps, json_deserializer=loads, pool_size=20, max_overflow=30, pool_pre_ping=True,
+                hide_parameters=True,
+            )  # fmt: skip
         self._writer = self.engine.execution_options(webhookui_write=True)
 
     @staticmethod
@@ -101,6 +102,7 @@ class Database:
             connect_args={"check_same_thread": False, "timeout": 30},
             pool_size=20,
             max_overflow=60,
+            hide_parameters=True,  # an error's text goes to the log; bodies and secrets do not
         )
 
         @event.listens_for(engine, "connect")

@@ -20,6 +20,7 @@ from webhookui.crm.records import Actor
 from webhookui.db import Database, now
 from webhookui.delivery import statistics
 from webhookui.delivery.tables import CapturedValue, Endpoint
+from webhookui.notify import endpoints, failures, notices
 
 pytestmark = pytest.mark.browser
 
@@ -124,6 +125,14 @@ LOOKS: dict[str, Look] = {
     "explain, nothing chosen": Look(f"/settings/workflows/{WORKFLOW}/explain"),
     "import": Look("/settings/workflows/import"),
     "users": Look("/settings/users", open_all),
+    "mail": Look("/settings/mail"),
+    "mail, tested in vain": Look("/settings/mail", lambda page: try_the_mail(page)),
+    "mail, refused": Look("/settings/mail", click("#mail-form .btn-primary")),
+    "outgoing mail": Look("/settings/mail/outgoing"),
+    "outgoing mail, none": Look("/settings/mail/outgoing?status=failed"),
+    "one mail": Look("/settings/mail/outgoing/1"),
+    "notifications": Look("/notifications"),
+    "notifications, none": Look("/notifications", who="user"),
     "network": Look("/settings/network"),
     "audit": Look("/settings/audit"),
     "account": Look("/account/", open_all),
@@ -131,7 +140,7 @@ LOOKS: dict[str, Look] = {
 NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
     "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
-    "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api",
+    "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
 }  # fmt: skip
 """Endpoints that answer with a file, a part of a page, or a redirect."""
 
@@ -141,6 +150,14 @@ def wrong_password(page: Page) -> None:
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Log in").click()
     expect(page.locator(".note, .invalid-feedback, .alert").first).to_be_visible()
+
+
+def try_the_mail(page: Page) -> None:
+    page.get_by_label("Host").fill("127.0.0.1")
+    page.get_by_label("Port").fill("1")
+    page.get_by_label("From").fill("crm@example.com")
+    page.get_by_role("button", name="Send a test mail").click()
+    expect(page.locator("#mail-tested .note")).to_be_visible()
 
 
 @dataclass
@@ -201,6 +218,9 @@ def furnished(db: Database) -> dict[str, Any]:
         session.add(
             Endpoint(lane="https://api.example.com:443", state="open", opened_at=now(), last_error="It refused.")
         )
+        failures.tell(session, [failed])
+        endpoints.tell(session, "https://api.example.com:443")
+        notices.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id}
 

@@ -48,6 +48,10 @@ def test_until_a_server_is_set_the_mail_about_a_failed_delivery_is_kept_as_a_fil
     assert f"{impatient.address}/log/{delivery}" in text
     assert f"{impatient.address}/records/deals/{deal}" in text
     assert "answered 500" in text
+    figures = impatient.session.get(f"{impatient.address}/metrics", timeout=10).text
+    assert 'webhookui_attempts_total{outcome="failed"} 1.0' in figures
+    assert 'webhookui_mails{status="kept"} 1.0' in figures
+    assert "webhookui_queue_worked_on 1.0" in figures
     assert (tmp_path / "mail").stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in (tmp_path / "mail").iterdir()} == {0o600}
 

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, exists, func, inser
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, now
-from webhookui.delivery import states
+from webhookui.delivery import states, tally
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
@@ -135,9 +135,9 @@ def release(db: Database, process: str, ids: Collection[int]) -> None:
             )
 
 
-def recover(db: Database, gone: Collection[str]) -> int:
-    """Makes what the processes `gone` had in hand due again, each marked as interrupted. Returns how many."""
-    total = 0
+def recover(db: Database, gone: Collection[str]) -> list[int]:
+    """Makes what the processes `gone` had in hand due again, each marked as interrupted. Returns the deliveries' ids."""
+    found: list[int] = []
     while True:
         with db.write() as session:
             rows = session.execute(
@@ -148,6 +148,7 @@ def recover(db: Database, gone: Collection[str]) -> int:
             ).all()
             if not rows:
                 break
+            tally.count(session, "recovered", [("interrupted", 0.0)] * len(rows))
             session.execute(
                 insert(Attempt),
                 [
@@ -168,8 +169,8 @@ def recover(db: Database, gone: Collection[str]) -> int:
                 )
                 .execution_options(synchronize_session=False)
             )  # fmt: skip
-        total += len(rows)
-    return total
+        found += [row.id for row in rows]
+    return found
 
 
 def due_lanes(session: Session) -> list[str]:

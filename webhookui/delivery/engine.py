@@ -135,7 +135,7 @@ class Engine:
             with self._db.write() as session:
                 session.execute(delete(WorkerProcess).where(WorkerProcess.id.in_(gone)))  # type: ignore[attr-defined]
             if interrupted:
-                log.warning("interrupted_deliveries", count=interrupted, processes=gone)
+                log.warning("interrupted", deliveries=interrupted, processes=gone)
         with self._db.read() as session:
             lanes = claim.due_lanes(session)
         for lane in lanes:

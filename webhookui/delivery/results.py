@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, is_unavailable, now, unavailable_because
-from webhookui.delivery import states
+from webhookui.delivery import states, tally
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
 from webhookui.delivery.outbox import has_waiting, newer_sibling, superseded_by
@@ -151,6 +151,7 @@ class ResultWriter:
                 connection = session.connection()
                 connection.execute(_INSERT, [_attempt(result, self._body_limit) for result in mine])
                 connection.execute(_UPDATE, rows)
+                tally.count(session, self._process, [(_came_to(each), each.duration_ms / 1000) for each in mine])
                 self._tell(session, rows)
                 self._tell_of_endpoints(session, self._circuits.observe(session, mine))
                 bells = self._bells(session, mine, rows)
@@ -246,6 +247,10 @@ def _add_note(session: Session, delivery_id: int, more: str | None) -> None:
     session.execute(update(Delivery).where(_D.id == delivery_id).values(note=f"{note} {more}" if note else more))
 
 
+def _came_to(result: Result) -> str:
+    return "success" if result.succeeded else "failed"
+
+
 def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
     answer, found = result.answer, result.diagnosis
     body = answer.body if answer else None
@@ -253,7 +258,7 @@ def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
         "delivery_id": result.claimed.id,
         "number": result.claimed.number,
         "at": result.at,
-        "outcome": "success" if found is None else "failed",
+        "outcome": _came_to(result),
         "request_url": result.request_url,
         "request_headers": result.request_headers,
         "status_code": answer.status_code if answer else None,

@@ -142,6 +142,19 @@ class WorkerProcess(SQLModel, table=True):
     answered_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
+class AttemptTally(SQLModel, table=True):
+    """How many attempts came to an outcome and took so long, counted by the processes of one shard."""
+
+    __tablename__ = "attempt_tally"
+
+    shard: int = Field(primary_key=True)
+    outcome: str = Field(primary_key=True)
+    duration_class: int = Field(primary_key=True)
+    """Index of `tally.BOUNDS_S`."""
+    number: int = 0
+    seconds: float = 0.0
+
+
 class Endpoint(SQLModel, table=True):
     """The health of one lane (scheme://host:port), for the circuit."""
 

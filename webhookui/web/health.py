@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from webhookui import here
 from webhookui.api import errors
@@ -13,6 +13,7 @@ from webhookui.api.errors import ApiError
 from webhookui.delivery import health
 from webhookui.migrations import revisions
 from webhookui.web.access import public
+from webhookui.web.metrics import text
 
 bp = Blueprint("health", __name__)
 
@@ -27,7 +28,10 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @public
 def readyz() -> ResponseReturnValue:
-    """The database is reachable and migrated, and a process that sends deliveries too can write down their results."""
+    """The database is reachable and migrated, and a process that sends deliveries too works and can write down their results.
+
+    A web process alone is ready without a worker: saves are taken, and their deliveries wait. It says so.
+    """
     try:
         current, head = revisions(here.db())
     except Exception as error:
@@ -37,7 +41,11 @@ def readyz() -> ResponseReturnValue:
     engine = here.installation().queue.engine
     if engine is not None and engine.trouble:
         return jsonify({"status": "unavailable", "reason": engine.trouble}), 503
-    return jsonify({"status": "ok"})
+    with here.read() as session:
+        worked_on = health.queue_state(session).worked_on
+    if engine is not None and not worked_on:
+        return jsonify({"status": "unavailable", "reason": "the queue is not being worked on"}), 503
+    return jsonify({"status": "ok", "queue": "worked on" if worked_on else "not worked on"})
 
 
 @bp.get("/metrics")
@@ -50,16 +58,6 @@ def metrics() -> ResponseReturnValue:
         return errors.of_api(error)
     if not user.is_admin:
         return errors.answer(403, "forbidden", "This needs an admin's token.")
-    registry = CollectorRegistry()
     with here.read() as session:
-        found = health.measure(session)
-    by_status = Gauge("webhookui_deliveries", "Deliveries in the log by status", ["status"], registry=registry)
-    for status, number in found.by_status.items():
-        by_status.labels(status).set(number)
-    for name, words, value in (
-        ("webhookui_oldest_queued_seconds", "Age of the oldest queued delivery", found.oldest_queued_s),
-        ("webhookui_workers", "Worker processes that were seen lately", found.workers),
-        ("webhookui_paused_endpoints", "Endpoints that are paused", found.paused),
-    ):
-        Gauge(name, words, registry=registry).set(value)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        content = text(session)
+    return Response(content, content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,76 @@
+"""The installation's figures as Prometheus wants them. What they cost does not grow with the log (SPEC section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.orm import Session
+
+from webhookui.delivery import health, tally
+from webhookui.delivery.tally import BOUNDS_S
+from webhookui.notify import outgoing, post
+
+OUTCOMES = ("success", "failed", "interrupted")
+"""All that an attempt can come to: a series is there before its first event."""
+
+
+class Figures(Collector):
+    """One scrape."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._deliveries()
+        yield from self._attempts()
+        yield from self._mails()
+
+    def _deliveries(self) -> Iterator[Metric]:
+        found, state = health.measure(self._session), health.queue_state(self._session)
+        deliveries = GaugeMetricFamily("webhookui_deliveries", "Deliveries in the log by status.", labels=["status"])
+        for status, number in found.by_status.items():
+            deliveries.add_metric([status], number)
+        yield deliveries
+        yield _gauge("webhookui_oldest_queued_seconds", "Age of the oldest queued delivery.", found.oldest_queued_s)
+        yield _gauge("webhookui_workers", "Worker processes that were seen lately.", found.workers)
+        yield _gauge("webhookui_queue_worked_on", "1 while a worker process answers the queue.", state.worked_on)
+        yield _gauge("webhookui_paused_endpoints", "Endpoints that are paused.", found.paused)
+
+    def _attempts(self) -> Iterator[Metric]:
+        found = tally.read(self._session)
+        total = CounterMetricFamily("webhookui_attempts", "Attempts by outcome.", labels=["outcome"])
+        durations = HistogramMetricFamily(
+            "webhookui_attempt_duration_seconds", "Duration of attempts that were not interrupted.", labels=["outcome"]
+        )
+        for outcome in OUTCOMES:
+            one = found.get(outcome, tally.Tally())
+            total.add_metric([outcome], one.number)
+            if outcome != "interrupted":
+                ends = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
+                durations.add_metric([outcome], list(zip(ends, accumulate(one.classes), strict=True)), one.seconds)
+        yield total
+        yield durations
+
+    def _mails(self) -> Iterator[Metric]:
+        mails = GaugeMetricFamily("webhookui_mails", "Outgoing mails by status.", labels=["status"])
+        for status, number in outgoing.counts(self._session).items():
+            mails.add_metric([status], number)
+        yield mails
+        trouble = post.trouble(self._session) is not None
+        yield _gauge("webhookui_mail_server_trouble", "1 while the SMTP server can't be used.", trouble)
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=float(value))
+
+
+def text(session: Session) -> bytes:
+    """In Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(session))
+    return generate_latest(registry)
