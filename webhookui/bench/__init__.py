@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 BENCHMARKS = {
+    "log": "The webhook log's pages with 1,000,000 deliveries, beside the same with 1,000.",
     "latency": "From a save's response to the receiver's first byte, idle.",
     "isolation": "What a healthy endpoint notices of twenty that hang.",
     "save_cost": "A save with fifty active workflows of which one matches, beside a save with none.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,13 +15,18 @@ from typing import Any
 
 import requests
 
+EMAIL = "bench@example.com"
 PASSWORD = "benchmark-password-1"  # noqa: S105 - of a throw-away installation
 
 
 class Server:
-    """`webhookui run` on a free loopback port; `api` is a session with an admin's token."""
+    """`webhookui run` (or `web`) on a free loopback port; `api` is a session with an admin's token.
 
-    def __init__(self, **environment: str) -> None:
+    What is written into `folder` before it is entered is what it starts with.
+    """
+
+    def __init__(self, what: str = "run", **environment: str) -> None:
+        self._what = what
         self._folder = tempfile.TemporaryDirectory(prefix="webhookui-bench-")
         self.folder = Path(self._folder.name)
         with socket.socket() as probe:
@@ -50,11 +56,11 @@ class Server:
         return done.stdout.strip()
 
     def __enter__(self) -> Server:
-        self.command("user", "create", "bench@example.com", "--admin", typed=PASSWORD + "\n")
-        self.api.headers["Authorization"] = f"Bearer {self.command('token', 'create', 'bench@example.com')}"
+        self.command("user", "create", EMAIL, "--admin", typed=PASSWORD + "\n")
+        self.api.headers["Authorization"] = f"Bearer {self.command('token', 'create', EMAIL)}"
         with (Path(self._folder.name) / "server.log").open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "webhookui", "run"], env=self._environment, stdout=log, stderr=log
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "webhookui", self._what], env=self._environment, stdout=log, stderr=log
             )
         for _ in range(300):
             try:
@@ -68,6 +74,15 @@ class Server:
         self.process.terminate()
         self.process.wait(30)
         self._folder.cleanup()
+
+    def browser(self) -> requests.Session:
+        """A session that is logged in, as a browser is."""
+        session = requests.Session()
+        session.trust_env = False
+        token = re.search(r'name="csrf_token" value="([^"]+)"', session.get(f"{self.address}/login", timeout=10).text)
+        form = {"email": EMAIL, "password": PASSWORD, "csrf_token": token[1] if token else ""}
+        session.post(f"{self.address}/login", data=form, timeout=10).raise_for_status()
+        return session
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         """One call of the API; raises on an error status."""

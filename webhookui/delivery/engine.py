@@ -24,6 +24,7 @@ from webhookui.delivery import claim
 from webhookui.delivery.addresses import AddressPolicy
 from webhookui.delivery.circuit import DRAIN_PER_S, Circuits
 from webhookui.delivery.claim import Claimed
+from webhookui.delivery.filing import Filer
 from webhookui.delivery.neighbours import STALE_AFTER, Neighbours, here
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.results import ResultWriter
@@ -94,6 +95,7 @@ class Engine:
         self._ended = threading.Event()
         self._slow = ThreadPoolExecutor(SLOW_THREADS, "slow-lane")
         self._heart = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+        self._filer = Filer(db)
 
     @property
     def alone(self) -> bool:
@@ -111,10 +113,12 @@ class Engine:
         self._writer.start()
         self.sweep()
         self._heart.start()
+        self._filer.start()
 
     def stop(self, timeout_s: float) -> None:
         """Sends nothing new, waits for what is in the air, writes its results, gives the rest back."""
         self._stopping.set()
+        self._filer.stop()
         end = time.monotonic() + timeout_s
         while time.monotonic() < end and any(lane.senders for lane in list(self._lanes.values())):
             time.sleep(0.02)

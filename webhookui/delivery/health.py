@@ -72,4 +72,4 @@ def oldest_queued_s(session: Session) -> float:
 
 def measure(session: Session) -> Health:
     paused = session.scalar(select(func.count()).select_from(Endpoint).where(Endpoint.state != "closed"))  # type: ignore[arg-type]
-    return Health(log.counts(session, LogFilter()), oldest_queued_s(session), workers(session), paused or 0)
+    return Health(log.counts(session, LogFilter()).numbers, oldest_queued_s(session), workers(session), paused or 0)

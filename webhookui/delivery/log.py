@@ -3,146 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
 from webhookui.db import now
-from webhookui.delivery.states import STATUSES
-from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
+from webhookui.delivery.log_filter import InvalidFilter, LogFilter
+from webhookui.delivery.log_streams import LAST, Counts, Span, counted, matching, span_of
+from webhookui.delivery.log_text import counts_of_text, search
+from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, LogGroup
+
+__all__ = [
+    "Counts", "DeliveryNotFound", "Detail", "InvalidFilter", "LogFilter", "Page", "by_ids", "counts", "counts_by_workflow",
+    "detail", "hosts", "moved", "newer_than", "page",
+]  # fmt: skip
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
+_G = LogGroup.__table__.c  # type: ignore[attr-defined]
 
 
 class DeliveryNotFound(Exception):
     """There is no delivery with that id."""
 
 
-class InvalidFilter(Exception):
-    """A filter's value can't be read. `field` is the filter's name; the text is for people."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-@dataclass(frozen=True)
-class LogFilter:
-    """What to show of the log; None stands for any. Times are aware UTC."""
-
-    status: str | None = None
-    workflow_id: int | None = None
-    webhook_id: int | None = None
-    module: str | None = None
-    record_id: int | None = None
-    host: str | None = None
-    status_code: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    q: str | None = None
-    test: bool | None = None
-
-    @classmethod
-    def from_args(cls, args: Mapping[str, str]) -> LogFilter:
-        """From a URL's query; empty values count as absent. Raises InvalidFilter."""
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            text = (args.get(field.name) or "").strip()
-            if text:
-                values[field.name] = _READ.get(field.name, str)(field.name, text) if field.name in _READ else text
-        if values.get("status") and values["status"] not in STATUSES:
-            raise InvalidFilter("status", f"“{values['status']}” is not a status: {', '.join(STATUSES)}.")
-        return cls(**values)
-
-    def to_args(self) -> dict[str, str]:
-        """For a URL's query, only what is set."""
-        args = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None:
-                args[field.name] = _write(value)
-        return args
-
-    def without(self, *names: str) -> LogFilter:
-        return replace(self, **dict.fromkeys(names))
-
-
-def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise InvalidFilter(name, f"“{text[:40]}” is not a number.")
-    return int(text)
-
-
-def _time(name: str, text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidFilter(name, f"“{text[:40]}” is not a time such as 2026-12-31T14:30.") from None
-
-
-def _truth(name: str, text: str) -> bool:
-    if text.lower() not in ("1", "0", "true", "false"):
-        raise InvalidFilter(name, f"“{text}” is not true or false.")
-    return text.lower() in ("1", "true")
-
-
-_READ: dict[str, Any] = {
-    **dict.fromkeys(("workflow_id", "webhook_id", "record_id", "status_code"), _number),
-    **dict.fromkeys(("since", "until"), _time),
-    "test": _truth,
-}
-
-
-def _write(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _where(statement: Select[Any], wanted: LogFilter) -> Select[Any]:
-    for name in ("status", "workflow_id", "webhook_id", "module", "record_id", "host", "status_code", "test"):
-        value = getattr(wanted, name)
-        if value is not None:
-            statement = statement.where(_D[name] == value)
-    if wanted.since is not None:
-        statement = statement.where(_D.created_at >= wanted.since)
-    if wanted.until is not None:
-        statement = statement.where(_D.created_at < wanted.until)
-    if wanted.q:
-        pattern = "%" + wanted.q.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        statement = statement.where(
-            or_(func.lower(_D.url).like(pattern, escape="\\"), func.lower(_D.error).like(pattern, escape="\\"))
-        )
-    return statement
-
-
 @dataclass(frozen=True)
 class Page:
-    """Deliveries, newest first. `next_before`: the id to go on from, None at the end."""
+    """Deliveries, newest first."""
 
     items: list[Delivery]
     next_before: int | None
+    """The id to go on from to older ones; None at the end."""
+    next_after: int | None = None
+    """The id to go on from to newer ones; None on the first page."""
+    searched_to: int | None = None
+    """The id at which the search for a text stopped: older matches may follow from there."""
 
 
-def page(session: Session, wanted: LogFilter, *, limit: int = 50, before: int | None = None) -> Page:
-    statement = _where(select(Delivery), wanted)
-    if before is not None:
-        statement = statement.where(_D.id < before)
-    items = list(session.scalars(statement.order_by(_D.id.desc()).limit(limit + 1)))
-    more = len(items) > limit
-    return Page(items[:limit], items[limit - 1].id if more else None)
+def page(
+    session: Session, wanted: LogFilter, *, limit: int = 50, before: int | None = None, after: int | None = None
+) -> Page:
+    """The newest deliveries that match; those older than `before`; or, of those newer than `after`, the oldest."""
+    span = span_of(session, wanted, above=after or 0, below=before or LAST)
+    ids, stopped = _found(session, wanted, span, limit + 1, after is None)
+    more, ids = len(ids) > limit, sorted(ids[:limit], reverse=True)
+    items = by_ids(session, ids)
+    if after is None:
+        newer = None if before is None else ids[0] if ids else before - 1
+        return Page(items, ids[-1] if more else stopped, newer, stopped)
+    return Page(items, ids[-1] if ids else after + 1, ids[0] if more else stopped, stopped)
 
 
-def counts(session: Session, wanted: LogFilter) -> dict[str, int]:
+def _found(
+    session: Session, wanted: LogFilter, span: Span, limit: int, newest_first: bool
+) -> tuple[list[int], int | None]:
+    """Ids that match, in order, and where the search for a text stopped."""
+    if wanted.q:
+        found, stopped = search(session, wanted, span, limit, newest_first=newest_first)
+        return list(found), stopped
+    return matching(session, wanted, span, limit, newest_first=newest_first), None
+
+
+def counts(session: Session, wanted: LogFilter) -> Counts:
     """Deliveries of each status under the filter, its own status left aside."""
-    statement = _where(select(_D.status, func.count()), wanted.without("status")).group_by(_D.status)
-    found: dict[str, int] = dict(session.execute(statement).all())
-    return {status: found.get(status, 0) for status in STATUSES}
+    return counts_of_text(session, wanted) if wanted.q else counted(session, wanted)
 
 
 def counts_by_workflow(session: Session, hours: int = 24) -> dict[int, dict[str, int]]:
@@ -200,24 +126,22 @@ def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:
 
 
 def newer_than(session: Session, wanted: LogFilter, delivery_id: int, limit: int) -> list[Delivery]:
-    """What the filter matches of the deliveries made after `delivery_id`, newest first."""
-    statement = _where(select(Delivery), wanted).where(_D.id > delivery_id)
-    return list(session.scalars(statement.order_by(_D.id.desc()).limit(limit)))
+    """What the filter matches of the deliveries made after `delivery_id`, the newest of them, newest first."""
+    ids, _ = _found(session, wanted, span_of(session, wanted, above=delivery_id), limit, True)
+    return by_ids(session, ids)
 
 
 def hosts(session: Session) -> list[str]:
-    """Hosts that deliveries went to, by a walk along the index that skips from one to the next."""
-    found: list[str] = []
-    last = ""
-    while len(found) < 200:
-        last = session.scalar(select(func.min(_D.host)).where(_D.host > last)) or ""
-        if not last:
-            break
-        found.append(last)
-    return found
+    """Hosts that deliveries went to, up to 200."""
+    filed = select(_G.host).where(_G.number > 0, _G.host != "")
+    unfiled = select(_D.host).where(_D.log_group_id.is_(None), _D.host != "")
+    return list(session.scalars(union(filed, unfiled).order_by("host").limit(200)))
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Delivery]:
+    """Newest first."""
+    if not ids:
+        return []
     return list(session.scalars(select(Delivery).where(_D.id.in_(ids)).order_by(_D.id.desc())))
 
 

@@ -5,10 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlalchemy import Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from webhookui.db import JSON, UtcDateTime, now
+
+
+def where(condition: str) -> dict[str, Any]:
+    """Arguments of an index that holds only some rows."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+UNFILED = (
+    "status",
+    "id",
+    "workflow_id",
+    "webhook_id",
+    "module",
+    "host",
+    "status_code",
+    "test",
+    "created_at",
+    "log_group_id",
+)
 
 
 class Delivery(SQLModel, table=True):
@@ -18,12 +37,11 @@ class Delivery(SQLModel, table=True):
         Index("ix_delivery_due", "status", "next_attempt_at", "id"),
         Index("ix_delivery_lane", "lane", "status", "next_attempt_at", "id"),
         Index("ix_delivery_webhook_record", "webhook_id", "record_id", "id"),
-        Index("ix_delivery_workflow", "workflow_id", "id"),
         Index("ix_delivery_record", "record_id", "id"),
-        Index("ix_delivery_host", "host", "id"),
-        Index("ix_delivery_status_id", "status", "id"),
-        Index("ix_delivery_status_code", "status_code", "id"),
-        Index("ix_delivery_redelivery_of", "redelivery_of"),
+        Index("ix_delivery_redelivery_of", "redelivery_of", **where("redelivery_of IS NOT NULL")),
+        # The log's: what is filed, by its group; what is not, with all that filters and counts look at.
+        Index("ix_delivery_filed", "log_group_id", "id", "created_at", **where("log_group_id IS NOT NULL")),
+        Index("ix_delivery_unfiled", *UNFILED, **where("log_group_id IS NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -68,6 +86,26 @@ class Delivery(SQLModel, table=True):
     """The save that caused it."""
     caused_by: str = ""
     """Who made that save, in words."""
+    log_group_id: int | None = None
+    """The group it was filed under, a while after it was finished (`delivery/filing.py`)."""
+
+
+class LogGroup(SQLModel, table=True):
+    """Finished deliveries that no filter of the log tells apart, except by record, time and text; and how many they are."""
+
+    __tablename__ = "log_group"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    """All of the following in one text."""
+    status: str
+    status_code: int | None = None
+    workflow_id: int | None = None
+    webhook_id: int | None = None
+    module: str
+    host: str
+    test: bool
+    number: int = 0
 
 
 class DeliveryRequest(SQLModel, table=True):

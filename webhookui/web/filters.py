@@ -56,6 +56,8 @@ def number(value: Any) -> str:
     """With thousands apart."""
     if value is None:
         return ""
+    if isinstance(value, str):  # in words already
+        return value
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
 

@@ -34,7 +34,9 @@ def index() -> ResponseReturnValue:
     """The list. Its URL says the filter, the page and which details are open."""
     query = _query()
     with read() as session:
-        page = log.page(session, query.wanted, limit=PAGE, before=query.before)
+        page = log.page(session, query.wanted, limit=PAGE, before=query.before, after=query.after)
+        if query.after is not None and page.next_after is None:
+            return redirect(query.url())  # nothing is newer: that is the first page
         page_ids = {item.id for item in page.items}
         return render_template(
             "log/index.html",
@@ -202,7 +204,7 @@ def fail_all() -> ResponseReturnValue:
 
 
 @bp.app_template_global()
-def counts_token(counts: dict[str, int]) -> str:
+def counts_token(counts: log.Counts) -> str:
     """The counts in one word, to tell whether they moved."""
     return "-".join(str(counts[name]) for name in STATUSES)
 

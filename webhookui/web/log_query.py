@@ -31,12 +31,18 @@ class LogQuery:
     """What the URL says of the filter, as typed; `range` and local times are kept as such."""
     errors: dict[str, str]
     before: int | None = None
+    after: int | None = None
     open: tuple[int, ...] = ()
 
     def url(self, path: str = "/log", **changes: str | int | None) -> str:
         """The same page with some values changed; None takes one out. Pages start anew and details are closed."""
         args = {name: str(value) for name, value in {**self.args, **changes}.items() if value is not None}
         return f"{path}?{urlencode(args)}" if args else path
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first page, where new deliveries come in."""
+        return self.before is None and self.after is None
 
     @property
     def is_filtered(self) -> bool:
@@ -79,7 +85,8 @@ def read_query(args: Mapping[str, str], time_zone: str) -> LogQuery:
                 break
     if span and wanted.since is None:
         wanted = replace(wanted, since=now() - span[1])
-    return LogQuery(wanted, typed, errors, _id(args.get("before")), tuple(pairs(args.get("open", "")))[:MOST_OPEN])
+    opened = tuple(pairs(args.get("open", "")))[:MOST_OPEN]
+    return LogQuery(wanted, typed, errors, _id(args.get("before")), _id(args.get("after")), opened)
 
 
 def _to_utc(text: str, time_zone: str) -> str:

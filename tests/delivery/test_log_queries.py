@@ -1,0 +1,190 @@
+"""The log's pages and counts say exactly what looking at every delivery would say, filed or not (SPEC section 7)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import missing
+from tests.support.databases import postgresql, postgresql_programs
+from tests.support.log_rows import add_delivery
+from webhookui.db import Database, now
+from webhookui.delivery import filing, log, log_streams, log_text
+from webhookui.delivery.log_filter import LogFilter
+from webhookui.delivery.states import STATUSES
+from webhookui.delivery.tables import Delivery
+from webhookui.migrations import migrate
+
+START = now() - timedelta(days=10)
+TEXTS = (
+    ("https://api.example.com/invoices/{n}", None),
+    ("https://api.example.com/Orders/{n}?x=100%25_a", "The third party answered 422 Unprocessable Content."),
+    ("https://hooks.example.net/T0/ümlaut", "Not\na \"quoted\" word"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        yield from _migrated(f"sqlite:///{folder / 'log.db'}", folder)
+        return
+    if postgresql_programs() is None:
+        missing("postgresql", "no PostgreSQL server programs")
+    with postgresql() as url:
+        yield from _migrated(url, folder)
+
+
+def _migrated(url: str, folder: Any) -> Iterator[Database]:
+    database = Database(url)
+    migrate(database, folder)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def rows(db: Database) -> list[Delivery]:
+    """400 deliveries of all kinds, made while the clock was once set back an hour; two thirds of the finished ones are filed."""
+    chance = random.Random(7)
+    made = []
+    with db.write() as session:
+        for number in range(1, 401):
+            url, error = TEXTS[number % 3]
+            status = chance.choices(list(STATUSES), (2, 1, 12, 3, 5))[0]
+            clock = START + timedelta(minutes=10 * number) - timedelta(minutes=65 * (number > 200))
+            made.append(
+                add_delivery(
+                    session, status=status, workflow_id=chance.choice((None, 1, 2)), webhook_id=chance.choice((3, 4, 5)),
+                    module=chance.choice(("deals", "contacts")), record_id=chance.randrange(1, 30),
+                    host=chance.choice(("api.example.com", "hooks.example.net", f"shop-{number}.example.org")),
+                    status_code=chance.choice((200, 201, 422, 503, None)), test=chance.random() < 0.1,
+                    url=url.format(n=number), error=error if status in ("failed", "retry") else None, created_at=clock,
+                )
+            )  # fmt: skip
+            if number == 260:
+                session.commit()
+                while filing.file_some(db, 40):
+                    pass
+    return made
+
+
+def matches(row: Delivery, wanted: LogFilter) -> bool:
+    """The filter's meaning, spelled out."""
+    same = ("status", "workflow_id", "webhook_id", "module", "record_id", "host", "status_code", "test")
+    return (
+        all(getattr(wanted, name) in (None, getattr(row, name)) for name in same)
+        and (wanted.since is None or row.created_at >= wanted.since)
+        and (wanted.until is None or row.created_at < wanted.until)
+        and (wanted.q is None or wanted.q.lower() in f"{row.url}\n{row.error or ''}".lower())
+    )
+
+
+def filters() -> list[LogFilter]:
+    chance = random.Random(11)
+    values: dict[str, tuple[Any, ...]] = {
+        "status": tuple(STATUSES), "workflow_id": (1, 2, 9), "webhook_id": (3, 4), "module": ("deals",),
+        "record_id": (1, 2, 99), "host": ("api.example.com", "shop-9.example.org", "nobody.example"),
+        "status_code": (200, 422, 404), "test": (True, False),
+        "since": tuple(START + timedelta(minutes=minutes) for minutes in (-1, 990, 1992, 2030, 9000)),
+        "until": tuple(START + timedelta(minutes=minutes) for minutes in (0, 1010, 1985, 2030, 9000)),
+        "q": ("INVOICES", "orders/11", "unprocessable", "100%25_", "x=100_", "ümlaut", '"quoted"', "no such", "e", "zz"),
+    }  # fmt: skip
+    single = [LogFilter(**{name: value}) for name, each in values.items() for value in each]
+    several = [
+        LogFilter(**{name: chance.choice(values[name]) for name in chance.sample(list(values), size)})
+        for size in (2, 2, 3, 4)
+        for _ in range(20)
+    ]
+    return [LogFilter(), *single, *several]
+
+
+@pytest.mark.parametrize("limit", [7, 50])
+def test_pages_in_both_directions_are_the_matches_in_order(db: Database, rows: list[Delivery], limit: int) -> None:
+    for wanted in filters():
+        expected = [row.id for row in reversed(rows) if matches(row, wanted)]
+        with db.read() as session:
+            found, page = [], log.page(session, wanted, limit=limit)
+            while True:
+                found += [row.id for row in page.items]
+                if page.next_before is None:
+                    break
+                page = log.page(session, wanted, limit=limit, before=page.next_before)
+            assert found == expected, wanted
+            back, after = [], 0
+            while after is not None:
+                page = log.page(session, wanted, limit=limit, after=after)
+                back = [row.id for row in page.items] + back
+                after = page.next_after
+            assert back == expected, wanted
+
+
+def test_counts_are_those_of_the_matches_whatever_status_is_shown(db: Database, rows: list[Delivery]) -> None:
+    for wanted in filters():
+        expected = Counter(row.status for row in rows if matches(row, wanted.without("status")))
+        with db.read() as session:
+            counts = log.counts(session, wanted)
+        assert counts.numbers == {status: expected[status] for status in STATUSES}, wanted
+        assert not counts.at_least, wanted
+
+
+def test_hosts_are_those_of_all_deliveries(db: Database, rows: list[Delivery]) -> None:
+    with db.read() as session:
+        assert log.hosts(session) == sorted({row.host for row in rows})[:200]
+
+
+def test_counts_that_are_cut_say_so(db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_streams, "MOST_COUNTED", 10)
+    monkeypatch.setattr(log_text, "MOST_COUNTED", 10)
+    for wanted in (LogFilter(since=START), LogFilter(q="example"), LogFilter(record_id=rows[0].record_id)):
+        true = Counter(row.status for row in rows if matches(row, wanted))
+        with db.read() as session:
+            counts = log.counts(session, wanted)
+        assert "success" in counts.at_least
+        assert counts.words("success").endswith("+")
+        for status in STATUSES:
+            shown = counts[status]
+            assert shown <= true[status] if status in counts.at_least else shown == true[status]
+
+
+def test_a_search_that_stops_early_says_where_and_goes_on_from_there(
+    db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_text, "MOST_EXAMINED", 20)
+    monkeypatch.setattr(log_text, "CHUNK", 10)
+    wanted = LogFilter(q="37")
+    expected = [row.id for row in reversed(rows) if matches(row, wanted)]
+    found: list[int | None] = []
+    stops = 0
+    with db.read() as session:
+        page = log.page(session, wanted, limit=5)
+        while True:
+            found += [row.id for row in page.items]
+            stops += page.searched_to is not None
+            if page.next_before is None:
+                break
+            page = log.page(session, wanted, limit=5, before=page.next_before)
+    assert found == expected
+    assert stops
+
+
+def test_what_is_taken_out_again_is_neither_counted_nor_found(db: Database, rows: list[Delivery]) -> None:
+    wanted = LogFilter(q="invoices", status="success")
+    with db.read() as session:
+        before, found = log.counts(session, LogFilter()), log.page(session, wanted, limit=400).items
+    gone = [row for row in found if row.log_group_id is not None][:5]
+    assert gone
+    with db.write() as session:
+        filing.unfile(session, gone)
+        for row in gone:
+            session.execute(text("DELETE FROM delivery_request WHERE delivery_id = :id"), {"id": row.id})
+            session.execute(text("DELETE FROM delivery WHERE id = :id"), {"id": row.id})
+        assert log.counts(session, LogFilter())["success"] == before["success"] - 5
+        left = {row.id for row in log.page(session, wanted, limit=400).items}
+        session.rollback()
+    assert left == {row.id for row in found} - {row.id for row in gone}
