@@ -20,7 +20,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 soak: $(VENV)/.installed-dev
-	$(BIN)/python scripts/soak.py
+	$(BIN)/python -m scripts.soak $(SOAK)
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python -m scripts.screenshots

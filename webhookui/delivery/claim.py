@@ -60,21 +60,22 @@ _FIRST_OF_ITS_RECORD = ~exists().where(
     _Older.c.webhook_id == _D.webhook_id,
     _Older.c.record_id == _D.record_id,
     _Older.c.id < _D.id,
-    _Older.c.attempt_count == 0,
-    _Older.c.status.in_(("queued", "dispatched")),
+    _Older.c.failure_count == 0,
+    _Older.c.status.in_(("queued", "dispatched", "retry")),
 )
-"""The deliveries of one webhook for one record are first sent in the order of the saves."""
+"""The deliveries of one webhook for one record are first sent in the order of the saves: none while an older one has never been
+answered, which goes for one that was interrupted too."""
 
 
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _QUEUED = (
-    select(_D.id)
+    select(_D.id, _D.created_at)
     .where(_D.lane == bindparam("lane"), _D.status == "queued", _D.next_attempt_at.is_(None), _FIRST_OF_ITS_RECORD)
     .order_by(_D.id)
     .limit(bindparam("most"))
 )
 _RETRIES = (
-    select(_D.id)
+    select(_D.id, _D.next_attempt_at)
     .where(_D.lane == bindparam("lane"), _D.status == "retry", _D.next_attempt_at <= bindparam("time"))
     .order_by(_D.next_attempt_at, _D.id)
     .limit(bindparam("most"))
@@ -92,7 +93,7 @@ _IN_HAND = select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(
 
 
 def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
-    """Marks up to `limit` deliveries of the lane as dispatched by `process`: what was never sent first, then due retries."""
+    """Marks up to `limit` deliveries of the lane as dispatched by `process`, what has been due for the longest first."""
     with db.write() as session:
         connection = session.connection()
         time = now()
@@ -105,14 +106,14 @@ def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
 
 
 def _due(connection: Connection, db: Database, lane: str, limit: int, time: datetime) -> list[int]:
+    """A queued one is due since its save: a long backlog does not put retries off, nor they the backlog."""
     locked = db.skip_locked()
-    ids = list(
-        connection.scalars(_QUEUED.with_for_update(**locked) if locked else _QUEUED, {"lane": lane, "most": limit})
-    )
-    if len(ids) < limit:
-        retries = _RETRIES.with_for_update(**locked) if locked else _RETRIES
-        ids += connection.scalars(retries, {"lane": lane, "most": limit - len(ids), "time": time})
-    return ids
+    values = {"lane": lane, "most": limit, "time": time}
+    queued = connection.execute(_QUEUED.with_for_update(**locked) if locked else _QUEUED, values).all()
+    retries = connection.execute(_RETRIES.with_for_update(**locked) if locked else _RETRIES, values).all()
+    if retries:
+        queued = sorted([*queued, *retries], key=lambda row: (row[1], row[0]))[:limit]
+    return [row[0] for row in queued]
 
 
 def release(db: Database, process: str, ids: Collection[int]) -> None:
