@@ -6,8 +6,8 @@ from alembic import op
 
 from webhookui.text_index import TextIndex
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
