@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,45 +12,30 @@ from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.records import Actor, InvalidRecord, RecordNotFound
 from webhookui.db import dumps
-from webhookui.delivery.sender import Result, content_type
+from webhookui.delivery.sender import Result
 from webhookui.delivery.tables import CapturedValue
-from webhookui.webhooks import capture
 from webhookui.webhooks.capture import Taken
 
+CUT = "The response was longer than what is read; captures saw its beginning only."
 NO_RECORD = "The record does not exist any more; captured values were not written."
 
 
 def write_captures(session: Session, result: Result, *, last: bool) -> str | None:
-    """Reads the capture rows that are due (success rows after a success, failure rows after the last failed attempt),
-    writes what fits into the record, and notes each. Returns what is to be added to the delivery's note."""
-    rows = _rows(result, last)
-    if not rows or result.answer is None or result.at_hand is None:
+    """Writes what the capture rows took into the record, as far as it fits, and notes each row; failure rows count after
+    the last failed attempt only. Returns what is to be added to the delivery's note."""
+    taken = result.taken if result.succeeded or last else ()
+    if not taken or result.answer is None:
         return None
-    note = None
-    wanted = result.at_hand.webhook.capture
-    assert wanted is not None
-    answer = result.answer
-    taken = capture.read(wanted.type, rows, answer.body, content_type(answer), wanted.namespaces)
-    if answer.cut:
-        note = _joined(None, "The response was longer than what is read; captures saw its beginning only.")
+    note = CUT if result.answer.cut else None
     if result.claimed.test:
         _note_all(session, result, taken, "test", "A test writes nothing into the record.")
         return note
     module = _module(session, result.claimed.module)
     if module is None or result.claimed.record_id is None or not _exists(session, result):
         _note_all(session, result, taken, "no_record", NO_RECORD)
-        return _joined(note, NO_RECORD)
+        return f"{note} {NO_RECORD}" if note else NO_RECORD
     _write(session, result, module, taken)
     return note
-
-
-def _rows(result: Result, last: bool) -> tuple[Any, ...]:
-    wanted = result.at_hand.webhook.capture if result.at_hand else None
-    if wanted is None:
-        return ()
-    if result.succeeded:
-        return tuple(wanted.on_success)
-    return tuple(wanted.on_failure) if last else ()
 
 
 def _module(session: Session, name: str) -> ModuleInfo | None:
@@ -67,7 +53,7 @@ def _exists(session: Session, result: Result) -> bool:
     return True
 
 
-def _write(session: Session, result: Result, module: ModuleInfo, taken: list[Taken]) -> None:
+def _write(session: Session, result: Result, module: ModuleInfo, taken: Sequence[Taken]) -> None:
     """One save for all rows; a value that does not fit its field is left out and said so."""
     values: dict[str, Any] = {}
     notes: list[tuple[Taken, str, Any, str]] = []
@@ -140,7 +126,7 @@ def _plain(taken: Taken) -> Any:
     return values if taken.row.all or len(values) != 1 else values[0]
 
 
-def _note_all(session: Session, result: Result, taken: list[Taken], outcome: str, message: str) -> None:
+def _note_all(session: Session, result: Result, taken: Sequence[Taken], outcome: str, message: str) -> None:
     for one in taken:
         found = one.outcome == "found"
         _note(session, result, one, outcome if found else one.outcome, _plain(one) if found else None,
@@ -159,7 +145,3 @@ def _note(session: Session, result: Result, one: Taken, outcome: str, value: Any
             message=message,
         )
     )
-
-
-def _joined(note: str | None, more: str) -> str:
-    return more if not note else note if more in note else f"{note} {more}"

@@ -237,7 +237,7 @@ class ResultWriter:
 def _stripped(result: Result) -> Result:
     """What is known of the attempt without anything that the third party said."""
     answer = replace(result.answer, headers=[], body=b"", cut=False) if result.answer else None
-    return replace(result, answer=answer, at_hand=None, note=NOT_KEPT)
+    return replace(result, answer=answer, at_hand=None, note=NOT_KEPT, taken=())
 
 
 def _add_note(session: Session, delivery_id: int, more: str | None) -> None:

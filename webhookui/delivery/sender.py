@@ -22,6 +22,7 @@ from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, a
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.webhooks import capture
 from webhookui.webhooks.authorization import authorize, mask
+from webhookui.webhooks.capture import Taken
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.signature import signature_headers
 
@@ -45,6 +46,8 @@ class Result:
     at_hand: WebhookAtHand | None = None
     error_timing_ms: dict[str, float] = field(default_factory=dict)
     note: str | None = None
+    taken: tuple[Taken, ...] = ()
+    """What the capture rows took out of the answer: success rows of a success, failure rows of a failure."""
 
     @property
     def succeeded(self) -> bool:
@@ -96,7 +99,8 @@ class Sender:
             judged = self._diagnose(claimed, error, at_hand.webhook.timeout_s)
         later = retry_after(answer, now()) if judged is not None else None
         took = answer.timing_ms["total"]
-        return Result(claimed, at, masked.url, masked.headers, answer, judged, took, later, at_hand)
+        taken = _taken(at_hand, answer, judged is None)
+        return Result(claimed, at, masked.url, masked.headers, answer, judged, took, later, at_hand, taken=taken)
 
     def _diagnose(self, claimed: Claimed, error: Exception, timeout_s: float) -> Diagnosis:
         found = diagnosis.of_exception(error, host=_host(claimed), timeout_s=timeout_s)
@@ -164,16 +168,19 @@ class _Misconfigured(Exception):
     pass
 
 
+def _taken(at_hand: WebhookAtHand, answer: Answer, succeeded: bool) -> tuple[Taken, ...]:
+    """Taken here, by the thread that has waited for this answer: no transaction waits for a slow path."""
+    wanted = at_hand.webhook.capture
+    rows = (wanted.on_success if succeeded else wanted.on_failure) if wanted else ()
+    return tuple(capture.read(wanted.type, rows, answer.body, wanted.namespaces)) if wanted and rows else ()
+
+
 def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((header[0], header[1]) for header in headers)
 
 
 def _host(claimed: Claimed) -> str:
     return claimed.host or claimed.url[:100]
-
-
-def content_type(answer: Answer) -> str:
-    return next((value for name, value in answer.headers if name.lower() == "content-type"), "")
 
 
 def retry_after(answer: Answer, time: datetime) -> datetime | None:

@@ -47,7 +47,7 @@ def tried(
         for position, row in enumerate(wanted[name]):
             if row["path"]:
                 one = CaptureRow(row["path"].strip(), row["field"], row["all"])
-                taken = capture.read(wanted["type"], [one], body, "", namespaces)[0]
+                taken = capture.read(wanted["type"], [one], body, namespaces)[0]
                 info = module.fields.get(row["field"]) if module else None
                 found.append(_tried(taken, info, f"{at}.{name}.{position}", LISTS[name]))
     return found

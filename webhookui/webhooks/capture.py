@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webhookui.webhooks import jsonpath, xpath
+from webhookui import exact_json
+from webhookui.webhooks import apart, jsonpath, xpath
 from webhookui.webhooks.definition import CaptureRow, SuccessIf
-from webhookui.webhooks.jsonpath import PathError
+from webhookui.webhooks.path_error import PathError
 from webhookui.webhooks.values import as_text
 
 __all__ = ["CAPTURE_TYPES", "PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
 
 CAPTURE_TYPES = ("JSONPATH", "XPATH")
+MAX_VALUES = 1000
+"""Matches of one path that are looked at."""
+MAX_SIZE = 4 << 20
+"""Bytes of all of them."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +48,33 @@ def dialect(capture_type: str, path: str) -> str:
 
 
 def find(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str] | None = None) -> list[Any]:
-    """Raises PathError, and ValueError when the body is not of the kind."""
-    if capture_type == "XPATH":
-        return xpath.find(path, body, namespaces or {})
+    """The values at a path, MAX_VALUES at the most. Raises PathError, and ValueError when the body is not of the kind."""
+    simple = xpath.is_simple(path) if capture_type == "XPATH" else jsonpath.is_simple(path)
+    return (find_here if simple else apart.find)(capture_type, path, body, namespaces or {})
+
+
+def find_here(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:
+    """As `find`, in this process, however long it takes."""
     try:
-        return jsonpath.find(path, body)
-    except UnicodeDecodeError:
-        raise ValueError("The response is no JSON: it is not UTF-8.") from None
+        values = xpath.find(path, body, namespaces) if capture_type == "XPATH" else jsonpath.find(path, body)
     except ValueError as error:
-        raise ValueError(f"The response is no JSON: {error}") from None
+        kind = "XML" if capture_type == "XPATH" else "JSON"
+        raise ValueError(f"The response is no {kind} that can be read: {error}") from None
+    left = MAX_SIZE
+    for value in values[:MAX_VALUES]:
+        try:
+            left -= len(exact_json.dumps(value).encode())
+        except ValueError:
+            raise PathError("What is there can't be stored: half a character, or a number without end.") from None
+        if left < 0:
+            raise PathError(f"What is there is larger than {MAX_SIZE >> 20} MiB.")
+    return values[:MAX_VALUES]
 
 
 def read(
     capture_type: str,
     rows: Sequence[CaptureRow],
     body: bytes,
-    content_type: str = "",
     namespaces: Mapping[str, str] | None = None,
 ) -> list[Taken]:
     """What each row takes out of a body. Never raises."""
@@ -73,8 +89,10 @@ def _take(capture_type: str, row: CaptureRow, body: bytes, namespaces: Mapping[s
     except (PathError, ValueError) as error:
         return Taken(row, "unreadable", (), str(error))
     if not values:
-        return Taken(row, "no_match", (), "Nothing in the response matches this path.")
-    several = f"{len(values)} values match; the first was taken." if len(values) > 1 and not row.all else ""
+        why = xpath.hint(row.path, namespaces, body) if capture_type == "XPATH" else ""
+        return Taken(row, "no_match", (), f"Nothing in the response matches this path.{why}")
+    number = f"{len(values)} values" if len(values) < MAX_VALUES else f"{MAX_VALUES} values or more"
+    several = f"{number} match; the first was taken." if len(values) > 1 and not row.all else ""
     return Taken(row, "found", tuple(values), several)
 
 

@@ -8,33 +8,17 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-import jsonpath_rfc9535
 import simplejson
-from jsonpath_ng.exceptions import JSONPathError as ExtendedError
-from jsonpath_ng.ext import parse as parse_extended
 from jsonpath_rfc9535 import JSONPathError
 
+from webhookui.webhooks import jsonpath_extended
+from webhookui.webhooks.jsonpath_rfc import Exact, compile_query
+from webhookui.webhooks.path_error import MAX_PATH, PathError
+
 RFC, EXTENDED = "RFC 9535", "extended"
-MAX_PATH = 1000
 
-
-class PathError(Exception):
-    """A path that can't be read. `column` counts from 1; None when it is not known."""
-
-    def __init__(self, message: str, column: int | None = None) -> None:
-        super().__init__(message)
-        self.column = column
-
-
-class _Exact(float):
-    """A number that filters compare as a number and that is given back with its digits."""
-
-    digits: str
-
-    def __new__(cls, digits: str) -> _Exact:
-        made = super().__new__(cls, digits)
-        made.digits = digits
-        return made
+_SIMPLE = re.compile(r"[^?,`]*")
+"""No filter, no union, no function."""
 
 
 @lru_cache(maxsize=1024)
@@ -43,53 +27,52 @@ def compiled(path: str) -> tuple[str, Callable[[Any], list[Any]]]:
     if len(path) > MAX_PATH:
         raise PathError(f"At most {MAX_PATH} characters.")
     try:
-        query = jsonpath_rfc9535.compile(path)
-    except JSONPathError as error:
+        query = compile_query(path)
+    except RecursionError:
+        raise PathError("It is nested too deeply.") from None
+    except (JSONPathError, ValueError, IndexError) as error:
         token = getattr(error, "token", None)
         message = re.sub(r",? line \d+, column \d+$", "", str(error))
-        column = token.index + 1 if token is not None else None
-        return EXTENDED, _extended(path, PathError(message, column))
+        return EXTENDED, jsonpath_extended.compiled(path, PathError(message, token.index + 1 if token else None))
     return RFC, lambda document: [node.value for node in query.find(document)]
 
 
-def _extended(path: str, refused: PathError) -> Callable[[Any], list[Any]]:
-    """The path in jsonpath-ng's dialect, when it uses something that only that dialect has."""
-    if not _EXTENSIONS.search(path) or not path.startswith("$"):
-        raise refused
-    try:
-        query = parse_extended(path)
-    except (ExtendedError, ValueError, TypeError, AttributeError, RecursionError):
-        raise refused from None
-    return lambda document: [match.value for match in query.find(document)]
-
-
-_EXTENSIONS = re.compile(
-    r"`(len|keys|str\(\)|sub\(.*\)|split\(.*\)|sorted|filter\(.*\)|parent|this|path)`"  # functions in backquotes
-    r"|\[\\?[/\\]"  # sorting
-    r"|=~"  # regular expressions in filters
-    r"|\)\s*[-+*/]\s*|\s[-+*/]\s"  # arithmetic
-)
+def is_simple(path: str) -> bool:
+    """Whether the path takes no longer than reading the response does, whatever the response is."""
+    return bool(_SIMPLE.fullmatch(path)) and path.count("..") <= 1
 
 
 def find(path: str, body: bytes) -> list[Any]:
     """The values that the path selects in a JSON body, numbers exact. Raises PathError, ValueError (no JSON)."""
     _dialect, select = compiled(path)
+    document = read(body)
     try:
-        return [_plain(value) for value in select(read(body))]
-    except (JSONPathError, ExtendedError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return [_plain(value) for value in select(document)]
+    except (JSONPathError, ArithmeticError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise PathError(f"The path fails on this response: {error}") from None
 
 
 def read(body: bytes) -> Any:
-    """A JSON body. Raises ValueError."""
+    """A JSON body. Raises ValueError: for a name that stands twice in an object, too, since which one is meant nobody knows."""
     try:
-        return simplejson.loads(body.decode("utf-8-sig"), parse_float=_Exact, allow_nan=False)
+        return simplejson.loads(body.decode("utf-8-sig"), parse_float=Exact, allow_nan=False, object_pairs_hook=_object)
+    except UnicodeDecodeError:
+        raise ValueError("It is not UTF-8.") from None
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"The name “{twice[:60]}” stands twice in one object.")
+    return made
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, _Exact):
+    if isinstance(value, Exact):
         return Decimal(value.digits)
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}

@@ -4,30 +4,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from lxml import etree
 
-from webhookui.webhooks.jsonpath import MAX_PATH, PathError
+from webhookui.webhooks.path_error import MAX_PATH, PathError
 
-_FORBIDDEN = re.compile(r"\b(document|unparsed-entity-uri|key|generate-id|system-property)\s*\(")
+FUNCTIONS = frozenset({
+    "last", "position", "count", "local-name", "namespace-uri", "name", "string", "concat", "starts-with", "contains",
+    "substring-before", "substring-after", "substring", "string-length", "normalize-space", "translate", "boolean", "not", "true",
+    "false", "lang", "number", "sum", "floor", "ceiling", "round",
+    "text", "node", "comment", "processing-instruction",
+})  # fmt: skip
+"""The core functions of XPath 1.0 and its node tests, but for `id`, which speaks of a DTD."""
+EXACT = 2**53
+"""Whole numbers from here on are rounded by XPath."""
+
+_NAME = r"(?:[A-Za-z_][\w.-]*:)?(?:[A-Za-z_][\w.-]*|\*)"
+_TEST = rf"\[(?:\d+|last\(\)|(?:@?{_NAME}|local-name\(\)|\.)\s*=\s*(?:'[^']*'|\"[^\"]*\"))\]"
+_STEP = rf"(?:@?{_NAME}|\.|text\(\))(?:{_TEST})*"
+_PATH = rf"(?:\.?//?)?{_STEP}(?:/{_STEP})*"
+_SIMPLE = re.compile(rf"\s*(?:{_PATH}|(?:string|count|number|boolean|normalize-space|sum)\(\s*{_PATH}\s*\))\s*")
+"""Children and attributes, from the root or with one // in front, with tests on the element itself."""
+
+
+def is_simple(path: str) -> bool:
+    """Whether the path takes no longer than reading the response does, whatever the response is."""
+    return bool(_SIMPLE.fullmatch(path))
 
 
 @lru_cache(maxsize=1024)
 def _compiled(path: str, namespaces: tuple[tuple[str, str], ...]) -> Any:
     if len(path) > MAX_PATH:
         raise PathError(f"At most {MAX_PATH} characters.")
-    if _FORBIDDEN.search(path):
-        raise PathError("This function is not offered here.")
-    for prefix in re.findall(
-        r"(?<![\w.:-])([A-Za-z_][\w.-]*):(?!:)[A-Za-z_*]", re.sub(r"'[^']*'|\"[^\"]*\"", "''", path)
-    ):
-        if prefix not in dict(namespaces):
-            raise PathError(f"The prefix “{prefix}” is not declared in Namespaces.", path.find(prefix + ":") + 1)
+    # Texts in quotes are blanked, so that places stay what they are.
+    plain = re.sub(r"'[^']*'|\"[^\"]*\"", lambda found: "'" + " " * (len(found[0]) - 2) + "'", path)
+    if "$" in plain:
+        raise PathError("There are no variables here.", plain.find("$") + 1)
+    for match in re.finditer(r"([\w.-]+(?::[\w.-]+)?)\s*\(", plain):
+        if match[1] not in FUNCTIONS and match[1] not in ("and", "or", "div", "mod"):
+            raise PathError(f"There is no function “{match[1]}” in XPath 1.0.", match.start() + 1)
+    for match in re.finditer(r"(?<![\w.:-])([A-Za-z_][\w.-]*):(?!:)[A-Za-z_*]", plain):
+        if match[1] not in dict(namespaces):
+            raise PathError(f"The prefix “{match[1]}” is not declared in Namespaces.", match.start() + 1)
     try:
         return etree.XPath(path, namespaces=dict(namespaces) or None, regexp=False, smart_strings=False)
-    except (etree.XPathError, ValueError) as error:
+    except (etree.XPathError, ValueError, TypeError) as error:
         raise PathError(str(error)) from None
 
 
@@ -41,40 +65,66 @@ def check(path: str, namespaces: Mapping[str, str]) -> None:
 
 
 def find(path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:
-    """The values that the path selects: texts of elements and attributes, a number, a truth value, a string.
+    """The values that the path selects: texts of elements and attributes, a number, a truth value, a text that is not empty.
 
     Raises PathError, ValueError (no XML, or XML with a DTD).
     """
     query = _compiled(path, tuple(sorted(namespaces.items())))
+    root = read(body)
     try:
-        found = query(read(body))
+        found = query(root)
     except etree.XPathError as error:
         raise PathError(f"The path fails on this response: {error}") from None
     if isinstance(found, list):
         return [_text(each) for each in found]
     if isinstance(found, float):
-        if found != found or found in (float("inf"), float("-inf")):
-            return []
-        return [int(found) if found == int(found) else found]
-    return [found]
+        return _number(found)
+    return [found] if found != "" else []
 
 
 def read(body: bytes) -> Any:
     """An XML body's root element. Raises ValueError."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=False,
-        remove_comments=False,
     )  # fmt: skip
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ValueError(f"The response is no XML: {error}") from None
-    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
-        raise ValueError("The response has a document type definition; such XML is not read.")
+        raise ValueError(str(error)) from None
+    if root.getroottree().docinfo.internalDTD is not None:  # type: ignore[union-attr]
+        raise ValueError("It has a document type definition; such XML is not read.")
     return root
 
 
+def hint(path: str, namespaces: Mapping[str, str], body: bytes) -> str:
+    """Why a path may match nothing, when it looks for elements of no namespace in a response whose elements have one."""
+    try:
+        root = read(body)
+    except ValueError:
+        return ""
+    spaces = {etree.QName(each).namespace for each in root.iter(etree.Element)}
+    if None in spaces or not spaces or re.search(r"\w:\w|local-name", path):
+        return ""
+    return (
+        f" Its elements are in the namespace {root.nsmap.get(root.prefix)}: declare a prefix for it under Namespaces."
+    )
+
+
+_string_value = etree.XPath("string()", smart_strings=False)
+
+
 def _text(found: Any) -> Any:
+    if isinstance(found, etree._Comment | etree._ProcessingInstruction):
+        return (found.text or "").strip()
     if isinstance(found, etree._Element):
-        return "".join(str(text) for text in found.itertext()).strip()
+        return str(_string_value(found)).strip()
     return found[1] if isinstance(found, tuple) else found
+
+
+def _number(found: float) -> list[Any]:
+    """A number as its digits say: 12, not 12.0; 0.3, not 0.30000000000000004. Nothing for what is no number."""
+    if found != found or found in (float("inf"), float("-inf")):
+        return []
+    if abs(found) >= EXACT:
+        raise PathError("XPath rounds numbers as large as this one. Take its text instead, without number().")
+    return [int(found) if found == int(found) else Decimal(f"{found:.15g}")]
