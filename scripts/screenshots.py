@@ -107,11 +107,24 @@ def pages_of(ids: dict[str, int]) -> dict[str, str]:
         "records": "/records/deals", "record": deal, "record-edit": f"{deal}/edit", "record-workflows": f"{deal}/workflows",
         "search": "/records/search?q=print", "log": "/log", "delivery": f"/log/{ids['delivery']}",
         "delivery-retry": f"/log/{ids['retry']}", "workflows": "/settings/workflows", "workflow": workflow,
-        "workflow-actions": f"{workflow}#step-actions", "explain": f"{workflow}/explain?record_id={ids['deal']}",
+        "workflow-trigger": f"{workflow}#trigger", "workflow-criteria": f"{workflow}#criteria",
+        "workflow-actions": f"{workflow}#actions", "webhook": f"{workflow}#actions.0",
+        "explain": f"{workflow}/explain?record_id={ids['deal']}",
         "import": "/settings/workflows/import", "inspector": "/inspector", "modules": "/settings/modules",
         "users": "/settings/users", "network": "/settings/network", "mail": "/settings/mail", "audit": "/settings/audit",
         "account": "/account/", "notifications": "/notifications", "dashboard": "/dashboard", "error": "/nothing-here",
     }  # fmt: skip
+
+
+def entry(browser: Browser, address: str, path: str, folder: Path, name: str) -> None:
+    """The four pictures of a page that needs no login."""
+    for size, word in ((DESKTOP, "desktop"), (PHONE, "phone")):
+        for scheme in ("light", "dark"):
+            page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            page.goto(f"{address}{path}")
+            page.screenshot(path=str(folder / f"{name}-{word}-{scheme}.png"))
+            page.close()
 
 
 def picture(browser: Browser, installation: Running, size: tuple[int, int], scheme: str, todo: dict[str, Path]) -> None:
@@ -121,7 +134,7 @@ def picture(browser: Browser, installation: Running, size: tuple[int, int], sche
     for path, file in todo.items():
         page.goto(f"{installation.address}{path}")
         page.wait_for_load_state("networkidle") if path not in ("/log",) else page.wait_for_selector(".log-row")
-        page.screenshot(path=str(file))
+        page.screenshot(path=str(file), full_page=file != README_PICTURE)
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > size[0]:
             print(f"{path}: {wide} px wide at {size[0]} px")
@@ -147,6 +160,13 @@ def main() -> None:
             picture(browser, installation, DESKTOP, "light", {"/log": README_PICTURE})
         else:
             wanted.all.mkdir(parents=True, exist_ok=True)
+            if not wanted.only:
+                entry(browser, installation.address, "/login", wanted.all, "login")
+                untouched = Running(Path(folder) / "untouched")
+                untouched.folder.mkdir()
+                untouched.start()
+                entry(browser, untouched.address, "/setup", wanted.all, "setup")
+                untouched.kill()
             named = {name: path for name, path in pages_of(ids).items() if not wanted.only or name in wanted.only}
             for size, word in ((DESKTOP, "desktop"), (PHONE, "phone")):
                 for scheme in ("light", "dark"):

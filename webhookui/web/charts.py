@@ -62,7 +62,7 @@ def lines(
 ) -> Markup:
     """A line for each series. `scale`: values at which a line is ruled, the lowest and the highest among them."""
     chart = pygal.Line(
-        **_settings(show, NARROW), logarithmic=logarithmic, fill=fill, dots_size=2, allow_interruptions=True,
+        **_settings(show, NARROW), logarithmic=logarithmic, fill=fill, dots_size=2.5, allow_interruptions=True,
         y_labels=list(scale), range=(scale[0], scale[-1] * 1.03),
     )  # fmt: skip
     return _drawn(chart, title, words, labels, series)
@@ -71,7 +71,7 @@ def lines(
 def _settings(show: Callable[[float], str], size: tuple[int, int]) -> dict[str, Any]:
     return {
         "width": size[0], "height": size[1], "show_legend": False, "js": (), "css": (), "no_data_text": "",
-        "style": Style(label_font_size=_FONT, major_label_font_size=_FONT), "margin": 4, "margin_bottom": 2,
+        "style": Style(label_font_size=_FONT, major_label_font_size=_FONT), "margin": 4, "margin_right": 18, "margin_bottom": 2,
         "value_formatter": lambda value: show(value) if value is not None else "", "show_minor_x_labels": False,
         "min_scale": 3, "max_scale": 6, "truncate_label": 20, "explicit_size": False,
     }  # fmt: skip
