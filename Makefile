@@ -18,6 +18,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/make_migration.py --check
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m scripts.soak $(SOAK)
