@@ -174,8 +174,8 @@
     const webhook = opened();
     if (!webhook) return;
     const { ok, nodes } = await post(`/settings/webhook-form/${name}`, webhook, values);
-    if (!ok) return void dialog?.querySelector("[data-tool-answer]").replaceChildren(...nodes);
-    dialog?.close();
+    if (!ok) return void dialog.querySelector("[data-tool-answer]").replaceChildren(...nodes);
+    dialog.close();
     if (name === "response") return show(webhook, nodes);
     filled = webhook;
     webhook.replaceWith(...nodes);
@@ -199,7 +199,8 @@
     const tool = event.target.closest("[data-tool-form]");
     if (!tool) return;
     event.preventDefault();
-    useTool(tool.dataset.toolForm, { text: tool.querySelector("[data-tool-text]").value }, tool.closest("dialog"));
+    const values = tool.dataset.recipe ? { recipe: tool.dataset.recipe } : { text: tool.querySelector("[data-tool-text]").value };
+    useTool(tool.dataset.toolForm, { ...values, ...Object.fromEntries(new FormData(tool)) }, tool.closest("dialog"));
   });
 
   // ---- the signing secret ------------------------------------------------------------------------------------------
@@ -241,7 +242,6 @@
     "[data-add-related]": addRelated,
     "[data-tool]": (button) => openTool(button.dataset.tool),
     "[data-tool-close]": (button) => button.closest("dialog").close(),
-    "[data-recipe]": (button) => useTool("recipe", { recipe: button.dataset.recipe }),
     "[data-inspector]": useInspector,
     "[data-fill-undo]": undoFill,
     "[data-rotate]": askToRotate,

@@ -6,6 +6,8 @@ import re
 from html import unescape
 from typing import Any
 
+from lxml.html import fromstring
+
 FORM: dict[str, Any] = {
     "name": "Invoice closed deals",
     "module": "deals",
@@ -48,3 +50,9 @@ def value_of(html: str, name: str) -> str | None:
     found = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
     value = re.search(r'value="([^"]*)"', found[0]) if found else None
     return unescape(value[1]) if value else None
+
+
+def inputs_of(html: str) -> dict[str, str]:
+    """What a browser would post of a piece of the form."""
+    form = fromstring(f"<form>{html}</form>")
+    return {name: value.removeprefix("\n") for name, value in form.form_values()}  # type: ignore[attr-defined]

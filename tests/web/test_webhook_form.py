@@ -11,11 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.support import pages
-from tests.support.workflow_form import FORM, value_of
+from tests.support.workflow_form import FORM, errors, inputs_of, value_of
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
+from webhookui.webhooks.recipes import RECIPES, Recipe
+from webhookui.workflows import store
 
 ANN = Actor("person", "Ann")
 
@@ -138,16 +140,55 @@ def test_what_can_not_be_read_is_refused_with_words(client: FlaskClient, db: Dat
     assert answer.status_code == 422 and "tool-error" in answer.text
 
 
-@pytest.mark.parametrize("name", ["freshbooks_invoice", "slack_message", "mailchimp_member", "generic_json"])
-def test_a_recipe_fills_the_form(client: FlaskClient, db: Database, name: str) -> None:
-    form = {"module": "deals", "actions.0.method": "GET", "at": "actions.0", "recipe": name}
-    html = client.post("/settings/webhook-form/recipe", data=form).text
-    assert value_of(html, "actions.0.method") == "POST" and value_of(html, "actions.0.parameters.0.name")
+def asked(recipe: Recipe, **answers: str) -> dict[str, str]:
+    """A recipe's dialog as it is posted: what is not answered keeps its default."""
+    given = {f"ask.{ask.token}": answers.get(ask.token, ask.default or "x1") for ask in recipe.asks}
+    return {"at": "actions.0", "recipe": recipe.name, **given}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_recipe_fills_a_form_that_can_be_saved(client: FlaskClient, db: Database, recipe: Recipe) -> None:
+    module = recipe.module or "deals"
+    form = {"name": "W", "module": module, "actions.0.title": "", "actions.0.method": "GET"}
+    address = {"WEBHOOK_URL": "https://hooks.slack.com/services/1", "TARGET_URL": "https://x.example/"}
+    html = client.post("/settings/webhook-form/recipe", data={**form, **asked(recipe, **address)}).text
+    assert value_of(html, "actions.0.method") == "POST"
+    filled = {**form, "trigger.on": "update", **inputs_of(html)}
+    answer = client.post("/settings/workflows", data=filled)
+    assert answer.status_code == 303, errors(answer.text)
+    with db.read() as session:
+        action = store.to_document(session, store.list_all(session)[0], with_ids=False)["actions"][0]
+    assert any(row["required"] for row in action["parameters"])
+    assert not any(ask.token in str(action) for ask in recipe.asks)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "token"), [(recipe, ask.token) for recipe in RECIPES.values() for ask in recipe.asks]
+)
+def test_what_a_recipe_asks_for_is_required(client: FlaskClient, db: Database, recipe: Recipe, token: str) -> None:
+    label = next(ask.label for ask in recipe.asks if ask.token == token)
+    answer = client.post("/settings/webhook-form/recipe", data={**FORM, **asked(recipe, **{token: " "})})
+    assert answer.status_code == 422 and f"Required: {label}" in answer.text
+
+
+def test_a_recipe_for_another_module_says_so(client: FlaskClient, db: Database) -> None:
+    form = {"module": "contacts", "actions.0.title": "", **asked(RECIPES["freshbooks_invoice"])}
+    assert "Made for Deals" in client.post("/settings/webhook-form/recipe", data=form).text
 
 
 def test_a_token_typed_for_one_service_is_not_carried_into_a_recipe_for_another(
     client: FlaskClient, db: Database
 ) -> None:
     typed = {"actions.0.authorization.type": "bearer", "actions.0.authorization.token": "t0p-secret"}
-    form = {**FORM, **typed, "at": "actions.0", "recipe": "freshbooks_invoice"}
-    assert "t0p-secret" not in client.post("/settings/webhook-form/recipe", data=form).text
+    form = {**FORM, **typed, **asked(RECIPES["freshbooks_invoice"], ACCESS_TOKEN="new-token")}
+    html = client.post("/settings/webhook-form/recipe", data=form).text
+    assert "t0p-secret" not in html and value_of(html, "actions.0.authorization.token") == "new-token"
+
+
+def test_a_sample_of_xml_gives_its_root_its_prefix(client: FlaskClient, db: Database) -> None:
+    text = '<s:Envelope xmlns:s="urn:s"><s:Body>1</s:Body></s:Envelope>'
+    html = client.post(
+        "/settings/webhook-form/sample", data={"at": "actions.0", "actions.0.title": "", "text": text}
+    ).text
+    assert value_of(html, "actions.0.xml_root") == "s:Envelope"
+    assert value_of(html, "actions.0.content_type") == "XML"

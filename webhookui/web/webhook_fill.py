@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webhookui.crm.catalog import catalog
 from webhookui.here import read
 from webhookui.web.access import admin_only
 from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_draft import SECRETS, draft_of_webhook, webhook_draft
 from webhookui.web.webhook_editor import editor_choices, typed_webhook, workflow_of_form
 from webhookui.web.workflow_form import form_of
-from webhookui.webhooks import xpath
 from webhookui.webhooks.curl import CurlProblem, from_curl
-from webhookui.webhooks.recipes import RECIPES
-from webhookui.webhooks.sample import SampleProblem, parameters_from_sample
+from webhookui.webhooks.recipes import RECIPES, RecipeProblem
+from webhookui.webhooks.sample import SampleProblem, parameters_from_sample, root_name
 
 OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters", "xml_root")
 """What a cURL command speaks of; the rest of the webhook stays as it was."""
@@ -47,8 +48,7 @@ def curl() -> ResponseReturnValue:
         if key in found:
             kept[key] = new[key]
     draft["actions"][position] = {**old, **kept}
-    secrets = {key: value for key, value in found.get("authorization", {}).items() if key in SECRETS and value}
-    return _drawn(draft, position, " ".join(("Filled in from the cURL command.", *read_command.notes)), secrets)
+    return _drawn(draft, position, " ".join(("Filled in from the cURL command.", *read_command.notes)), _secrets(found))
 
 
 @admin_only
@@ -60,7 +60,7 @@ def sample() -> ResponseReturnValue:
     try:
         rows = [asdict(parameter) for parameter in parameters_from_sample(text, kind)]
         if kind == "XML":
-            action["xml_root"] = xpath.read(text.encode()).tag.rpartition("}")[2]
+            action["xml_root"] = root_name(text)
     except SampleProblem as problem:
         return _refused(str(problem))
     kept = [row for row in action["parameters"] if row["name"] or row["value"]]
@@ -80,15 +80,29 @@ def _kind_of(text: str, chosen: str) -> str:
 
 @admin_only
 def recipe() -> ResponseReturnValue:
-    """A prefilled form (`recipe`)."""
+    """A prefilled form (`recipe`), with what it asks for (`ask.TOKEN`)."""
     draft, position = typed_webhook()
     chosen = RECIPES.get(request.form.get("recipe", ""))
     if chosen is None:
         return _refused("There is no such recipe.")
+    try:
+        document = chosen.filled({ask.token: request.form.get(f"ask.{ask.token}", "") for ask in chosen.asks})
+    except RecipeProblem as problem:
+        return _refused(str(problem))
     action = draft["actions"][position]
-    filled = draft_of_webhook({"description": action["description"], **chosen.document})
+    filled = draft_of_webhook({"description": action["description"], **document})
     draft["actions"][position] = {**filled, "id": action["id"], "title": action["title"] or filled["title"]}
-    return _drawn(draft, position, chosen.hint)
+    note = chosen.hint
+    if chosen.module and chosen.module != draft["module"]:
+        with read() as session:
+            label = catalog(session).module(chosen.module).label
+        note = f"Made for {label}: put other fields in the place of those that this module does not have. {note}"
+    return _drawn(draft, position, note, _secrets(document))
+
+
+def _secrets(document: Mapping[str, Any]) -> dict[str, str]:
+    """Secrets that were typed or pasted just now: they go back into their inputs, never into anything stored."""
+    return {key: value for key, value in document.get("authorization", {}).items() if key in SECRETS and value}
 
 
 def _drawn(draft: Draft, position: int, note: str, secrets: Mapping[str, str] | None = None) -> ResponseReturnValue:

@@ -19,7 +19,7 @@ from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
 from webhookui.webhooks.curl_options import Command, CurlProblem, command_of
 from webhookui.webhooks.definition import METHODS, Parameter
 from webhookui.webhooks.request import RequestError, parameter_value
-from webhookui.webhooks.sample import SampleProblem, literal, parameters_from_sample
+from webhookui.webhooks.sample import SampleProblem, literal, parameters_from_sample, root_name
 
 __all__ = ["CurlProblem", "FromCurl", "from_curl"]
 
@@ -194,7 +194,7 @@ def _body(body: str, headers: Headers, notes: list[str]) -> dict[str, Any]:
         rows = parameters_from_sample(body, kind)
     except SampleProblem as problem:
         raise CurlProblem(f"The body can’t be taken over: {problem}") from None
-    root = _root(body) if kind == "XML" else "root"
+    root = root_name(body) if kind == "XML" else "root"
     if not _says_the_same(kind, body, rows, root):
         raise CurlProblem(
             f"The body can’t be taken over: as {kind} it has something that parameter rows can’t express."
@@ -219,12 +219,6 @@ def _kind(body: str, media_type: str) -> str:
     if media_type in ("", "application/x-www-form-urlencoded") or not body.strip():
         return "FORM"
     raise CurlProblem(f"A body of the type {media_type} is not offered; JSON, XML and FORM are.")
-
-
-def _root(body: str) -> str:
-    root = xpath.read(body.strip().encode())
-    local = root.tag.rpartition("}")[2]
-    return f"{root.prefix}:{local}" if root.prefix else local
 
 
 def _says_the_same(kind: str, body: str, rows: list[Parameter], root: str) -> bool:

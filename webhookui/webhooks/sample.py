@@ -148,3 +148,9 @@ def _named(element: Any, tag: str) -> str:
 
 
 _READERS = {"JSON": _json, "JSONARRAY": _json_array, "XML": _xml, "FORM": _form}
+
+
+def root_name(text: str) -> str:
+    """The name of an XML sample's root element, with its prefix. Raises ValueError."""
+    root = xpath.read(text.strip().encode())
+    return _named(root, root.tag)

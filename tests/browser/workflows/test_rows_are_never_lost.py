@@ -88,7 +88,7 @@ def remove(page: Page, path: str, what: str = "parameter") -> None:
 
 def drag(page: Page, path: str, to: str) -> None:
     """By the pointer, from a row's handle to the lower half of another row."""
-    at(page, path).locator("[data-row-handle]").first.scroll_into_view_if_needed()
+    page.evaluate("path => document.getElementById(path).scrollIntoView({ block: 'center' })", path.rpartition(".")[0])
     handle = at(page, path).locator("[data-row-handle]").first.bounding_box()
     page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)  # type: ignore[index]
     page.mouse.down()
@@ -106,6 +106,7 @@ def moved(rows: list[Row], start: int, end: int) -> None:
 def build(page: Page) -> Typed:
     """Ten parameter rows and two related modules, typed in."""
     page.set_viewport_size({"width": 1280, "height": 1600})
+    page.emulate_media(reduced_motion="reduce")  # the page is where it is when a place on it is measured
     at(page, "name").fill("Ten rows")
     page.get_by_label("Contacts", exact=True).check()
     page.get_by_label("Tasks", exact=True).check()
@@ -327,7 +328,10 @@ class Walk:
 
     def filled_and_undone(self) -> None:
         self.page.get_by_role("button", name="Recipes").click()
-        self.page.locator(".dropdown-menu.show [data-recipe=generic_json]").click()
+        self.page.locator(".dropdown-menu.show").get_by_role("button", name="Generic JSON").click()
+        asked = self.page.get_by_role("dialog", name="Generic JSON")
+        asked.get_by_label("URL to Notify").fill("https://other.example/")
+        asked.get_by_role("button", name="Fill the form").click()
         self.page.locator("[data-fill-undo]").click()
 
     def steps(self) -> list[Callable[[], None]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -261,10 +263,15 @@ def test_a_recipe_does_not_take_over_the_token_of_another_service_and_undo_bring
     token = at(form, "actions.0.authorization.token")
     token.fill("t0p-secret")
     form.get_by_role("button", name="Recipes").click()
-    form.locator(".dropdown-menu.show [data-recipe=freshbooks_invoice]").click()
+    form.locator(".dropdown-menu.show").get_by_role("button", name="FreshBooks").click()
+    asked = form.get_by_role("dialog", name="FreshBooks")
+    asked.get_by_label("Account ID").fill("xYz1")
+    asked.get_by_label("Access token").fill("freshbooks-token")
+    asked.get_by_role("button", name="Fill the form").click()
     expect(form.locator("[data-fill-undo]")).to_be_visible()
     expect(at(form, "actions.0.authorization.type")).to_have_value("bearer")
-    expect(token).to_have_value("")
+    expect(token).to_have_value("freshbooks-token")
+    expect(at(form, "actions.0.url")).to_have_value(re.compile("/account/xYz1/"))
     form.locator("[data-fill-undo]").click()
     expect(token).to_have_value("t0p-secret")
 
