@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.notify.conftest import empty_database, opened
 from tests.support.log_rows import add_failed, add_webhook
 from tests.support.team import Team
 from webhookui.crm import records
@@ -21,6 +24,16 @@ from webhookui.installation import Installation
 from webhookui.notify import endpoints, failures, notices, outgoing
 from webhookui.notify.tables import Notification, OutgoingMail
 from webhookui.people.tables import User
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    """On each kind of database."""
+    if request.param == "sqlite":
+        yield from opened(tmp_path, "")
+    else:
+        yield from opened(tmp_path, empty_database(request.getfixturevalue("postgresql_server")))
+
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ADDRESS = "https://crm.example.com"
@@ -204,7 +217,7 @@ def test_somebody_deactivated_before_the_digest_is_written_gets_none(here: Insta
     assert receivers(write_mails(here, NOON)) == ["ann", "bea"]
 
 
-@pytest.mark.parametrize("name", ["Kettle\r\nBcc: all@example.com", "x" * 5000, "\x1b[31mred\x00", "Żółw 🐢"])
+@pytest.mark.parametrize("name", ["Kettle\r\nBcc: all@example.com", "x" * 5000, "\x1b[31mred\x07", "Żółw 🐢"])
 def test_no_name_of_a_record_gets_into_a_header_or_breaks_the_mail(here: Installation, team: Team, name: str) -> None:
     with here.db.write() as session:
         fail(session, 1, NOON, deal=team.deals["nobody"], record_name=name, action=name, error=name)
