@@ -293,7 +293,7 @@ def bench(name: str) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check configuration, database, queue, key file and clock; say what is wrong and how to mend it."""
+    """Check configuration, database, queue, mail, key file and clock; say what is wrong and how to mend it."""
     from webhookui.doctor import checks
 
     settings = read_settings()

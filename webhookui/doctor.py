@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from webhookui.db import Database
 from webhookui.delivery import health
 from webhookui.migrations import revisions
+from webhookui.notify import mail_settings, outgoing, smtp
 from webhookui.people import accounts
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.settings import Settings
@@ -64,6 +65,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     words = f"{running} worker process{'es' if running != 1 else ''} seen lately"
     words += f", the oldest queued delivery waits for {waiting:.0f} s" if waiting else ", nothing waits"
     yield Check("queue", good, words, "Start `webhookui run` or `webhookui worker`.")
+    yield _mail(settings, db)
     db.close()
 
 
@@ -89,6 +91,26 @@ def _clock() -> Check:
     return Check(
         "clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures go by it."
     )
+
+
+def _mail(settings: Settings, db: Database) -> Check:
+    """Connects and logs in; sends nothing."""
+    with db.read() as session:
+        mails = outgoing.counts(session)
+        try:
+            server = mail_settings.load(session, SecretBox(settings.key_file))
+        except SecretUnreadable as error:
+            return Check("mail", False, str(error), "Type the password again under Settings → Mail.")
+    numbers = ", ".join(f"{mails[status]} {status}" for status in ("waiting", "kept", "failed"))
+    if server is None:
+        return Check("mail", True, f"no SMTP server is set ({numbers})")
+    try:
+        with smtp.connected(server):
+            pass
+    except smtp.ServerTrouble as error:
+        return Check("mail", False, f"{error} ({numbers})", "Correct it under Settings → Mail, and send a test mail.")
+    mend = "Look at the failed ones under Settings → Mail → Outgoing mail."
+    return Check("mail", not mails["failed"], f"{server.host} can be used ({numbers})", mend)
 
 
 def _key(settings: Settings, db: Database) -> Check:

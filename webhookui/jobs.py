@@ -21,7 +21,7 @@ from huey.storage import SqliteStorage
 from webhookui.db import Database, now
 from webhookui.delivery import statistics
 from webhookui.delivery.engine import Engine
-from webhookui.notify.post import Post
+from webhookui.notify.post import Post, forget_old
 from webhookui.secrets import SecretBox
 from webhookui.settings import Settings
 
@@ -175,6 +175,11 @@ class Queue:
         @self.huey.periodic_task(crontab(minute="*"), name="mail_every_minute")
         def mail_every_minute() -> None:
             self._send_mail()
+
+        @self.huey.periodic_task(crontab(minute="23"), name="forget_old_messages")
+        def forget_old_messages() -> None:
+            if self.engine is not None:
+                forget_old(self._settings, self._db, now())
 
         self._work = work
         self._sweep = sweep

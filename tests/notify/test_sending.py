@@ -16,10 +16,11 @@ from tests.support.team import Team
 from webhookui.db import Database, now
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.installation import Installation
-from webhookui.notify import mail_settings, outgoing, smtp
+from webhookui.notify import bell, mail_settings, outgoing, smtp
+from webhookui.notify.bell import Event
 from webhookui.notify.letters import Letter
 from webhookui.notify.mail_settings import SmtpServer
-from webhookui.notify.post import REFUSED_AGAIN_AFTER, Post, trouble
+from webhookui.notify.post import REFUSED_AGAIN_AFTER, Post, forget_old, trouble
 from webhookui.notify.tables import MailServer as ServerState
 from webhookui.notify.tables import OutgoingMail
 
@@ -308,3 +309,20 @@ def test_a_mail_that_cant_be_built_is_given_up_and_stops_no_other(
     assert server.receivers() == ["bea"]
     assert statuses(here) == ["failed", "sent"]
     assert "can't be sent" in (mails(here)[0].error or "")
+
+
+def test_old_mails_and_notifications_are_forgotten_with_their_files_and_what_waits_is_not(
+    here: Installation, team: Team
+) -> None:
+    write(here, "ann", "bea")
+    post(here).work(NOON)
+    write(here, "olga")
+    with here.db.write() as session:
+        bell.ring(session, [Event(team.ann.id or 0, "failed:1", "It failed")], NOON)
+    days = timedelta(days=here.settings.retention_days)
+    assert forget_old(here.settings, here.db, NOON + days) == 0
+    assert forget_old(here.settings, here.db, NOON + days + timedelta(seconds=1)) == 2
+    assert [mail.to for mail in mails(here)] == ["olga@example.com"]
+    assert list((here.settings.instance / "mail").iterdir()) == []
+    with here.db.read() as session:
+        assert bell.unread(session, team.ann.id or 0) == 0

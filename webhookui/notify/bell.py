@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import insert_or_update, now
@@ -99,8 +99,3 @@ def read_all(session: Session, user_id: int) -> None:
         .values(read_at=now(), key=None)
         .execution_options(synchronize_session=False)
     )
-
-
-def forget(session: Session, before: datetime) -> None:
-    """Removes entries that last spoke of something before that time."""
-    session.execute(delete(Notification).where(_N.at < before).execution_options(synchronize_session=False))

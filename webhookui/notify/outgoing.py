@@ -11,7 +11,7 @@ from email.policy import SMTP, SMTPUTF8
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import after_commit, now
@@ -121,12 +121,3 @@ def send_again(session: Session, ids: Collection[int] | None = None) -> int:
     if ring is not None:
         after_commit(session, ring)
     return int(done.rowcount)
-
-
-def forget(session: Session, before: datetime) -> None:
-    """Removes mails that were sent, kept or given up and were made before that time."""
-    session.execute(
-        delete(OutgoingMail)
-        .where(_M.created_at < before, _M.status != "waiting")
-        .execution_options(synchronize_session=False)
-    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, insert_or_update, now
@@ -24,7 +24,7 @@ from webhookui.delivery.tables import WorkerProcess
 from webhookui.notify import mail_settings, notices, outgoing, smtp
 from webhookui.notify.mail_settings import SmtpServer
 from webhookui.notify.smtp import MailRefused, ServerTrouble
-from webhookui.notify.tables import MailServer, OutgoingMail
+from webhookui.notify.tables import MailServer, Notification, OutgoingMail
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.settings import Settings
 
@@ -220,6 +220,20 @@ def _or_refused(build: Callable[[OutgoingMail, str], Built], mail: OutgoingMail,
 def kept_file(settings: Settings, mail: OutgoingMail) -> Path:
     """Where a mail is kept while no SMTP server is set."""
     return settings.instance / "mail" / f"{mail.id:06d}.eml"
+
+
+def forget_old(settings: Settings, db: Database, at: datetime) -> int:
+    """Removes mails and notifications that are older than deliveries are kept; what still waits stays. Returns how many mails."""
+    before = at - timedelta(days=settings.retention_days)
+    with db.write() as session:
+        old = list(
+            session.scalars(select(OutgoingMail).where(_M.created_at < before, _M.status != "waiting").limit(1000))
+        )
+        session.execute(delete(OutgoingMail).where(_M.id.in_([mail.id for mail in old])))
+        session.execute(delete(Notification).where(Notification.at < before))  # type: ignore[arg-type]
+    for mail in old:
+        kept_file(settings, mail).unlink(missing_ok=True)
+    return len(old)
 
 
 def trouble(session: Session) -> MailServer | None:
