@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ class Revision(SQLModel, table=True):
     value: int = 0
 
 
+def _json_for_sqlite(value: Any) -> str | bytes:
+    """A number goes in as a blob: of a text that looks like one, SQLite makes a number of its own in a column declared JSON,
+    and 1250.00 comes back as 1250.0, a long id as something near it."""
+    text = dumps(value)
+    return text.encode() if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else text
+
+
 class Database:
     """Sessions on one database: `read()` and `write()`; a write session commits at its end or not at all.
 
@@ -97,7 +105,7 @@ class Database:
     def _sqlite_engine(url: str) -> Engine:
         engine = create_engine(
             url,
-            json_serializer=dumps,
+            json_serializer=_json_for_sqlite,
             json_deserializer=loads,
             connect_args={"check_same_thread": False, "timeout": 30},
             pool_size=20,

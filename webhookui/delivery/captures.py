@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -118,6 +119,8 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal) and abs(value.adjusted()) < 40:
+        return format(value, "f")
     return dumps(value) if isinstance(value, list | dict) else str(value)
 
 

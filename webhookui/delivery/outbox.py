@@ -10,14 +10,13 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
 from webhookui.db import after_commit, now
-from webhookui.delivery import states
+from webhookui.delivery import stale, states
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.workflows.tables import WorkflowWebhook
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-SUPERSEDED = "superseded by delivery "
 
 
 def origin_of(url: str) -> str:
@@ -44,15 +43,6 @@ def endpoint_name(lane: str) -> str:
     parts = urlsplit(lane.partition("#")[0])
     usual = DEFAULT_PORTS.get(parts.scheme)
     return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
-
-
-def superseded_by(newer_id: int | None) -> str:
-    """What stands as the error of a delivery that a newer one replaces (SPEC section 4.5)."""
-    return f"{SUPERSEDED}{newer_id}"
-
-
-def is_superseded(delivery: Delivery) -> bool:
-    return (delivery.error or "").startswith(SUPERSEDED)
 
 
 def enqueue(
@@ -109,7 +99,7 @@ def enqueue(
     connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
     connection.execute(_INSERT_REQUEST, stored | {"headers": request.headers, "body": request.body})
     if webhook.drop_stale_retries and webhook_id and record_id and not test:
-        supersede_older(session, delivery_id, webhook_id, record_id)
+        stale.supersede_older(session, delivery_id, webhook_id, record_id)
     wake = session.info.get("wake")
     if wake is not None:
         after_commit(session, lambda: wake(lane))
@@ -130,39 +120,6 @@ _FILL_IN = (
     .where(_D.id == bindparam("the_id"))
     .values({name: bindparam(f"the_{name}") for name in ("url", "method", "note", "host", "lane")})
 )
-
-
-def supersede_older(session: Session, newer_id: int, webhook_id: int, record_id: int) -> None:
-    """Ends the older deliveries of the same webhook and record that wait for a retry (SPEC section 4.5)."""
-    session.execute(
-        update(Delivery)
-        .where(
-            Delivery.webhook_id == webhook_id,  # type: ignore[arg-type]
-            Delivery.record_id == record_id,  # type: ignore[arg-type]
-            Delivery.id < newer_id,  # type: ignore[operator, arg-type]
-            Delivery.status == "retry",  # type: ignore[arg-type]
-        )
-        .values(
-            status=states.after("superseded", "retry"),
-            error=superseded_by(newer_id),
-            version=Delivery.version + 1,
-            next_attempt_at=None,
-            finished_at=now(),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def newer_sibling(session: Session, delivery_id: int, webhook_id: int | None, record_id: int | None) -> int | None:
-    """The newest delivery of the same webhook and record that was made after this one, if there is one."""
-    if webhook_id is None or record_id is None:
-        return None
-    return session.scalar(
-        select(Delivery.id)  # type: ignore[call-overload]
-        .where(Delivery.webhook_id == webhook_id, Delivery.record_id == record_id, Delivery.id > delivery_id)  # type: ignore[operator]
-        .order_by(Delivery.id.desc())  # type: ignore[union-attr]
-        .limit(1)
-    )
 
 
 def has_waiting(session: Session, lane: str) -> bool:

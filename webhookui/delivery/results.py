@@ -21,8 +21,9 @@ from webhookui.db import Database, is_unavailable, now, unavailable_because
 from webhookui.delivery import states, tally
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
-from webhookui.delivery.outbox import has_waiting, newer_sibling, superseded_by
+from webhookui.delivery.outbox import has_waiting
 from webhookui.delivery.sender import Result, RetrySchedule
+from webhookui.delivery.stale import newer_sibling, superseded_by
 from webhookui.delivery.tables import Attempt, Delivery
 
 log = structlog.get_logger("webhookui.delivery")

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from webhookui.db import now
-from webhookui.delivery.outbox import is_superseded
+from webhookui.delivery.stale import is_superseded
 from webhookui.delivery.tables import Delivery
 from webhookui.notify import bell
 from webhookui.notify.bell import Event

@@ -1,0 +1,362 @@
+"""Captures into the record (SPEC section 5): what a third party answered, through the engine, into fields of every type."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.receiver import Answer, Receiver, receiving
+from tests.support.working import Working, working
+from webhookui.crm import records
+from webhookui.crm.tables import Change
+from webhookui.delivery.tables import CapturedValue
+from webhookui.webhooks.document import parse_webhook
+from webhookui.webhooks.template import Schema
+from webhookui.workflows import store
+from webhookui.workflows.redeliver import send_test
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Working]:
+    with working(tmp_path, retry_delays=(0, 0)) as made:
+        yield made.start()
+
+
+def action(
+    receiver: Receiver, *rows: tuple[Any, ...], on_failure: tuple[tuple[str, str], ...] = (), **more: Any
+) -> dict[str, Any]:
+    capture = {
+        "type": more.pop("type", "JSONPATH"),
+        "on_success": [{"path": row[0], "field": row[1], **({"all": True} if len(row) > 2 else {})} for row in rows],
+        "on_failure": [{"path": path, "field": field} for path, field in on_failure],
+        **({"namespaces": more.pop("namespaces")} if "namespaces" in more else {}),
+    }
+    return {"url": receiver.url, "capture": capture, **more}
+
+
+def outcomes(made: Working, delivery: int) -> list[tuple[str, str, Any]]:
+    return [(each.field, each.outcome, each.value) for each in made.captured(delivery)]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Working, Receiver]]:
+    """One installation for the table of field types: every case has a workflow and a record of its own."""
+    with receiving() as receiver, working(tmp_path_factory.mktemp("captures")) as made:
+        made.create("organizations", name="Acme")  # record 1
+        yield made.start(), receiver
+
+
+REQUIRED = {"contacts": "last_name", "deals": "name", "organizations": "name", "cases": "title"}
+D = Decimal
+
+FITS: list[tuple[str, str, str, Any]] = [
+    # module, field, JSON in the response, stored value
+    ("contacts", "title", '"Dr."', "Dr."),
+    ("contacts", "title", "981", "981"),
+    ("contacts", "title", "12345678901234567890", "12345678901234567890"),
+    ("contacts", "title", "1250.00", "1250.00"),
+    ("contacts", "title", "1e3", "1000"),
+    ("contacts", "title", "true", "true"),
+    ("contacts", "title", '["a", 1.50]', '["a",1.50]'),
+    ("contacts", "title", '{"a": null}', '{"a":null}'),
+    ("contacts", "title", '"00420"', "00420"),
+    ("contacts", "title", "null", None),
+    ("contacts", "title", '""', None),
+    ("contacts", "description", '"a\\nb"', "a\nb"),
+    ("contacts", "email", '"zoe@example.com"', "zoe@example.com"),
+    ("contacts", "phone", '"+420 123 456"', "+420 123 456"),
+    ("contacts", "birthday", '"1985-02-28"', "1985-02-28"),
+    ("contacts", "do_not_call", "true", True),
+    ("contacts", "do_not_call", "0", False),
+    ("contacts", "do_not_call", '"yes"', True),
+    ("contacts", "interests", '["Events", "support"]', ["Events", "Support"]),
+    ("contacts", "interests", '"Events"', ["Events"]),
+    ("contacts", "organization", "1", 1),
+    ("contacts", "organization", '"1"', 1),
+    ("contacts", "owner", "1", 1),
+    ("deals", "amount", "1250.00", D("1250.00")),
+    ("deals", "amount", "1250", D("1250.00")),
+    ("deals", "amount", '"1,250.5"', D("1250.50")),
+    ("deals", "amount", "0.1", D("0.10")),
+    ("deals", "amount", "1234567890123456789.12", D("1234567890123456789.12")),
+    ("deals", "probability", "0.5", D("0.5")),
+    ("deals", "probability", "12345678901234567890", 12345678901234567890),
+    ("deals", "probability", '"7"', 7),
+    ("deals", "stage", '"closed won"', "Closed Won"),
+    ("organizations", "website", '"https://example.com/a"', "https://example.com/a"),
+    ("cases", "due_at", '"2026-12-31T14:30:00+01:00"', "2026-12-31T13:30:00Z"),
+    ("cases", "due_at", '"2026-12-31"', "2026-12-31T00:00:00Z"),
+]
+DOES_NOT_FIT: list[tuple[str, str, str, str]] = [
+    # module, field, JSON in the response, words
+    ("contacts", "title", '"' + "x" * 1001 + '"', "At most 1000 characters"),
+    ("contacts", "title", '"a\\u0000b"', "can't be stored"),
+    ("contacts", "last_name", "null", "required"),
+    ("contacts", "email", '"nobody"', "not an e-mail address"),
+    ("contacts", "phone", '"call me"', "not a phone number"),
+    ("contacts", "birthday", '"28.2.1985"', "not a date"),
+    ("contacts", "birthday", "19850228", "not a date"),
+    ("contacts", "do_not_call", '"perhaps"', "yes or no"),
+    ("contacts", "do_not_call", "2", "yes or no"),
+    ("contacts", "interests", '["Events", "Chess"]', "“Chess” is not one of"),
+    ("contacts", "organization", "999", "no record 999"),
+    ("contacts", "organization", '"Acme"', "record's id"),
+    ("contacts", "organization", "true", "record's id"),
+    ("contacts", "owner", "999", "no user 999"),
+    ("deals", "amount", '"a lot"', "not a number"),
+    ("deals", "amount", "true", "not a number"),
+    ("deals", "amount", "[1]", "not a number"),
+    ("deals", "amount", '{"amount": 1}', "not a number"),
+    ("deals", "amount", "1.1234567", "six decimals"),
+    ("deals", "amount", "1e40", "too many digits"),
+    ("deals", "probability", '""x', "unreadable"),
+    ("deals", "stage", '"Won"', "“Won” is not one of"),
+    ("organizations", "website", '"not an address"', "not a web address"),
+    ("cases", "due_at", '"tomorrow"', "not a time"),
+    ("cases", "due_at", "1767139200", "not a time"),
+]
+
+
+def captured(shared: tuple[Working, Receiver], module: str, field: str, json: str) -> tuple[CapturedValue, Any, Any]:
+    """(what the log says of the row, the field before and after)"""
+    made, receiver = shared
+    receiver.default = Answer(200, b'{"it": ' + json.encode() + b"}")
+    workflow = made.workflow(module, action(receiver, ("$.it", field)))
+    record = made.create(module, **{REQUIRED[module]: "A"})
+    delivery = made.last()[0].id
+    assert made.ended(delivery).status == "success"
+    with made.db.write() as session:
+        store.delete(session, workflow, made.user)
+    (row,) = made.captured(delivery)
+    with made.db.read() as session:
+        first = session.scalars(select(Change).where(Change.record_id == record).order_by(Change.id)).first()  # type: ignore[arg-type]
+        assert first is not None
+        before = first.values.get(field, [None, None])[1]
+    return row, before, made.values(module, record)[field]
+
+
+@pytest.mark.parametrize(("module", "field", "json", "stored"), FITS, ids=lambda each: str(each)[:24])
+def test_a_value_is_written_with_the_type_of_its_field(
+    shared: tuple[Working, Receiver], module: str, field: str, json: str, stored: Any
+) -> None:
+    row, _, after = captured(shared, module, field, json)
+    assert (row.outcome, row.message) == ("written", "")
+    assert (type(after), str(after)) == (type(stored), str(stored))
+    assert str(row.value) == str(stored)
+
+
+@pytest.mark.parametrize(("module", "field", "json", "words"), DOES_NOT_FIT, ids=lambda each: str(each)[:24])
+def test_a_value_that_does_not_fit_is_not_written_and_the_log_says_why(
+    shared: tuple[Working, Receiver], module: str, field: str, json: str, words: str
+) -> None:
+    row, before, after = captured(shared, module, field, json)
+    if words == "unreadable":
+        assert row.outcome == "unreadable"
+    else:
+        assert row.outcome == "does_not_fit"
+        assert words in row.message
+        assert row.value is not None or json == "null"
+    assert (after or None) == (before or None)
+
+
+def test_no_match_leaves_the_field_alone_and_says_so(made: Working, receiver: Receiver) -> None:
+    made.workflow("contacts", action(receiver, ("$.nothing", "title"), ("$.ok", "city")))
+    contact = made.create("contacts", last_name="A", title="Dr.")
+    made.ended(1)
+    assert outcomes(made, 1) == [("title", "no_match", None), ("city", "written", "true")]
+    assert made.captured(1)[0].message == "Nothing in the response matches this path."
+    assert made.values("contacts", contact)["title"] == "Dr."
+
+
+def test_of_several_matches_the_first_is_taken_or_all_when_asked(made: Working, receiver: Receiver) -> None:
+    receiver.default = Answer(200, b'{"rows": [{"n": "Events", "id": 1}, {"n": "Support", "id": 2}]}')
+    made.workflow(
+        "contacts",
+        action(receiver, ("$.rows[*].n", "title"), ("$.rows[*].n", "city", "all"), ("$.rows[*].n", "interests", "all"),
+               ("$.rows[*].id", "street", "all"), ("$.rows[0].n", "country", "all")),
+    )  # fmt: skip
+    contact = made.create("contacts", last_name="A")
+    made.ended(1)
+    values = made.values("contacts", contact)
+    assert (values["title"], values["city"], values["street"], values["country"]) == (
+        "Events", "Events, Support", "1, 2", "Events")  # fmt: skip
+    assert values["interests"] == ["Events", "Support"]
+    messages = {each.field: each.message for each in made.captured(1)}
+    assert messages == {
+        "title": "2 values match; the first was taken.", "city": "", "interests": "", "street": "", "country": "",
+    }  # fmt: skip
+
+
+def test_xml_is_captured_by_xpath_with_its_namespaces(made: Working, receiver: Receiver) -> None:
+    soap = b'<s:E xmlns:s="urn:s"><r xmlns="urn:r"><id>00981</id><paid>true</paid><sum>12.50</sum></r></s:E>'
+    receiver.default = Answer(200, soap, {"Content-Type": "text/xml"})
+    rows = (
+        ("/e:E/r:r/r:id", "invoice_id"),
+        ("//r:sum", "amount"),
+        ("count(//r:id)", "probability"),
+        ("//id", "invoice_error"),
+    )
+    made.workflow("deals", action(receiver, *rows, type="XPATH", namespaces={"e": "urn:s", "r": "urn:r"}))
+    deal = made.create("deals", name="A")
+    made.ended(1)
+    values = made.values("deals", deal)
+    assert (values["invoice_id"], values["amount"], values["probability"]) == ("00981", D("12.50"), 1)
+    assert [each.outcome for each in made.captured(1)] == ["written", "written", "written", "no_match"]
+
+
+ON_FAILURE = (("$.error.message", "invoice_error"),)
+
+
+def test_failure_rows_run_after_the_last_failed_attempt_only(made: Working, receiver: Receiver) -> None:
+    receiver.answers = [Answer(500, b'{"error": {"message": "%d"}}' % number) for number in (1, 2, 3)]
+    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE))
+    deal = made.create("deals", name="A")
+    assert made.ended(1).status == "failed"
+    (row,) = made.captured(1)
+    assert (row.attempt_number, row.field, row.value) == (3, "invoice_error", "3")
+    assert made.values("deals", deal)["invoice_error"] == "3"
+    assert made.values("deals", deal)["invoice_id"] is None
+
+
+def test_failure_rows_do_not_run_when_a_retry_succeeds(made: Working, receiver: Receiver) -> None:
+    receiver.answers = [
+        Answer(500, b'{"error": {"message": "x"}, "id": 1}'),
+        Answer(200, b'{"id": 2, "error": {"message": "y"}}'),
+    ]
+    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE))
+    deal = made.create("deals", name="A")
+    assert made.ended(1).status == "success"
+    assert outcomes(made, 1) == [("invoice_id", "written", "2")]
+    assert made.values("deals", deal)["invoice_error"] is None
+
+
+def test_an_answer_that_ends_it_at_once_is_the_last_one(made: Working, receiver: Receiver) -> None:
+    receiver.answers = [Answer(410, b'{"error": {"message": "moved away"}}')]
+    made.workflow("deals", action(receiver, on_failure=ON_FAILURE))
+    deal = made.create("deals", name="A")
+    made.ended(1)
+    assert len(receiver.requests) == 1
+    assert made.values("deals", deal)["invoice_error"] == "moved away"
+
+
+def test_a_2xx_that_is_no_success_runs_the_failure_rows(made: Working, receiver: Receiver) -> None:
+    receiver.default = Answer(200, b'{"ok": false, "id": 1, "error": {"message": "no money"}}')
+    success_if = {"type": "JSONPATH", "path": "$.ok", "equals": "true"}
+    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE, success_if=success_if))
+    deal = made.create("deals", name="A")
+    ended = made.ended(1)
+    assert (ended.status, ended.attempt_count, ended.status_code) == ("failed", 3, 200)
+    assert "$.ok is “false”, not “true”" in (ended.error or "")
+    values = made.values("deals", deal)
+    assert (values["invoice_id"], values["invoice_error"]) == (None, "no money")
+    receiver.default = Answer(200, b'{"ok": true, "id": 2}')
+    made.update("deals", deal, next_step="again")
+    assert made.ended(2).status == "success"
+    assert made.values("deals", deal)["invoice_id"] == "2"
+
+
+def test_a_capture_runs_no_workflow_and_the_timeline_names_its_delivery(made: Working, receiver: Receiver) -> None:
+    made.workflow("deals", action(receiver, ("$.ok", "invoice_id"), ("$.ok", "next_step")))
+    watching = {"all": [{"field": "invoice_id", "operator": "has_changed"}], "any": []}
+    made.workflow(
+        "deals", {"url": receiver.url}, criteria=watching, trigger={"on": "update", "recurrence": "every_time"}
+    )
+    deal = made.create("deals", name="A")
+    made.ended(1)
+    assert made.values("deals", deal)["invoice_id"] == "true"
+    with made.db.read() as session:
+        newest, first = records.timeline(session, deal)
+    assert (newest.source, newest.by, newest.delivery_id) == ("capture", "Delivery 1", 1)
+    assert newest.values == {"invoice_id": [None, "true"], "next_step": [None, "true"]}
+    assert (first.source, first.version, newest.version) == ("person", 1, 2)
+    made.update("deals", deal, amount="1")
+    made.ended(2)
+    assert len(made.deliveries()) == len(receiver.requests) == 2
+
+
+def test_a_row_that_does_not_fit_keeps_no_other_from_being_written(made: Working, receiver: Receiver) -> None:
+    receiver.default = Answer(200, b'{"a": "text", "b": 99, "c": "fine", "d": null}')
+    made.workflow(
+        "contacts",
+        action(receiver, ("$.a", "birthday"), ("$.b", "organization"), ("$.c", "title"), ("$.d", "last_name")),
+    )
+    contact = made.create("contacts", last_name="A")
+    made.ended(1)
+    assert [(field, outcome) for field, outcome, _ in outcomes(made, 1)] == [
+        ("birthday", "does_not_fit"), ("organization", "does_not_fit"), ("title", "written"), ("last_name", "does_not_fit"),
+    ]  # fmt: skip
+    assert made.values("contacts", contact)["title"] == "fine"
+
+
+def test_a_deleted_record_is_noted_and_the_snapshot_still_goes_out(made: Working, receiver: Receiver) -> None:
+    go = threading.Event()
+    receiver.answers = [Answer(503, b"{}", before=lambda: go.wait(20) and None), Answer(200, b'{"id": 7}')]
+    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), parameters=[{"name": "n", "value": "{{ name }}"}]))
+    deal = made.create("deals", name="A")
+    receiver.wait_for(1)
+    made.delete("deals", deal)
+    go.set()
+    ended = made.ended(1)
+    assert [each.body for each in receiver.requests] == [b'{"n":"A"}'] * 2
+    assert outcomes(made, 1) == [("invoice_id", "no_record", 7)]
+    assert ended.note == "The record does not exist any more; captured values were not written."
+
+
+UNREADABLE = {
+    b"": "The response is empty.",
+    b"  ": "The response is empty.",
+    b"<html>": "The response is no JSON that can be read",
+    b'{"ok": true, "ok": false}': "“ok” stands twice",
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+def test_an_answer_that_cannot_be_read_is_a_success_whose_captures_say_so(
+    made: Working, receiver: Receiver, body: bytes
+) -> None:
+    receiver.default = Answer(200, body)
+    made.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
+    deal = made.create("deals", name="A")
+    assert made.ended(1).status == "success"
+    (row,) = made.captured(1)
+    assert row.outcome == "unreadable"
+    assert UNREADABLE[body] in row.message
+    assert made.values("deals", deal)["invoice_id"] is None
+
+
+def test_an_answer_longer_than_what_is_read_is_noted(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.default = Answer(200, b'{"ok": 1, "x": "' + b"x" * 100_000 + b'"}')
+    with working(tmp_path, read_limit=65536) as made:
+        made.start()
+        made.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
+        made.create("deals", name="A")
+        assert made.ended(1).note == "The response was longer than what is read; captures saw its beginning only."
+        assert made.captured(1)[0].outcome == "unreadable"
+
+
+def test_a_test_shows_what_it_would_take_and_writes_nothing(made: Working, receiver: Receiver) -> None:
+    deal = made.create("deals", name="A")
+    document = {"title": "T", **action(receiver, ("$.ok", "invoice_id"), ("$.no", "next_step"))}
+    webhook = parse_webhook(document, "", {}, Schema({}), {}, {"invoice_id": "text", "next_step": "text"})
+    assert webhook is not None
+    with made.db.write() as session:
+        send_test(session, made.box, webhook, records.get(session, "deals", deal), by="Ann", address="", workflow="W")
+    assert made.ended(1).status == "success"
+    assert outcomes(made, 1) == [("invoice_id", "test", True), ("next_step", "no_match", None)]
+    assert made.values("deals", deal)["invoice_id"] is None
+
+
+def test_two_captures_at_once_lose_nothing_of_each_other_or_of_people(made: Working, receiver: Receiver) -> None:
+    made.workflow("deals", action(receiver, ("$.ok", "invoice_id")), action(receiver, ("$.ok", "invoice_error")))
+    deal = made.create("deals", name="A")
+    made.update("deals", deal, next_step="call")
+    for delivery in (1, 2, 3, 4):
+        made.ended(delivery)
+    values = made.values("deals", deal)
+    assert (values["invoice_id"], values["invoice_error"], values["next_step"]) == ("true", "true", "call")
