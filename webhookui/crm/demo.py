@@ -15,9 +15,9 @@ from webhookui.crm.tables import Change, Record
 from webhookui.db import now
 
 ORGANIZATIONS = (
-    ("Harbour & Finch", "Retail", "Bristol", "ACC-1041"), ("Lindqvist Timber", "Manufacturing", "Umeå", "ACC-1042"),
-    ("Northwind Clinics", "Health", "Leeds", "ACC-1043"), ("Oliveira Foods", "Hospitality", "Porto", "ACC-1044"),
-    ("Papermill Press", "Media", "Gent", "ACC-1045"), ("Quarry Software", "Software", "Brno", "ACC-1046"),
+    ("Harbour & Finch", "Retail", "Bristol", "201041"), ("Lindqvist Timber", "Manufacturing", "Umeå", "201042"),
+    ("Northwind Clinics", "Health", "Leeds", "201043"), ("Oliveira Foods", "Hospitality", "Porto", "201044"),
+    ("Papermill Press", "Media", "Gent", "201045"), ("Quarry Software", "Software", "Brno", "201046"),
 )  # fmt: skip
 CONTACTS = (
     ("Amara", "Bello", "Head of purchasing"), ("Jonas", "Lindqvist", "Owner"), ("Priya", "Raman", "Practice manager"),
