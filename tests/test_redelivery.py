@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running
 from tests.test_main_job import close_a_deal, document
-from webhookui.delivery.circuit import OPENS_AFTER
+from webhookui.delivery.circuit import CircuitRules
 
 
 def test_redeliveries_that_fail_leave_the_old_one_and_the_endpoint_as_they_were(
@@ -17,7 +17,9 @@ def test_redeliveries_that_fail_leave_the_old_one_and_the_endpoint_as_they_were(
     _, old = close_a_deal(installation)
     installation.delivery(old, "failed")
     receiver.default = Answer(500, b'{"error":"down"}')
-    fresh = [call("POST", f"/deliveries/{old}/redeliver", status=202)["id"] for _ in range(OPENS_AFTER + 2)]
+    fresh = [
+        call("POST", f"/deliveries/{old}/redeliver", status=202)["id"] for _ in range(CircuitRules.pause_after + 2)
+    ]
     for each in fresh:
         made = installation.delivery(each, "retry")
         assert (made["redelivery_of"], made["attempt_count"], made["status_code"]) == (old, 1, 500)

@@ -197,6 +197,13 @@ class Database:
         """Arguments for `with_for_update` when a batch is claimed; SQLite has one writer and needs none."""
         return {} if self.is_sqlite else {"skip_locked": True}
 
+    def time(self, session: Session) -> datetime:
+        """The time by the one clock that all processes on this database share."""
+        if self.is_sqlite:
+            return now()
+        told: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return told.astimezone(UTC)
+
     def is_reachable(self) -> bool:
         with self.engine.connect() as connection:
             return connection.execute(text("select 1")).scalar() == 1

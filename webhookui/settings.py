@@ -41,6 +41,13 @@ class Settings(BaseSettings):
         (3600, 7200, 14400), description="Seconds from an attempt to the next one, comma-separated."
     )
     retry_jitter: float = Field(0.0, ge=0, le=1, description="Part of a retry's delay that is drawn at random.")
+    pause_after: int = Field(10, ge=1, description="Failures in a row after which an endpoint is paused.")
+    probe_delays: Annotated[tuple[float, ...], NoDecode] = Field(
+        (60, 120, 300, 600), description="Seconds from one probe of a paused endpoint to the next; the last goes on."
+    )
+    drain_rate: float = Field(
+        20.0, gt=0, description="Deliveries a second to an endpoint that has just recovered, until its backlog is gone."
+    )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), description="CIDRs that requests may reach besides public addresses, comma-separated."
     )
@@ -60,7 +67,7 @@ class Settings(BaseSettings):
     login_limit: str = Field("10 per minute; 50 per hour", description="Failed logins allowed per address.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    _lists = field_validator("retry_delays", "allowed_networks", "allowed_hosts", mode="before")(_split)
+    _lists = field_validator("retry_delays", "probe_delays", "allowed_networks", "allowed_hosts", mode="before")(_split)
 
     @field_validator("instance", mode="after")
     @classmethod

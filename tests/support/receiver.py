@@ -93,6 +93,11 @@ class Receiver:
         assert done, f"{len(self.requests)} requests came, not {number}"
         return self.requests
 
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """For an answer's `before`: a receiver that takes its time."""
+        time.sleep(seconds)
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

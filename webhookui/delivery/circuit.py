@@ -7,10 +7,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, after_commit, now
@@ -18,12 +19,8 @@ from webhookui.delivery import states
 from webhookui.delivery.sender import Result
 from webhookui.delivery.tables import Delivery, Endpoint
 
-OPENS_AFTER = 10
-"""Failures in a row, with no success in between, that open the circuit."""
-PROBE_EVERY = (timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=10))
-"""Time to the next probe after the first, second, … failed one; the last goes on."""
-DRAIN_PER_S = 20.0
-"""Deliveries a second to an endpoint that has just recovered, until its backlog is gone."""
+PAUSED_AGAIN_AFTER = 3
+"""Failures in a row that pause an endpoint again while its backlog drains."""
 OF_THE_REQUEST = frozenset({400, 405, 409, 411, 412, 413, 414, 415, 422})
 """Answers that speak of one request, not of the endpoint's health."""
 
@@ -42,112 +39,175 @@ def counts_against(result: Result) -> bool:
     return result.answer.status_code not in OF_THE_REQUEST
 
 
+@dataclass(frozen=True)
+class CircuitRules:
+    """`pause_after`: failures in a row, with no success in between. `probe_delays`: seconds to the next probe after the first,
+    second, … failed one; the last goes on."""
+
+    pause_after: int = 10
+    probe_delays: tuple[float, ...] = (60, 120, 300, 600)
+
+    def next_probe(self, failed_probes: int) -> datetime:
+        return now() + timedelta(seconds=self.probe_delays[min(failed_probes, len(self.probe_delays) - 1)])
+
+
+@dataclass
+class Observed:
+    """What results did to endpoints: `moved` are (lane, "paused" or "recovered"), of several processes one has it;
+    `due` are lanes with the time at which they should be looked after."""
+
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    due: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Known:
+    state: str
+    next_probe_at: datetime | None = None
+
+
+_CLOSED = _Known("closed")
+
+
 class Circuits:
     """What a worker process knows of the endpoints that are not well. Healthy ones have no row and cost nothing."""
 
     REFRESH_S = 1.0
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, rules: CircuitRules) -> None:
         self._db = db
+        self._rules = rules
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
-        self._states: dict[str, str] = {}
+        self._known: dict[str, _Known] = {}
         self._read_at = 0.0
 
     def permit(self, lane: str, size: int) -> int:
         """How many deliveries of the lane may be claimed now: all, one (a probe, or while it drains) or none."""
-        state = self._state(lane)
-        if state == "closed":
+        known = self._now_known(lane)
+        if known.state == "closed":
             return size
-        if state == "draining":
+        if known.state == "draining":
             return 1
-        return int(self._take_probe(lane))
+        return int(self._take_probe(lane, known))
 
     def is_draining(self, lane: str) -> bool:
-        return self._states.get(lane) == "draining"
+        return self._known.get(lane, _CLOSED).state == "draining"
 
-    def _state(self, lane: str) -> str:
+    def _now_known(self, lane: str) -> _Known:
         with self._lock:
             if time.monotonic() - self._read_at > self.REFRESH_S:
                 with self._db.read() as session:
-                    rows = session.execute(select(_E.lane, _E.state).where(_E.state != "closed")).all()
-                before, self._states = self._states, {str(name): str(state) for name, state in rows}
-                for name in before.keys() - self._states.keys():
-                    self._failures.pop(name, None)
-                self._read_at = time.monotonic()
-            return self._states.get(lane, "closed")
+                    rows = session.execute(select(_E.lane, _E.state, _E.next_probe_at).where(_E.state != "closed"))
+                    found = {row[0]: _Known(row[1], row[2]) for row in rows}
+                for name, before in self._known.items():
+                    if (
+                        found.get(name, _CLOSED).state != before.state
+                    ):  # somebody resumed it, or another process saw it well
+                        self._failures.pop(name, None)
+                self._known, self._read_at = found, time.monotonic()
+            return self._known.get(lane, _CLOSED)
 
-    def _take_probe(self, lane: str) -> bool:
+    def _take_probe(self, lane: str, known: _Known) -> bool:
         """Whether this caller is the one to probe: of all senders and processes, one is."""
+        at, longest = now(), timedelta(seconds=max(self._rules.probe_delays))
+        if known.next_probe_at is not None and at < known.next_probe_at <= at + longest:
+            return False
+        # A time further away than the longest pause comes of a clock that was set back: it is due.
+        due = or_(_E.next_probe_at <= at, _E.next_probe_at > at + longest)
         with self._db.write() as session:
             taken: Any = session.execute(
                 update(Endpoint)
-                .where(_E.lane == lane, _E.state == "open", _E.next_probe_at <= now())
-                .values(next_probe_at=now() + PROBE_EVERY[0])
+                .where(_E.lane == lane, _E.state == "open", due)
+                .values(next_probe_at=self._rules.next_probe(0))
                 .execution_options(synchronize_session=False)
             )
             return bool(taken.rowcount)
 
-    def observe(self, session: Session, results: Sequence[Result]) -> list[tuple[str, str]]:
-        """Counts what came back, in the transaction that writes it down. Returns (lane, "paused" or "recovered") for those
-        that it moved; of several processes, one returns it.
-        """
-        moved = []
+    def observe(self, session: Session, results: Sequence[Result]) -> Observed:
+        """Counts what came back, in the transaction that writes it down; nothing is counted when that is rolled back."""
+        observed = Observed()
+        failures: dict[str, int] = {}
+        known: dict[str, _Known] = {}
         for result in results:
             lane = result.claimed.lane
+            state = known.get(lane, self._known.get(lane, _CLOSED)).state
             if result.succeeded:
-                self._failures.pop(lane, None)
-                if self._states.get(lane) == "open" and self._move(session, lane, "draining", before="open"):
-                    moved.append((lane, "recovered"))
+                failures[lane] = 0
+                if state == "open":
+                    known[lane] = self._recovered(session, lane, observed)
             elif counts_against(result):
-                self._failures[lane] = self._failures.get(lane, 0) + 1
-                is_paused = self._states.get(lane) in ("open", "draining")
-                if not is_paused and self._failures[lane] < OPENS_AFTER:
-                    continue
-                if (self._put_off if is_paused else self._open)(session, lane, result):
-                    moved.append((lane, "paused"))
-        return moved
+                failures[lane] = failures.get(lane, self._failures.get(lane, 0)) + 1
+                most = PAUSED_AGAIN_AFTER if state == "draining" else self._rules.pause_after
+                if state == "open":
+                    known[lane] = self._probe_failed(session, result, observed)
+                elif failures[lane] >= most:
+                    known[lane] = self._pause(session, result, observed)
+        if failures or known:
+            after_commit(session, lambda: self._learn(failures, known))
+        return observed
+
+    def _learn(self, failures: dict[str, int], known: dict[str, _Known]) -> None:
+        with self._lock:
+            self._failures = {lane: number for lane, number in {**self._failures, **failures}.items() if number}
+            self._known = {**self._known, **known}
 
     def lane_is_empty(self, lane: str) -> None:
         """A lane that drains and has nothing left is well again."""
         if self.is_draining(lane):
             with self._db.write() as session:
-                self._move(session, lane, "closed")
+                self._move(session, lane, "draining", "closed")
+                after_commit(session, lambda: self._learn({lane: 0}, {lane: _CLOSED}))
 
-    def _open(self, session: Session, lane: str, result: Result) -> bool:
-        """Pauses the lane. False when another process had paused it already."""
-        row = session.get(Endpoint, lane, with_for_update=True, populate_existing=True) or Endpoint(lane=lane)
-        self._states[lane] = "open"
-        if row.state == "open":
-            return False
-        row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._failures[lane]
-        row.next_probe_at = now() + PROBE_EVERY[0]
-        row.last_error = result.diagnosis.error if result.diagnosis else None
-        session.add(row)
-        return True
+    def _pause(self, session: Session, result: Result, observed: Observed) -> _Known:
+        lane = result.claimed.lane
+        row = self._row(session, lane) or Endpoint(lane=lane)
+        if row.state != "open":  # another process may have paused it already
+            row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._rules.pause_after
+            row.next_probe_at = self._rules.next_probe(0)
+            row.last_error = result.diagnosis.error if result.diagnosis else None
+            session.add(row)
+            observed.moved.append((lane, "paused"))
+        return self._probe_due(row, observed)
 
-    def _put_off(self, session: Session, lane: str, result: Result) -> bool:
-        """The next probe later. Whether that pauses a lane again that was thought well."""
-        row = session.get(Endpoint, lane, with_for_update=True, populate_existing=True)
-        if row is None:
-            return False
-        again = row.state != "open"
-        probes = max(0, self._failures[lane] - OPENS_AFTER)
-        row.state, row.failures_in_a_row = "open", self._failures[lane]
-        row.next_probe_at = now() + PROBE_EVERY[min(probes, len(PROBE_EVERY) - 1)]
-        row.last_error = result.diagnosis.error if result.diagnosis else None
-        self._states[lane] = "open"
-        return again
+    def _probe_failed(self, session: Session, result: Result, observed: Observed) -> _Known:
+        """The next probe later, unless the request was in the air already when the endpoint was paused."""
+        row = self._row(session, result.claimed.lane)
+        if row is None or row.state != "open":
+            return self._pause(session, result, observed)
+        if row.opened_at is None or result.at >= row.opened_at:
+            row.failures_in_a_row += 1
+            row.next_probe_at = self._rules.next_probe(row.failures_in_a_row - self._rules.pause_after)
+            row.last_error = result.diagnosis.error if result.diagnosis else None
+        return self._probe_due(row, observed)
 
-    def _move(self, session: Session, lane: str, state: str, before: str | None = None) -> bool:
-        """Whether it was in the state `before`, if one is given, and is in the other now."""
+    @staticmethod
+    def _row(session: Session, lane: str) -> Endpoint | None:
+        session.flush()
+        return session.get(Endpoint, lane, with_for_update=True, populate_existing=True)
+
+    @staticmethod
+    def _probe_due(row: Endpoint, observed: Observed) -> _Known:
+        if row.next_probe_at is not None:
+            observed.due[row.lane] = row.next_probe_at
+        return _Known("open", row.next_probe_at)
+
+    def _recovered(self, session: Session, lane: str, observed: Observed) -> _Known:
+        if self._move(session, lane, "open", "draining"):
+            observed.moved.append((lane, "recovered"))
+        observed.due[lane] = now()
+        return _Known("draining")
+
+    @staticmethod
+    def _move(session: Session, lane: str, before: str, state: str) -> bool:
+        """Whether it was in the state `before` and is in the other now."""
+        session.flush()
         done: Any = session.execute(
             update(Endpoint)
-            .where(_E.lane == lane, *([_E.state == before] if before else []))
+            .where(_E.lane == lane, _E.state == before)
             .values(state=state, failures_in_a_row=0, next_probe_at=None, last_success_at=now())
             .execution_options(synchronize_session=False)
         )
-        self._states[lane] = state
         return bool(done.rowcount)
 
 

@@ -116,6 +116,14 @@ def _due(connection: Connection, db: Database, lane: str, limit: int, time: date
     return [row[0] for row in queued]
 
 
+def is_due(db: Database, lane: str) -> bool:
+    """Whether the lane has something that may be sent now."""
+    values = {"lane": lane, "most": 1, "time": now()}
+    with db.read() as session:
+        connection = session.connection()
+        return any(connection.execute(each, values).first() is not None for each in (_QUEUED, _RETRIES))
+
+
 def release(db: Database, process: str, ids: Collection[int]) -> None:
     """Gives back what was claimed but not sent, as it was before."""
     if not ids:

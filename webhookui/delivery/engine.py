@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,19 +21,19 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookui.db import Database, now
-from webhookui.delivery import claim
+from webhookui.delivery import claim, pace
 from webhookui.delivery.addresses import AddressPolicy
-from webhookui.delivery.circuit import DRAIN_PER_S, Circuits
+from webhookui.delivery.circuit import CircuitRules, Circuits
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.filing import Filer
 from webhookui.delivery.neighbours import STALE_AFTER, Neighbours, here
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.results import ResultWriter
-from webhookui.delivery.sender import Result, RetrySchedule, Sender
+from webhookui.delivery.sender import RetrySchedule, Sender
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.delivery.transport import Transport
 from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
-from webhookui.secrets import SecretBox
+from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.settings import Settings
 
 log = structlog.get_logger("webhookui.delivery")
@@ -56,7 +57,7 @@ class Lane:
         self.senders = 0
         self.again = False
         self.quick = False
-        self.limited = "#" in name
+        self.limited = name.partition("#")[2].isdecimal()
 
 
 class Engine:
@@ -73,6 +74,7 @@ class Engine:
         self._settings = settings
         self._db = db
         self._wake = wake
+        self._wake_at = wake_at
         host = here()
         self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
         self._neighbours = Neighbours(self.process)
@@ -84,7 +86,7 @@ class Engine:
         self._webhooks = WebhooksAtHand(db, box)
         self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(self._transport), settings.address)
         schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
-        self._circuits = Circuits(db)
+        self._circuits = Circuits(db, CircuitRules(settings.pause_after, settings.probe_delays))
         self._writer = ResultWriter(
             db, self.process.id, schedule, self._circuits, settings.response_limit, wake, wake_at
         )
@@ -199,20 +201,19 @@ class Engine:
                 lane.again = False
                 if (
                     time.monotonic() > self._good_until
-                ):  # suspended, or the database was: speak up before taking anything
+                ):  # it stood still, or the database did: speak up before taking more
                     self._beat()
-                size = self._circuits.permit(name, QUICK_BATCH if lane.quick else SLOW_BATCH)
-                batch = claim.claim(self._db, self.process.id, name, size) if size else []
+                batch = self._next_batch(name, lane)
+                if batch is None:
+                    continue
                 if not batch:
-                    if size:
-                        self._circuits.lane_is_empty(name)
                     with self._lock:
                         if lane.again:
                             continue
                         lane.senders -= 1
                         left = True
                     return
-                if len(batch) == size and self._wants_help(name, lane):
+                if len(batch) == _batch_size(lane) and self._wants_help(name, lane):
                     self._wake(name)
                 self._send(lane, batch)
                 if time.monotonic() > end or inline != self._is_quick(name, lane):
@@ -227,6 +228,26 @@ class Engine:
                 if not self._stopping.is_set():
                     self._wake(name)
 
+    def _next_batch(self, name: str, lane: Lane) -> list[Claimed] | None:
+        """What to send now: nothing when the lane is empty or must wait for long, None when it had to wait for a moment."""
+        size = self._circuits.permit(name, _batch_size(lane))
+        if not size:
+            return []
+        rate = self._rate(name, lane)
+        if rate is not None:
+            size = 1
+            wait_s = pace.wait_s(self._db, name, rate) if claim.is_due(self._db, name) else 0.0
+            if wait_s > TURN_S:  # too long to keep a thread for it
+                self._wake_at(name, now() + timedelta(seconds=wait_s))
+                return []
+            if wait_s:
+                self._stopping.wait(wait_s)
+                return None
+        batch = claim.claim(self._db, self.process.id, name, size)
+        if not batch:
+            self._circuits.lane_is_empty(name)
+        return batch
+
     def _wants_help(self, name: str, lane: Lane) -> bool:
         with self._lock:
             return self._has_room(name, lane, self._fits_inline(name, lane))
@@ -236,19 +257,19 @@ class Engine:
             result = self._sender.send(claimed)
             self._writer.put(result)
             lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
-            if lane.limited or self._circuits.is_draining(claimed.lane):
-                self._keep_pace(result)
             if (not lane.quick or self._stopping.is_set()) and position + 1 < len(batch):
                 claim.release(self._db, self.process.id, [rest.id for rest in batch[position + 1 :]])
                 return
 
-    def _keep_pace(self, result: Result) -> None:
-        own = result.at_hand.webhook.rate_limit_per_s if result.at_hand else None
-        draining = DRAIN_PER_S if self._circuits.is_draining(result.claimed.lane) else None
-        rate = min((float(each) for each in (own, draining) if each), default=None)
-        if rate:
-            spent = (now() - result.at).total_seconds()
-            self._stopping.wait(max(0.0, 1.0 / rate - spent))
+    def _rate(self, name: str, lane: Lane) -> float | None:
+        """How many requests a second the lane may get: its webhook's limit, or less while it drains; None for any number."""
+        rates = [self._settings.drain_rate] if self._circuits.is_draining(name) else []
+        if lane.limited:
+            with suppress(SecretUnreadable):  # the attempt will say so
+                at_hand = self._webhooks.get(int(name.partition("#")[2]))
+                if at_hand is not None and at_hand.webhook.rate_limit_per_s:
+                    rates.append(float(at_hand.webhook.rate_limit_per_s))
+        return min(rates, default=None)
 
     def _live(self) -> None:
         while not self._ended.wait(HEARTBEAT_S):
@@ -271,6 +292,10 @@ class Engine:
             else:
                 row.seen_at, row.answered_at = now(), self.process.answered_at
         self._good_until = good_until
+
+
+def _batch_size(lane: Lane) -> int:
+    return QUICK_BATCH if lane.quick else SLOW_BATCH
 
 
 def policy_of(settings: Settings) -> AddressPolicy:

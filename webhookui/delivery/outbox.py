@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
@@ -32,10 +33,31 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme.lower()}://{host}:{port}"
 
 
-def lane_of(url: str, webhook: Webhook, webhook_id: int | None) -> str:
-    """The lane of an endpoint. A webhook with a rate limit has one of its own, so that its waiting holds up nobody else."""
+def lane_of(url: str, webhook: Webhook, webhook_id: int | None, *, test: bool = False) -> str:
+    """The lane of an endpoint. A webhook with a rate limit has one of its own, so that its waiting holds up nobody else; tests
+    have one of their own, so that somebody who waits before the form gets the answer, whatever waits or is paused.
+    """
+    if test:
+        return origin_of(url) + "#test"
     limited = f"#{webhook_id}" if webhook.rate_limit_per_s and webhook_id else ""
     return origin_of(url) + limited
+
+
+def move_to_lane(session: Session, webhook_id: int, *, limited: bool) -> None:
+    """A webhook's rate limit was set or taken away: what waits of it goes over to, or leaves, a lane of its own.
+
+    Rings for the new lanes; a retry that is due later is found by the sweep of its minute.
+    """
+    waiting = (_D.webhook_id == webhook_id, _D.status.in_(("queued", "retry")), _D.test.is_(False))
+    if limited:
+        moved = update(Delivery).where(*waiting, _D.lane.not_like("%#%")).values(lane=_D.lane + f"#{webhook_id}")
+    else:
+        moved = update(Delivery).where(*waiting).values(lane=func.replace(_D.lane, f"#{webhook_id}", ""))
+    session.execute(moved.execution_options(synchronize_session=False))
+    wake = session.info.get("wake")
+    if wake is not None:
+        for lane in session.scalars(select(_D.lane).where(*waiting).distinct()):
+            after_commit(session, partial(wake, lane))
 
 
 def endpoint_name(lane: str) -> str:
@@ -91,7 +113,7 @@ def enqueue(
         for listener in session.info.get("failed_listeners", ()):
             listener(session, [session.get(Delivery, delivery_id, populate_existing=True)])
         return delivery_id
-    lane = lane_of(request.url, webhook, webhook_id)
+    lane = lane_of(request.url, webhook, webhook_id, test=test)
     built = {
         "the_url": request.url, "the_method": request.method, "the_note": " ".join(request.notes) or None,
         "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -154,8 +155,10 @@ class ResultWriter:
                 connection.execute(_UPDATE, rows)
                 tally.count(session, self._process, [(_came_to(each), each.duration_ms / 1000) for each in mine])
                 self._tell(session, rows)
-                self._tell_of_endpoints(session, self._circuits.observe(session, mine))
+                observed = self._circuits.observe(session, mine)
+                self._tell_of_endpoints(session, observed.moved)
                 bells = self._bells(session, mine, rows)
+                bells += [partial(self._wake_at, lane, due) for lane, due in observed.due.items()]
         for ring in bells:
             ring()
         for result in group:

@@ -193,6 +193,15 @@ class AttemptTally(SQLModel, table=True):
     seconds: float = 0.0
 
 
+class Pace(SQLModel, table=True):
+    """When the next request of a lane that is sent to at a limited rate may go, for all worker processes together."""
+
+    __tablename__ = "lane_pace"
+
+    lane: str = Field(primary_key=True)
+    next_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Endpoint(SQLModel, table=True):
     """The health of one lane (scheme://host:port), for the circuit."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
 from webhookui.db import dumps, loads, now, touch
+from webhookui.delivery import outbox
 from webhookui.people import audit
 from webhookui.people.tables import User
 from webhookui.secrets import SecretBox
@@ -247,7 +248,10 @@ def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions:
         webhook = (
             with_changes(action.webhook, signing_secret=new_secret()) if action.new_signing_secret else action.webhook
         )
+        was_limited = bool(row.definition.get("rate_limit_per_s"))
         row.definition = webhook_document(webhook)
+        if row.id is not None and was_limited != bool(webhook.rate_limit_per_s):
+            outbox.move_to_lane(session, row.id, limited=not was_limited)
         signing = _rotate(row, _open(box, row), webhook.signing_secret if webhook.signing else None)
         _seal(box, row, {**_authorization_secrets(webhook), **({"signing": signing} if signing else {})})
         session.flush()
