@@ -248,7 +248,7 @@ FAULTS = (
     ),
     Fault(
         "503 with Retry-After", says(status="503 Busy", headers="Retry-After: 5400\r\n"), "retry", "unavailable",
-        "127.0.0.1 answered 503: it is not available at the moment.", "retried later", next_s=5400,
+        "127.0.0.1 answered 503: it is not available at the moment.", "Mostly passing", next_s=5400,
     ),
     Fault(
         "500 with Retry-After, which means nothing there", says(status="500 Oops", headers="Retry-After: 7300\r\n"), "retry",

@@ -1,0 +1,95 @@
+"""Storms, the whole way: real saves, a real third party that refuses them, the engine, and a real SMTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.receiver import Answer, Receiver
+from tests.support.running import until
+from tests.support.sending import Sending, sending
+from webhookui.db import now
+from webhookui.delivery.tables import Delivery, Endpoint
+from webhookui.notify import mail_settings
+from webhookui.notify.mail_settings import SmtpServer
+from webhookui.notify.post import Post
+from webhookui.notify.tables import Notice, Notification, OutgoingMail
+
+STORM = 1000
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as made:
+        yield made
+
+
+@pytest.fixture
+def here(tmp_path: Path, server: MailServer) -> Iterator[Sending]:
+    """Tries once; Ann is its only admin, and owns what is saved."""
+    with sending(tmp_path, retry_delays=()) as made:
+        with made.db.write() as session:
+            chosen = SmtpServer("127.0.0.1", server.port, "none", "crm@example.com")
+            mail_settings.save(session, made.box, chosen, made.user)
+        yield made
+
+
+def failed(here: Sending) -> int:
+    with here.db.read() as session:
+        return session.scalar(select(func.count()).where(Delivery.status == "failed")) or 0  # type: ignore[arg-type]
+
+
+def test_a_thousand_failures_are_two_mails_whose_counts_add_up(
+    here: Sending, receiver: Receiver, server: MailServer
+) -> None:
+    """422 speaks of the request: it does not pause the endpoint."""
+    receiver.default = Answer(422, b"{}")
+    here.hook(receiver.url)
+    for number in range(STORM):
+        here.create("contacts", last_name="hook", first_name=str(number))
+    until(lambda: failed(here) == STORM, 90, lambda: f"{failed(here)} have failed")
+    server.wait_for(1)
+    Post(here.settings, here.db, here.box, "another").work(now() + timedelta(minutes=9))
+    assert len(server.mails) == 1, "one mail in ten minutes"
+    here.installation.queue._post.work(now() + timedelta(minutes=11))  # type: ignore[union-attr]
+    with here.db.read() as session:
+        counts = [mail.count for mail in session.scalars(select(OutgoingMail).order_by(OutgoingMail.id))]  # type: ignore[arg-type]
+        assert session.scalars(select(Notice.count)).all() == [0]  # type: ignore[call-overload]
+        assert session.scalars(select(Notification.count)).all() == [STORM]  # type: ignore[call-overload]
+    assert len(counts) == len(server.mails) == 2
+    assert sum(counts) == STORM
+    assert server.mails[1]["Subject"] == f"{counts[1]} deliveries failed: A"
+    assert {mail["To"] for mail in server.mails} == {"ann@example.com"}
+
+
+def test_a_paused_endpoint_is_told_once_and_so_is_its_recovery(
+    here: Sending, receiver: Receiver, server: MailServer
+) -> None:
+    receiver.default = Answer(500, b"{}")
+    here.hook(receiver.url)
+
+    def state() -> str:
+        with here.db.read() as session:
+            return session.scalar(select(Endpoint.state)) or "closed"  # type: ignore[call-overload]
+
+    for number in range(14):
+        here.create("contacts", last_name="hook", first_name=str(number))
+    until(lambda: state() == "open", 20)
+    host = receiver.url.removeprefix("http://")
+    paused = f"Paused: {host} keeps failing"
+    until(lambda: paused in [mail["Subject"] for mail in server.mails], 20)
+    receiver.default = Answer()
+    with here.db.write() as session:
+        session.scalars(select(Endpoint)).one().next_probe_at = now()
+    lane = receiver.url
+    here.installation.queue.wake(lane)
+    until(lambda: state() == "closed", 20, state)
+    here.installation.queue._post.work(now() + timedelta(minutes=11))  # type: ignore[union-attr]
+    subjects = [mail["Subject"] for mail in server.mails]
+    assert subjects.count(paused) == 1
+    assert subjects.count(f"Sent to again: {host}") == 1
