@@ -32,7 +32,7 @@ def server() -> Iterator[MailServer]:
 @pytest.fixture
 def here(tmp_path: Path, server: MailServer) -> Iterator[Sending]:
     """Tries once; Ann is its only admin, and owns what is saved."""
-    with sending(tmp_path, retry_delays=()) as made:
+    with sending(tmp_path, retry_delays=(), probe_delays=(0.5,)) as made:
         with made.db.write() as session:
             chosen = SmtpServer("127.0.0.1", server.port, "none", "crm@example.com")
             mail_settings.save(session, made.box, chosen, made.user)
@@ -84,10 +84,7 @@ def test_a_paused_endpoint_is_told_once_and_so_is_its_recovery(
     paused = f"Paused: {host} keeps failing"
     until(lambda: paused in [mail["Subject"] for mail in server.mails], 20)
     receiver.default = Answer()
-    with here.db.write() as session:
-        session.scalars(select(Endpoint)).one().next_probe_at = now()
-    lane = receiver.url
-    here.installation.queue.wake(lane)
+    here.create("contacts", last_name="hook", first_name="the probe")
     until(lambda: state() == "closed", 20, state)
     here.installation.queue._post.work(now() + timedelta(minutes=11))  # type: ignore[union-attr]
     subjects = [mail["Subject"] for mail in server.mails]
