@@ -11,7 +11,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -25,13 +24,14 @@ from webhookui.delivery import claim, pace
 from webhookui.delivery.addresses import AddressPolicy
 from webhookui.delivery.circuit import CircuitRules, Circuits
 from webhookui.delivery.claim import Claimed
+from webhookui.delivery.daemon_threads import DaemonThreads
 from webhookui.delivery.filing import Filer
 from webhookui.delivery.neighbours import STALE_AFTER, Neighbours, here
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.results import ResultWriter
 from webhookui.delivery.sender import RetrySchedule, Sender
 from webhookui.delivery.tables import WorkerProcess
-from webhookui.delivery.transport import Transport
+from webhookui.delivery.transport import Interrupted, Transport
 from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.settings import Settings
@@ -45,6 +45,8 @@ TURN_S = 2.0
 QUICK_BATCH, SLOW_BATCH = 32, 1
 SLOW_SENDERS = 2
 SLOW_THREADS = 256
+GIVING_UP_S = 1.0
+"""What is in the air when a stop's time is up gets so long to let go."""
 HEARTBEAT_S = 5.0
 
 
@@ -95,7 +97,7 @@ class Engine:
         self._inline = 0
         self._stopping = threading.Event()
         self._ended = threading.Event()
-        self._slow = ThreadPoolExecutor(SLOW_THREADS, "slow-lane")
+        self._slow = DaemonThreads(SLOW_THREADS, "slow-lane")
         self._heart = threading.Thread(target=self._live, name="heartbeat", daemon=True)
         self._filer = Filer(db)
 
@@ -118,19 +120,30 @@ class Engine:
         self._filer.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Sends nothing new, waits for what is in the air, writes its results, gives the rest back."""
+        """Sends nothing new, waits for what is in the air, writes its results, gives the rest back.
+
+        What has no answer when the time is up is given up and marked interrupted: whoever starts next sends it again.
+        """
+        end = time.monotonic() + timeout_s
         self._stopping.set()
         self._filer.stop()
-        end = time.monotonic() + timeout_s
-        while time.monotonic() < end and any(lane.senders for lane in list(self._lanes.values())):
-            time.sleep(0.02)
-        self._slow.shutdown(wait=False, cancel_futures=True)
-        written = self._writer.stop(max(1.0, end - time.monotonic()))
-        if written and not any(lane.senders for lane in self._lanes.values()):
-            with self._db.write() as session:
-                session.execute(delete(WorkerProcess).where(WorkerProcess.id == self.process.id))  # type: ignore[arg-type]
+        self._wait_for_senders(end)
+        self._transport.interrupt()
+        self._wait_for_senders(time.monotonic() + GIVING_UP_S)
+        if self._writer.stop(max(GIVING_UP_S, end - time.monotonic())):
+            try:
+                if interrupted := claim.recover(self._db, [self.process.id]):
+                    log.warning("interrupted", deliveries=interrupted, processes=[self.process.id])
+                with self._db.write() as session:
+                    session.execute(delete(WorkerProcess).where(WorkerProcess.id == self.process.id))  # type: ignore[arg-type]
+            except SQLAlchemyError as error:  # the next one to start finds it dead
+                log.error("not_signed_off", error=str(error))
         self._ended.set()
         self._transport.close()
+
+    def _wait_for_senders(self, end: float) -> None:
+        while time.monotonic() < end and any(lane.senders for lane in list(self._lanes.values())):
+            time.sleep(0.02)
 
     def sweep(self) -> None:
         """Takes over what dead processes had in hand, and rings for every lane with something due."""
@@ -254,9 +267,10 @@ class Engine:
 
     def _send(self, lane: Lane, batch: Sequence[Claimed]) -> None:
         for position, claimed in enumerate(batch):
-            result = self._sender.send(claimed)
-            self._writer.put(result)
-            lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
+            with suppress(Interrupted):  # it stays dispatched, and is marked so at the end of the stop
+                result = self._sender.send(claimed)
+                self._writer.put(result)
+                lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
             if (not lane.quick or self._stopping.is_set()) and position + 1 < len(batch):
                 claim.release(self._db, self.process.id, [rest.id for rest in batch[position + 1 :]])
                 return
