@@ -10,6 +10,7 @@ from typing import Any
 BENCHMARKS = {
     "log": "The webhook log's pages with 1,000,000 deliveries, beside the same with 1,000.",
     "latency": "From a save's response to the receiver's first byte, idle.",
+    "growth": "Sending and saving with a million deliveries in the log, beside a thousand.",
     "isolation": "What a healthy endpoint notices of twenty that hang.",
     "save_cost": "A save with fifty active workflows of which one matches, beside a save with none.",
     "memory": "The process with 100,000 deliveries queued; what huge, packed and trickled answers cost.",

@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
+
 from webhookui.bench import percentile
 from webhookui.bench.server import deal_workflow
 from webhookui.crm import records
 from webhookui.crm.records import Actor
+from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings
 from webhookui.workflows import store
@@ -27,7 +30,8 @@ def run(workflows: int = 50, saves: int = 500) -> dict[str, Any]:
     """Figures in ms; `ratio` is of the medians, `mean_ratio` of the means."""
     with tempfile.TemporaryDirectory(prefix="webhookui-bench-") as folder:
         none, many = (Saver(Path(folder) / name) for name in ("none", "many"))
-        many.add_workflows(workflows)
+        for number in range(workflows):
+            many.add_workflow(workflow(number))
         without: list[float] = []
         beside: list[float] = []
         for number in range(saves + WARMING_UP):
@@ -69,11 +73,9 @@ class Saver:
             deal = records.create(session, "deals", {"name": "Kettle order", "amount": "1", "stage": "New"}, SYSTEM)
             self.deal = deal.id or 0
 
-    def add_workflows(self, number: int) -> None:
-        """The first one matches every save; the others look at what never comes."""
+    def add_workflow(self, document: dict[str, Any]) -> None:
         with self.installation.db.write() as session:
-            for each in range(number):
-                store.create(session, self.installation.box, workflow(each), None)
+            store.create(session, self.installation.box, document, None)
 
     def save_ms(self, number: int) -> float:
         started = time.perf_counter()
@@ -82,10 +84,6 @@ class Saver:
         return (time.perf_counter() - started) * 1000
 
     def deliveries(self) -> int:
-        from sqlalchemy import func, select
-
-        from webhookui.delivery.tables import Delivery
-
         with self.installation.db.read() as session:
             return session.scalar(select(func.count()).select_from(Delivery)) or 0
 
@@ -94,6 +92,7 @@ class Saver:
 
 
 def workflow(number: int) -> dict[str, Any]:
+    """The first one fires at every save of the deal; the others look at what never comes."""
     document = deal_workflow("http://127.0.0.1:9/hook", name=f"Workflow {number}")
     if number == 0:
         document["criteria"] = {"all": [{"field": "amount", "operator": "has_changed"}], "any": []}

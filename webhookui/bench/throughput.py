@@ -64,22 +64,33 @@ def _bare(receiver: Receiver, total: int) -> float:
 
 
 def _drain(receiver: Receiver, total: int) -> float:
-    receiver.take()
     with tempfile.TemporaryDirectory(prefix="webhookui-bench-") as folder:
-        installation = open_installation(
-            Settings(instance=Path(folder), allowed_networks="127.0.0.0/8", workers=THREADS)
-        )
+        installation = open_for_bench(Path(folder))
         try:
-            fill(installation, receiver.urls, total)
-            started = time.monotonic()
-            installation.queue.start()
-            while receiver.count() < total:  # asking the receiver's process costs this one nothing
-                time.sleep(0.02)
-            while _unfinished(installation):
-                time.sleep(0.005)
-            return total / (time.monotonic() - started)
+            return drained_per_s(installation, receiver, total)
         finally:
             installation.close()
+
+
+def open_for_bench(folder: Path) -> Installation:
+    """An installation in this process that may send to the receiver."""
+    return open_installation(Settings(instance=folder, allowed_networks="127.0.0.0/8", workers=THREADS))  # type: ignore[arg-type, call-arg]
+
+
+def drained_per_s(installation: Installation, receiver: Receiver, total: int) -> float:
+    """Queues deliveries, has them sent and written down, and stops working on the queue; deliveries a second."""
+    receiver.take()
+    fill(installation, receiver.urls, total)
+    started = time.monotonic()
+    installation.queue.start()
+    try:
+        while receiver.count() < total:  # asking the receiver's process costs this one nothing
+            time.sleep(0.02)
+        while _unfinished(installation):
+            time.sleep(0.005)
+        return total / (time.monotonic() - started)
+    finally:
+        installation.queue.stop()
 
 
 def fill(installation: Installation, urls: list[str], total: int) -> None:
