@@ -85,6 +85,7 @@ class Receiver:
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other, ports, hanging), daemon=True)
         self._process.start()
+        other.close()  # so that a receiver that dies is an end of the pipe, not a silence
         urls = [f"http://127.0.0.1:{port}/hook" for port in self._pipe.recv()]
         self.urls, self.hanging = urls[:ports], urls[ports:]
 

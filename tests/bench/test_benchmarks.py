@@ -1,0 +1,39 @@
+"""Every benchmark runs and prints its figures. What they come to is for a quiet machine, not for a test."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from webhookui import bench
+
+SHORT: dict[str, dict[str, Any]] = {
+    "growth": {"short": 50, "long": 500, "deliveries": 100, "saves": 5, "rounds": 1},
+    "isolation": {"endpoints": 3, "backlog": 4, "saves": 10, "pause_s": 0.0},
+    "latency": {"saves": 5, "pause_s": 0.0},
+    "save_cost": {"workflows": 5, "saves": 5},
+    "throughput": {"deliveries": 100, "receivers": 2},
+}
+FIGURES = {
+    "growth": ("throughput_ratio", "save_ratio"),
+    "isolation": ("alone_ms", "beside_ms", "p99_ratio"),
+    "latency": ("save_ms", "save_to_receiver_ms"),
+    "save_cost": ("ratio", "mean_ratio"),
+    "throughput": ("receivers_1", "receivers_2"),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_it_prints_its_figures(name: str) -> None:
+    printed: list[str] = []
+    bench.run(name, printed.append, **SHORT[name])
+    figures = json.loads(printed[0])
+    assert figures["benchmark"] == name
+    assert all(figures[key] for key in FIGURES[name])
+
+
+def test_an_unknown_one_is_refused() -> None:
+    with pytest.raises(KeyError):
+        bench.run("speed")
