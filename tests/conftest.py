@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import structlog
 
+from tests.support import postgres
 from tests.support.receiver import Receiver, receiving
 from tests.support.running import Running, running
 
@@ -31,10 +32,38 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgres.Server]:
+    """A real PostgreSQL, for tests that are marked so."""
+    programs = postgres.programs()
+    if programs is None:
+        missing("postgresql", "no server programs of PostgreSQL (initdb)")
+    with postgres.server(programs) as made:
+        yield made
+
+
+BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
+"""Parameters of a fixture `database` for tests that are to run on both."""
+
+
+def database_url(kind: str, request: pytest.FixtureRequest) -> str:
+    """The setting `database_url` of one of BOTH: empty for SQLite, else that of a new database."""
+    if kind == "sqlite":
+        return ""
+    server: postgres.Server = request.getfixturevalue("postgresql_server")
+    return server.database()
+
+
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Running]:
+def database() -> str:
+    """The setting `database_url` of `installation`. A module whose tests run on both overrides this."""
+    return ""
+
+
+@pytest.fixture
+def installation(tmp_path: Path, database: str) -> Iterator[Running]:
     """`webhookui run` with an admin, in a process of its own."""
-    with running(tmp_path) as made:
+    with running(tmp_path, WEBHOOKUI_DATABASE_URL=database) as made:
         yield made
 
 
@@ -53,7 +82,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": path, "args": quiet.split()}
 
 
-def missing(what: str, words: str) -> None:
+def missing(what: str, words: str) -> NoReturn:
     """Skips, or fails where the tests were told that they must run."""
     if what in REQUIRED:
         pytest.fail(f"{what} is required: {words}")

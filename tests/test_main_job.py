@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.conftest import BOTH, database_url
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from webhookui import __version__
@@ -36,6 +40,11 @@ def document(url: str, **action: Any) -> dict[str, Any]:
             **action,
         }],
     }  # fmt: skip
+
+
+@pytest.fixture(params=BOTH)
+def database(request: pytest.FixtureRequest) -> str:
+    return database_url(request.param, request)
 
 
 def close_a_deal(installation: Running) -> tuple[int, int]:
@@ -136,9 +145,11 @@ def test_a_graceful_stop_finishes_what_is_in_the_air(installation: Running, rece
     assert [each["outcome"] for each in installation.delivery(delivery, "success")["attempts"]] == ["success"]
 
 
-def test_failures_are_retried_by_the_schedule_and_then_given_up(tmp_path: Any, receiver: Receiver) -> None:
+def test_failures_are_retried_by_the_schedule_and_then_given_up(
+    tmp_path: Path, database: str, receiver: Receiver
+) -> None:
     receiver.default = Answer(500, b'{"error":{"message":"broken"}}')
-    installation = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="0,0,0").set_up()
+    installation = Running(tmp_path, WEBHOOKUI_DATABASE_URL=database, WEBHOOKUI_RETRY_DELAYS="0,0,0").set_up()
     try:
         installation.start()
         installation.call("POST", "/workflows", document(receiver.url))
@@ -153,8 +164,8 @@ def test_failures_are_retried_by_the_schedule_and_then_given_up(tmp_path: Any, r
         installation.kill()
 
 
-def test_web_and_worker_share_one_database(tmp_path: Any, receiver: Receiver) -> None:
-    installation = Running(tmp_path).set_up()
+def test_web_and_worker_share_one_database(tmp_path: Path, database: str, receiver: Receiver) -> None:
+    installation = Running(tmp_path, WEBHOOKUI_DATABASE_URL=database).set_up()
     try:
         installation.start("web")
         installation.start("worker")

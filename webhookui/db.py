@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from psycopg.types.string import StrDumper
 from sqlalchemy import DateTime, Engine, String, bindparam, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -27,9 +28,12 @@ from webhookui.exact_json import dumps, loads
 
 __all__ = [
     "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "insert_or_update", "loads", "now",
-    "revision", "touch",
+    "revision", "row_number", "touch",
 ]  # fmt: skip
 
+
+LARGEST_ID = 2**31 - 1
+"""What an integer column of PostgreSQL holds. A larger number is no row's."""
 
 START_LOCK = 4_820_711
 """PostgreSQL's advisory lock that a starting process holds; any number that nobody else uses."""
@@ -38,6 +42,13 @@ START_LOCK = 4_820_711
 def now() -> datetime:
     """The time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def row_number(text: str) -> int | None:
+    """The number of a row, as digits say it; None for a text that no row can have as its number."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        return None
+    return int(text) if int(text) <= LARGEST_ID else None
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -60,6 +71,13 @@ def _own_file(path: str | Path) -> None:
 
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+class TextWithoutNul(StrDumper):
+    """PostgreSQL's text has no null character. What holds one is stored, and looked for, with U+FFFD in its place."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
 
 class Revision(SQLModel, table=True):
@@ -95,10 +113,7 @@ class Database:
             _own_file(self._path)
             self.engine = self._sqlite_engine(url)
         else:
-            self.engine = create_engine(
-                url, json_serializer=dumps, json_deserializer=loads, pool_size=20, max_overflow=30, pool_pre_ping=True,
-                hide_parameters=True,
-            )  # fmt: skip
+            self.engine = self._postgresql_engine(url)
         self._writer = self.engine.execution_options(webhookui_write=True)
 
     @staticmethod
@@ -125,6 +140,19 @@ class Database:
         def _begin(connection: Connection) -> None:
             write = connection.get_execution_options().get("webhookui_write")
             connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+
+    @staticmethod
+    def _postgresql_engine(url: str) -> Engine:
+        engine = create_engine(
+            url, json_serializer=dumps, json_deserializer=loads, pool_size=20, max_overflow=30, pool_pre_ping=True,
+            hide_parameters=True,
+        )  # fmt: skip
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: Any, _record: Any) -> None:
+            connection.adapters.register_dumper(str, TextWithoutNul)
 
         return engine
 

@@ -6,26 +6,27 @@ from contextlib import AbstractContextManager
 
 from flask import current_app
 from sqlalchemy.orm import Session
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, Map
 
-from webhookui.db import Database
+from webhookui.db import LARGEST_ID, Database, row_number
 from webhookui.installation import Installation
-
-LONGEST_ID = 15
-"""Digits of a number that stands for a row: what both databases can compare."""
 
 
 class RowId(IntegerConverter):
     """`<int:…>` in a route: a number that no row can have is not found, rather than too large for the database."""
 
-    regex = rf"[0-9]{{1,{LONGEST_ID}}}"
+    regex = r"[0-9]{1,10}"
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=LARGEST_ID)
 
 
 def row_id(text: str) -> int:
     """The number of a row in a query or form. Raises ValueError."""
-    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_ID):
+    number = row_number(text)
+    if number is None:
         raise ValueError(f"“{text[:20]}” is not the number of a row.")
-    return int(text)
+    return number
 
 
 def installation() -> Installation:

@@ -40,7 +40,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
         box = SecretBox(settings.key_file)
         with db.write() as session:
             seed.seed(session)
-    queue = Queue(settings, db, box)
+        queue = Queue(settings, db, box)
     db.services.update(
         record_listeners=[WorkflowListener(settings.address, box)],
         failed_listeners=[failures.tell],

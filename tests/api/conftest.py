@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.conftest import BOTH, database_url
 from tests.support import pages
 from webhookui import exact_json
 from webhookui.people import accounts, tokens
@@ -16,9 +17,9 @@ from webhookui.people import accounts, tokens
 Call = Callable[..., TestResponse]
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with pages.app_in(tmp_path_factory.mktemp("api")) as app:
+@pytest.fixture(scope="module", params=BOTH)
+def app(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("api"), database_url(request.param, request)) as app:
         app.config["WTF_CSRF_ENABLED"] = True
         yield app
 

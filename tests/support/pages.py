@@ -21,11 +21,11 @@ USER = ("sam@example.com", "correct horse battery")
 
 
 @contextmanager
-def app_in(folder: Path) -> Iterator[Flask]:
+def app_in(folder: Path, database_url: str = "") -> Iterator[Flask]:
     """The application, no form protected by a token, nobody working on the queue."""
     from webhookui.app import create_app
 
-    app = create_app(Settings(instance=folder))  # type: ignore[call-arg]
+    app = create_app(Settings(instance=folder, database_url=database_url))  # type: ignore[call-arg]
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
     try:
         yield app

@@ -10,6 +10,7 @@ from flask import request
 
 from webhookui import exact_json
 from webhookui.api.errors import ApiError
+from webhookui.db import row_number
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -70,11 +71,12 @@ def cursor() -> int | None:
     text = request.args.get("cursor", "")
     if not text:
         return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+    number = row_number(text)
+    if number is None:
         raise ApiError(
             422, "invalid", "This cursor is not one of ours.", {"cursor": "Use next_cursor of the page before."}
         )
-    return int(text)
+    return number
 
 
 def page(items: list[Any], following: int | None) -> dict[str, Any]:

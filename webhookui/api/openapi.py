@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from webhookui import __version__
 from webhookui.api import bp
+from webhookui.db import LARGEST_ID
 from webhookui.delivery.states import STATUSES
-from webhookui.here import LONGEST_ID
 from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
@@ -40,7 +40,7 @@ def _list(of: Schema, **more: Any) -> Schema:
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
-ROW: Schema = {"type": "integer", "minimum": 0, "maximum": 10**LONGEST_ID - 1}
+ROW: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
 FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
@@ -206,7 +206,7 @@ def _page(of: str) -> Schema:
 
 PAGE: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-    "cursor": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+    "cursor": {"type": "string", "pattern": "^[0-9]{0,9}$"},
 }
 LOG: dict[str, Schema] = {
     "status": {"enum": list(STATUSES)}, "workflow_id": ROW, "webhook_id": ROW, "module": TEXT, "record_id": ROW,

@@ -13,6 +13,7 @@ from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, json_body, limit, object_body, page, refuse_unknown_args
 from webhookui.api.errors import ApiError
 from webhookui.crm import records
+from webhookui.db import LARGEST_ID
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
 
@@ -74,7 +75,7 @@ def explain_workflow(workflow_id: int) -> ResponseReturnValue:
         workflow = store.get(session, workflow_id)
         body = object_body({"record_id"}, required={"record_id"})
         record_id = body["record_id"]
-        if isinstance(record_id, bool) or not isinstance(record_id, int) or not 0 <= record_id < 10**here.LONGEST_ID:
+        if isinstance(record_id, bool) or not isinstance(record_id, int) or not 0 <= record_id <= LARGEST_ID:
             raise ApiError(422, "invalid", "record_id is a whole number.", {"record_id": "A whole number."})
         try:
             record = records.get(session, workflow.module, record_id)

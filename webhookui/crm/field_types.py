@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from webhookui.crm.catalog import FieldInfo
+from webhookui.db import row_number
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000
@@ -180,9 +181,10 @@ def _url(raw: Any, field: FieldInfo) -> str:
 
 
 def _id(raw: Any, field: FieldInfo) -> int:
-    if isinstance(raw, bool) or not re.fullmatch(r"\d{1,18}", str(raw).strip()):
+    number = row_number(str(raw).strip()) if not isinstance(raw, bool) else None
+    if number is None:
         raise FieldError("Choose one from the list (a program sends the record's id).")
-    return int(str(raw).strip())
+    return number
 
 
 def typed_time(stored: str) -> datetime:

@@ -124,12 +124,12 @@ def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
     family = FIELD_TYPES[field.type].family
     if family == "text":
         return func.lower(_value(field)).like(_pattern(text.lower()), escape="\\")
-    if field.name == "owner" and text.isdecimal():
-        return _R.owner_id == int(text)
     try:
         stored = FIELD_TYPES[field.type].parse(text, field)
     except FieldError as error:
         raise InvalidListing(field.name, str(error)) from None
+    if field.name == "owner":
+        return _R.owner_id == stored
     if family == "boolean":
         return _R["values"][field.name].as_boolean() == stored
     if family == "number":

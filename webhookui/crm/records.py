@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.tables import Change, Link, Record
-from webhookui.db import now
+from webhookui.db import LARGEST_ID, now
 from webhookui.people.tables import User
 
 
@@ -164,6 +164,7 @@ def _get(session: Session, module: str, record_id: int, *, for_update: bool = Fa
 
 def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
     """Names of records, for references in lists. Absent ids are left out."""
+    ids = {each for each in ids if each <= LARGEST_ID}
     if not ids:
         return {}
     rows = session.execute(select(Record.id, Record.name).where(Record.id.in_(ids)))  # type: ignore[call-overload, union-attr]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from webhookui.db import row_number
 from webhookui.delivery.states import STATUSES
 
 
@@ -60,9 +61,10 @@ class LogFilter:
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+    number = row_number(text)
+    if number is None:
         raise InvalidFilter(name, f"“{text[:40]}” is not a number.")
-    return int(text)
+    return number
 
 
 def _time(name: str, text: str) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import cache
 from zoneinfo import available_timezones
 
 from argon2 import PasswordHasher
@@ -19,8 +20,12 @@ ROLES = {"user": "User", "admin": "Admin"}
 SHORTEST_PASSWORD = 10
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody has this password")
-"""Checked for unknown e-mail addresses, so that an answer takes as long as for known ones."""
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Checked for unknown e-mail addresses, so that an answer takes as long as for known ones."""
+    return _hasher.hash("nobody has this password")
 
 
 class InvalidUser(Exception):
@@ -113,7 +118,9 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
 
 def has_password(user: User | None, password: str) -> bool:
     try:
-        return _hasher.verify(user.password_hash if user is not None else _NOBODY, password) and user is not None
+        return (
+            _hasher.verify(user.password_hash if user is not None else _nobodys_hash(), password) and user is not None
+        )
     except (VerificationError, InvalidHashError):
         return False
 

@@ -47,7 +47,7 @@ def at(draft: Any, path: str) -> Any:
     """What stands at a path of a draft; None when nothing does."""
     for segment in path.split("."):
         if isinstance(draft, list):
-            draft = draft[int(segment)] if segment.isdigit() and int(segment) < len(draft) else None
+            draft = draft[int(segment)] if segment.isdecimal() and int(segment) < len(draft) else None
         elif isinstance(draft, Mapping):
             draft = draft.get(segment)
         else:
@@ -69,7 +69,7 @@ def edit_rows(draft: Draft, command: str) -> str:
         return f"{path}.{len(rows) - 1}"
     parent, _, last = path.rpartition(".")
     rows = at(draft, parent)
-    if not isinstance(rows, list) or not last.isdigit() or int(last) >= len(rows):
+    if not isinstance(rows, list) or not last.isdecimal() or int(last) >= len(rows):
         return ""
     position = int(last)
     if verb == "remove":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from webhookui.db import now
+from webhookui.db import now, row_number
 from webhookui.delivery.log import InvalidFilter, LogFilter
 
 RANGES: dict[str, tuple[str, timedelta]] = {
@@ -100,7 +100,7 @@ def _to_utc(text: str, time_zone: str) -> str:
 
 
 def _id(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+    return row_number(text or "")
 
 
 def pairs(text: str) -> dict[int, int]:

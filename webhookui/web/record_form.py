@@ -36,7 +36,7 @@ class RecordForm:
 
     def name_of(self, value: Any) -> str:
         """The name of a referenced record."""
-        return self.names.get(int(value), f"Record {value}") if str(value).isdigit() else ""
+        return self.names.get(int(value), f"Record {value}") if str(value).isdecimal() else ""
 
 
 def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def form_of(
     searches: Mapping[str, str] | None = None,
 ) -> RecordForm:
     """The form with what its menus and pickers need."""
-    chosen = {int(values[each.name]) for each in info.references if str(values.get(each.name) or "").isdigit()}
+    chosen = {int(values[each.name]) for each in info.references if str(values.get(each.name) or "").isdecimal()}
     owners = {str(values[name]) for name, each in info.fields.items() if each.type == "user" and values.get(name)}
     return RecordForm(
         info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}), people(session, owners)

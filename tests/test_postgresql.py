@@ -1,0 +1,255 @@
+"""What differs on PostgreSQL: several workers on one database, the queue beside the data, starting, migrating, texts.
+
+The main job and the API have their tests on both databases (tests/test_main_job.py, tests/api).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, create_engine, insert, select, text
+from sqlmodel import SQLModel
+
+from tests.conftest import database_url
+from tests.support.older import older_installation
+from tests.support.receiver import Answer, Receiver
+from tests.support.running import Running, until
+from tests.test_main_job import close_a_deal, document
+from webhookui.crm import listing, records
+from webhookui.crm.listing import ListQuery
+from webhookui.crm.records import Actor
+from webhookui.crm.tables import Record
+from webhookui.db import Database, loads
+from webhookui.installation import Installation, open_installation
+from webhookui.migrations import configuration, migrate, revisions
+from webhookui.settings import Settings
+
+pytestmark = pytest.mark.postgresql
+
+SYSTEM = Actor("system", "Test")
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    return database_url("postgresql", request)
+
+
+@pytest.fixture
+def here(tmp_path: Path, database: str) -> Iterator[Installation]:
+    """The installation, opened in this process."""
+    made = open_installation(Settings(instance=tmp_path, database_url=database))  # type: ignore[call-arg]
+    yield made
+    made.close()
+
+
+# ---- several workers --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_machines(tmp_path: Path, database: str) -> Iterator[tuple[Running, Running]]:
+    """A web process on one machine, and another machine: another folder, the same database and key. No worker yet."""
+    first = Running(tmp_path / "first", WEBHOOKUI_DATABASE_URL=database).set_up()
+    key = str(tmp_path / "first" / "secret.key")
+    (tmp_path / "second").mkdir()
+    second = Running(tmp_path / "second", WEBHOOKUI_DATABASE_URL=database, WEBHOOKUI_SECRET_KEY_FILE=key)
+    try:
+        first.start("web")
+        yield first, second
+    finally:
+        first.kill()
+        second.kill()
+
+
+def holders(database: str) -> set[str]:
+    """The worker processes that have something in the air."""
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        rows = connection.execute("SELECT claimed_by FROM delivery WHERE status = 'dispatched'").fetchall()
+    return {row[0] for row in rows}
+
+
+def log_of(worker: Running) -> str:
+    return (worker.folder / "worker.log").read_text()
+
+
+def sent_by(worker: Running) -> set[int]:
+    """Deliveries of which the worker's log says that it made an attempt."""
+    lines = [json.loads(line) for line in log_of(worker).splitlines() if line.startswith("{")]
+    return {line["delivery"] for line in lines if line["event"] == "attempt"}
+
+
+def test_two_workers_share_a_backlog_and_send_nothing_twice(
+    two_machines: tuple[Running, Running], receiver: Receiver, database: str
+) -> None:
+    go = threading.Event()
+    receiver.default = Answer(before=lambda: go.wait(60) and None)
+    first, second = two_machines
+    first.call("POST", "/workflows", {
+        "name": "Burst", "module": "tasks", "trigger": {"on": "create"},
+        "actions": [{"type": "webhook", "title": f"{n}", "url": f"{receiver.url}/{n}", "timeout_s": 60} for n in range(3)],
+    })  # fmt: skip
+    for task in range(80):
+        first.call("POST", "/records/tasks", {"values": {"subject": f"Task {task}"}})
+    for each in two_machines:
+        each.start("worker")
+    until(lambda: len(holders(database)) == 2, 60)
+    go.set()  # from now on both take whatever they get
+    receiver.wait_for(240, 60)
+    until(lambda: {each["status"] for each in page(first)} == {"success"}, 20)
+    until(lambda: len(sent_by(first) | sent_by(second)) == 240, 10)
+    times = Counter(request.header("webhook-id") for request in receiver.requests)
+    assert len(times) == 240 and set(times.values()) == {1}
+    assert {each["attempt_count"] for each in page(first)} == {1}
+    assert not sent_by(first) & sent_by(second)
+    assert sent_by(first) and sent_by(second), "both took part"
+
+
+def page(installation: Running) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = installation.call("GET", "/deliveries?limit=200")["items"]
+    return found
+
+
+def test_what_a_killed_worker_had_in_hand_is_taken_over_by_the_other(
+    two_machines: tuple[Running, Running], receiver: Receiver, database: str
+) -> None:
+    go = threading.Event()
+    receiver.answers = [Answer(before=lambda: go.wait(60) and None)]
+    first, second = two_machines
+    for each in two_machines:
+        each.start("worker")
+        until(lambda each=each: "works on the queue" in log_of(each), 30)  # type: ignore[misc]
+    first.call("POST", "/workflows", document(receiver.url))
+    _, delivery = close_a_deal(first)
+    receiver.wait_for(1)
+    [name] = holders(database)
+    pids = {process.pid: process for each in two_machines for process in each.processes}
+    holder = next(process for pid, process in pids.items() if f":{pid}:" in name)
+    holder.kill()
+    holder.wait()
+    go.set()
+    found = first.delivery(delivery, "success", timeout_s=30)
+    assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
+    assert [each.header("webhook-id") for each in receiver.requests] == [str(delivery)] * 2
+
+
+# ---- starting, migrating ----------------------------------------------------------------------------------------------
+
+
+def test_however_many_start_at_once_one_makes_the_tables_and_the_modules(tmp_path: Path, database: str) -> None:
+    together = threading.Barrier(4)
+
+    def start(number: int) -> None:
+        settings = Settings(instance=tmp_path / str(number), database_url=database, secret_key_file=tmp_path / "key")  # type: ignore[call-arg]
+        together.wait()
+        open_installation(settings).close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(start, range(4)))
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT count(*) FROM module").fetchone() == (7,)
+    assert len((tmp_path / "key").read_text().splitlines()) == 1
+
+
+def test_an_older_database_is_migrated_at_the_start_with_its_rows(tmp_path: Path, database: str) -> None:
+    older_installation(tmp_path)
+    target = Database(database)
+    command.upgrade(configuration(target), "0001")
+    copied = copy_rows(tmp_path / "webhookui.db", target)
+    target.close()
+    (tmp_path / "webhookui.db").unlink()
+    installation = open_installation(Settings(instance=tmp_path, database_url=database))  # type: ignore[call-arg]
+    try:
+        current, head = revisions(installation.db)
+        assert current == head != "0001"
+        with installation.db.read() as session:
+            deal = session.scalars(select(Record).where(Record.name == "Big deal")).one()
+            assert str(deal.values["amount"]) == "12500.50"
+            for table, number in copied.items():
+                assert session.scalar(text(f'SELECT count(*) FROM "{table}"')) == number, table
+        with installation.db.write() as session:
+            records.update(session, "deals", deal.id or 0, {"stage": "New"}, SYSTEM)
+        migrate(installation.db, tmp_path / "backups")
+    finally:
+        installation.close()
+
+
+def copy_rows(source: Path, target: Database) -> dict[str, int]:
+    """Every row of an SQLite database into a PostgreSQL one of the same revision. Gives how many each table has."""
+    origin = create_engine(f"sqlite:///{source}", json_deserializer=loads)
+    there = MetaData()
+    there.reflect(target.engine)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    with sqlite3.connect(source) as connection:
+        connection.row_factory = sqlite3.Row
+        for table in there.sorted_tables:
+            if table.name != "alembic_version":
+                rows[table.name] = [dict(row) for row in connection.execute(f'SELECT * FROM "{table.name}"')]
+    with target.engine.begin() as session:
+        for table in there.sorted_tables:
+            for row in rows.get(table.name, []):
+                kinds = {column.name: str(column.type) for column in table.columns}
+                values = {
+                    name: loads(value) if kinds[name] == "JSON" and isinstance(value, str)
+                    else bool(value) if kinds[name] == "BOOLEAN" and value is not None
+                    else value
+                    for name, value in row.items()
+                }  # fmt: skip
+                session.execute(insert(table).values(values))
+            if rows.get(table.name) and "id" in table.columns and str(table.columns["id"].type) == "INTEGER":
+                session.execute(text(
+                    f"SELECT setval(pg_get_serial_sequence('\"{table.name}\"', 'id'), (SELECT max(id) FROM \"{table.name}\"))"
+                ))  # fmt: skip
+    origin.dispose()
+    return {name: len(found) for name, found in rows.items()}
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(here: Installation) -> None:
+    with here.db.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={"compare_type": False, "include_name": lambda name, kind, _: kind != "table" or "huey" not in name},
+        )
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_queue_is_in_the_same_database(here: Installation) -> None:
+    here.queue.wake("https://x.example.com:443")
+    assert here.queue.huey.pending_count() == 1
+    assert not (here.settings.instance / "queue.db").exists()
+
+
+def test_the_command_line_says_how_to_back_up_and_the_doctor_is_content(tmp_path: Path, database: str) -> None:
+    installation = Running(tmp_path, WEBHOOKUI_DATABASE_URL=database).set_up()
+    done = installation.command("backup", str(tmp_path / "copy"), good=False)
+    assert done.returncode == 1 and "pg_dump" in done.stderr
+    assert "ok     database: reachable" in installation.command("doctor").stdout
+
+
+# ---- texts ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_null_character_breaks_nothing(here: Installation) -> None:
+    with here.db.write() as session:
+        session.add(Record(module="tasks", name="a\0b", values={"subject": "a\0b"}, search_text="a\0b"))
+    with here.db.read() as session:
+        assert listing.search(session, "a\0b")[0].name == "a\ufffdb"
+
+
+def test_letters_beyond_a_to_z_are_found_and_sorted_without_regard_to_case(here: Installation) -> None:
+    with here.db.write() as session:
+        for name in ("Émile", "éva", "Zoe"):
+            records.create(session, "contacts", {"last_name": name}, SYSTEM)
+    with here.db.read() as session:
+        found = listing.page(session, ListQuery("contacts", sort="name", filters={"last_name": "É"}))
+    assert [each.name for each in found.items] == ["Émile", "éva"]
