@@ -12,11 +12,8 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
-from sqlmodel import SQLModel
 
 from tests.support import pages
 from tests.support.older import older_installation
@@ -34,8 +31,13 @@ def opened(folder: Path) -> Installation:
 
 
 def dump(path: Path) -> list[str]:
+    """Every table and every row of a database, but for the text index, which SQLite can't dump."""
+    ours = "FROM sqlite_master WHERE name NOT LIKE 'log_search%'"
     with sqlite3.connect(path) as connection:
-        return list(connection.iterdump())
+        lines = [str(sql) for (sql,) in connection.execute(f"SELECT sql {ours} ORDER BY name")]
+        for (table,) in connection.execute(f"SELECT name {ours} AND type = 'table' ORDER BY name").fetchall():
+            lines += [f"{table}: {row}" for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY 1')]
+    return lines
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def empty(tmp_path: Path) -> Iterator[Database]:
 
 def test_an_older_database_is_migrated_at_the_start_and_nothing_of_it_is_lost(older: Path) -> None:
     before = dump(older / "webhookui.db")
-    rows = {line for line in before if line.startswith('INSERT INTO "record"')}
+    rows = [line for line in before if line.startswith("record: ")]
     installation = opened(older)
     try:
         current, head = revisions(installation.db)
@@ -65,9 +67,7 @@ def test_an_older_database_is_migrated_at_the_start_and_nothing_of_it_is_lost(ol
             workflow = store.list_all(session)[0]
             actions = store.stored_actions(session, installation.box, workflow.id or 0)
             assert actions[0].secrets["password"] == "p", "stored secrets can still be opened"
-        assert len([line for line in dump(older / "webhookui.db") if line.startswith('INSERT INTO "record"')]) == len(
-            rows
-        )
+        assert [line for line in dump(older / "webhookui.db") if line.startswith("record: ")] == rows
     finally:
         installation.close()
 
@@ -160,9 +160,7 @@ def test_a_database_of_a_newer_version_is_refused_with_words(tmp_path: Path) -> 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(empty: Database, tmp_path: Path) -> None:
     migrate(empty, tmp_path / "backups")
-    with empty.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": False})
-        assert compare_metadata(context, SQLModel.metadata) == []
+    command.check(configuration(empty))  # fails with what differs
 
 
 def test_every_migration_can_be_taken_back(empty: Database) -> None:

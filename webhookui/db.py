@@ -32,8 +32,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-LARGEST_ID = 2**31 - 1
-"""What an integer column of PostgreSQL holds. A larger number is no row's."""
+LARGEST_ID = 1_999_999_999
+"""A larger number is no row's, and would hardly fit PostgreSQL's integer. The pattern of a route can say it, too."""
 
 START_LOCK = 4_820_711
 """PostgreSQL's advisory lock that a starting process holds; any number that nobody else uses."""

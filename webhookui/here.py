@@ -6,19 +6,17 @@ from contextlib import AbstractContextManager
 
 from flask import current_app
 from sqlalchemy.orm import Session
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 
-from webhookui.db import LARGEST_ID, Database, row_number
+from webhookui.db import Database, row_number
 from webhookui.installation import Installation
 
 
 class RowId(IntegerConverter):
     """`<int:…>` in a route: a number that no row can have is not found, rather than too large for the database."""
 
-    regex = r"[0-9]{1,10}"
-
-    def __init__(self, map: Map) -> None:
-        super().__init__(map, max=LARGEST_ID)
+    # The bound is in the pattern: for one that is checked after the match, Werkzeug answers 405 to other methods than GET.
+    regex = r"1?[0-9]{1,9}"
 
 
 def row_id(text: str) -> int:

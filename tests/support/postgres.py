@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,11 +29,11 @@ def programs() -> Path | None:
     if on_path:
         return Path(on_path).resolve().parent
     found = [each for place in PLACES for each in Path("/").glob(place.lstrip("/")) if (each / "initdb").exists()]
-    return max(
-        found,
-        key=lambda each: [int(part) for part in str(each).replace("-", "/").split("/") if part.isdigit()],
-        default=None,
-    )
+    return max(found, key=_version, default=None)
+
+
+def _version(folder: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(folder))]
 
 
 class Server:
@@ -63,10 +64,8 @@ def server(bin_folder: Path) -> Iterator[Server]:
         os.chown(folder, user.pw_uid, user.pw_gid)
         other = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     try:
-        _run(
-            [bin_folder / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
-            folder, other,
-        )  # fmt: skip
+        how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        _run([bin_folder / "initdb", "-D", folder / "data", *how], folder, other)
         settings = [word for each in (*FAST, f"unix_socket_directories={folder}") for word in ("-c", each)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
