@@ -225,6 +225,35 @@ def test_a_success_in_between_starts_the_count_again(room: Sending, receiver: Re
     assert state(room, receiver) == "closed"
 
 
+@pytest.mark.parametrize("room", [{"retry_delays": (0,) * 20}], indirect=True)
+def test_a_request_that_is_never_taken_does_not_pause_an_endpoint_that_takes_others(
+    room: Sending, receiver: Receiver
+) -> None:
+    receiver.routes["/poison"] = lambda _: DOWN
+    room.hook(f"{receiver.url}/poison", "poison")
+    found = room.settled(room.save("poison"), attempts=21)
+    assert (found.delivery.status, state(room, receiver)) == ("failed", "closed")
+
+
+@pytest.mark.parametrize("room", [{"retry_delays": (0, 3600)}], indirect=True)
+def test_a_probe_is_a_fresh_delivery_rather_than_one_that_failed_before(room: Sending, receiver: Receiver) -> None:
+    """The retries have been due for longer, and fail again."""
+    bad = True
+    receiver.routes["/poison"] = lambda _: DOWN
+    receiver.routes["/good"] = lambda _: DOWN if bad else Answer()
+    room.hook(f"{receiver.url}/poison", "poison")
+    room.hook(f"{receiver.url}/good", "good")
+    with room.db.write():
+        poisoned = [room.save("poison") for _ in range(PAUSE_AFTER)]
+    until(lambda: state(room, receiver) == "open", 10)
+    bad = False
+    good = room.save("good")
+    assert room.settled(good, timeout_s=10).delivery.status == "success"
+    until(lambda: state(room, receiver) == "closed", 10)
+    for each in poisoned:
+        assert room.settled(each, attempts=2).delivery.status == "retry"
+
+
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
 def test_a_test_goes_out_while_the_endpoint_is_paused_and_is_not_held_against_it(
     room: Sending, receiver: Receiver

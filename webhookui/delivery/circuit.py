@@ -30,12 +30,22 @@ _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _E = Endpoint.__table__.c  # type: ignore[attr-defined]
 
 
+OF_THE_ENDPOINT = frozenset({429, 503})
+"""Answers that speak of the endpoint's health whatever the request was."""
+
+
 def counts_against(result: Result) -> bool:
-    """Whether a failure says something about the endpoint. Tests and redeliveries are not held against it."""
+    """Whether a failure says something about the endpoint. Tests and redeliveries are not held against it.
+
+    Nor is a retry that is answered by an error again, which says as much of its request: what fails is due again together,
+    and some requests that a third party never takes would pause an endpoint that takes all others.
+    """
     if result.diagnosis is None or result.claimed.test or result.claimed.redelivery_of is not None:
         return False
     if result.answer is None:
         return not result.diagnosis.ends
+    if result.claimed.failure_count and result.answer.status_code not in OF_THE_ENDPOINT:
+        return False
     return result.answer.status_code not in OF_THE_REQUEST
 
 
@@ -90,6 +100,9 @@ class Circuits:
         if known.state == "draining":
             return 1
         return int(self._take_probe(lane, known))
+
+    def is_paused(self, lane: str) -> bool:
+        return self._known.get(lane, _CLOSED).state == "open"
 
     def is_draining(self, lane: str) -> bool:
         return self._known.get(lane, _CLOSED).state == "draining"

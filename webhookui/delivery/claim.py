@@ -92,12 +92,15 @@ _IN_HAND = select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(
 # Statements are made once: building one costs more than running it.
 
 
-def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
-    """Marks up to `limit` deliveries of the lane as dispatched by `process`, what has been due for the longest first."""
+def claim(db: Database, process: str, lane: str, limit: int, *, fresh_first: bool = False) -> list[Claimed]:
+    """Marks up to `limit` deliveries of the lane as dispatched by `process`, what has been due for the longest first.
+
+    `fresh_first`: no retry while one waits that was never sent, as for a probe, which should not fail for its request's sake.
+    """
     with db.write() as session:
         connection = session.connection()
         time = now()
-        ids = _due(connection, db, lane, limit, time)
+        ids = _due(connection, db, lane, limit, time, fresh_first)
         if not ids:
             return []
         connection.execute(_TAKE, {"ids": ids, "process": process, "time": time})
@@ -105,11 +108,13 @@ def claim(db: Database, process: str, lane: str, limit: int) -> list[Claimed]:
         return [found[delivery_id] for delivery_id in ids if delivery_id in found]
 
 
-def _due(connection: Connection, db: Database, lane: str, limit: int, time: datetime) -> list[int]:
+def _due(connection: Connection, db: Database, lane: str, limit: int, time: datetime, fresh_first: bool) -> list[int]:
     """A queued one is due since its save: a long backlog does not put retries off, nor they the backlog."""
     locked = db.skip_locked()
     values = {"lane": lane, "most": limit, "time": time}
     queued = connection.execute(_QUEUED.with_for_update(**locked) if locked else _QUEUED, values).all()
+    if queued and fresh_first:
+        return [row[0] for row in queued]
     retries = connection.execute(_RETRIES.with_for_update(**locked) if locked else _RETRIES, values).all()
     if retries:
         queued = sorted([*queued, *retries], key=lambda row: (row[1], row[0]))[:limit]

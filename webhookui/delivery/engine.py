@@ -256,7 +256,7 @@ class Engine:
             if wait_s:
                 self._stopping.wait(wait_s)
                 return None
-        batch = claim.claim(self._db, self.process.id, name, size)
+        batch = claim.claim(self._db, self.process.id, name, size, fresh_first=self._circuits.is_paused(name))
         if not batch:
             self._circuits.lane_is_empty(name)
         return batch
