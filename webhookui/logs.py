@@ -40,3 +40,4 @@ def configure(level: str = "INFO") -> None:
     for noisy in ("huey", "huey.consumer", "alembic", "waitress.queue", "urllib3", "requests_hardened"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings name whole URLs, with the keys in them

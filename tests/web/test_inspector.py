@@ -167,3 +167,11 @@ def test_pages_are_for_admins_and_open_by_name(app: Flask, admin: FlaskClient, d
     assert "demo" in admin.get("/inspector").text
     assert app.test_client().get("/inspector").status_code in (302, 303, 401)
     assert pages.user(app).get("/inspector").status_code == 403
+
+
+def test_secrets_that_arrive_are_masked_and_what_else_arrives_is_not(app: Flask, admin: FlaskClient) -> None:
+    sent = {"Authorization": "Basic YW5uOnMzY3JldA==", "Proxy-Authorization": "t0ken", "X-Other": "kept"}
+    app.test_client().get("/inspect/hidden?q=1", headers=sent)
+    page = admin.get("/inspector/hidden").text
+    assert "Basic ••••••" in page and "kept" in page and "q=1" in page
+    assert "YW5u" not in page and "t0ken" not in page

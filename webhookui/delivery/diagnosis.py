@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import ssl
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPException, IncompleteRead, LineTooLong, RemoteDisconnected
 
@@ -29,12 +30,12 @@ class Diagnosis:
     ends: bool = False
 
 
-def of_exception(error: Exception, *, host: str, timeout_s: float) -> Diagnosis:
-    """Why no answer came."""
+def of_exception(error: Exception, *, host: str, timeout_s: float, clean: Callable[[str], str] = str) -> Diagnosis:
+    """Why no answer came. `clean` takes secrets out of what the exception says, before it is cut."""
     inner = innermost(error)
     for kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
         if isinstance(error, kinds) or isinstance(inner, kinds):
-            values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _detail(inner)}
+            values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _detail(inner, clean)}
             return Diagnosis(code, sentence.format(**values), advice.format(**values), ends)
     raise AssertionError("The last line of the table takes every exception.")
 
@@ -153,7 +154,7 @@ _ANSWERS: dict[int, tuple[str, str, str]] = {
 }  # fmt: skip
 
 
-def _detail(error: BaseException) -> str:
+def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
     """What an exception says, for people, without names of classes where they say nothing, without control characters."""
     if isinstance(error, ssl.SSLCertVerificationError):
         text = error.verify_message.rstrip(".")
@@ -170,14 +171,14 @@ def _detail(error: BaseException) -> str:
     elif isinstance(error, LineTooLong):
         text = "a line without an end"
     elif isinstance(error, BadStatusLine):
-        text = f"it began with “{str(error).strip()[:80]}”"
+        text = f"it began with “{clean(str(error)).strip()[:80]}”"
     elif isinstance(error, OSError) and error.strerror:
         text = error.strerror
     elif isinstance(error, requests.RequestException | HeadTooLarge | zlib.error):
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    cleaned = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).strip()
+    cleaned = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", clean(text)).strip()
     return cleaned if len(cleaned) <= 200 else cleaned[:199] + "…"
 
 

@@ -18,7 +18,9 @@ from requests.structures import CaseInsensitiveDict
 
 from webhookui.delivery import diagnosis
 from webhookui.delivery.transport import Interrupted, Outgoing, Transport
+from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Authorization
+from webhookui.webhooks.redaction import redaction
 
 EARLY_S = 30
 """A token is renewed so many seconds before it expires."""
@@ -84,7 +86,10 @@ class OAuthTokens:
             except Interrupted:
                 raise
             except requests.RequestException as error:
-                found = diagnosis.of_exception(error, host=urlsplit(url).hostname or url, timeout_s=within_s)
+                clean = redaction(secrets_in(authorization)).text
+                found = diagnosis.of_exception(
+                    error, host=urlsplit(url).hostname or url, timeout_s=within_s, clean=clean
+                )
                 raise TokenRefused(f"No access token: {found.error}", found.advice, found.ends) from error
             except Exception as error:
                 raise TokenRefused(f"The token URL gave no access token: {error}", _ADVICE) from error

@@ -268,7 +268,7 @@ def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
         "status_code": answer.status_code if answer else None,
         "response_headers": answer.headers if answer else [],
         "response_body": body[:body_limit] if body is not None else None,
-        "response_size": len(body) + answer.cut if answer and body is not None else None,
+        "response_size": answer.size if answer else None,
         "timing_ms": answer.timing_ms if answer else result.error_timing_ms,
         "error_code": found.code if found else None,
         "error": found.error if found else None,

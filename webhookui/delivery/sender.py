@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -23,6 +24,7 @@ from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.webhooks import capture
 from webhookui.webhooks.authorization import authorize, mask
 from webhookui.webhooks.capture import Taken
+from webhookui.webhooks.redaction import Redaction, redaction
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.signature import signature_headers
 
@@ -72,8 +74,10 @@ class Sender:
         started = time.perf_counter()
         masked = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
         at_hand: WebhookAtHand | None = None
+        known = redaction(())
 
         def ended(found: Diagnosis) -> Result:
+            found = replace(found, error=known.text(found.error), advice=known.text(found.advice))
             took = round((time.perf_counter() - started) * 1000, 2)
             return Result(
                 claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": took}
@@ -81,9 +85,10 @@ class Sender:
 
         try:
             at_hand = self._at_hand(claimed)
+            known = at_hand.redaction()
             end = time.monotonic() + at_hand.webhook.timeout_s
-            request, masked = self._ready(claimed, at_hand, at, end)
-            answer = self._transport.exchange(self._outgoing(request, at_hand, end))
+            request, masked, known = self._ready(claimed, at_hand, at, end)
+            answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end)), known)
         except Interrupted:
             raise
         except (_Misconfigured, RequestError, SecretUnreadable) as error:
@@ -92,20 +97,21 @@ class Sender:
             return ended(Diagnosis("token", str(error), error.advice, error.ends))
         except Exception as error:
             timeout_s = at_hand.webhook.timeout_s if at_hand else 0.0
-            return ended(self._diagnose(claimed, error, timeout_s))
+            return ended(self._diagnose(claimed, error, timeout_s, known))
         try:
             judged = self._judge(claimed, at_hand, answer)
         except Exception as error:
-            judged = self._diagnose(claimed, error, at_hand.webhook.timeout_s)
+            judged = self._diagnose(claimed, error, at_hand.webhook.timeout_s, known)
         later = retry_after(answer, now()) if judged is not None else None
         took = answer.timing_ms["total"]
         taken = _taken(at_hand, answer, judged is None)
         return Result(claimed, at, masked.url, masked.headers, answer, judged, took, later, at_hand, taken=taken)
 
-    def _diagnose(self, claimed: Claimed, error: Exception, timeout_s: float) -> Diagnosis:
-        found = diagnosis.of_exception(error, host=_host(claimed), timeout_s=timeout_s)
+    def _diagnose(self, claimed: Claimed, error: Exception, timeout_s: float, known: Redaction) -> Diagnosis:
+        found = diagnosis.of_exception(error, host=_host(claimed), timeout_s=timeout_s, clean=known.text)
         if found.code == "unexpected":
-            log.error("attempt_failed_unexpectedly", delivery=claimed.id, exc_info=error)
+            trace = known.text("".join(traceback.format_exception(error)))
+            log.error("attempt_failed_unexpectedly", delivery=claimed.id, exception=trace)
         return found
 
     def _outgoing(self, request: Request, at_hand: WebhookAtHand, end: float) -> Outgoing:
@@ -134,8 +140,13 @@ class Sender:
             )
         return found
 
-    def _ready(self, claimed: Claimed, at_hand: WebhookAtHand, at: datetime, end: float) -> tuple[Request, Request]:
-        """(the request to send, the same with its secrets masked). `end`: when the attempt's time is up, monotonic."""
+    def _ready(
+        self, claimed: Claimed, at_hand: WebhookAtHand, at: datetime, end: float
+    ) -> tuple[Request, Request, Redaction]:
+        """(the request to send, the same with its secrets masked, what masks them in the answer).
+
+        `end`: when the attempt's time is up, monotonic.
+        """
         authorization = at_hand.webhook.authorization
         plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
         token = self._tokens.get(authorization, end) if authorization.type == "oauth2" else None
@@ -147,6 +158,7 @@ class Sender:
         return (
             Request(request.method, request.url, (*request.headers, *signature), request.body),
             Request(masked.method, masked.url, (*masked.headers, *signature), None),
+            at_hand.redaction(token),
         )
 
     def _judge(self, claimed: Claimed, at_hand: WebhookAtHand, answer: Answer) -> Diagnosis | None:
@@ -166,6 +178,15 @@ class Sender:
 
 class _Misconfigured(Exception):
     pass
+
+
+def _redacted(answer: Answer, known: Redaction) -> Answer:
+    """The answer as it is kept, searched and judged: a third party that says back what it was sent tells nobody."""
+    body = known.data(answer.body)
+    headers = [(name, known.text(value)) for name, value in answer.headers]
+    if body is answer.body and headers == answer.headers:
+        return answer
+    return replace(answer, headers=headers, body=body, received=len(answer.body))
 
 
 def _taken(at_hand: WebhookAtHand, answer: Answer, succeeded: bool) -> tuple[Taken, ...]:

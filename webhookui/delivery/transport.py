@@ -54,7 +54,10 @@ class Outgoing:
 
 @dataclass
 class Answer:
-    """What came back. `body` holds at most the reading limit, decoded; `cut` tells that there was more. Times in ms."""
+    """What came back. `body` holds at most the reading limit, decoded; `cut` tells that there was more. Times in ms.
+
+    `received`: bytes of the body as it came, when something was masked in it since.
+    """
 
     status_code: int
     headers: list[tuple[str, str]]
@@ -62,6 +65,12 @@ class Answer:
     cut: bool
     timing_ms: dict[str, float] = field(default_factory=dict)
     url: str = ""
+    received: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body; one more than was read when there was more."""
+        return (len(self.body) if self.received is None else self.received) + self.cut
 
 
 class Transport:

@@ -7,12 +7,17 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from webhookui import db as database
 from webhookui.db import Database, now
 from webhookui.delivery.outbox import origin_of
+from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
+from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import from_definition
+from webhookui.webhooks.redaction import Redaction, redaction
 from webhookui.workflows.tables import WorkflowWebhook
 
 
@@ -30,6 +35,11 @@ class WebhookAtHand:
         until = self.previous_signing_until
         return self.signing if until is not None and until > now() else self.signing[:1]
 
+    def redaction(self, token: str | None = None) -> Redaction:
+        """What masks everything that is secret about it. `token`: the access token it is sent with."""
+        signing = (*self.signing, *(each.partition("_")[2] for each in self.signing))
+        return redaction((*secrets_in(self.webhook.authorization, token), *signing))
+
 
 def assemble(
     box: SecretBox, definition: dict[str, object], sealed: str | None, until: datetime | None = None
@@ -41,6 +51,15 @@ def assemble(
     return WebhookAtHand(
         webhook, origin_of(webhook.url), tuple([signing] if isinstance(signing, str) else signing), until
     )
+
+
+def of_delivery(session: Session, box: SecretBox, delivery_id: int) -> WebhookAtHand | None:
+    """The webhook that a delivery is sent with, as it is now. Raises SecretUnreadable."""
+    delivery, request = session.get(Delivery, delivery_id), session.get(DeliveryRequest, delivery_id)
+    if request is not None and request.definition is not None:
+        return assemble(box, request.definition, request.secrets)
+    row = session.get(WorkflowWebhook, delivery.webhook_id) if delivery and delivery.webhook_id else None
+    return assemble(box, row.definition, row.secrets, row.previous_signing_until) if row else None
 
 
 class WebhooksAtHand:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import Rule
 
+from webhookui.delivery.webhooks_at_hand import of_delivery
 from webhookui.here import installation, read, write
 from webhookui.inspector import store
 from webhookui.inspector.script import MOST_STEPS, PRESETS, InvalidScript, Script, Step, parse
 from webhookui.inspector.tables import InspectedRequest
+from webhookui.secrets import SecretUnreadable
 from webhookui.web.access import admin_only, public
 from webhookui.web.log_query import pairs
 from webhookui.web.payload import Payload, content_type_of, hex_dump, payload
 from webhookui.web.security import csrf
+from webhookui.webhooks.authorization import MASK
+from webhookui.webhooks.redaction import redaction
 
 bp = Blueprint("inspector", __name__)
 
@@ -55,7 +61,7 @@ def receive(name: str, rest: str = "") -> ResponseReturnValue:
         return jsonify(ok=False, error="The inspector accepts bodies up to 1 MiB."), 413
     try:
         with write() as session:
-            row, step = store.receive(session, name, _received(body))
+            row, step = store.receive(session, name, _without_secrets(session, _received(body)))
     except store.InvalidName as error:
         return jsonify(ok=False, error=str(error)), 404
     if step is None:
@@ -67,6 +73,29 @@ def receive(name: str, rest: str = "") -> ResponseReturnValue:
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer
+
+
+def _without_secrets(session: Session, received: store.Received) -> store.Received:
+    """With the secrets masked of the webhook that sent it, when it was one of this installation, and any authorization.
+
+    What is sent to an inspector is kept and shown; secrets are not, wherever they are sent to.
+    """
+    sender = next((value for name, value in received.headers if name.lower() == "webhook-id"), "")
+    known = redaction(())
+    if sender.isascii() and sender.isdecimal() and len(sender) < 16:
+        with suppress(SecretUnreadable):
+            at_hand = of_delivery(session, installation().box, int(sender))
+            known = at_hand.redaction() if at_hand else known
+    headers = ((name, known.text(_scheme_alone(name, value))) for name, value in received.headers)
+    return replace(received, path=known.text(received.path), query=known.text(received.query), headers=tuple(headers))
+
+
+def _scheme_alone(name: str, value: str) -> str:
+    """ "Basic ••••••" of an Authorization header; other headers as they are."""
+    if name.lower() not in ("authorization", "proxy-authorization"):
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {MASK}" if space else MASK
 
 
 def _wait(step: Step) -> bool:

@@ -80,6 +80,14 @@ def mask(request: Request, authorization: Authorization) -> Request:
     return kind.apply(request, authorization, MASK)
 
 
+def secrets_in(authorization: Authorization, token: str | None = None) -> tuple[str, ...]:
+    """Every text in which the secret goes out. `token`: the access token, for OAuth 2."""
+    secret = secret_of(authorization)
+    name = {"basic": authorization.username, "oauth2": authorization.client_id}.get(authorization.type)
+    pair = base64.b64encode(f"{name}:{secret}".encode()).decode() if secret and name is not None else ""
+    return tuple(each for each in (secret, pair, token or "") if each)
+
+
 def secret_of(authorization: Authorization) -> str:
     secrets: Mapping[str, str | None] = authorization.secrets
     return secrets.get(AUTHORIZATIONS[authorization.type].secret or "") or ""
