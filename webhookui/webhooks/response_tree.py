@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +32,9 @@ def tree_of(body: bytes, content_type: str = "") -> Node | None:
     try:
         if start == b"<" or "xml" in content_type.lower():
             root = xpath.read(body)
-            spaced = any(uri for uri in root.nsmap.values())
-            return _element(root, f"/{_step(root.tag, spaced)}", spaced, left)
+            return _element(root, f"/{_step(root.tag)}", left)
         return _json("$", jsonpath.read(body), "$", left)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -74,26 +74,46 @@ def _member(key: str) -> str:
     return f"['{quoted}']"
 
 
-def _step(tag: str, spaced: bool) -> str:
+def _step(tag: str) -> str:
+    """A child by its name; one in a namespace by its name alone, so that no prefix has to be declared."""
+    space, _, local = tag.rpartition("}")
+    return f"*[local-name()='{local}']" if space else local
+
+
+def _selected_by(tag: str) -> set[str]:
+    """The steps that select an element of this tag."""
     local = tag.rpartition("}")[2]
-    return f"*[local-name()='{local}']" if spaced else local
+    return {_step(tag), f"*[local-name()='{local}']"}
 
 
-def _element(element: Any, path: str, spaced: bool, left: list[int]) -> Node:
+def _attribute(element: Any, key: str) -> str:
+    """The step of an attribute; one in a namespace by its name with the prefix that it has here."""
+    space, _, local = key.rpartition("}")
+    prefix = next((prefix for prefix, uri in element.nsmap.items() if prefix and uri == space[1:]), None)
+    if not space:
+        return f"@{local}"
+    return f"@*[name()='{prefix}:{local}']" if prefix else f"@*[local-name()='{local}']"
+
+
+def _element(element: Any, path: str, left: list[int]) -> Node:
     left[0] -= 1
-    name = element.tag.rpartition("}")[2]
-    children = []
-    for key, value in element.attrib.items():
-        local = key.rpartition("}")[2]
-        step = f"@*[local-name()='{local}']" if "}" in key else f"@{local}"
-        children.append(Node(f"@{local}", "attribute", f"{path}/{step}", "XPATH", value[:300]))
+    children = [
+        Node(f"@{key.rpartition('}')[2]}", "attribute", f"{path}/{_attribute(element, key)}", "XPATH", value[:300])
+        for key, value in element.attrib.items()
+    ]
     inner = [child for child in element if isinstance(child.tag, str)]
+    there: Counter[str] = Counter()
     for child in inner:
-        if left[0] > 0:
-            same = [other for other in inner if other.tag == child.tag]
-            step = _step(child.tag, spaced) + (f"[{same.index(child) + 1}]" if len(same) > 1 else "")
-            children.append(_element(child, f"{path}/{step}", spaced, left))
+        there.update(_selected_by(child.tag))
+    passed: Counter[str] = Counter()
+    for child in inner:
+        if left[0] <= 0:
+            break
+        passed.update(_selected_by(child.tag))
+        step = _step(child.tag)
+        children.append(_element(child, f"{path}/{step}{f'[{passed[step]}]' if there[step] > 1 else ''}", left))
     text = (element.text or "").strip()
     if not inner and element.attrib and text:
         children.append(Node("text()", "text", f"{path}/text()", "XPATH", text[:300]))
+    name = element.tag.rpartition("}")[2]
     return Node(name, "element", path, "XPATH", "" if children else text[:300], tuple(children))

@@ -23,7 +23,7 @@ EXACT = 2**53
 """Whole numbers from here on are rounded by XPath."""
 
 _NAME = r"(?:[A-Za-z_][\w.-]*:)?(?:[A-Za-z_][\w.-]*|\*)"
-_TEST = rf"\[(?:\d+|last\(\)|(?:@?{_NAME}|local-name\(\)|\.)\s*=\s*(?:'[^']*'|\"[^\"]*\"))\]"
+_TEST = rf"\[(?:\d+|last\(\)|(?:@?{_NAME}|(?:local-)?name\(\)|\.)\s*=\s*(?:'[^']*'|\"[^\"]*\"))\]"
 _STEP = rf"(?:@?{_NAME}|\.|text\(\))(?:{_TEST})*"
 _PATH = rf"(?:\.?//?)?{_STEP}(?:/{_STEP})*"
 _SIMPLE = re.compile(rf"\s*(?:{_PATH}|(?:string|count|number|boolean|normalize-space|sum)\(\s*{_PATH}\s*\))\s*")
