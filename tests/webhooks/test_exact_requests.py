@@ -174,7 +174,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             made.workflow("contacts", action(cell, receiver.url), name=str(cell), **only_when(cell))
         made.update("contacts", contact, description="go")
         made.start()
-        receiver.wait_for(len(CELLS), 60)
+        receiver.wait_for(len(CELLS), 100)
         names = {str(each.id): each.workflow for each in made.deliveries()}
         found = {
             names[each.header("webhook-id") or ""]: (int(each.header("webhook-id") or 0), each)
