@@ -113,7 +113,7 @@ def test_a_probe_now_and_then_finds_it_well_and_the_backlog_drains_at_a_limited_
     probes = times[PAUSE_AFTER : PAUSE_AFTER + 2]
     assert probes[1] - probes[0] > 0.9, "probes came faster than they should"
     drained = times[PAUSE_AFTER + 3 :]
-    assert drained[-1] - drained[0] > (len(drained) - 1) / 20 - 0.35, f"more than 20 a second: {drained}"
+    assert drained[-1] - drained[0] > (len(drained) - 1) / 20 - 0.6, f"more than 20 a second: {drained}"
     assert told == [(lane_of(receiver), "open"), (lane_of(receiver), "draining")]
     before = len(receiver.requests)
     for _ in range(5):

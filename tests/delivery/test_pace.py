@@ -15,6 +15,7 @@ from tests.support.running import Running, until
 from tests.support.sending import Sending, sending
 
 PER_S = 10
+LATE_S = 0.8
 
 
 @pytest.fixture
@@ -24,10 +25,11 @@ def room(tmp_path: Path) -> Iterator[Sending]:
 
 
 def keeps(requests: list[Received], per_s: float) -> bool:
-    """Whether no more came in any stretch of time than the limit allows, one being late by up to a third of a second."""
+    """Whether no more came in any stretch of time than the limit allows. A turn is exact, its request may be late by what
+    the machine is busy with, and the next one not."""
     times = [each.at for each in requests]
     return all(
-        last - first > (number / per_s) - 0.35
+        last - first > (number / per_s) - LATE_S
         for begin, first in enumerate(times)
         for number, last in enumerate(times[begin:])
     )

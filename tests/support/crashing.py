@@ -61,6 +61,7 @@ class Crashing:
         self._running = Running(
             folder, WEBHOOKUI_RETRY_DELAYS="0,0,1", WEBHOOKUI_WORKERS=str(WORKERS), WEBHOOKUI_LOG_LEVEL="WARNING"
         )
+        self._running.start_s = 300  # rounds go on on a machine that is busy with other things
         self._saved: dict[int, int] = {}
         """Contact → number of its saves that were answered."""
         self._lock = threading.Lock()

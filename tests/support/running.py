@@ -25,6 +25,8 @@ class Running:
 
     program = "webhookui"
     """The module that is run."""
+    start_s = 30.0
+    """How long a start may take."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -66,7 +68,7 @@ class Running:
             )
         self.processes.append(process)
         if what != "worker":
-            until(self._answers, 30, lambda: (self.folder / f"{what}.log").read_text())
+            until(self._answers, self.start_s, lambda: (self.folder / f"{what}.log").read_text())
         return process
 
     def _answers(self) -> bool:
