@@ -18,7 +18,7 @@ from tests.support.team import Team
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
-from webhookui.delivery import circuit, outbox
+from webhookui.delivery import circuit, stale
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.installation import Installation
 from webhookui.notify import endpoints, failures, notices, outgoing
@@ -189,7 +189,7 @@ def test_tests_superseded_deliveries_and_fail_all_are_told_to_nobody(here: Insta
     lane = "https://api.example.com:443"
     with here.db.write() as session:
         fail(session, 1, NOON, deal=deal, test=True)
-        fail(session, 1, NOON, deal=deal, error=outbox.superseded_by(9))
+        fail(session, 1, NOON, deal=deal, error=stale.superseded_by(9))
         waiting = add_failed(session, status="queued", webhook_id=1, record_id=deal, lane=lane)
         session.add(Endpoint(lane=lane, state="open"))
         assert circuit.fail_all(session, lane) == 1
