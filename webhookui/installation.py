@@ -48,5 +48,6 @@ def open_installation(settings: Settings | None = None) -> Installation:
         wake=queue.wake,
         wake_at=queue.wake_at,
         ring_mail=queue.ring_mail,
+        ring_redeliveries=queue.ring_redeliveries,
     )
     return Installation(settings, db, box, queue)

@@ -24,6 +24,7 @@ from webhookui.delivery.engine import Engine
 from webhookui.notify.post import Post, forget_old
 from webhookui.secrets import SecretBox
 from webhookui.settings import Settings
+from webhookui.workflows import redelivery_jobs
 
 log = structlog.get_logger("webhookui.jobs")
 
@@ -141,6 +142,7 @@ class Queue:
         self._lock = threading.Lock()
         self._rung: set[str] = set()
         self._rung_for: dict[tuple[str, int], None] = {}
+        self._rung_redeliveries = False
         self._define_tasks()
 
     def _define_tasks(self) -> None:
@@ -168,6 +170,14 @@ class Queue:
             if self.engine is not None:
                 statistics.observe(self._db)
 
+        @self.huey.task(name="redeliver")
+        def redeliver() -> None:
+            self._redeliver_for_a_turn()
+
+        @self.huey.periodic_task(crontab(minute="*"), name="redeliver_every_minute")
+        def redeliver_every_minute() -> None:
+            self._redeliver_for_a_turn()
+
         @self.huey.task(name="mail")
         def mail() -> None:
             self._send_mail()
@@ -184,6 +194,7 @@ class Queue:
         self._work = work
         self._sweep = sweep
         self._mail = mail
+        self._redeliver = redeliver
 
     def wake(self, lane: str) -> None:
         """Rings for a lane. A bell that was rung here and is not answered yet does for all."""
@@ -215,6 +226,24 @@ class Queue:
         except Exception as error:
             log.error("bell_not_set", lane=lane, error=str(error))
 
+    def ring_redeliveries(self) -> None:
+        """Rings for the redelivery jobs. A bell that was rung here and is not answered yet does for all."""
+        with self._lock:
+            if self._rung_redeliveries and self.engine is not None and self.engine.alone:
+                return
+            self._rung_redeliveries = True
+        try:
+            self._redeliver()
+        except Exception as error:  # the rows are written; the next minute will find them
+            self._rung_redeliveries = False
+            log.error("bell_not_rung", lane="redeliveries", error=str(error))
+
+    def _redeliver_for_a_turn(self) -> None:
+        with self._lock:
+            self._rung_redeliveries = False
+        if self.engine is not None and redelivery_jobs.work(self._db, self._settings.address):
+            self.ring_redeliveries()
+
     def ring_mail(self) -> None:
         """Rings for the mail. Each ring goes out: another process may answer, and an answer costs little."""
         try:
@@ -238,6 +267,7 @@ class Queue:
         self._consumer.start()
         _settle_memory()
         self.ring_mail()
+        self.ring_redeliveries()
 
     def stop(self) -> None:
         """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""

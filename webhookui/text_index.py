@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -11,15 +13,26 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One text, in lower case, and the group that it belongs to."""
+
+    id: int
+    text: str
+    group: int
+
+
 class TextIndex:
     """Finds the ids whose text holds some part: trigrams, by SQLite's FTS5 or PostgreSQL's pg_trgm.
 
-    On SQLite the text itself is not kept: what is found may hold the part or not, and `remove` must be given the same text
-    as `add` was. Where the database has no trigrams (SQLite before 3.34) there is none, and nothing is found.
+    On SQLite the text itself is not kept: what is found may hold the part or not, and `remove` must be given what `add` was.
+    Where the database has no trigrams (SQLite before 3.34) there is none, and nothing is found.
     """
 
     SHORTEST = 3
     """Characters that a part has at least."""
+    MOST_GROUPS = 200
+    """More of them are not looked for."""
     _RAREST = 3
     """Trigrams of the part that SQLite looks for: few rare ones are quicker than all, and nearly as exact."""
 
@@ -29,63 +42,65 @@ class TextIndex:
     def create(self, connection: Connection) -> None:
         """For a migration."""
         if connection.dialect.name == "sqlite":
-            make = f"CREATE VIRTUAL TABLE {self.name} USING fts5(text, tokenize='trigram', detail=none, content='', columnsize=0)"
+            how = "tokenize='trigram', detail=none, content='', columnsize=0"
             with suppress(DBAPIError):
-                connection.execute(text(make))
+                connection.execute(text(f"CREATE VIRTUAL TABLE {self.name} USING fts5(text, grp, {how})"))
             return
-        connection.execute(text(f"CREATE TABLE {self.name} (id bigint PRIMARY KEY, text text NOT NULL)"))
+        columns = "id bigint PRIMARY KEY, text text NOT NULL, grp integer NOT NULL"
+        connection.execute(text(f"CREATE TABLE {self.name} ({columns})"))
         with suppress(DBAPIError), connection.begin_nested():  # a user who may not add extensions searches more slowly
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
             connection.execute(text(f"CREATE INDEX ix_{self.name} ON {self.name} USING gin (text gin_trgm_ops)"))
 
-    def add(self, session: Session, texts: Iterable[tuple[int, str]]) -> None:
-        """Texts in lower case, by id."""
+    def add(self, session: Session, entries: Iterable[Entry]) -> None:
         if self.is_there(session):
             column = "rowid" if _is_sqlite(session) else "id"
-            self._many(session, f"INSERT INTO {self.name} ({column}, text) VALUES (:id, :text)", texts)  # noqa: S608
+            self._many(session, f"INSERT INTO {self.name} ({column}, text, grp) VALUES (:id, :text, :grp)", entries)  # noqa: S608
 
-    def remove(self, session: Session, texts: Iterable[tuple[int, str]]) -> None:
+    def remove(self, session: Session, entries: Iterable[Entry]) -> None:
         if not self.is_there(session):
             return
         if _is_sqlite(session):
-            delete = f"INSERT INTO {self.name} ({self.name}, rowid, text) VALUES ('delete', :id, :text)"  # noqa: S608
+            columns = f"({self.name}, rowid, text, grp) VALUES ('delete', :id, :text, :grp)"
+            delete = f"INSERT INTO {self.name} {columns}"
         else:
             delete = f"DELETE FROM {self.name} WHERE id = :id"  # noqa: S608
-        self._many(session, delete, texts)
+        self._many(session, delete, entries)
 
     @staticmethod
-    def _many(session: Session, statement: str, texts: Iterable[tuple[int, str]]) -> None:
-        rows = [{"id": number, "text": each} for number, each in texts]
+    def _many(session: Session, statement: str, entries: Iterable[Entry]) -> None:
+        written = _as_trigram if _is_sqlite(session) else int
+        rows = [{"id": each.id, "text": each.text, "grp": written(each.group)} for each in entries]
         if rows:
             session.execute(text(statement), rows)
 
     def find(
-        self,
-        session: Session,
-        part: str,
-        sample: Sequence[str],
-        *,
-        above: int,
-        below: int,
-        limit: int,
-        newest_first: bool,
-    ) -> list[int]:
-        """Ids between `above` and `below`, in order; `sample` is some of the texts, to tell what is rare in them."""
+        self, session: Session, part: str, groups: Collection[int] | None, sample: Sequence[str],
+        *, above: int, below: int, limit: int, newest_first: bool,
+    ) -> list[int]:  # fmt: skip
+        """Ids between `above` and `below`, in order, of these groups or of any.
+
+        `sample` is some of the texts, to tell what is rare in them.
+        """
         sqlite = _is_sqlite(session)
         column, order = "rowid" if sqlite else "id", "DESC" if newest_first else "ASC"
-        condition = f"{self.name} MATCH :part" if sqlite else "text LIKE :part"
-        statement = text(
-            f"SELECT {column} FROM {self.name} WHERE {condition} AND {column} > :above AND {column} < :below"  # noqa: S608
-            f" ORDER BY {column} {order} LIMIT :limit"
-        )
-        wanted = self._rare_trigrams(part, sample) if sqlite else f"%{_literally(part)}%"
-        found = session.scalars(statement, {"part": wanted, "above": above, "below": below, "limit": limit})
-        return list(found.all())
+        values: dict[str, Any] = {"above": above, "below": below, "limit": limit}
+        if sqlite:
+            condition = f"{self.name} MATCH :part"
+            values["part"] = self._rare_trigrams(part, sample)
+            if groups is not None:
+                values["part"] += f" AND ({' OR '.join(_quoted(_as_trigram(each)) for each in groups)})"
+        else:
+            condition = "text LIKE :part" + ("" if groups is None else " AND grp = ANY(:groups)")
+            values |= {"part": f"%{_literally(part)}%"} | ({} if groups is None else {"groups": list(groups)})
+        within = f"{condition} AND {column} > :above AND {column} < :below"
+        sql = f"SELECT {column} FROM {self.name} WHERE {within} ORDER BY {column} {order} LIMIT :limit"  # noqa: S608
+        return list(session.scalars(text(sql), values).all())
 
     def _rare_trigrams(self, part: str, sample: Sequence[str]) -> str:
         trigrams = {part[at : at + 3] for at in range(len(part) - 2)}
         rare = sorted(trigrams, key=lambda each: (sum(each in known for known in sample), each))[: self._RAREST]
-        return " AND ".join('"' + each.replace('"', '""') + '"' for each in rare)
+        return " AND ".join(map(_quoted, rare))
 
     def is_there(self, session: Session) -> bool:
         """Whether the database has it."""
@@ -95,6 +110,15 @@ class TextIndex:
 
 def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
+
+
+def _quoted(trigram: str) -> str:
+    return '"' + trigram.replace('"', '""') + '"'
+
+
+def _as_trigram(group: int) -> str:
+    """A number as three characters that no text has: of the 6400 that Unicode leaves to everybody's own use."""
+    return "".join(chr(0xE000 + group // 6400**place % 6400) for place in (2, 1, 0))
 
 
 def _literally(part: str) -> str:

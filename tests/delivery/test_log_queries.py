@@ -124,7 +124,10 @@ def test_pages_in_both_directions_are_the_matches_in_order(db: Database, rows: l
             assert back == expected, wanted
 
 
-def test_counts_are_those_of_the_matches_whatever_status_is_shown(db: Database, rows: list[Delivery]) -> None:
+def test_counts_are_those_of_the_matches_whatever_status_is_shown(
+    db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_text, "MOST_COUNTED", 500)
     for wanted in filters():
         expected = Counter(row.status for row in rows if matches(row, wanted.without("status")))
         with db.read() as session:
@@ -157,6 +160,7 @@ def test_a_search_that_stops_early_says_where_and_goes_on_from_there(
 ) -> None:
     monkeypatch.setattr(log_text, "MOST_EXAMINED", 20)
     monkeypatch.setattr(log_text, "CHUNK", 10)
+    monkeypatch.setattr(log_text, "SMALLEST_CHUNK", 10)
     wanted = LogFilter(q="37")
     expected = [row.id for row in reversed(rows) if matches(row, wanted)]
     found: list[int | None] = []

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
-from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting, add_webhook, move
+from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting, move
 from webhookui.db import Database
 from webhookui.delivery.tables import CapturedValue, Delivery, Endpoint
 
@@ -208,35 +208,6 @@ def test_a_kept_body_downloads_as_a_file_and_never_as_a_page(client: FlaskClient
 def test_a_delivery_that_does_not_exist_is_not_found(client: FlaskClient, db: Database) -> None:
     assert client.get("/log/999999").status_code == 404
     assert client.get("/log/999999/panel").status_code == 404
-
-
-def test_redelivering_one_leads_to_the_new_delivery(client: FlaskClient, db: Database) -> None:
-    with db.write() as session:
-        old = add_failed(session, webhook_id=add_webhook(session)).id
-    answer = client.post(f"/log/{old}/redeliver", data={"payload": "original"})
-    with db.read() as session:
-        fresh = session.query(Delivery).filter_by(redelivery_of=old).one()
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/log/{fresh.id}")
-    assert f"/log/{fresh.id}" in client.get(f"/log/{old}").text
-
-
-def test_what_can_not_be_redelivered_is_told(client: FlaskClient, db: Database) -> None:
-    with db.write() as session:
-        old = add_failed(session, webhook_id=None).id
-    page = client.post(f"/log/{old}/redeliver", follow_redirects=True).text
-    assert "The webhook of this delivery does not exist any more." in page
-
-
-def test_the_selected_or_all_that_match_are_redelivered(client: FlaskClient, db: Database) -> None:
-    with db.write() as session:
-        webhook = add_webhook(session)
-        failed = [add_failed(session, webhook_id=webhook).id for _ in range(3)]
-        add_delivery(session)
-    client.post("/log/redeliver", data={"scope": "selected", "ids": failed[:2]})
-    client.post("/log/redeliver?status=failed", data={"scope": "matching", "payload": "original"})
-    with db.read() as session:
-        repeated = [row.redelivery_of for row in session.query(Delivery).order_by(Delivery.id) if row.redelivery_of]
-    assert repeated == [*failed[:2], *failed]
 
 
 def test_a_plain_user_reads_the_log_and_redelivers_nothing(app: Flask, client: FlaskClient, db: Database) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from webhookui.db import Database, insert_or_update
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, LogGroup
-from webhookui.text_index import TextIndex
+from webhookui.text_index import Entry, TextIndex
 
 log = structlog.get_logger("webhookui.delivery")
 
@@ -60,7 +60,7 @@ def file_some(db: Database, limit: int = BATCH) -> int:
         connection = session.connection()
         connection.execute(_COUNT, [{"the_group": group, "more": numbers[group]} for group in sorted(numbers)])
         connection.execute(_FILE, [{"the_id": row.id, "the_group": groups[dimensions[row.id]]} for row in rows])
-        TEXTS.add(session, ((row.id, searchable(row.url, row.error)) for row in rows))
+        TEXTS.add(session, (_entry(row, groups[dimensions[row.id]]) for row in rows))
         return len(rows)
 
 
@@ -76,7 +76,11 @@ def unfile(session: Session, rows: Iterable[Any]) -> None:
     less = [{"the_group": group, "more": -numbers[group]} for group in sorted(numbers)]
     session.connection().execute(_COUNT, less)
     session.execute(delete(LogGroup).where(_G.id.in_(numbers), _G.number <= 0))
-    TEXTS.remove(session, ((row.id, searchable(row.url, row.error)) for row in filed))
+    TEXTS.remove(session, (_entry(row, row.log_group_id) for row in filed))
+
+
+def _entry(row: Any, group: int) -> Entry:
+    return Entry(row.id, searchable(row.url, row.error), group)
 
 
 def _groups(session: Session, wanted: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:

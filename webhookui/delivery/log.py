@@ -18,7 +18,7 @@ from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, Delivery
 
 __all__ = [
     "Counts", "DeliveryNotFound", "Detail", "InvalidFilter", "LogFilter", "Page", "by_ids", "counts", "counts_by_workflow",
-    "detail", "hosts", "moved", "newer_than", "page",
+    "detail", "hosts", "moved", "newer_than", "oldest_first", "page",
 ]  # fmt: skip
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
@@ -64,6 +64,14 @@ def _found(
         found, stopped = search(session, wanted, span, limit, newest_first=newest_first)
         return list(found), stopped
     return matching(session, wanted, span, limit, newest_first=newest_first), None
+
+
+def oldest_first(
+    session: Session, wanted: LogFilter, *, after: int, up_to: int, limit: int
+) -> tuple[list[int], int | None]:
+    """Ids that match, from the oldest on; and the id up to which all were looked at, None when these are the last ones."""
+    ids, stopped = _found(session, wanted, span_of(session, wanted, above=after, below=up_to + 1), limit, False)
+    return ids, ids[-1] if len(ids) == limit else stopped
 
 
 def counts(session: Session, wanted: LogFilter) -> Counts:

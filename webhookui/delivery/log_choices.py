@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.delivery.log import LogFilter, hosts
+from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
@@ -52,3 +53,26 @@ def record_name(session: Session, record_id: int) -> str:
     """As its last delivery knew it; empty when it had none."""
     statement = select(col(Delivery.record_name)).where(col(Delivery.record_id) == record_id)
     return session.scalar(statement.order_by(col(Delivery.id).desc()).limit(1)) or ""
+
+
+def in_words(session: Session, wanted: LogFilter) -> list[tuple[str, object]]:
+    """What a filter says, for people: (what, its value); times as they are."""
+    found: list[tuple[str, object]] = []
+    if wanted.status:
+        found.append(("Status", STATUSES[wanted.status].label))
+    if wanted.workflow_id is not None:
+        workflow = session.get(Workflow, wanted.workflow_id)
+        found.append(("Workflow", workflow.name if workflow else wanted.workflow_id))
+    if wanted.webhook_id is not None:
+        webhook = session.get(WorkflowWebhook, wanted.webhook_id)
+        found.append(("Action", webhook.title if webhook else wanted.webhook_id))
+    if wanted.record_id is not None:
+        found.append(("Record", record_name(session, wanted.record_id) or wanted.record_id))
+    for name, words in (
+        ("module", "Module"), ("host", "Host"), ("status_code", "HTTP code"), ("since", "From"), ("until", "To"), ("q", "Text"),
+    ):  # fmt: skip
+        if (value := getattr(wanted, name)) is not None:
+            found.append((words, value))
+    if wanted.test is not None:
+        found.append(("Tests", "only tests" if wanted.test else "no tests"))
+    return found

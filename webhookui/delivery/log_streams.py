@@ -117,6 +117,13 @@ def _unfiled(wanted: LogFilter, span: Span, tail: str) -> list[str]:
     ]
 
 
+def groups_of(session: Session, wanted: LogFilter) -> dict[int, int]:
+    """The groups that match, and how many deliveries each has."""
+    dimensions = dimensions_of(wanted)
+    sql = f"SELECT id, number FROM log_group WHERE number > 0{_equal(dimensions)}"
+    return {row.id: row.number for row in session.execute(text(sql), dimensions)}
+
+
 def _groups(session: Session, dimensions: dict[str, Any], span: Span, limit: int, order: str) -> list[int]:
     """The groups that the first `limit` matches are in. Each group's first match is one of them, so `limit` groups do."""
     known = _ids(session, f"SELECT id FROM log_group WHERE number > 0{_equal(dimensions)}", dimensions)

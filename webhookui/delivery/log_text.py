@@ -1,6 +1,7 @@
 """Searching the log by a part of URL or error, whatever else is filtered (SPEC section 7; docs/decisions/0013).
 
-Candidates are looked at in the order of the page: from the text index, or from the rest of the filter when that leaves fewer.
+Candidates are looked at in the order of the page: from the text index, within the groups of the filter, or from the filter
+alone when that leaves few.
 A search stops after so many of them and says how far it came, so that no search, however unlucky, holds anybody up.
 """
 
@@ -15,25 +16,22 @@ from sqlalchemy.orm import Session
 
 from webhookui.delivery.filing import TEXTS, searchable
 from webhookui.delivery.log_filter import LogFilter
-from webhookui.delivery.log_streams import Counts, Span, counted, dimensions_of, matching, span_of, unfiled
+from webhookui.delivery.log_streams import Counts, Span, dimensions_of, groups_of, matching, span_of, unfiled
 from webhookui.delivery.states import STATUSES
-from webhookui.delivery.tables import Delivery, LogGroup
+from webhookui.delivery.tables import Delivery
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
-_G = LogGroup.__table__.c  # type: ignore[attr-defined]
-
-CHUNK = 1000
-"""Candidates that are looked at in one go, after a first go of little more than is wanted."""
-MOST_EXAMINED = 20_000
-"""Candidates of one page."""
-MOST_COUNTED = 500
-"""Matches of a text that are counted; there may be more."""
-MOST_EXAMINED_TO_COUNT = 1500
-_SAMPLE = 100
-_DEARER = 10
-"""A candidate that comes from the rest of the filter costs so many times one that comes from the text index."""
 
 Candidates = Callable[[Span, int], list[int]]
+
+SMALLEST_CHUNK, CHUNK = 100, 1000
+"""Candidates that are looked at in one go: as many as are likely to hold what is wanted still."""
+MOST_EXAMINED = 20_000
+"""Candidates of one page."""
+MOST_COUNTED = 300
+"""Matches of a text that are counted; there may be more."""
+MOST_EXAMINED_TO_COUNT = 1000
+_SAMPLE = 100
 
 
 def search(
@@ -55,7 +53,8 @@ def search(
         if len(ids) < size:
             return found, None
         examined += len(ids)
-        size = CHUNK
+        likely = 3 * (limit - len(found)) * examined // (2 * len(found) + 1)
+        size = max(SMALLEST_CHUNK, min(likely, CHUNK))
         span = replace(span, below=ids[-1]) if newest_first else replace(span, above=ids[-1])
     return found, ids[-1]
 
@@ -89,30 +88,21 @@ def _holding(
 
 
 def _candidates(session: Session, wanted: LogFilter, part: str, newest_first: bool) -> Candidates:
-    sample = _sample(session)
-    if not _by_text(session, wanted, part, sample):
+    groups = groups_of(session, wanted) if dimensions_of(wanted) else None
+    few = groups is not None and sum(groups.values()) <= CHUNK
+    if few or len(part) < TEXTS.SHORTEST or wanted.record_id is not None or not TEXTS.is_there(session):
         return lambda span, size: matching(session, wanted, span, size, newest_first=newest_first)
+    sample = _sample(session)
+    only = groups if groups is not None and len(groups) <= TEXTS.MOST_GROUPS else None
 
     def from_the_index(span: Span, size: int) -> list[int]:
         rest = unfiled(session, wanted, span, size, newest_first=newest_first)
         filed = TEXTS.find(
-            session, part, sample, above=span.above, below=span.below, limit=size, newest_first=newest_first
+            session, part, only, sample, above=span.above, below=span.below, limit=size, newest_first=newest_first
         )
         return sorted([*rest, *filed], reverse=newest_first)[:size]
 
     return from_the_index
-
-
-def _by_text(session: Session, wanted: LogFilter, part: str, sample: list[str]) -> bool:
-    """Whether the text leaves fewer candidates than the rest of the filter does."""
-    if len(part) < TEXTS.SHORTEST or wanted.record_id is not None or not TEXTS.is_there(session):
-        return False
-    if not dimensions_of(wanted):
-        return True
-    rest = counted(session, replace(wanted, since=None, until=None))
-    left = rest[wanted.status] if wanted.status else rest.total
-    share = sum(part in each for each in sample) / max(1, len(sample))
-    return left * _DEARER > max(CHUNK, share * int(session.scalar(select(func.sum(_G.number))) or 0))
 
 
 def _sample(session: Session) -> list[str]:

@@ -19,6 +19,7 @@ BLUEPRINTS = {
     "webhook_form": "/settings/webhook-form",
     "records": "/records",
     "log": "/log",
+    "redeliveries": "/log",
     "dashboard": "/dashboard",
     "notifications": "/notifications",
     "inspector": "/",

@@ -1,4 +1,4 @@
-"""The webhook log in the browser: list, live refresh, detail, redelivery (SPEC section 7)."""
+"""The webhook log in the browser: list, live refresh, detail (SPEC section 7)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from webhookui.delivery.log_choices import choices, record_name
 from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.here import installation, read, row_id, write
+from webhookui.here import read, row_id, write
 from webhookui.web.access import admin_only
 from webhookui.web.log_detail import DetailView, body_file, read_detail, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
-from webhookui.workflows.redeliver import NotRedeliverable, redeliver
+from webhookui.web.redeliveries import running_jobs
 
 bp = Blueprint("log", __name__)
 
 PAGE = 50
-MOST_AT_ONCE = 500
-"""Deliveries that one click redelivers."""
 _CHANGEABLE = ("status", "status_code", "q")
 """Filters whose answer for one delivery changes with time: older rows may come into the list."""
 
@@ -48,6 +46,7 @@ def index() -> ResponseReturnValue:
             choices=choices(session, query.wanted),
             record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
             paused=circuit.paused(session),
+            redelivering=running_jobs(session),
             ranges=RANGES,
             statuses=STATUSES,
         )
@@ -131,54 +130,6 @@ def body(delivery_id: int) -> ResponseReturnValue:
     answer.headers["Content-Disposition"] = f'attachment; filename="{body_file(delivery_id, number)}"'
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
-
-
-@bp.post("/<int:delivery_id>/redeliver")
-@admin_only
-def redeliver_one(delivery_id: int) -> ResponseReturnValue:
-    fresh = _redeliver([delivery_id])
-    if not fresh:
-        return redirect(f"/log/{delivery_id}", 303)
-    flash(f"Delivery {delivery_id} is sent again as delivery {fresh[0].id}.", "success")
-    return redirect(f"/log/{fresh[0].id}", 303)
-
-
-@bp.post("/redeliver")
-@admin_only
-def redeliver_many() -> ResponseReturnValue:
-    """The selected deliveries (`ids`), or with `scope=matching` all that match the filter in the URL."""
-    query = _query()
-    if request.form.get("scope") == "matching":
-        with read() as session:
-            found = log.page(session, query.wanted, limit=MOST_AT_ONCE)
-        if found.next_before is not None:
-            flash(f"More than {MOST_AT_ONCE} deliveries match. Narrow the filter and try again.", "warning")
-            return redirect(query.url(), 303)
-        ids = [item.id for item in found.items if item.id is not None]
-    else:
-        ids = list(pairs(",".join(request.form.getlist("ids"))))
-    if not ids:
-        flash("Select the deliveries to send again first.", "warning")
-        return redirect(query.url(), 303)
-    fresh = _redeliver(sorted(ids))
-    if fresh:
-        numbers = f"delivery {fresh[0].id}" if len(fresh) == 1 else f"deliveries {fresh[0].id} to {fresh[-1].id}"
-        flash(f"{len(fresh)} sent again as {numbers}.", "success")
-    return redirect(query.url(status=None), 303)
-
-
-def _redeliver(ids: list[int]) -> list[Delivery]:
-    """Each in a transaction of its own, oldest first: one that can't be rebuilt stops none of the others."""
-    here = installation()
-    payload = "current" if request.form.get("payload") == "current" else "original"
-    fresh: list[Delivery] = []
-    for delivery_id in ids:
-        try:
-            with here.db.write() as session:
-                fresh.append(redeliver(session, delivery_id, payload, current_user.name, here.settings.address))
-        except (log.DeliveryNotFound, NotRedeliverable) as error:
-            flash(str(error), "warning")
-    return fresh
 
 
 @bp.post("/endpoints/resume")

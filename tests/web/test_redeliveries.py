@@ -1,0 +1,188 @@
+"""Redelivering in the browser (SPEC section 6), without a browser: one, the selected, all that match; what came of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from tests.support import pages
+from tests.support.log_rows import add_delivery, add_failed, add_webhook
+from webhookui.db import Database
+from webhookui.delivery import filing
+from webhookui.delivery.tables import Delivery
+from webhookui.workflows import redelivery_jobs
+from webhookui.workflows.tables import RedeliveryJob
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("redeliveries")) as app:
+        yield app
+
+
+@pytest.fixture
+def db(app: Flask) -> Database:
+    database: Database = app.extensions["webhookui"].db
+    pages.empty(database, "attempt", "delivery_request", "delivery", "log_group", "redelivery_job")
+    return database
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return pages.admin(app)
+
+
+def work(db: Database) -> None:
+    """What a worker does when the bell rings."""
+    while redelivery_jobs.work(db, "http://127.0.0.1:8000"):
+        pass
+
+
+def repeated(db: Database) -> list[int | None]:
+    with db.read() as session:
+        return list(
+            session.scalars(
+                select(Delivery.redelivery_of).where(Delivery.redelivery_of.is_not(None)).order_by(Delivery.id)
+            )
+        )  # type: ignore
+
+
+def failed(db: Database, number: int, **values: object) -> list[int | None]:
+    with db.write() as session:
+        webhook = add_webhook(session)
+        return [add_failed(session, **{"webhook_id": webhook, **values}).id for _ in range(number)]
+
+
+def test_redelivering_one_leads_to_the_new_delivery(client: FlaskClient, db: Database) -> None:
+    [old] = failed(db, 1)
+    answer = client.post(f"/log/{old}/redeliver", data={"payload": "original"})
+    with db.read() as session:
+        fresh = session.query(Delivery).filter_by(redelivery_of=old).one()
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/log/{fresh.id}")
+    assert f"/log/{fresh.id}" in client.get(f"/log/{old}").text
+
+
+def test_what_can_not_be_redelivered_is_told(client: FlaskClient, db: Database) -> None:
+    [old] = failed(db, 1, webhook_id=None)
+    page = client.post(f"/log/{old}/redeliver", follow_redirects=True).text
+    assert "The webhook of this delivery does not exist any more." in page
+
+
+def test_the_selected_are_sent_again_in_the_order_of_the_log(client: FlaskClient, db: Database) -> None:
+    one, two, three = failed(db, 3)
+    answer = client.post("/log/redeliver", data={"scope": "selected", "ids": [three, one, one]})
+    page = answer.headers["Location"]
+    assert "waiting for a worker" in client.get(page).text
+    work(db)
+    assert repeated(db) == [one, three]
+    assert two not in repeated(db)
+    assert "2 sent again." in " ".join(client.get(page).text.split())
+
+
+def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskClient, db: Database) -> None:
+    wanted = failed(db, 3)
+    with db.write() as session:
+        add_delivery(session)
+    filing.file_some(db)
+    asked = client.post("/log/redeliver?status=failed", data={"scope": "matching", "payload": "current"})
+    page = client.get(asked.headers["Location"]).text
+    assert "Redeliver 3" in page and re.search(r'value="current" checked', page)
+    assert repeated(db) == []
+    job = client.post("/log/redeliveries?status=failed", data={"payload": "original"}).headers["Location"]
+    work(db)
+    assert repeated(db) == wanted
+    assert "Failed" in client.get(job).text
+
+
+def test_what_a_job_makes_is_not_sent_again_by_it(client: FlaskClient, db: Database) -> None:
+    wanted = failed(db, 45)
+    client.post("/log/redeliveries?host=api.example.com", data={"payload": "original"})
+    work(db)
+    assert repeated(db) == wanted
+
+
+def test_a_filter_that_can_not_be_read_is_not_taken_for_a_wider_one(client: FlaskClient, db: Database) -> None:
+    failed(db, 2)
+    answer = client.post("/log/redeliveries?status_code=teapot", data={"payload": "original"})
+    assert "can’t be read" in client.get(answer.headers["Location"]).text
+    work(db)
+    assert repeated(db) == []
+
+
+def test_the_refused_are_summed_up_by_their_reasons_and_stop_no_others(client: FlaskClient, db: Database) -> None:
+    gone = failed(db, 2, webhook_id=None)
+    good = failed(db, 1)
+    job = client.post("/log/redeliver", data={"scope": "selected", "ids": [*gone, *good, 987654]}).headers["Location"]
+    work(db)
+    page = " ".join(client.get(job).text.split())
+    assert "1 sent again, 3 refused." in page
+    assert "The webhook of this delivery does not exist any more." in page
+    assert "It is not in the log any more." in page
+    assert f'<a href="/log/{gone[1]}">' in page
+    assert repeated(db) == good
+
+
+def test_current_payload_without_the_record_is_refused_in_words(client: FlaskClient, db: Database) -> None:
+    ids = failed(db, 1, record_id=4711)
+    job = client.post("/log/redeliver", data={"ids": ids, "payload": "current"}).headers["Location"]
+    work(db)
+    assert "Redeliver with the original payload." in client.get(job).text
+
+
+def test_a_cancelled_job_makes_nothing_more_and_says_who_ended_it(client: FlaskClient, db: Database) -> None:
+    ids = failed(db, 30)
+    job = client.post("/log/redeliver", data={"ids": ids}).headers["Location"]
+    number = int(job.rpartition("/")[2])
+    redelivery_jobs._batch(db, number, "http://127.0.0.1:8000")
+    client.post(f"{job}/cancel")
+    work(db)
+    page = " ".join(client.get(job).text.split())
+    assert repeated(db) == ids[: redelivery_jobs.BATCH]
+    assert "Cancelled by" in page and "10 not looked at" in page
+    client.post(f"{job}/cancel")  # one that has ended stays as it is
+    assert "10 not looked at" in " ".join(client.get(job).text.split())
+
+
+def test_a_running_job_is_found_from_the_log_and_its_end_is_told_there(client: FlaskClient, db: Database) -> None:
+    ids = failed(db, 2)
+    job = client.post("/log/redeliver", data={"ids": ids}).headers["Location"]
+    assert f'href="{job}"' in client.get("/log").text
+    assert job in client.get("/log/redeliveries").text
+    strip = client.get("/log/redeliveries/running").text
+    asks = re.search(r'hx-get="([^"]+)"', strip)
+    assert asks is not None
+    work(db)
+    told = client.get(asks[1]).text
+    assert "has finished: 2 sent again" in " ".join(told.split())
+    assert "hx-get" not in told  # and then it is quiet
+
+
+def test_a_fragment_asks_again_only_while_the_job_runs(client: FlaskClient, db: Database) -> None:
+    job = client.post("/log/redeliver", data={"ids": failed(db, 1)}).headers["Location"]
+    htmx = {"HX-Request": "true"}
+    running = client.get(job, headers=htmx).text
+    assert "<html" not in running and f'hx-get="{job}"' in running
+    work(db)
+    assert "hx-get" not in client.get(job, headers=htmx).text
+
+
+def test_only_admins_redeliver(app: Flask, client: FlaskClient, db: Database) -> None:
+    ids = failed(db, 1)
+    job = client.post("/log/redeliver", data={"ids": ids}).headers["Location"]
+    user = pages.user(app)
+    for path in ("/log/redeliveries", job, "/log/redeliveries/new", "/log/redeliveries/running"):
+        assert user.get(path).status_code == 403, path
+    for path in (f"/log/{ids[0]}/redeliver", "/log/redeliver", "/log/redeliveries", f"{job}/cancel"):
+        assert user.post(path, data={"ids": ids}).status_code == 403, path
+    with db.read() as session:
+        assert [each.finished_at for each in session.query(RedeliveryJob)] == [None]
+
+
+def test_a_job_that_does_not_exist_is_not_found(client: FlaskClient, db: Database) -> None:
+    assert client.get("/log/redeliveries/4711").status_code == 404
+    assert client.post("/log/redeliveries/4711/cancel").status_code == 404

@@ -1,0 +1,176 @@
+"""Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own
+(SPEC section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from webhookui.db import now
+from webhookui.delivery import log
+from webhookui.delivery.log_choices import in_words
+from webhookui.delivery.log_filter import LogFilter
+from webhookui.delivery.states import STATUSES
+from webhookui.here import installation, read, write
+from webhookui.web.access import admin_only
+from webhookui.web.log_query import LogQuery, pairs, read_query
+from webhookui.web.security import render_error
+from webhookui.workflows import redelivery_jobs
+from webhookui.workflows.redeliver import PAYLOADS, NotRedeliverable, redeliver
+from webhookui.workflows.redelivery_jobs import JobNotFound
+from webhookui.workflows.tables import RedeliveryJob
+
+bp = Blueprint("redeliveries", __name__)
+
+
+@bp.errorhandler(JobNotFound)
+def absent(error: JobNotFound) -> ResponseReturnValue:
+    return render_error(404, str(error), "It may have been older than what the log keeps.")
+
+
+@bp.post("/<int:delivery_id>/redeliver")
+@admin_only
+def redeliver_one(delivery_id: int) -> ResponseReturnValue:
+    try:
+        with write() as session:
+            fresh = redeliver(session, delivery_id, _payload(), current_user.name, installation().settings.address)
+    except (log.DeliveryNotFound, NotRedeliverable) as error:
+        flash(str(error), "warning")
+        return redirect(f"/log/{delivery_id}", 303)
+    flash(f"Delivery {delivery_id} is sent again as delivery {fresh.id}.", "success")
+    return redirect(f"/log/{fresh.id}", 303)
+
+
+@bp.post("/redeliver")
+@admin_only
+def redeliver_selected() -> ResponseReturnValue:
+    """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter."""
+    query = _query()
+    if request.form.get("scope") == "matching":
+        return redirect(query.url("/log/redeliveries/new", payload=_payload()), 303)
+    ids = list(pairs(",".join(request.form.getlist("ids"))))
+    if not ids:
+        flash("Select the deliveries to send again first.", "warning")
+        return redirect(query.url(), 303)
+    with write() as session:
+        job = redelivery_jobs.start(session, _payload(), current_user.name, ids=ids)
+    return redirect(f"/log/redeliveries/{job.id}", 303)
+
+
+@bp.get("/redeliveries/new")
+@admin_only
+def new() -> ResponseReturnValue:
+    """Asks whether all that match the filter are meant."""
+    query = _query()
+    with read() as session:
+        counts = log.counts(session, query.wanted)
+        words = in_words(session, query.wanted)
+    return render_template(
+        "log/redelivery_new.html",
+        nav="log",
+        query=query,
+        counts=counts,
+        words=words,
+        payload=_payload(),
+        payloads=PAYLOADS,
+        statuses=STATUSES,
+    )
+
+
+@bp.post("/redeliveries")
+@admin_only
+def create() -> ResponseReturnValue:
+    """A job for all that match the URL's filter. A filter that can't be read is not taken for a wider one."""
+    query = _query()
+    if query.errors:
+        return redirect(query.url("/log/redeliveries/new", payload=_payload()), 303)
+    with write() as session:
+        job = redelivery_jobs.start(session, _payload(), current_user.name, wanted=query.wanted)
+    return redirect(f"/log/redeliveries/{job.id}", 303)
+
+
+@bp.get("/redeliveries")
+@admin_only
+def index() -> ResponseReturnValue:
+    with read() as session:
+        jobs = [_progress(session, job) for job in redelivery_jobs.newest(session)]
+    return render_template("log/redeliveries.html", nav="log", jobs=jobs)
+
+
+@bp.get("/redeliveries/running")
+@admin_only
+def running() -> ResponseReturnValue:
+    """The strip above the log: what runs, and what the strip has shown and has ended meanwhile (`seen`, ids)."""
+    seen = pairs(request.args.get("seen", ""))
+    with read() as session:
+        found = {job.id: job for job in redelivery_jobs.running(session)}
+        ended = [job for job in redelivery_jobs.newest(session) if job.id in seen and job.id not in found]
+        jobs = [_progress(session, job) for job in [*ended, *found.values()]]
+    return render_template("log/_redelivering.html", redelivering=jobs)
+
+
+@bp.get("/redeliveries/<int:job_id>")
+@admin_only
+def show(job_id: int) -> ResponseReturnValue:
+    """How far a job is, and what came of it; the fragment alone for htmx."""
+    with read() as session:
+        progress = _progress(session, redelivery_jobs.get(session, job_id))
+    template = "log/_redelivery.html" if request.headers.get("HX-Request") else "log/redelivery.html"
+    return render_template(template, nav="log", progress=progress, job=progress.job, payloads=PAYLOADS)
+
+
+@bp.post("/redeliveries/<int:job_id>/cancel")
+@admin_only
+def cancel(job_id: int) -> ResponseReturnValue:
+    with write() as session:
+        redelivery_jobs.cancel(session, job_id, current_user.name)
+    return redirect(f"/log/redeliveries/{job_id}", 303)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A job as its page shows it."""
+
+    job: RedeliveryJob
+    words: list[tuple[str, object]]
+    """What is sent again: its filter, in words."""
+    part: float
+    """0…1"""
+    left_s: float | None
+    """Seconds that are left, when that can be said."""
+    since: str
+    """When it began, in the user's time, as the log's URL has it."""
+
+    @property
+    def done(self) -> int:
+        return self.job.made + self.job.refused
+
+
+def running_jobs(session: Session) -> list[Progress]:
+    """For the log's page."""
+    return [_progress(session, job) for job in redelivery_jobs.running(session)]
+
+
+def _progress(session: Session, job: RedeliveryJob) -> Progress:
+    done = job.made + job.refused
+    part = job.position / max(1, job.up_to)
+    if job.total is not None:
+        part = min(1.0, done / max(1, job.total))
+    gone_s = (now() - job.created_at).total_seconds()
+    left_s = gone_s * (1 - part) / part if done and gone_s > 3 and job.finished_at is None else None
+    words = in_words(session, LogFilter.from_args(job.wanted)) if job.wanted is not None else []
+    begun = job.created_at.astimezone(ZoneInfo(current_user.time_zone))
+    return Progress(job, words, part if job.finished_at is None else 1.0, left_s, f"{begun:%Y-%m-%dT%H:%M}")
+
+
+def _payload() -> str:
+    return "current" if request.values.get("payload") == "current" else "original"
+
+
+def _query() -> LogQuery:
+    return read_query(request.args, current_user.time_zone)

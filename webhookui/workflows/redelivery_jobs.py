@@ -1,0 +1,152 @@
+"""Redelivering many: the selected, or all that match a filter, as a job in the background (SPEC section 6).
+
+The job is a row; the queue carries its bell alone. Deliveries are taken in the order of their ids, a few in a transaction that
+also says how far the job is: whatever is killed, whenever, none is left out and none is sent twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from webhookui.db import Database, after_commit, is_unavailable, now
+from webhookui.delivery import log as deliveries
+from webhookui.delivery.log import DeliveryNotFound, LogFilter
+from webhookui.delivery.tables import Delivery
+from webhookui.workflows.redeliver import NotRedeliverable, redeliver
+from webhookui.workflows.tables import RedeliveryJob
+
+log = structlog.get_logger("webhookui.workflows")
+
+BATCH = 20
+"""Deliveries of one transaction."""
+TURN_S = 2.0
+"""So long a worker's thread is held; then the bell is rung again."""
+MOST_REASONS, MOST_EXAMPLES = 50, 20
+OTHER_REASONS = "Other reasons."
+
+
+class JobNotFound(Exception):
+    """There is no such job."""
+
+
+def start(
+    session: Session, payload: str, by: str, *, ids: Sequence[int] | None = None, wanted: LogFilter | None = None
+) -> RedeliveryJob:
+    """A job for the deliveries `ids`, or for all that match `wanted` now. It is worked on after the commit."""
+    chosen = sorted(set(ids)) if ids is not None else None
+    job = RedeliveryJob(
+        payload=payload,
+        by=by,
+        ids=chosen,
+        wanted=wanted.to_args() if wanted is not None else None,
+        total=len(chosen) if chosen is not None else _total(session, wanted or LogFilter()),
+        up_to=max(chosen, default=0) if chosen is not None else session.scalar(select(func.max(Delivery.id))) or 0,
+    )
+    session.add(job)
+    session.flush()
+    ring = session.info.get("ring_redeliveries")
+    if ring is not None:
+        after_commit(session, ring)
+    return job
+
+
+def _total(session: Session, wanted: LogFilter) -> int | None:
+    counts = deliveries.counts(session, wanted)
+    if wanted.status in counts.at_least or (wanted.status is None and counts.at_least):
+        return None
+    return counts[wanted.status] if wanted.status else counts.total
+
+
+def get(session: Session, job_id: int) -> RedeliveryJob:
+    """Raises JobNotFound."""
+    job = session.get(RedeliveryJob, job_id)
+    if job is None:
+        raise JobNotFound(f"There is no redelivery {job_id}.")
+    return job
+
+
+def running(session: Session) -> list[RedeliveryJob]:
+    """Those that are not finished, oldest first."""
+    statement = select(RedeliveryJob).where(col(RedeliveryJob.finished_at).is_(None)).order_by(col(RedeliveryJob.id))
+    return list(session.scalars(statement))
+
+
+def newest(session: Session, limit: int = 50) -> list[RedeliveryJob]:
+    return list(session.scalars(select(RedeliveryJob).order_by(col(RedeliveryJob.id).desc()).limit(limit)))
+
+
+def cancel(session: Session, job_id: int, by: str) -> RedeliveryJob:
+    """Ends a job where it is; what it has made stays. One that is finished stays as it is. Raises JobNotFound."""
+    job = session.scalar(select(RedeliveryJob).where(col(RedeliveryJob.id) == job_id).with_for_update())
+    if job is None:
+        raise JobNotFound(f"There is no redelivery {job_id}.")
+    if job.finished_at is None:
+        job.finished_at, job.cancelled_by = now(), by
+    return job
+
+
+def work(db: Database, address: str) -> bool:
+    """Goes on with the jobs for one turn, a batch of each in turn. Whether something is left to do."""
+    end = time.monotonic() + TURN_S
+    while True:
+        with db.read() as session:
+            jobs = [job.id or 0 for job in running(session)]
+        for job_id in jobs:
+            _batch(db, job_id, address)
+        if not jobs or time.monotonic() > end:
+            return bool(jobs)
+
+
+def _batch(db: Database, job_id: int, address: str) -> None:
+    """The next deliveries of a job. Nothing is done while another process has it, or when it has ended meanwhile."""
+    with db.write() as session:
+        unfinished = (col(RedeliveryJob.id) == job_id, col(RedeliveryJob.finished_at).is_(None))
+        job = session.scalar(select(RedeliveryJob).where(*unfinished).with_for_update(**db.skip_locked()))
+        if job is None:
+            return
+        ids, reached = _next(session, job)
+        for delivery_id in ids:
+            _one(session, job, delivery_id, address)
+        job.position = job.up_to if reached is None else reached
+        if job.position >= job.up_to:
+            job.finished_at = now()
+            log.info("redelivered", job=job.id, made=job.made, refused=job.refused)
+
+
+def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
+    if job.ids is not None:
+        ids = [each for each in job.ids if each > job.position][:BATCH]
+        return ids, ids[-1] if ids else None
+    wanted = LogFilter.from_args(job.wanted or {})
+    return deliveries.oldest_first(session, wanted, after=job.position, up_to=job.up_to, limit=BATCH)
+
+
+def _one(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -> None:
+    try:
+        with session.begin_nested():
+            redeliver(session, delivery_id, job.payload, job.by, address)
+    except DeliveryNotFound:
+        _refuse(job, delivery_id, "It is not in the log any more.")
+    except NotRedeliverable as error:
+        _refuse(job, delivery_id, str(error))
+    except Exception as error:  # one that breaks the program must not hold up the others for ever
+        if is_unavailable(error):
+            raise
+        log.exception("redelivery_failed", job=job.id, delivery=delivery_id)
+        _refuse(job, delivery_id, "Something went wrong on our side; the program's own log says what.")
+    else:
+        job.made += 1
+
+
+def _refuse(job: RedeliveryJob, delivery_id: int, reason: str) -> None:
+    job.refused += 1
+    if reason not in job.reasons and len(job.reasons) >= MOST_REASONS:
+        reason = OTHER_REASONS
+    number, *examples = job.reasons.get(reason, [0])
+    job.reasons = job.reasons | {reason: [number + 1, *[*examples, delivery_id][:MOST_EXAMPLES]]}
