@@ -58,7 +58,9 @@ def open_webhook(page: Page, installation: Running) -> None:
 
 def fired(installation: Running, receiver: Receiver, deal: int, number: int) -> Received:
     """The request that a save of the deal causes, the `number`th of this receiver."""
-    installation.call("PATCH", f"/records/deals/{deal}", {"values": {"description": f"save {number} for {receiver.url}"}})
+    installation.call(
+        "PATCH", f"/records/deals/{deal}", {"values": {"description": f"save {number} for {receiver.url}"}}
+    )
     return receiver.wait_for(number)[number - 1]
 
 
