@@ -61,8 +61,12 @@
     if (ok && mine === tries && place.isConnected) place.replaceChildren(...nodes);
   }
 
+  // A text has told already with each key what its "change" says when it is left.
+  const isTold = (event) => event.type === "change" && event.target.matches?.("textarea, input[type=text], input[type=password]");
+
   for (const name of ["input", "change", "rows:changed"]) {
     document.addEventListener(name, (event) => {
+      if (isTold(event)) return;
       const webhook = opened();
       if (webhook?.contains(event.target) && !event.target.matches?.("[data-record-search], [data-tool-text]")) previewSoon();
       if (form()?.contains(event.target)) offerRelated();
@@ -180,6 +184,7 @@
     filled = webhook;
     webhook.replaceWith(...nodes);
     const fresh = document.getElementById(webhook.dataset.row);
+    window.webhookuiForm.restorePreviews(fresh, window.webhookuiForm.previewsIn(webhook));
     window.webhookuiForm.restoreSecrets(fresh, SECRETS_KEPT[name](window.webhookuiForm.secretsIn(webhook)));
     window.webhookuiForm.redrawn();
     changed(fresh.querySelector("[data-editor] input"));

@@ -197,6 +197,7 @@
     const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
     const fresh = document.adoptNode(parsed.body.firstElementChild);
     restoreSecrets(fresh, secretsIn(place));
+    if (element.id !== "module") restorePreviews(fresh, previewsIn(place));
     place.replaceWith(fresh);
     window.htmx.process(fresh);
     redrawn();
@@ -215,26 +216,47 @@
   // htmx would write the heights of grown inputs into style attributes, which the CSP refuses.
   if (window.htmx) window.htmx.config.attributesToSettle = ["class"];
 
-  // What is typed as a secret is in no answer of the server: it goes from the form that leaves to the one that comes.
+  // What is in no answer of the server goes from the form that leaves to the one that comes: what is typed as a secret,
+  // and the records chosen for previews.
   const secretInputs = (place) => [...place.querySelectorAll("input[type=password]")];
   const secretsIn = (place) => secretInputs(place).map((input) => [input.name, input.value]);
+  const previewPickers = (place) => [...place.querySelectorAll("[data-preview] [data-record-picker]")];
+  const previewParts = (picker) => [picker.querySelector("[data-record-id]"), picker.querySelector("[data-record-search]")];
+
+  function previewsIn(place) {
+    return previewPickers(place).map((picker) => {
+      const [id, search] = previewParts(picker);
+      return [id.name, { id: id.value, text: id.value ? search.value : "" }];
+    });
+  }
 
   function restoreSecrets(place, typed) {
     const values = new Map(typed);
     for (const input of secretInputs(place)) input.value ||= values.get(input.name) ?? "";
   }
 
-  let leaving = []; // the secrets of a form that htmx is about to replace
+  function restorePreviews(place, chosen) {
+    const values = new Map(chosen);
+    for (const picker of previewPickers(place)) {
+      const [id, search] = previewParts(picker);
+      const was = values.get(id.name);
+      if (!was?.id) continue;
+      [id.value, search.value, picker.dataset.chosen] = [was.id, was.text, was.text];
+    }
+  }
+
+  let leaving = { secrets: [], previews: [] }; // of a form that htmx is about to replace
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target === form()) leaving = secretsIn(form());
+    if (event.detail.target === form()) leaving = { secrets: secretsIn(form()), previews: previewsIn(form()) };
   });
 
   // After a save that was refused: the first error, wherever it is.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (!form() || event.target !== form()) return;
-    restoreSecrets(form(), leaving);
-    leaving = [];
+    restoreSecrets(form(), leaving.secrets);
+    restorePreviews(form(), leaving.previews);
+    leaving = { secrets: [], previews: [] };
     redrawn();
     const problems = form().querySelector("[data-problems]:not([data-seen])");
     if (!problems) return;
@@ -341,5 +363,5 @@
     if (!problems) restore();
   });
 
-  window.webhookuiForm = { ask, go, redrawn, secretsIn, restoreSecrets };
+  window.webhookuiForm = { ask, go, redrawn, previewsIn, restorePreviews, secretsIn, restoreSecrets };
 })();

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from axe_core_python.base import AXE_SCRIPT
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support import log_rows, pages
+from tests.support.looks import WIDE, problems_of
 from webhookui.crm import demo, records
 from webhookui.crm.records import Actor
 from webhookui.db import Database, now
@@ -24,8 +24,6 @@ from webhookui.notify import endpoints, failures, notices
 
 pytestmark = pytest.mark.browser
 
-WIDE, PHONE = (1440, 900), (390, 844)
-SERIOUS = ("serious", "critical")
 DEAL, WORKFLOW, FAILED, WAITING = "{deal}", "{workflow}", "{failed}", "{waiting}"
 
 
@@ -251,35 +249,6 @@ def contexts(browser: Browser, site: Site) -> Iterator[dict[str, BrowserContext]
         context.close()
 
 
-def resized(page: Page, size: tuple[int, int], scheme: str) -> None:
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
-
-
-def violations(page: Page, only: str = "") -> list[str]:
-    """What axe-core finds serious, in words. `only`: one of its rules."""
-    options = {"resultTypes": ["violations"], **({"runOnly": [only]} if only else {})}
-    found = page.evaluate("(options) => axe.run(document, options)", options)
-    return [
-        f"{each['id']} ({each['impact']}): {each['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
-        for each in found["violations"]
-        if each["impact"] in SERIOUS
-        for node in each["nodes"][:3]
-    ]
-
-
-def sticking_out(page: Page) -> list[str]:
-    """What is wider than the window: the body must not scroll sideways."""
-    return page.evaluate(
-        """() => document.documentElement.scrollWidth <= innerWidth ? [] : [
-            `${document.documentElement.scrollWidth} px wide in ${innerWidth}`,
-            ...[...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
-                .slice(0, 5).map((each) => each.outerHTML.slice(0, 150)),
-        ]"""
-    )
-
-
 @pytest.mark.parametrize("name", list(LOOKS))
 def test_a_page_is_usable_by_everybody_everywhere(
     name: str, site: Site, contexts: dict[str, BrowserContext], untouched: str
@@ -295,13 +264,7 @@ def test_a_page_is_usable_by_everybody_everywhere(
         assert answer is not None and answer.status == look.status
         if look.act:
             look.act(page)
-        page.evaluate(AXE_SCRIPT)
-        problems: list[str] = []
-        for size, scheme, only in (
-            (WIDE, "light", ""), (WIDE, "dark", "color-contrast"), (PHONE, "dark", ""), (PHONE, "light", "color-contrast"),
-        ):  # fmt: skip
-            resized(page, size, scheme)
-            problems += [f"{size[0]} px, {scheme}: {each}" for each in [*sticking_out(page), *violations(page, only)]]
+        problems = problems_of(page)
         assert page.locator("h1").count() == 1, "one heading of the first level"
         assert problems == [], "\n".join(problems)
         assert complaints == []

@@ -1,0 +1,50 @@
+"""Whether a page can be used by everybody everywhere: by axe-core, in a wide window and on a phone, light and dark."""
+
+from __future__ import annotations
+
+from axe_core_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
+
+WIDE, PHONE = (1440, 900), (390, 844)
+SERIOUS = ("serious", "critical")
+
+
+def problems_of(page: Page) -> list[str]:
+    """What is wrong with the page as it stands, in each of its looks; the page ends up on a phone, light."""
+    page.evaluate(AXE_SCRIPT)
+    problems: list[str] = []
+    for size, scheme, only in (
+        (WIDE, "light", ""), (WIDE, "dark", "color-contrast"), (PHONE, "dark", ""), (PHONE, "light", "color-contrast"),
+    ):  # fmt: skip
+        resized(page, size, scheme)
+        problems += [f"{size[0]} px, {scheme}: {each}" for each in [*sticking_out(page), *violations(page, only)]]
+    return problems
+
+
+def resized(page: Page, size: tuple[int, int], scheme: str) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+
+
+def violations(page: Page, only: str = "") -> list[str]:
+    """What axe-core finds serious, in words. `only`: one of its rules."""
+    options = {"resultTypes": ["violations"], **({"runOnly": [only]} if only else {})}
+    found = page.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{each['id']} ({each['impact']}): {each['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for each in found["violations"]
+        if each["impact"] in SERIOUS
+        for node in each["nodes"][:3]
+    ]
+
+
+def sticking_out(page: Page) -> list[str]:
+    """What is wider than the window: the body must not scroll sideways."""
+    return page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] : [
+            `${document.documentElement.scrollWidth} px wide in ${innerWidth}`,
+            ...[...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+                .slice(0, 5).map((each) => each.outerHTML.slice(0, 150)),
+        ]"""
+    )
