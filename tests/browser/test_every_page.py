@@ -21,6 +21,7 @@ from webhookui.db import Database, now
 from webhookui.delivery import statistics
 from webhookui.delivery.tables import CapturedValue, Endpoint
 from webhookui.notify import endpoints, failures, notices
+from webhookui.workflows import redelivery_jobs
 
 pytestmark = pytest.mark.browser
 
@@ -106,6 +107,9 @@ LOOKS: dict[str, Look] = {
     "delivery that failed": Look(f"/log/{FAILED}", open_all),
     "delivery that waits": Look(f"/log/{WAITING}", open_all),
     "delivery of a user": Look(f"/log/{FAILED}", who="user"),
+    "redeliveries": Look("/log/redeliveries"),
+    "redelivery": Look("/log/redeliveries/{job}", open_all),
+    "redelivery, asked": Look("/log/redeliveries/new?status=failed"),
     "dashboard": Look("/dashboard", open_all),
     "dashboard of a month": Look("/dashboard?range=30d"),
     "inspectors": Look("/inspector"),
@@ -139,6 +143,7 @@ NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
     "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
     "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
+    "redeliveries.running",
 }  # fmt: skip
 """Endpoints that answer with a file, a part of a page, or a redirect."""
 
@@ -200,6 +205,7 @@ def furnished(db: Database) -> dict[str, Any]:
         failed, waiting = log_rows.add_failed(session, **here), log_rows.add_waiting(session, **here)
         for status in ("queued", "success", "success"):
             log_rows.add_attempt(session, log_rows.add_delivery(session, status=status, duration_ms=80.0, **here))
+        job = redelivery_jobs.start(session, "original", "Ann", ids=[failed.id or 0, 999])
         log_rows.add_attempt(
             session, failed, response_headers=[["Content-Type", "image/png"]], response_body=b"\x00" * 99
         )
@@ -220,7 +226,7 @@ def furnished(db: Database) -> dict[str, Any]:
         endpoints.tell(session, "https://api.example.com:443")
         notices.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
-    return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id}
+    return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id}
 
 
 @pytest.fixture(scope="module")
