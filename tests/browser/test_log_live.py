@@ -14,6 +14,8 @@ from playwright.sync_api import TimeoutError as NothingHappened
 
 from tests.support import pages
 from tests.support.log_rows import add_attempt, add_delivery, add_failed, add_waiting, add_webhook, move
+from webhookui.crm import records
+from webhookui.crm.records import Actor
 from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
 
@@ -209,6 +211,19 @@ def test_filter_tabs_and_back_keep_the_state_in_the_url(log: Page, address: str,
     log.wait_for_url("**/log?q=slack")
     expect(log.locator(f"#delivery-{failed}")).to_have_count(0)
     assert rows(log) == [other]
+
+
+def test_a_record_is_picked_by_name_and_the_log_shows_its_deliveries(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        record = records.create(session, "deals", {"name": "Numbat order"}, Actor("system", "Test")).id
+        its, other = add_delivery(session, record_id=record).id, add_delivery(session).id
+    log.goto(f"{address}/log")
+    log.get_by_text("Record, from – to, tests").click()
+    log.get_by_role("combobox", name="Record").fill("numbat")
+    log.get_by_role("option", name="Numbat order").click()
+    log.wait_for_url(f"**/log?record_id={record}")
+    expect(log.locator(f"#delivery-{other}")).to_have_count(0)
+    assert rows(log) == [its]
 
 
 def test_from_red_to_sent_again_in_three_clicks(log: Page, address: str, db: Database) -> None:

@@ -220,6 +220,14 @@ def test_what_a_record_says_is_escaped(app: Flask, ann: FlaskClient) -> None:
         assert "<script>alert" not in page and "<img src=x" not in page
 
 
+def test_a_picker_of_all_modules_finds_records_of_each_and_says_which(app: Flask, ann: FlaskClient) -> None:
+    deal, case = make(app, "deals", name="Quokka order"), make(app, "cases", title="Quokka arrived short")
+    found = ann.get("/records/pick/-?q=quokka").text
+    assert f'data-record="{deal}"' in found and f'data-record="{case}"' in found
+    assert "Deals" in found and "Cases" in found
+    assert "No record found" in ann.get("/records/pick/-?q=nothingofthesort").text
+
+
 def test_the_live_part_answers_only_when_something_moved(app: Flask, ann: FlaskClient) -> None:
     deal = make(app, "deals", name="Live one")
     page = ann.get(f"/records/deals/{deal}").text

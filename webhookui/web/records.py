@@ -62,10 +62,11 @@ def search() -> ResponseReturnValue:
 
 @bp.get("/pick/<module>")
 def pick(module: str) -> ResponseReturnValue:
-    """Records for a picker: `?q=`."""
+    """Records for a picker: `?q=`; of all modules when the module is "-"."""
     with read() as session:
-        info = catalog(session).module(module)
-        found = listing.search(session, request.args.get("q", ""), limit=PICKED, module=info.name)
+        info = catalog(session).module(module) if module != "-" else None
+        name = info.name if info else None
+        found = listing.search(session, request.args.get("q", ""), limit=PICKED, module=name)
     return render_template("records/_picked.html", records=found, info=info)
 
 
