@@ -113,7 +113,7 @@ def _xml(text: str) -> list[Parameter]:
     try:
         root = xpath.read(text.encode())
     except ValueError as error:
-        raise SampleProblem(str(error).replace("The response", "The sample")) from None
+        raise SampleProblem(f"This is no XML that can be read: {error}") from None
     return [Parameter(naming.join(place), literal(value), "text") for place, value in _element(root, ())]
 
 
