@@ -127,7 +127,8 @@ def changed(session: Session) -> None:
 
 def _read(session: Session) -> Catalog:
     fields: dict[str, dict[str, FieldInfo]] = {}
-    for row in session.scalars(select(ModuleField).order_by(ModuleField.position, ModuleField.id)):  # type: ignore[arg-type]
+    rows = select(ModuleField).where(ModuleField.removed_at.is_(None))  # type: ignore[union-attr]
+    for row in session.scalars(rows.order_by(ModuleField.position, ModuleField.id)):  # type: ignore[arg-type]
         fields.setdefault(row.module, {})[row.name] = FieldInfo(
             row.name, row.label, row.type, row.required, row.custom, row.in_list, row.position, tuple(row.options),
             row.target, row.default,

@@ -250,7 +250,10 @@ def _checked(
                 _points_somewhere(session, field, value)
             stored[name] = value
         except FieldError as error:
-            errors[name] = str(error)
+            if before is not None and raw == before.get(name):
+                stored[name] = raw  # it stood there before the field's options changed, and nobody touched it
+            else:
+                errors[name] = str(error)
     for name, field in info.fields.items():
         asked = whole or name in values
         if field.required and asked and name not in errors and stored.get(name) in (None, []):
@@ -284,15 +287,19 @@ def _difference(yours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str
 
 def _lift(info: ModuleInfo, record: Record) -> None:
     """Keeps the columns that lists and searches use in step with the values."""
-    values = record.values
-    record.name = " ".join(str(values[name]) for name in info.name_fields if values.get(name))[:500]
-    record.owner_id = values.get("owner")
+    record.name, record.search_text = lifted(info, record.values)
+    record.owner_id = record.values.get("owner")
+
+
+def lifted(info: ModuleInfo, values: Mapping[str, Any]) -> tuple[str, str]:
+    """(the record's name, what a search looks into)"""
+    name = " ".join(str(values[name]) for name in info.name_fields if values.get(name))[:500]
     texts = (
         FIELD_TYPES[field.type].text(values.get(name))
         for name, field in info.fields.items()
         if FIELD_TYPES[field.type].family in ("text", "choice", "choices", "number")
     )
-    record.search_text = " ".join(text for text in texts if text).casefold()[:10_000]
+    return name, " ".join(text for text in texts if text).casefold()[:10_000]
 
 
 def _link(

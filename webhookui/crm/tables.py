@@ -48,6 +48,8 @@ class ModuleField(SQLModel, table=True):
     """Module that a reference points to."""
     default: Any = Field(default=None, sa_column=Column(JSON))
     """Stored form of the value that a new record starts with."""
+    removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """A removed field stays as a row: its name means the same in every timeline."""
 
 
 class Record(SQLModel, table=True):

@@ -1,0 +1,47 @@
+"""Which workflows speak of a field: what would not be valid any more if it were removed (SPEC section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui.crm.catalog import Catalog, catalog
+from webhookui.crm.fields import without
+from webhookui.workflows import store
+from webhookui.workflows.document import InvalidDocument, parse
+from webhookui.workflows.tables import Workflow
+
+
+@dataclass(frozen=True)
+class FieldUse:
+    """One workflow that uses a field, its document, and the paths in it that speak of the field."""
+
+    workflow: Workflow
+    document: Mapping[str, Any]
+    paths: tuple[str, ...]
+
+
+def uses(session: Session, module: str, name: str) -> list[FieldUse]:
+    """The workflows that use a field, of any module, by the check that every document goes through."""
+    now = catalog(session)
+    then = without(now, module, name)
+    found = []
+    for workflow in store.list_all(session):
+        document = store.to_document(session, workflow, with_ids=False)
+        already = _errors(document, now)
+        paths = tuple(path for path in _errors(document, then) if path not in already)
+        if paths:
+            found.append(FieldUse(workflow, document, paths))
+    return found
+
+
+def _errors(document: Any, modules: Catalog) -> Mapping[str, str]:
+    """Secrets, which an export lacks, are among the errors of both catalogs."""
+    try:
+        parse(document, modules)
+    except InvalidDocument as error:
+        return error.errors
+    return {}
