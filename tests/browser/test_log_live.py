@@ -152,7 +152,7 @@ def test_an_open_detail_gets_its_new_attempt_and_keeps_scroll_and_what_is_unfold
     log.locator(f"#delivery-{number}").get_by_role("link", name="Details").click()
     detail = log.locator(f"#detail-{number}")
     expect(detail.get_by_text("Next attempt in").first).to_be_visible()
-    detail.get_by_text("Copy as cURL").click()
+    detail.get_by_text("cURL command").click()
     log.evaluate("window.scrollTo(0, 200)")
     with db.write() as session:
         delivery = session.get(Delivery, number)
