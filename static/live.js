@@ -70,6 +70,14 @@
 
   let wanted = false; // the reader asked for what was announced
 
+  // A question that was answered with "nothing", and the state of the database then: asked again with it, the server need
+  // not look while that state lasts. Not for ever: "the last hour" moves by itself.
+  const LASTS = 30_000;
+  let quiet = null; // { question, state, at }
+  let question = "";
+  let recounted = false;
+  let sent; // the state that went along with the question
+
   function mayFlow() {
     if (wanted) return true;
     const busyPointer = pointerInList && Date.now() - pointerMovedAt < 3_000;
@@ -91,10 +99,15 @@
     parameters.announced = announced ? announced.dataset.announced : "0";
     if (counts) parameters.counts = counts.dataset.counts;
     for (const box of document.querySelectorAll("[data-live-token]")) parameters[box.dataset.liveToken] = box.dataset.token;
-    if (counts && Date.now() - countedAt > RECOUNT) {
+    question = JSON.stringify([poller().getAttribute("hx-get"), parameters]);
+    const same = quiet?.question === question && Date.now() - quiet.at < LASTS;
+    sent = same ? quiet.state : undefined;
+    if (same) parameters.seen = sent;
+    if (counts && (same || Date.now() - countedAt > RECOUNT)) {
       parameters.recount = "1";
       countedAt = Date.now();
     }
+    recounted = !counts || parameters.recount === "1";
   }
 
   document.addEventListener("htmx:configRequest", (event) => {
@@ -112,6 +125,9 @@
     } else if (xhr.status === 200 || xhr.status === 204) {
       failures = 0;
       if (xhr.status === 200) changedAt = Date.now();
+      const state = xhr.getResponseHeader("X-Live-State");
+      if (xhr.status === 200 || !state) quiet = null;
+      else if (recounted && state !== sent) quiet = { question, state, at: Date.now() };
       say("Live", "on");
     } else {
       failures += 1;

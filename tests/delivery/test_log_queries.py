@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.conftest import missing
-from tests.support.databases import postgresql, postgresql_programs
+from tests.conftest import BOTH, database_url
 from tests.support.log_rows import add_delivery
 from webhookui.db import Database, now
 from webhookui.delivery import filing, log, log_streams, log_text
@@ -29,16 +28,10 @@ TEXTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(scope="module", params=BOTH)
 def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        yield from _migrated(f"sqlite:///{folder / 'log.db'}", folder)
-        return
-    if postgresql_programs() is None:
-        missing("postgresql", "no PostgreSQL server programs")
-    with postgresql() as url:
-        yield from _migrated(url, folder)
+    folder = tmp_path_factory.mktemp("log")
+    yield from _migrated(database_url(request.param, request) or f"sqlite:///{folder / 'log.db'}", folder)
 
 
 def _migrated(url: str, folder: Any) -> Iterator[Database]:

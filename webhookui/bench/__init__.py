@@ -9,6 +9,7 @@ from typing import Any
 
 BENCHMARKS = {
     "log": "The webhook log's pages with 1,000,000 deliveries, beside the same with 1,000.",
+    "idle": "The processor's share that open log pages take while nothing happens.",
     "latency": "From a save's response to the receiver's first byte, idle.",
     "growth": "Sending and saving with a million deliveries in the log, beside a thousand.",
     "isolation": "What a healthy endpoint notices of twenty that hang.",

@@ -61,12 +61,18 @@ ERRORS = {
 }
 
 
-def fill(db: Database, deliveries: int, seed: int = 1) -> list[Action]:
-    """Writes so many deliveries of the last 90 days with their requests and attempts, and files them. Returns their actions."""
+def fill(db: Database, deliveries: int, seed: int = 1, *, waiting: bool = True) -> list[Action]:
+    """Writes so many deliveries of the last 90 days with their requests and attempts, and files them. Returns their actions.
+
+    `waiting`: some of the newest are Queued or Retry.
+    """
     chance = random.Random(seed)  # noqa: S311 - a made-up log
     actions = _actions(db)
     for first in range(1, deliveries + 1, CHUNK):
         rows = list(_deliveries(chance, actions, first, min(first + CHUNK, deliveries + 1), deliveries))
+        for row in rows:
+            if not waiting and row["status"] in ("queued", "retry"):
+                row |= {"status": "success", "status_code": 200, "error": None, "next_attempt_at": None}
         with db.write() as session:
             connection = session.connection()
             connection.execute(insert(Delivery.__table__), rows)  # type: ignore[attr-defined]
