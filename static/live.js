@@ -245,6 +245,18 @@
     document.querySelector("[data-live-older]")?.removeAttribute("hidden");
   }
 
+  // A row that the filter no longer matches goes, but not out of the reader's hands or from under the pointer: until it
+  // may, it is dimmed.
+  function leave() {
+    const busyPointer = pointerInList && Date.now() - pointerMovedAt < 3_000;
+    for (const row of document.querySelectorAll("[data-live-gone]")) {
+      const inHand = row.classList.contains("is-open") || row.querySelector("input:checked") || row.contains(document.activeElement);
+      if (!inHand && !busyPointer) row.remove();
+    }
+    const list = document.querySelector(".log-list");
+    if (list && !rows().length) list.setAttribute("data-live-empty", "");
+  }
+
   function flash(element) {
     element.classList.add("live-fresh");
     setTimeout(() => element.classList.remove("live-fresh"), 1_600);
@@ -267,6 +279,7 @@
       const status = target.dataset.status;
       patch(target, fresh);
       if (status !== target.dataset.status) flash(target);
+      leave();
     } else if (target.id === "log-tabs") {
       event.detail.shouldSwap = false;
       replace(target, fragment.firstElementChild);
@@ -376,6 +389,6 @@
   }
 
   document.addEventListener("htmx:load", (event) => begin(event.detail.elt));
-  setInterval(relative, 1_000);
+  setInterval(() => { relative(); leave(); }, 1_000);
   begin(document);
 })();

@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
 from webhookui.db import now
+from webhookui.delivery.filing import searchable
 from webhookui.delivery.log_filter import InvalidFilter, LogFilter
 from webhookui.delivery.log_streams import LAST, Counts, Span, counted, matching, span_of
 from webhookui.delivery.log_text import counts_of_text, search
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, LogGroup
 
 __all__ = [
-    "Counts", "DeliveryNotFound", "Detail", "InvalidFilter", "LogFilter", "Page", "by_ids", "counts", "counts_by_workflow",
-    "detail", "hosts", "moved", "newer_than", "oldest_first", "page",
+    "CHANGEABLE", "Counts", "DeliveryNotFound",
+    "Detail", "InvalidFilter", "LogFilter", "Page", "by_ids", "counts", "counts_by_workflow",
+    "detail", "hosts", "moved", "newer_than", "oldest_first", "page", "still_matches",
 ]  # fmt: skip
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
@@ -131,6 +133,19 @@ def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:
     if not ids:
         return []
     return list(session.scalars(select(Delivery).where(_D.id.in_(ids)).order_by(_D.id.desc())))
+
+
+CHANGEABLE = ("status", "status_code", "q")
+"""Filters whose answer for one delivery changes with time."""
+
+
+def still_matches(wanted: LogFilter, delivery: Delivery) -> bool:
+    """Whether a delivery that matched the filter does so now."""
+    return (
+        wanted.status in (None, delivery.status)
+        and wanted.status_code in (None, delivery.status_code)
+        and (not wanted.q or wanted.q.lower() in searchable(delivery.url, delivery.error))
+    )
 
 
 def newer_than(session: Session, wanted: LogFilter, delivery_id: int, limit: int) -> list[Delivery]:

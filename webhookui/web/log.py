@@ -23,8 +23,6 @@ from webhookui.web.redeliveries import running_jobs
 bp = Blueprint("log", __name__)
 
 PAGE = 50
-_CHANGEABLE = ("status", "status_code", "q")
-"""Filters whose answer for one delivery changes with time: older rows may come into the list."""
 
 
 @bp.get("")
@@ -81,6 +79,7 @@ def live() -> ResponseReturnValue:
         "log/live.html",
         query=query,
         moved=moved,
+        gone={d.id for d in moved if not log.still_matches(query.wanted, d)},
         details=details,
         fresh=flowing,
         most=PAGE,
@@ -93,8 +92,8 @@ def live() -> ResponseReturnValue:
 
 
 def _fresh(session: Session, query: LogQuery, rows: dict[int, int]) -> list[Delivery]:
-    """Deliveries that belong on the first page and are not there yet, newest first."""
-    if any(getattr(query.wanted, name) is not None for name in _CHANGEABLE):
+    """Deliveries that belong on the first page and are not there yet, newest first; older ones may have come to match."""
+    if any(getattr(query.wanted, name) is not None for name in log.CHANGEABLE):
         items = log.page(session, query.wanted, limit=PAGE).items
         oldest = min(rows) if len(rows) >= PAGE else 0
         return [item for item in items if item.id not in rows and (item.id or 0) > oldest]
