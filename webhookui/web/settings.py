@@ -65,8 +65,8 @@ def change_user(user_id: int) -> ResponseReturnValue:
     try:
         with here.write() as session:
             user = accounts.get(session, user_id)
-            active = request.form.get("active", "true") == "true"
-            accounts.set_access(session, user, role=request.form.get("role", user.role), active=active, by=me())
+            active = request.values.get("active", "true" if user.active else "false") == "true"
+            accounts.set_access(session, user, role=request.values.get("role", user.role), active=active, by=me())
     except UserNotFound as error:
         return render_error(404, str(error), "")
     except InvalidUser as error:
