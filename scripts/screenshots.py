@@ -111,7 +111,8 @@ def pages_of(ids: dict[str, int]) -> dict[str, str]:
         "workflow-actions": f"{workflow}#actions", "webhook": f"{workflow}#actions.0",
         "explain": f"{workflow}/explain?record_id={ids['deal']}",
         "import": "/settings/workflows/import", "inspector": "/inspector", "modules": "/settings/modules",
-        "users": "/settings/users", "network": "/settings/network", "mail": "/settings/mail", "audit": "/settings/audit",
+        "users": "/settings/users", "network": "/settings/network",
+        "retention": "/settings/retention", "mail": "/settings/mail", "audit": "/settings/audit",
         "account": "/account/", "notifications": "/notifications", "dashboard": "/dashboard", "error": "/nothing-here",
     }  # fmt: skip
 

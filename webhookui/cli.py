@@ -327,6 +327,20 @@ def backup(file: Path) -> None:
     )
 
 
+@main.command()
+def compact() -> None:
+    """Write the SQLite database's file anew, without the space that purged deliveries have left. Saves wait meanwhile."""
+    with opened() as installation:
+        before = installation.db.size() or 0
+        try:
+            installation.db.compact()
+        except NotImplementedError as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+        after = installation.db.size() or 0
+    click.echo(f"The database's file has {after / 1e6:,.1f} MB; it had {before / 1e6:,.1f} MB.")
+
+
 @main.group()
 def keys() -> None:
     """The keys that stored secrets are encrypted with."""

@@ -133,7 +133,14 @@ class Database:
         @event.listens_for(engine, "connect")
         def _configure(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # SQLAlchemy's "begin" event decides which kind of BEGIN
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+            # The first one holds for a database that is new; `compact` turns it on in an older one.
+            for pragma in (
+                "auto_vacuum=INCREMENTAL",
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "cache_size=-16000",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             # SQLite's own lower() knows A to Z only.
             connection.create_function("lower", 1, _lower, deterministic=True)
@@ -262,6 +269,45 @@ class Database:
                 copy.close()
         finally:
             source.close()
+
+    STEP = 200
+    """Pages that `give_back` moves at once."""
+    SPARE, SPARE_PART = 1000, 0.1
+    """Free pages that stay in the file for what comes next: so many, and so large a part of all."""
+
+    def give_back(self) -> bool:
+        """Makes the file smaller by a step, when much of it is free. Whether there is more to do.
+
+        PostgreSQL's autovacuum does so by itself.
+        """
+        if not self.is_sqlite:
+            return False
+        with self._one_writer(), self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            free, pages, kind = (
+                driver.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("freelist_count", "page_count", "auto_vacuum")
+            )
+            if kind != 2 or free <= self.SPARE + self.SPARE_PART * pages:
+                return False
+            driver.execute(f"PRAGMA incremental_vacuum({self.STEP})").fetchall()
+        return True
+
+    def compact(self) -> None:
+        """Writes the file anew, without free space; what is purged later makes it smaller by itself. Saves wait meanwhile."""
+        if not self.is_sqlite:
+            raise NotImplementedError("PostgreSQL gives space back by itself; VACUUM FULL does it at once.")
+        with self._one_writer(), self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("VACUUM")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def size(self) -> int | None:
+        """Bytes of the database's file, its log of writes included; None when it is not a file of ours."""
+        if not self.is_sqlite:
+            return None
+        files = (Path(self._path + ending) for ending in ("", "-wal"))
+        return sum(each.stat().st_size for each in files if each.exists())
 
     def close(self) -> None:
         if self._watch is not None:

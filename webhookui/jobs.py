@@ -19,7 +19,7 @@ from huey.consumer import Consumer
 from huey.storage import SqliteStorage
 
 from webhookui.db import Database, now
-from webhookui.delivery import statistics
+from webhookui.delivery import retention, statistics
 from webhookui.delivery.engine import Engine
 from webhookui.notify.post import Post, forget_old
 from webhookui.secrets import SecretBox
@@ -143,6 +143,7 @@ class Queue:
         self._rung: set[str] = set()
         self._rung_for: dict[tuple[str, int], None] = {}
         self._rung_redeliveries = False
+        self._ending = threading.Event()
         self._define_tasks()
 
     def _define_tasks(self) -> None:
@@ -185,6 +186,13 @@ class Queue:
         @self.huey.periodic_task(crontab(minute="*"), name="mail_every_minute")
         def mail_every_minute() -> None:
             self._send_mail()
+
+        @self.huey.periodic_task(crontab(minute="*"), name="purge_every_minute")
+        def purge_every_minute() -> None:
+            if self.engine is not None:
+                limit = retention.before(self._settings.retention_days, now())
+                retention.purge(self._db, limit, self._ending.is_set)
+                redelivery_jobs.forget(self._db, limit)
 
         @self.huey.periodic_task(crontab(minute="23"), name="forget_old_messages")
         def forget_old_messages() -> None:
@@ -258,6 +266,7 @@ class Queue:
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
+        self._ending.clear()
         self.engine = Engine(self._settings, self._db, self._box, self.wake, self.wake_at)
         self._post = Post(self._settings, self._db, self._box, self.engine.process.id)
         self._consumer = InnerConsumer(
@@ -271,6 +280,7 @@ class Queue:
 
     def stop(self) -> None:
         """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""
+        self._ending.set()
         if self._consumer is not None:
             self._consumer.stop(graceful=False)
             if isinstance(self.huey.storage, WakingSqliteStorage):

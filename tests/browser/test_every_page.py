@@ -116,6 +116,7 @@ LOOKS: dict[str, Look] = {
     "inspector": Look("/inspector/{inspector}", open_all),
     "settings": Look("/settings/"),
     "workflows": Look("/settings/workflows"),
+    "retention": Look("/settings/retention"),
     "workflow": Look(f"/settings/workflows/{WORKFLOW}"),
     "workflow, trigger": Look(f"/settings/workflows/{WORKFLOW}#trigger"),
     "workflow, criteria": Look(f"/settings/workflows/{WORKFLOW}#criteria"),

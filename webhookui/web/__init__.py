@@ -13,6 +13,7 @@ BLUEPRINTS = {
     "health": "/",
     "account": "/account",
     "settings": "/settings",
+    "retention": "/settings/retention",
     "fields": "/settings/modules",
     "mail": "/settings/mail",
     "workflows": "/settings/workflows",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -89,6 +90,16 @@ def cancel(session: Session, job_id: int, by: str) -> RedeliveryJob:
     if job.finished_at is None:
         job.finished_at, job.cancelled_by = now(), by
     return job
+
+
+def forget(db: Database, before: datetime) -> None:
+    """Deletes what was finished before that time."""
+    old = col(RedeliveryJob.finished_at) < before
+    with db.read() as session:
+        there = session.scalar(select(RedeliveryJob.id).where(old).limit(1))  # type: ignore[call-overload]
+    if there is not None:
+        with db.write() as session:
+            session.execute(delete(RedeliveryJob).where(old))
 
 
 def work(db: Database, address: str) -> bool:
