@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import missing
 from tests.delivery.test_pace import ids, keeps
-from tests.support.databases import postgresql, postgresql_programs
+from tests.support import postgres
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 
@@ -20,17 +19,15 @@ PER_S = 10
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def installation(postgresql_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A web process; the tests start workers."""
-    if postgresql_programs() is None:
-        missing("postgresql", "no PostgreSQL server programs")
-    with postgresql() as url:
-        made = Running(tmp_path_factory.mktemp("postgresql"), WEBHOOKUI_DATABASE_URL=url).set_up()
-        made.start("web")
-        try:
-            yield made
-        finally:
-            made.kill()
+    url = postgresql_server.database()
+    made = Running(tmp_path_factory.mktemp("postgresql"), WEBHOOKUI_DATABASE_URL=url).set_up()
+    made.start("web")
+    try:
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture

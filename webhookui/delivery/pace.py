@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import or_, select
 
@@ -28,10 +27,9 @@ def wait_s(db: Database, lane: str, per_s: float) -> float:
         then = time + timedelta(seconds=1 / per_s)
         free = or_(_P.next_at <= time, _P.next_at > then + CLOCK_WAS_SET_BACK)
         place = insert_or_update(session, Pace).values(lane=lane, next_at=then)
-        taken: Any = session.execute(
-            place.on_conflict_do_update(index_elements=["lane"], set_={"next_at": then}, where=free)
-        )
-        if taken.rowcount:
+        # RETURNING, because the number of rows is not told of an INSERT on PostgreSQL.
+        taken = place.on_conflict_do_update(index_elements=["lane"], set_={"next_at": then}, where=free)
+        if session.scalar(taken.returning(_P.lane)) is not None:
             return 0.0
         next_at = session.scalar(select(_P.next_at).where(_P.lane == lane))
         return max(0.001, (next_at - time).total_seconds()) if next_at else 0.001
