@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -151,4 +151,19 @@ def has_waiting(session: Session, lane: str) -> bool:
 
 _WAITING = select(
     exists().where(Delivery.lane == bindparam("lane"), Delivery.status == "queued")  # type: ignore[arg-type]
+)
+
+
+def waiting_elsewhere(session: Session, record_ids: Sequence[int], lanes: Collection[str]) -> set[str]:
+    """Other lanes with a delivery of these records that was never sent: it may have waited for its turn in the order."""
+    if not record_ids:
+        return set()
+    values = {"record_ids": record_ids, "lanes": list(lanes)}
+    return set(session.connection().scalars(_WAITING_ELSEWHERE, values))
+
+
+_WAITING_ELSEWHERE = select(_D.lane).where(
+    _D.record_id.in_(bindparam("record_ids", expanding=True)),
+    _D.status == "queued",
+    _D.lane.not_in(bindparam("lanes", expanding=True)),
 )

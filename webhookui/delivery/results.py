@@ -22,7 +22,7 @@ from webhookui.db import Database, is_unavailable, now, unavailable_because
 from webhookui.delivery import states, tally
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
-from webhookui.delivery.outbox import has_waiting
+from webhookui.delivery.outbox import has_waiting, waiting_elsewhere
 from webhookui.delivery.sender import Result, RetrySchedule
 from webhookui.delivery.stale import newer_sibling, superseded_by
 from webhookui.delivery.tables import Attempt, Delivery
@@ -229,7 +229,9 @@ class ResultWriter:
     ) -> list[Callable[[], None]]:
         """A later delivery of the same record may go now; retries are due at their time."""
         bells: list[Callable[[], None]] = []
-        for lane in {result.claimed.lane for result in results if result.claimed.attempt_count == 0}:
+        first = [result.claimed for result in results if result.claimed.attempt_count == 0]
+        lanes = {claimed.lane for claimed in first}
+        for lane in lanes | waiting_elsewhere(session, [each.record_id for each in first if each.record_id], lanes):
             if has_waiting(session, lane):
                 bells.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
         for result, row in zip(results, rows, strict=True):
