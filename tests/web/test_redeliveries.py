@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_webhook
 from webhookui.db import Database
-from webhookui.delivery import filing
+from webhookui.delivery import filing, log_text
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.tables import RedeliveryJob
@@ -97,6 +97,15 @@ def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskC
     work(db)
     assert repeated(db) == wanted
     assert "Failed" in client.get(job).text
+
+
+def test_the_page_that_asks_counts_a_text_much_further_than_the_log_does(
+    client: FlaskClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_text, "MOST_COUNTED", 2)
+    failed(db, 7)
+    assert "2+" in client.get("/log?q=invoices&status=failed").text
+    assert "Redeliver 7<" in client.get("/log/redeliveries/new?q=invoices&status=failed").text
 
 
 def test_what_a_job_makes_is_not_sent_again_by_it(client: FlaskClient, db: Database) -> None:

@@ -31,6 +31,8 @@ MOST_EXAMINED = 20_000
 MOST_COUNTED = 300
 """Matches of a text that are counted; there may be more."""
 MOST_EXAMINED_TO_COUNT = 1000
+THOROUGH = 100
+"""So many times as far goes a count that somebody waits for."""
 _SAMPLE = 100
 
 
@@ -44,7 +46,7 @@ def search(
     part = (wanted.q or "").lower()
     candidates = _candidates(session, wanted, part, newest_first)
     found: dict[int, str] = {}
-    examined, size = 0, min(2 * limit, limit + 200)
+    examined, size = 0, min(2 * limit, limit + 200, CHUNK)
     while examined < (most or MOST_EXAMINED):
         ids = candidates(span, size)
         found |= _holding(session, wanted, span, ids, part, newest_first)
@@ -59,13 +61,14 @@ def search(
     return found, ids[-1]
 
 
-def counts_of_text(session: Session, wanted: LogFilter) -> Counts:
+def counts_of_text(session: Session, wanted: LogFilter, *, thorough: bool = False) -> Counts:
     """Deliveries of each status that the text and the rest of the filter match; the newest, when there are many."""
     wanted = replace(wanted, status=None)
     span = span_of(session, wanted)
-    found, stopped = search(session, wanted, span, MOST_COUNTED + 1, most=MOST_EXAMINED_TO_COUNT)
-    more = stopped is not None or len(found) > MOST_COUNTED
-    numbers = Counter(list(found.values())[:MOST_COUNTED])
+    times = THOROUGH if thorough else 1
+    found, stopped = search(session, wanted, span, times * MOST_COUNTED + 1, most=times * MOST_EXAMINED_TO_COUNT)
+    more = stopped is not None or len(found) > times * MOST_COUNTED
+    numbers = Counter(list(found.values())[: times * MOST_COUNTED])
     return Counts({status: numbers[status] for status in STATUSES}, frozenset(STATUSES) if more else frozenset())
 
 

@@ -68,7 +68,7 @@ def new() -> ResponseReturnValue:
     """Asks whether all that match the filter are meant."""
     query = _query()
     with read() as session:
-        counts = log.counts(session, query.wanted)
+        counts = log.counts(session, query.wanted, thorough=True)
         words = in_words(session, query.wanted)
     return render_template(
         "log/redelivery_new.html",
