@@ -31,8 +31,8 @@ class TextIndex:
 
     SHORTEST = 3
     """Characters that a part has at least."""
-    MOST_GROUPS = 200
-    """More of them are not looked for."""
+    MOST_GROUPS = 1000
+    """More of them cost more than they save."""
     _RAREST = 3
     """Trigrams of the part that SQLite looks for: few rare ones are quicker than all, and nearly as exact."""
 

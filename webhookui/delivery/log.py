@@ -63,8 +63,7 @@ def _found(
 ) -> tuple[list[int], int | None]:
     """Ids that match, in order, and where the search for a text stopped."""
     if wanted.q:
-        found, stopped = search(session, wanted, span, limit, newest_first=newest_first)
-        return list(found), stopped
+        return search(session, wanted, span, limit, newest_first=newest_first)
     return matching(session, wanted, span, limit, newest_first=newest_first), None
 
 
@@ -79,7 +78,7 @@ def oldest_first(
 def counts(session: Session, wanted: LogFilter, *, thorough: bool = False) -> Counts:
     """Deliveries of each status under the filter, its own status left aside.
 
-    `thorough`: a text's matches are counted a hundred times as far; somebody waits for the number.
+    `thorough`: a text's matches are counted much further; somebody waits for the number.
     """
     return counts_of_text(session, wanted, thorough=thorough) if wanted.q else counted(session, wanted)
 

