@@ -15,12 +15,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support import log_rows, pages
 from tests.support.looks import WIDE, problems_of
-from webhookui.crm import demo, records
+from webhookui.crm import demo, fields, records
+from webhookui.crm.fields import FieldWish
 from webhookui.crm.records import Actor
 from webhookui.db import Database, now
 from webhookui.delivery import statistics
 from webhookui.delivery.tables import CapturedValue, Endpoint
 from webhookui.notify import endpoints, failures, notices
+from webhookui.people import accounts
 from webhookui.workflows import redelivery_jobs
 
 pytestmark = pytest.mark.browser
@@ -116,6 +118,11 @@ LOOKS: dict[str, Look] = {
     "inspector": Look("/inspector/{inspector}", open_all),
     "settings": Look("/settings/"),
     "workflows": Look("/settings/workflows"),
+    "modules and fields": Look("/settings/modules"),
+    "fields": Look("/settings/modules/deals"),
+    "new field": Look("/settings/modules/deals/new"),
+    "field": Look("/settings/modules/deals/order_number"),
+    "field, asked to remove": Look("/settings/modules/deals/order_number/remove"),
     "retention": Look("/settings/retention"),
     "workflow": Look(f"/settings/workflows/{WORKFLOW}"),
     "workflow, trigger": Look(f"/settings/workflows/{WORKFLOW}#trigger"),
@@ -178,6 +185,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pages.app_in(tmp_path_factory.mktemp("every")) as app, pages.served(app) as address:
         pages.with_account(app, *pages.ADMIN, "admin")
         pages.with_account(app, *pages.USER, "user")
+        with app.extensions["webhookui"].db.write() as session:
+            fields.add(session, "deals", FieldWish("Order number"), accounts.by_email(session, pages.ADMIN[0]))
         yield Site(app, address, furnished(app.extensions["webhookui"].db) | {"inspector": an_inspector(app)})
 
 

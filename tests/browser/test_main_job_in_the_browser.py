@@ -72,6 +72,7 @@ def build_the_workflow(page: Page, url: str) -> None:
     steps = page.locator("nav.steps")
     page.locator("[id=name]").fill("Invoice closed deals")
     page.locator("[id=module]").select_option("deals")
+    expect(page.get_by_text("Choose a module first.")).to_be_hidden()
     page.get_by_role("button", name="Next").click()
     page.get_by_label("On creation or update").check()
     page.get_by_role("button", name="Next").click()

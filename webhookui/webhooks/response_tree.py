@@ -66,8 +66,8 @@ def _json(name: str, value: Any, path: str, left: list[int]) -> Node:
 
 
 def _member(key: str) -> str:
-    """A name of RFC 9535: the short form where it may be used, else quoted."""
-    if re.fullmatch(r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*", key):
+    """A name of RFC 9535: the short form for plain names, else quoted: not every reader takes all letters unquoted."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
         return f".{key}"
     quoted = key.replace("\\", "\\\\").replace("'", "\\'")
     quoted = "".join(each if each >= " " else f"\\u{ord(each):04x}" for each in quoted)
