@@ -76,8 +76,6 @@ class ResultWriter:
         self._results: list[Result] = []
         self._changed = threading.Condition()
         self._stopping = False
-        self._idle = threading.Event()
-        self._idle.set()
         self._thread = threading.Thread(target=self._run, name="results", daemon=True)
         self.trouble: str | None = None
         """Why results can't be written at the moment, in words; None when they can."""
@@ -91,7 +89,6 @@ class ResultWriter:
             while len(self._results) >= WAITING and not self._stopping:
                 self._changed.wait(1)
             self._results.append(result)
-            self._idle.clear()
             self._changed.notify_all()
 
     def stop(self, timeout_s: float) -> bool:
@@ -112,9 +109,6 @@ class ResultWriter:
                 group, self._results = self._results[:GROUP], self._results[GROUP:]
                 self._changed.notify_all()
             self._write_until_done(group)
-            with self._changed:
-                if not self._results:
-                    self._idle.set()
 
     def _write_until_done(self, group: Sequence[Result], *, stripped: bool = False) -> None:
         """Waits for the database as long as it takes. A result that it would never take keeps no other from being written."""
@@ -231,9 +225,10 @@ class ResultWriter:
         bells: list[Callable[[], None]] = []
         first = [result.claimed for result in results if result.claimed.attempt_count == 0]
         lanes = {claimed.lane for claimed in first}
-        for lane in lanes | waiting_elsewhere(session, [each.record_id for each in first if each.record_id], lanes):
-            if has_waiting(session, lane):
-                bells.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
+        waiting = {lane for lane in lanes if has_waiting(session, lane)}
+        waiting |= waiting_elsewhere(session, [each.record_id for each in first if each.record_id], lanes)
+        for lane in waiting:
+            bells.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
         for result, row in zip(results, rows, strict=True):
             if due := row["next_attempt_at"]:
                 bells.append(lambda lane=result.claimed.lane, due=due: self._wake_at(lane, due))  # type: ignore[misc]
