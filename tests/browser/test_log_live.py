@@ -4,7 +4,6 @@ that the reader has in hand is lost by it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -21,27 +20,6 @@ from webhookui.delivery.tables import Delivery
 
 pytestmark = pytest.mark.browser
 A_SECOND = 1_000
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **browser_type_launch_args, "executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with pages.app_in(tmp_path_factory.mktemp("live")) as app:
-        app.config["WTF_CSRF_ENABLED"] = True
-        pages.with_account(app, *pages.ADMIN, "admin")
-        yield app
-
-
-@pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
-    with pages.served(app) as address:
-        yield address
 
 
 @pytest.fixture

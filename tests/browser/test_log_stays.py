@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,20 +30,6 @@ WATCH = """() => {
   new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
 }"""
 """Notes when each version of a row and of a detail is first there."""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with pages.app_in(tmp_path_factory.mktemp("stays")) as app:
-        app.config["WTF_CSRF_ENABLED"] = True
-        pages.with_account(app, *pages.ADMIN, "admin")
-        yield app
-
-
-@pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
-    with pages.served(app) as address:
-        yield address
 
 
 @pytest.fixture

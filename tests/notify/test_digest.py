@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.notify.conftest import empty_database, opened
+from tests.conftest import BOTH, database_url
+from tests.notify.conftest import opened
 from tests.support.log_rows import add_failed, add_webhook
 from tests.support.team import Team
 from webhookui.crm import records
@@ -26,13 +27,10 @@ from webhookui.notify.tables import Notification, OutgoingMail
 from webhookui.people.tables import User
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(params=BOTH)
 def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     """On each kind of database."""
-    if request.param == "sqlite":
-        yield from opened(tmp_path, "")
-    else:
-        yield from opened(tmp_path, empty_database(request.getfixturevalue("postgresql_server")))
+    yield from opened(tmp_path, database_url(request.param, request))
 
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -16,20 +16,6 @@ from webhookui.db import Database
 ANN = Actor("person", "Ann")
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with pages.app_in(tmp_path_factory.mktemp("form")) as app:
-        app.config["WTF_CSRF_ENABLED"] = True
-        pages.with_account(app, *pages.ADMIN, "admin")
-        yield app
-
-
-@pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
-    with pages.served(app) as address:
-        yield address
-
-
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db

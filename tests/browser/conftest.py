@@ -1,0 +1,24 @@
+"""What browser tests share: the application in the test's process, with an admin, behind the real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.support import pages
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with pages.app_in(tmp_path_factory.mktemp("browser")) as app:
+        app.config["WTF_CSRF_ENABLED"] = True
+        pages.with_account(app, *pages.ADMIN, "admin")
+        yield app
+
+
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    with pages.served(app) as address:
+        yield address
