@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 
 import pytest
 import structlog
+from argon2 import PasswordHasher
 
 from tests.support import postgres
 from tests.support.receiver import Receiver, receiving
 from tests.support.running import Running, running
+from webhookui.people import accounts
 
 REQUIRED = set(os.environ.get("WEBHOOKUI_TESTS_REQUIRE", "").split(","))
 
@@ -23,6 +25,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, for many tests wait; not many, for some look at the time."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
 
 @pytest.fixture
@@ -42,16 +49,25 @@ def postgresql_server() -> Iterator[postgres.Server]:
         yield made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_hashed_quickly() -> Iterator[None]:
+    """The parameters of a real installation cost a tenth of a second for each login; processes of their own keep them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
+
+
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
 """Parameters of a fixture `database` for tests that are to run on both."""
 
 
-def database_url(kind: str, request: pytest.FixtureRequest) -> str:
-    """The setting `database_url` of one of BOTH: empty for SQLite, else that of a new database."""
+def database_url(kind: str, request: pytest.FixtureRequest, *, empty: bool = False) -> str:
+    """The setting `database_url` of one of BOTH: empty for SQLite, else that of a new database, which is migrated already
+    unless it is to be `empty`."""
     if kind == "sqlite":
         return ""
     server: postgres.Server = request.getfixturevalue("postgresql_server")
-    return server.database()
+    return server.database(empty=empty)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def document(url: str, **action: Any) -> dict[str, Any]:
 
 @pytest.fixture(params=BOTH)
 def database(request: pytest.FixtureRequest) -> str:
-    return database_url(request.param, request)
+    return database_url(request.param, request, empty=True)
 
 
 def close_a_deal(installation: Running) -> tuple[int, int]:

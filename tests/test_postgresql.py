@@ -41,7 +41,7 @@ SYSTEM = Actor("system", "Test")
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> str:
-    return database_url("postgresql", request)
+    return database_url("postgresql", request, empty=True)
 
 
 @pytest.fixture

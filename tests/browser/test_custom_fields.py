@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support import pages
 from tests.support.receiver import Answer, Receiver
-from tests.support.running import EMAIL, PASSWORD, Running
+from tests.support.running import Running
 
 pytestmark = pytest.mark.browser
 
@@ -22,12 +23,10 @@ def test_a_custom_field_is_added_and_filled_by_a_capture(installation: Running, 
         "actions": [{"type": "webhook", "title": "Create invoice", "url": receiver.url,
                      "parameters": [{"name": "amount", "value": "{{ amount }}"}]}],
     })["id"]  # fmt: skip
-    page.goto(f"{installation.address}/login")
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    pages.log_in(page.context, installation.address)
+    page.goto(installation.address)
 
-    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Modules & fields").click()
     page.locator("nav.tabs").get_by_role("link", name="Deals").click()
     page.get_by_role("link", name="Add field").click()

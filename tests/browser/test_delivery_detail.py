@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support import pages
+from tests.support.looks import without_complaints
 from tests.support.receiver import Answer, Receiver
-from tests.support.running import EMAIL, PASSWORD, Running
+from tests.support.running import Running
 from tests.test_main_job import document
 
 pytestmark = pytest.mark.browser
@@ -43,18 +45,11 @@ ANSWERS: dict[str, tuple[Answer, tuple[str, ...]]] = {
 def page(page: Page, installation: Running) -> Iterator[Page]:
     """Logged in; at the end it must have asked for nothing but the application's own, and complained about nothing."""
     asked: list[str] = []
-    complaints: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.goto(f"{installation.address}/login")
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-    yield page
+    pages.log_in(page.context, installation.address)
+    with without_complaints(page, refused=False):
+        yield page
     assert [url for url in asked if not url.startswith(installation.address) or "evil" in url] == []
-    assert complaints == []
 
 
 def deliver(installation: Running, number: int) -> list[int]:

@@ -42,7 +42,7 @@ def test_the_five_minutes_work_as_written(untouched: Running, page: Page) -> Non
     page.get_by_role("link", name="Inspector").click()
     expect(page.get_by_text("/inspect/demo")).to_be_visible()
 
-    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Workflows", exact=True).click()
     page.get_by_role("button", name="New workflow").click()
     page.get_by_role("link", name="Standard").click()

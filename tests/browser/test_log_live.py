@@ -3,16 +3,18 @@ that the reader has in hand is lost by it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from playwright.sync_api import TimeoutError as NothingHappened
 
 from tests.support import pages
 from tests.support.log_rows import add_attempt, add_delivery, add_failed, add_waiting, add_webhook, move
+from tests.support.looks import without_complaints
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
@@ -35,12 +37,9 @@ def db(app: Flask) -> Database:
 @pytest.fixture
 def log(page: Page, address: str, db: Database) -> Iterator[Page]:
     """A page that is logged in; at the end it must not have complained about anything."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    pages.log_in(page, address)
-    yield page
-    assert complaints == []
+    with without_complaints(page):
+        pages.log_in(page.context, address)
+        yield page
 
 
 def rows(page: Page) -> list[int]:
@@ -225,6 +224,27 @@ def test_the_selection_bar_counts_and_clears(log: Page, address: str, db: Databa
     expect(bar).to_contain_text("3 selected")
     bar.get_by_role("button", name="Clear selection").click()
     expect(bar).to_be_hidden()
+
+
+@pytest.mark.parametrize("by", ["status", "text"])
+def test_rows_that_a_filter_is_about_to_replace_can_not_be_clicked(
+    log: Page, address: str, db: Database, by: str
+) -> None:
+    with db.write() as session:
+        number = add_failed(session).id
+    log.goto(f"{address}/log")
+    live_now(log)
+    held: list[Route] = []
+    log.route(re.compile(r"/log\?.*(status=failed|q=e)"), lambda route: held.append(route))
+    if by == "status":
+        log.locator("#log-tabs").get_by_role("link", name=re.compile("Failed")).click()
+    else:
+        log.get_by_label("Search in URL and error").fill("e")
+    expect(log.locator(".log-list")).to_have_css("pointer-events", "none")
+    held[0].continue_()
+    log.get_by_role("link", name=f"Details of delivery {number}").click()
+    expect(log.locator(".log-trouble-what")).to_be_visible()
+    expect(log.locator(".log-list")).to_have_css("pointer-events", "auto")
 
 
 @pytest.mark.parametrize("path", ["/log", "/log?open={id}", "/log/{id}", "/inspector", "/inspector/demo"])

@@ -42,7 +42,7 @@ def db(app: Flask) -> Database:
 @pytest.fixture
 def log(page: Page, address: str, db: Database) -> Page:
     page.emulate_media(reduced_motion="reduce")  # scrolls at once
-    pages.log_in(page, address)
+    pages.log_in(page.context, address)
     return page
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.support import pages
+from tests.support.looks import without_complaints
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 
@@ -34,12 +35,9 @@ def address(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def crm(page: Page, address: str) -> Iterator[Page]:
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    pages.log_in(page, address)
-    yield page
-    assert complaints == []
+    with without_complaints(page):
+        pages.log_in(page.context, address)
+        yield page
 
 
 def make(app: Flask, module: str, **values: Any) -> int:
@@ -193,7 +191,7 @@ def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:
 def test_a_record_is_made_and_edited_without_javascript(app: Flask, crm: Page, address: str) -> None:
     context = crm.context.browser.new_context(java_script_enabled=False)  # type: ignore[union-attr]
     plain = context.new_page()
-    pages.log_in(plain, address)
+    pages.log_in(context, address)
     make(app, "contacts", first_name="Plain", last_name="Html")
     plain.goto(f"{address}/records/deals/new")
     plain.get_by_label("Name").fill("No script")

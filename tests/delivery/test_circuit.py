@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from tests.support.running import until
 from tests.support.sending import Sending, sending
 from webhookui.delivery import circuit
 from webhookui.delivery.circuit import CircuitRules
+from webhookui.delivery.results import ResultWriter
+from webhookui.delivery.sender import Result
 from webhookui.delivery.tables import Endpoint
 from webhookui.settings import Settings
 
@@ -181,6 +183,28 @@ def test_resumed_too_early_it_is_paused_again_after_a_few_failures(
     until(lambda: [state for _, state in told] == ["open", "draining", "open"], 10)
     assert len(receiver.requests) == PAUSE_AFTER + circuit.PAUSED_AGAIN_AFTER
     assert statuses(room).count("queued") == 10 - circuit.PAUSED_AGAIN_AFTER
+
+
+@pytest.mark.parametrize("room", [NEVER], indirect=True)
+def test_while_it_drains_an_answer_is_written_down_before_the_next_request(
+    room: Sending, receiver: Receiver, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.hook(receiver.url)
+    pause(room, receiver)
+    for _ in range(10):
+        room.save()
+    write = ResultWriter._write
+
+    def slowly(writer: ResultWriter, group: Sequence[Result]) -> None:
+        """A disk that takes ten times as long as the pace of draining."""
+        threading.Event().wait(0.5)
+        write(writer, group)
+
+    monkeypatch.setattr(ResultWriter, "_write", slowly)
+    with room.db.write() as session:
+        circuit.resume(session, lane_of(receiver))
+    until(lambda: [state for _, state in told] == ["open", "draining", "open"], 20)
+    assert len(receiver.requests) == PAUSE_AFTER + circuit.PAUSED_AGAIN_AFTER
 
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)

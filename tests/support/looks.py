@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from axe_core_python.base import AXE_SCRIPT
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ConsoleMessage, Error, Page, expect
 
 WIDE, PHONE = (1440, 900), (390, 844)
 SERIOUS = ("serious", "critical")
+
+
+@contextmanager
+def without_complaints(page: Page, *, refused: bool = True) -> Iterator[None]:
+    """At the end no script of the page must have failed, nor the content policy have kept anything off; nor, with `refused`
+    False, any request have been answered by an error."""
+    complaints: list[str] = []
+
+    def failed(error: Error) -> None:
+        complaints.append(str(error))
+
+    def said(message: ConsoleMessage) -> None:
+        if "Content Security" in message.text or (message.type == "error" and not refused):
+            complaints.append(message.text)
+
+    page.on("pageerror", failed)
+    page.on("console", said)
+    try:
+        yield
+        assert complaints == []
+    finally:
+        page.remove_listener("pageerror", failed)
+        page.remove_listener("console", said)
 
 
 def problems_of(page: Page) -> list[str]:

@@ -19,8 +19,14 @@ from typing import Any
 
 import psycopg
 
+from tests.support import prepared
+
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "listen_addresses=")
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""Bytes."""
 
 
 def programs() -> Path | None:
@@ -37,27 +43,47 @@ def _version(folder: Path) -> list[int]:
 
 
 class Server:
-    """A running server. `database()` makes a new, empty database and gives its URL."""
+    """A running server. `database()` makes a new database, migrated and seeded unless it is to be empty, and gives its URL."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._number = 0
+        self._prepared = ""
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(host=str(self._folder), user="postgres", dbname="postgres", autocommit=True)
 
-    def database(self) -> str:
+    def database(self, *, empty: bool = False) -> str:
+        if empty:
+            return self._url(self._create("template1"))
+        if not self._prepared:
+            self._prepared = self._create("template1")
+            with tempfile.TemporaryDirectory() as folder:
+                prepared.prepare(Path(folder), self._url(self._prepared), people=False)
+        return self._url(self._create(self._prepared))
+
+    def _create(self, template: str) -> str:
         self._number += 1
         name = f"test_{self._number}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+        return name
+
+    def _url(self, name: str) -> str:
         return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
+
+
+def _in_memory() -> Path | None:
+    """Where there is room for its files in memory: a new database takes a tenth of the time that it takes on a slow disk."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+        return MEMORY
+    return None
 
 
 @contextmanager
 def server(bin_folder: Path) -> Iterator[Server]:
     """Starts a server and stops it, whatever happens in between."""
-    folder = Path(tempfile.mkdtemp(prefix="webhookui-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="webhookui-pg-", dir=_in_memory()))
     other: dict[str, Any] = {}
     if os.geteuid() == 0:
         user = _unprivileged()

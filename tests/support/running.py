@@ -15,9 +15,11 @@ from typing import Any
 
 import requests
 
+from tests.support import prepared
+from tests.support.prepared import EMAIL, PASSWORD
 from webhookui import exact_json
 
-EMAIL, PASSWORD = "ann@example.com", "correct horse battery"
+__all__ = ["EMAIL", "PASSWORD", "Running", "running", "until"]
 
 
 class Running:
@@ -57,8 +59,9 @@ class Running:
 
     def set_up(self) -> Running:
         """The first admin, and an API token of hers."""
-        self.command("user", "create", EMAIL, "--admin", typed=PASSWORD + "\n")
-        self.session.headers["Authorization"] = f"Bearer {self.command('token', 'create', EMAIL).stdout.strip()}"
+        url = self.environment.get("WEBHOOKUI_DATABASE_URL", "")
+        token = prepared.prepare(self.folder, url, people=True) if url else prepared.copy_to(self.folder, people=True)
+        self.session.headers["Authorization"] = f"Bearer {token}"
         return self
 
     def start(self, what: str = "run") -> subprocess.Popen[bytes]:

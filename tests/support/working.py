@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import ipaddress
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.support import prepared
+from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.running import until
 from webhookui.crm import records
 from webhookui.crm.records import Actor
@@ -25,7 +23,6 @@ from webhookui.people.tables import User
 from webhookui.settings import Settings
 from webhookui.workflows import store
 
-EMAIL = "ann@example.com"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
@@ -33,21 +30,7 @@ def _ann(session: Session) -> User:
     try:
         return accounts.by_email(session, EMAIL)
     except accounts.UserNotFound:
-        return accounts.create_user(
-            session, email=EMAIL, name="Ann Admin", password="correct horse battery", role="admin"
-        )
-
-
-@lru_cache(1)
-def _prepared() -> Path:
-    """A data folder with a migrated database and an admin; a copy of it is there at once."""
-    folder = Path(tempfile.mkdtemp(prefix="webhookui-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    installation = open_installation(Settings(instance=folder))  # type: ignore[call-arg]
-    with installation.db.write() as session:
-        _ann(session)
-    installation.close()
-    return folder
+        return accounts.create_user(session, email=EMAIL, name="Ann Admin", password=PASSWORD, role="admin")
 
 
 class Working:
@@ -56,7 +39,7 @@ class Working:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.settings = Settings(**{"instance": folder, "allowed_networks": LOOPBACK, "workers": 4, **settings})
         if "database_url" not in settings:
-            shutil.copytree(_prepared(), folder, dirs_exist_ok=True)
+            prepared.copy_to(folder, people=True)
         self.installation = open_installation(self.settings)
         self.db = self.installation.db
         self.box = self.installation.box

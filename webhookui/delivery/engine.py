@@ -242,7 +242,12 @@ class Engine:
                     self._wake(name)
 
     def _next_batch(self, name: str, lane: Lane) -> list[Claimed] | None:
-        """What to send now: nothing when the lane is empty or must wait for long, None when it had to wait for a moment."""
+        """What to send now: nothing when the lane is empty or must wait for long, None when it had to wait for a moment.
+
+        While the lane drains, what the last request came to is written down first: the next may be one too many.
+        """
+        if self._circuits.is_draining(name):
+            self._writer.wait()
         size = self._circuits.permit(name, _batch_size(lane))
         if not size:
             return []

@@ -59,11 +59,15 @@ def workers(session: Session) -> int:
 
 
 def oldest_queued_s(session: Session) -> float:
-    """Seconds."""
+    """Seconds. Queued ones have no time of their own; saying so lets the index give the oldest first, however many wait."""
     paused = select(Endpoint.lane).where(Endpoint.state != "closed")  # type: ignore[call-overload]
     oldest = session.scalar(
         select(Delivery.created_at)  # type: ignore[call-overload]
-        .where(Delivery.status == "queued", Delivery.lane.not_in(paused))  # type: ignore[attr-defined]
+        .where(
+            Delivery.status == "queued",  # type: ignore[arg-type]
+            Delivery.next_attempt_at.is_(None),  # type: ignore[union-attr]
+            Delivery.lane.not_in(paused),  # type: ignore[attr-defined]
+        )
         .order_by(Delivery.id)
         .limit(1)
     )

@@ -74,6 +74,7 @@ class ResultWriter:
         self._wake = wake
         self._wake_at = wake_at
         self._results: list[Result] = []
+        self._handed_over = self._dealt_with = 0
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="results", daemon=True)
@@ -89,7 +90,15 @@ class ResultWriter:
             while len(self._results) >= WAITING and not self._stopping:
                 self._changed.wait(1)
             self._results.append(result)
+            self._handed_over += 1
             self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Waits until all that was handed over so far is written down, or the writer is to stop."""
+        with self._changed:
+            so_far = self._handed_over
+            while self._dealt_with < so_far and not self._stopping:
+                self._changed.wait()
 
     def stop(self, timeout_s: float) -> bool:
         """Writes what is there; whether all of it could be written in time."""
@@ -109,6 +118,9 @@ class ResultWriter:
                 group, self._results = self._results[:GROUP], self._results[GROUP:]
                 self._changed.notify_all()
             self._write_until_done(group)
+            with self._changed:
+                self._dealt_with += len(group)
+                self._changed.notify_all()
 
     def _write_until_done(self, group: Sequence[Result], *, stripped: bool = False) -> None:
         """Waits for the database as long as it takes. A result that it would never take keeps no other from being written."""

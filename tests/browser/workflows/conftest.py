@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.support import pages
+from tests.support.looks import without_complaints
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
@@ -32,13 +33,25 @@ def db(app: Flask) -> Database:
     return database
 
 
-@pytest.fixture
-def form(page: Page, address: str, db: Database) -> Iterator[Page]:
-    """The form of a new workflow on deals; at the end the page must not have complained about anything."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    pages.log_in(page, address)
-    page.goto(f"{address}/settings/workflows/new?module=deals")
+@pytest.fixture(scope="module")
+def window(browser: Browser, address: str) -> Iterator[Page]:
+    """One for all tests of a module: a new one for each takes as long as the test."""
+    context = browser.new_context()
+    pages.log_in(context, address)
+    page = context.new_page()
+    page.on("dialog", lambda dialog: dialog.accept())  # a form with something in it is left
     yield page
-    assert complaints == []
+    context.close()
+
+
+@pytest.fixture
+def form(window: Page, address: str, db: Database) -> Iterator[Page]:
+    """The form of a new workflow on deals; at the end the page must not have complained about anything."""
+    page = window
+    page.goto(f"{address}/static/app.css")
+    page.evaluate("sessionStorage.clear(); localStorage.clear()")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    with without_complaints(page):
+        page.goto(f"{address}/settings/workflows/new?module=deals")
+        yield page

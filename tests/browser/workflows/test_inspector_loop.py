@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support import pages
 from tests.support.form_page import add_webhook, at, save, type_parameters
+from tests.support.looks import without_complaints
 from tests.support.running import Running, running, until
 
 pytestmark = pytest.mark.browser
@@ -35,16 +36,14 @@ def deal(installation: Running) -> Iterator[int]:
 @pytest.fixture
 def form(page: Page, installation: Running, deal: int) -> Iterator[Page]:
     """A webhook that calls an inspector, by the button that is there for it."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    pages.log_in(page, installation.address)
-    page.goto(f"{installation.address}/settings/workflows/new?module=deals")
-    at(page, "name").fill("Into the inspector")
-    add_webhook(page)
-    page.get_by_role("button", name="Use the inspector").click()
-    type_parameters(page, ("deal", "{{ name }}"), ("amount", "{{ amount }}"))
-    yield page
-    assert complaints == []
+    with without_complaints(page):
+        pages.log_in(page.context, installation.address)
+        page.goto(f"{installation.address}/settings/workflows/new?module=deals")
+        at(page, "name").fill("Into the inspector")
+        add_webhook(page)
+        page.get_by_role("button", name="Use the inspector").click()
+        type_parameters(page, ("deal", "{{ name }}"), ("amount", "{{ amount }}"))
+        yield page
 
 
 def opened_inspector(form: Page) -> Page:
@@ -144,7 +143,7 @@ def test_an_answer_in_xml_after_a_delay_is_clicked_into_a_capture(form: Page, in
 
 
 def test_a_script_is_changed_while_it_is_used_and_starts_over(page: Page, installation: Running) -> None:
-    pages.log_in(page, installation.address)
+    pages.log_in(page.context, installation.address)
     page.goto(f"{installation.address}/inspector/steps")
     script(page, "500 twice, then 200")
     page.get_by_role("button", name="Add an answer").click()

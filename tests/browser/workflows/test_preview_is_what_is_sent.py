@@ -26,6 +26,7 @@ from tests.support.form_page import (
     step,
     type_parameters,
 )  # fmt: skip
+from tests.support.looks import without_complaints
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running
 
@@ -95,13 +96,10 @@ def contact(installation: Running) -> int:
 
 @pytest.fixture
 def form(page: Page, installation: Running) -> Iterator[Page]:
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    pages.log_in(page, installation.address)
-    page.goto(f"{installation.address}/settings/workflows/new?module=contacts")
-    yield page
-    assert complaints == []
+    with without_complaints(page):
+        pages.log_in(page.context, installation.address)
+        page.goto(f"{installation.address}/settings/workflows/new?module=contacts")
+        yield page
 
 
 def build(page: Page, url: str, case: Case, contact: int) -> None:

@@ -14,6 +14,7 @@ from svix.webhooks import Webhook as SvixWebhook
 
 from tests.support import pages
 from tests.support.form_page import add_webhook, at, preview_of, preview_settles, save, type_parameters
+from tests.support.looks import without_complaints
 from tests.support.receiver import Received, Receiver, receiving
 from tests.support.running import Running, running
 
@@ -37,16 +38,14 @@ def deal(installation: Running) -> Iterator[int]:
 @pytest.fixture
 def form(page: Page, installation: Running, deal: int, receiver: Receiver) -> Iterator[Page]:
     """A webhook of a new workflow on deals."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    pages.log_in(page, installation.address)
-    page.goto(f"{installation.address}/settings/workflows/new?module=deals")
-    at(page, "name").fill("With secrets")
-    add_webhook(page)
-    at(page, "actions.0.url").fill(f"{receiver.url}/hook")
-    type_parameters(page, ("amount", "{{ amount }}"))
-    yield page
-    assert complaints == []
+    with without_complaints(page):
+        pages.log_in(page.context, installation.address)
+        page.goto(f"{installation.address}/settings/workflows/new?module=deals")
+        at(page, "name").fill("With secrets")
+        add_webhook(page)
+        at(page, "actions.0.url").fill(f"{receiver.url}/hook")
+        type_parameters(page, ("amount", "{{ amount }}"))
+        yield page
 
 
 def open_webhook(page: Page, installation: Running) -> None:

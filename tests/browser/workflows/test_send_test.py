@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support import pages
 from tests.support.form_page import add_row, add_webhook, at, save, type_parameters
+from tests.support.looks import without_complaints
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, running
 
@@ -45,17 +46,14 @@ def deal(installation: Running) -> int:
 @pytest.fixture
 def form(page: Page, installation: Running, deal: int, receiver: Receiver) -> Iterator[Page]:
     """A webhook of a new workflow on deals, ready to be sent."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    pages.log_in(page, installation.address)
-    page.goto(f"{installation.address}/settings/workflows/new?module=deals")
-    at(page, "name").fill("Invoices")
-    add_webhook(page)
-    at(page, "actions.0.url").fill(f"{receiver.url}/invoices")
-    type_parameters(page, ("amount", "{{ amount }}"))
-    yield page
-    assert complaints == []
+    with without_complaints(page):
+        pages.log_in(page.context, installation.address)
+        page.goto(f"{installation.address}/settings/workflows/new?module=deals")
+        at(page, "name").fill("Invoices")
+        add_webhook(page)
+        at(page, "actions.0.url").fill(f"{receiver.url}/invoices")
+        type_parameters(page, ("amount", "{{ amount }}"))
+        yield page
 
 
 def send_test(page: Page, status: str = "Success") -> Locator:

@@ -1,0 +1,53 @@
+"""Data folders and databases that are there at once: migrated, seeded, with an admin when wanted, copied from one made before.
+
+The first start on an empty folder or database has tests of its own (tests/test_migrations.py, tests/test_command_line.py,
+tests/browser/test_first_five_minutes.py).
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from webhookui.installation import open_installation
+from webhookui.people import accounts, tokens
+from webhookui.settings import Settings
+
+EMAIL, PASSWORD = "ann@example.com", "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    folder: Path
+    token: str
+    """Of the admin; empty when there is nobody."""
+
+
+@cache
+def _prepared(*, people: bool) -> Prepared:
+    folder = Path(tempfile.mkdtemp(prefix="webhookui-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Prepared(folder, prepare(folder, people=people))
+
+
+def prepare(folder: Path, database_url: str = "", *, people: bool) -> str:
+    """Migrates the database, seeds it and makes an admin if wanted; gives a token of hers."""
+    installation = open_installation(Settings(instance=folder, database_url=database_url))  # type: ignore[call-arg]
+    token = ""
+    if people:
+        with installation.db.write() as session:
+            ann = accounts.create_user(session, email=EMAIL, name="Ann Admin", password=PASSWORD, role="admin")
+            token = tokens.create(session, ann, "tests")
+    installation.close()
+    return token
+
+
+def copy_to(folder: Path, *, people: bool) -> str:
+    """Makes the folder, which is empty, a data folder over SQLite; gives the admin's token."""
+    made = _prepared(people=people)
+    shutil.copytree(made.folder, folder, dirs_exist_ok=True)
+    return made.token
