@@ -79,15 +79,26 @@ def play(installation: Running, third_party: Receiver, broken: Receiver) -> dict
         Answer(422, json.dumps({"error": {"message": "The customer has no billing address."}}).encode())
     ]
     call("PATCH", f"/records/deals/{open_deals[9]['id']}", {"values": {"stage": "Closed Won"}})
-    deliveries = call("GET", "/deliveries?limit=100")["items"]
-    for each in deliveries:
-        installation.delivery(each["id"], "success", "retry", "failed")
+    deliveries = settled(installation)
+    broken.default = Answer(410, b'{"error":"this hook was removed"}')
+    calm = next(each for each in cases[3:] if each["values"]["priority"] != "Urgent")
+    call("PATCH", f"/records/cases/{calm['id']}", {"values": {"priority": "Urgent"}})
+    settled(installation)
     return {
         "deal": open_deals[0]["id"],
         "workflow": invoice["id"],
         "delivery": deliveries[-1]["id"],
         "retry": deliveries[0]["id"],
+        "failed": call("GET", "/deliveries?status=failed")["items"][0]["id"],
     }
+
+
+def settled(installation: Running) -> list[Any]:
+    """All deliveries, newest first, once none is under way."""
+    deliveries: list[Any] = installation.call("GET", "/deliveries?limit=100")["items"]
+    for each in deliveries:
+        installation.delivery(each["id"], "success", "retry", "failed")
+    return deliveries
 
 
 def log_in(context: BrowserContext, address: str) -> Page:
@@ -100,13 +111,24 @@ def log_in(context: BrowserContext, address: str) -> Page:
     return page
 
 
+def redeliver_what_failed(browser: Browser, address: str) -> None:
+    page = log_in(browser.new_context(), address)
+    page.goto(f"{address}/log/redeliveries/new?status=failed")
+    page.locator("main form .btn-primary").click()
+    page.wait_for_url("**/log/redeliveries/*")
+    page.context.close()
+
+
 def pages_of(ids: dict[str, int]) -> dict[str, str]:
     """Name of the picture → path."""
     deal, workflow = f"/records/deals/{ids['deal']}", f"/settings/workflows/{ids['workflow']}"
     return {
         "records": "/records/deals", "record": deal, "record-edit": f"{deal}/edit", "record-workflows": f"{deal}/workflows",
         "search": "/records/search?q=print", "log": "/log", "delivery": f"/log/{ids['delivery']}",
-        "delivery-retry": f"/log/{ids['retry']}", "workflows": "/settings/workflows", "workflow": workflow,
+        "delivery-retry": f"/log/{ids['retry']}", "delivery-failed": f"/log/{ids['failed']}",
+        "redelivery-asked": "/log/redeliveries/new?status=failed", "redeliveries": "/log/redeliveries",
+        "redelivery": "/log/redeliveries/1", "mails": "/settings/mail/outgoing",
+        "workflows": "/settings/workflows", "workflow": workflow,
         "workflow-trigger": f"{workflow}#trigger", "workflow-criteria": f"{workflow}#criteria",
         "workflow-actions": f"{workflow}#actions", "webhook": f"{workflow}#actions.0",
         "explain": f"{workflow}/explain?record_id={ids['deal']}",
@@ -168,6 +190,7 @@ def main() -> None:
                 untouched.start()
                 entry(browser, untouched.address, "/setup", wanted.all, "setup")
                 untouched.kill()
+            redeliver_what_failed(browser, installation.address)
             named = {name: path for name, path in pages_of(ids).items() if not wanted.only or name in wanted.only}
             for size, word in ((DESKTOP, "desktop"), (PHONE, "phone")):
                 for scheme in ("light", "dark"):
