@@ -11,7 +11,7 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 
-from tests.support import postgres
+from tests.support import postgres, prepared
 from tests.support.receiver import Receiver, receiving
 from tests.support.running import Running, running
 from webhookui.people import accounts
@@ -55,6 +55,12 @@ def passwords_are_hashed_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    yield
+    prepared.remove()
 
 
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]

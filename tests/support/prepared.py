@@ -27,10 +27,20 @@ class Prepared:
     """Of the admin; empty when there is nobody."""
 
 
+_folders: list[Path] = []
+
+
+@atexit.register
+def remove() -> None:
+    """What copies are made from. The tests' processes do not come to their exit functions and call it themselves."""
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
 @cache
 def _prepared(*, people: bool) -> Prepared:
     folder = Path(tempfile.mkdtemp(prefix="webhookui-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _folders.append(folder)
     return Prepared(folder, prepare(folder, people=people))
 
 
