@@ -17,8 +17,9 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from scripts.ensure_browser import found
+from tests.support import pages
 from tests.support.receiver import Answer, Receiver, receiving
-from tests.support.running import EMAIL, PASSWORD, Running, running
+from tests.support.running import Running, running
 
 ROOT = Path(__file__).parent.parent
 README_PICTURE = ROOT / "docs" / "screenshots" / "log.png"
@@ -102,13 +103,8 @@ def settled(installation: Running) -> list[Any]:
 
 
 def log_in(context: BrowserContext, address: str) -> Page:
-    page = context.new_page()
-    page.goto(f"{address}/login")
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-    return page
+    pages.log_in(context, address)
+    return context.new_page()
 
 
 def redeliver_what_failed(browser: Browser, address: str) -> None:

@@ -19,8 +19,10 @@ import requests
 from lxml import html as lxml_html
 
 from tests.support.echo import Echo, echoing
-from tests.support.running import EMAIL, PASSWORD, Running, running, until
+from tests.support.prepared import EMAIL, PASSWORD
+from tests.support.running import Running, running, until
 from tests.support.workflow_form import FORM
+from webhookui.bench import server
 
 PLANTED = {
     "password": 'pl4nted pässword/with+"<&>\\marks',
@@ -146,12 +148,7 @@ def close_a_deal(installation: Running) -> None:
 
 def logged_in(installation: Running) -> requests.Session:
     """As a browser, with the token that forms need."""
-    browser = requests.Session()
-    browser.trust_env = False
-    token = _csrf(browser.get(f"{installation.address}/login", timeout=20).text)
-    browser.post(
-        f"{installation.address}/login", data={"email": EMAIL, "password": PASSWORD, "csrf_token": token}, timeout=20
-    )
+    browser = server.logged_in(installation.address, EMAIL, PASSWORD)
     browser.headers["X-CSRFToken"] = _csrf(browser.get(f"{installation.address}/log", timeout=20).text)
     browser.headers["Referer"] = installation.address
     return browser

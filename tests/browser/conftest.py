@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Page
 
 from tests.support import pages
+from tests.support.looks import without_complaints
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +18,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         app.config["WTF_CSRF_ENABLED"] = True
         pages.with_account(app, *pages.ADMIN, "admin")
         yield app
+
+
+@pytest.fixture
+def strict(page: Page) -> Iterator[None]:
+    """At the end the page must not have complained about anything, nor any request have been answered by an error."""
+    with without_complaints(page, strict=True):
+        yield
 
 
 @pytest.fixture(scope="module")

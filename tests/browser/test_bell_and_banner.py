@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support import pages
 from tests.support.receiver import Answer, Receiver
-from tests.support.running import EMAIL, PASSWORD, Running, until
+from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
 
 pytestmark = pytest.mark.browser
@@ -28,11 +29,8 @@ def halves(tmp_path: Path) -> Iterator[Running]:
 def log_in(page: Page, address: str) -> None:
     """With a clock that can be put forward: nothing here waits for a page's next look."""
     page.clock.install()
-    page.goto(f"{address}/login")
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(lambda url: "/login" not in url)
+    pages.log_in(page.context, address)
+    page.goto(address)
 
 
 def look(page: Page) -> None:

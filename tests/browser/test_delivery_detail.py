@@ -47,7 +47,7 @@ def page(page: Page, installation: Running) -> Iterator[Page]:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     pages.log_in(page.context, installation.address)
-    with without_complaints(page, refused=False):
+    with without_complaints(page, strict=True):
         yield page
     assert [url for url in asked if not url.startswith(installation.address) or "evil" in url] == []
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -248,17 +249,12 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def windows(browser: Browser, site: Site) -> Iterator[dict[str, Page]]:
-    """A window for each kind of person; nothing moves in it. A new one for each look would take most of the time."""
-    made = {}
-    for who, account in (("admin", pages.ADMIN), ("user", pages.USER), ("nobody", None), ("untouched", None)):
-        context = browser.new_context()
-        if account is not None:
-            pages.log_in(context, site.address, account)
-        made[who] = context.new_page()
-        made[who].on("dialog", lambda dialog: dialog.accept())  # a form with something in it is left
-    yield made
-    for page in made.values():
-        page.context.close()
+    """A window for each kind of person; nothing moves in it."""
+    people = {"admin": pages.ADMIN, "user": pages.USER, "nobody": None, "untouched": None}
+    with ExitStack() as stack:
+        yield {
+            who: stack.enter_context(pages.window(browser, site.address, account)) for who, account in people.items()
+        }
 
 
 @pytest.mark.parametrize("name", list(LOOKS))
@@ -267,19 +263,16 @@ def test_a_page_is_usable_by_everybody_everywhere(
 ) -> None:
     look = LOOKS[name]
     page = windows[look.who]
-    page.goto("about:blank")
-    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    address = untouched if look.who == "untouched" else site.address
+    pages.afresh(page, address, WIDE, "reduce")
     with without_complaints(page):
-        address = (untouched if look.who == "untouched" else site.address) + look.path.format(**site.ids)
-        answer = page.goto(address)
+        answer = page.goto(address + look.path.format(**site.ids))
         assert answer is not None and answer.status == look.status
         if look.act:
             look.act(page)
         problems = problems_of(page)
         assert page.locator("h1").count() == 1, "one heading of the first level"
         assert problems == [], "\n".join(problems)
-        page.evaluate("sessionStorage.clear(); localStorage.clear()")
 
 
 def test_every_page_is_in_the_table(site: Site) -> None:

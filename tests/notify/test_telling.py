@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.mail_server import mail_server
+from tests.support.prepared import EMAIL
 from tests.support.receiver import Answer, Receiver
-from tests.support.running import EMAIL, Running, until
+from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
 from webhookui.db import Database
 from webhookui.notify import mail_settings

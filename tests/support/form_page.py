@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.support.looks import without_complaints
+
+
+@contextmanager
+def new_workflow(page: Page, address: str, module: str, name: str = "") -> Iterator[None]:
+    """The form of a new workflow, for somebody who is logged in; at the end the page must not have complained about anything."""
+    with without_complaints(page):
+        page.goto(f"{address}/settings/workflows/new?module={module}")
+        if name:
+            at(page, "name").fill(name)
+        yield
+
+
+def add_webhook_to(page: Page, url: str) -> None:
+    """With one parameter, the deal's amount."""
+    add_webhook(page)
+    at(page, "actions.0.url").fill(url)
+    type_parameters(page, ("amount", "{{ amount }}"))
 
 
 def at(page: Page, path: str) -> Locator:

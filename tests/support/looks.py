@@ -13,16 +13,16 @@ SERIOUS = ("serious", "critical")
 
 
 @contextmanager
-def without_complaints(page: Page, *, refused: bool = True) -> Iterator[None]:
-    """At the end no script of the page must have failed, nor the content policy have kept anything off; nor, with `refused`
-    False, any request have been answered by an error."""
+def without_complaints(page: Page, *, strict: bool = False) -> Iterator[None]:
+    """At the end no script of the page must have failed, nor the content policy have kept anything off. `strict`: nor must any
+    request have been answered by an error."""
     complaints: list[str] = []
 
     def failed(error: Error) -> None:
         complaints.append(str(error))
 
     def said(message: ConsoleMessage) -> None:
-        if "Content Security" in message.text or (message.type == "error" and not refused):
+        if "Content Security" in message.text or (strict and message.type == "error"):
             complaints.append(message.text)
 
     page.on("pageerror", failed)

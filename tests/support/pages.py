@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Literal
 
-import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import text
 from waitress.server import create_server
 from waitress.wasyncore import close_all
 
 from tests.support import prepared
+from webhookui.bench.server import logged_in
 from webhookui.db import Database
 from webhookui.settings import Settings
 
-ADMIN = ("ann@example.com", "correct horse battery")
-USER = ("sam@example.com", "correct horse battery")
+ADMIN = (prepared.EMAIL, prepared.PASSWORD)
+USER = ("sam@example.com", prepared.PASSWORD)
 
 
 class _Templates(BytecodeCache):
@@ -109,12 +109,27 @@ def served(app: Flask) -> Iterator[str]:
 
 def log_in(context: BrowserContext, address: str, account: tuple[str, str] = ADMIN) -> None:
     """Logs the browser in by its cookies; the login page itself has tests of its own."""
-    with requests.Session() as session:
-        session.trust_env = False
-        token = re.search(r'name="csrf_token" value="([^"]+)"', session.get(f"{address}/login").text)
-        form = {"email": account[0], "password": account[1], "csrf_token": token[1] if token else ""}
-        answer = session.post(f"{address}/login", data=form, allow_redirects=False)
-        assert answer.status_code in (302, 303), answer.text
+    with logged_in(address, *account) as session:
         context.add_cookies(
             [{"name": each.name, "value": each.value or "", "url": address} for each in session.cookies]
         )
+
+
+@contextmanager
+def window(browser: Browser, address: str, account: tuple[str, str] | None = ADMIN) -> Iterator[Page]:
+    """One that several tests share, each after `afresh`: a new one for each takes as long as the test."""
+    context = browser.new_context()
+    if account is not None:
+        log_in(context, address, account)
+    page = context.new_page()
+    page.on("dialog", lambda dialog: dialog.accept())  # a form with something in it is left
+    yield page
+    context.close()
+
+
+def afresh(page: Page, address: str, size: tuple[int, int], reduced_motion: Literal["reduce", "no-preference"]) -> None:
+    """A shared window as a new one would be: nothing of the test before is stored, light, of this size."""
+    page.goto(f"{address}/static/app.css")
+    page.evaluate("sessionStorage.clear(); localStorage.clear()")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme="light", reduced_motion=reduced_motion)

@@ -55,14 +55,14 @@ class Server:
 
     def database(self, *, empty: bool = False) -> str:
         if empty:
-            return self._url(self._create("template1"))
+            return self._url(self._create())
         if not self._prepared:
-            self._prepared = self._create("template1")
+            self._prepared = self._create()
             with tempfile.TemporaryDirectory() as folder:
                 prepared.prepare(Path(folder), self._url(self._prepared), people=False)
         return self._url(self._create(self._prepared))
 
-    def _create(self, template: str) -> str:
+    def _create(self, template: str = "template1") -> str:
         self._number += 1
         name = f"test_{self._number}"
         with self.connect() as connection:

@@ -16,10 +16,7 @@ from typing import Any
 import requests
 
 from tests.support import prepared
-from tests.support.prepared import EMAIL, PASSWORD
 from webhookui import exact_json
-
-__all__ = ["EMAIL", "PASSWORD", "Running", "running", "until"]
 
 
 class Running:

@@ -9,28 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from tests.support import prepared
-from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.running import until
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
 from webhookui.installation import open_installation
-from webhookui.people import accounts
-from webhookui.people.tables import User
 from webhookui.settings import Settings
 from webhookui.workflows import store
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-
-
-def _ann(session: Session) -> User:
-    try:
-        return accounts.by_email(session, EMAIL)
-    except accounts.UserNotFound:
-        return accounts.create_user(session, email=EMAIL, name="Ann Admin", password=PASSWORD, role="admin")
 
 
 class Working:
@@ -44,7 +33,7 @@ class Working:
         self.db = self.installation.db
         self.box = self.installation.box
         with self.db.write() as session:
-            self.user = _ann(session)
+            self.user = prepared.ann(session)
         self.actor = Actor("person", "Ann Admin", self.user.id)
 
     def start(self) -> Working:

@@ -12,8 +12,9 @@ import requests
 from sqlalchemy import select
 
 from tests.support.log_rows import add_failed
+from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.receiver import Receiver
-from tests.support.running import EMAIL, PASSWORD, Running, running, until
+from tests.support.running import Running, running, until
 from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows.tables import RedeliveryJob, WorkflowWebhook

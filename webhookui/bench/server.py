@@ -77,12 +77,7 @@ class Server:
 
     def browser(self) -> requests.Session:
         """A session that is logged in, as a browser is."""
-        session = requests.Session()
-        session.trust_env = False
-        token = re.search(r'name="csrf_token" value="([^"]+)"', session.get(f"{self.address}/login", timeout=10).text)
-        form = {"email": EMAIL, "password": PASSWORD, "csrf_token": token[1] if token else ""}
-        session.post(f"{self.address}/login", data=form, timeout=10).raise_for_status()
-        return session
+        return logged_in(self.address, EMAIL, PASSWORD)
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         """One call of the API; raises on an error status."""
@@ -90,6 +85,18 @@ class Server:
         if not answer.ok:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer.json() if answer.content else None
+
+
+def logged_in(address: str, email: str, password: str) -> requests.Session:
+    """A session that has gone through the login page as a browser does; raises when it is not let in."""
+    session = requests.Session()
+    session.trust_env = False
+    token = re.search(r'name="csrf_token" value="([^"]+)"', session.get(f"{address}/login", timeout=20).text)
+    form = {"email": email, "password": password, "csrf_token": token[1] if token else ""}
+    answer = session.post(f"{address}/login", data=form, timeout=20, allow_redirects=False)
+    if answer.status_code not in (302, 303):
+        raise RuntimeError(f"{address}/login: {answer.status_code} {answer.text}")
+    return session
 
 
 def deal_workflow(url: str, **over: Any) -> dict[str, Any]:

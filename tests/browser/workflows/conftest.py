@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from tests.support import pages
-from tests.support.looks import without_complaints
+from tests.support.form_page import new_workflow
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
@@ -35,23 +35,13 @@ def db(app: Flask) -> Database:
 
 @pytest.fixture(scope="module")
 def window(browser: Browser, address: str) -> Iterator[Page]:
-    """One for all tests of a module: a new one for each takes as long as the test."""
-    context = browser.new_context()
-    pages.log_in(context, address)
-    page = context.new_page()
-    page.on("dialog", lambda dialog: dialog.accept())  # a form with something in it is left
-    yield page
-    context.close()
+    with pages.window(browser, address) as page:
+        yield page
 
 
 @pytest.fixture
 def form(window: Page, address: str, db: Database) -> Iterator[Page]:
     """The form of a new workflow on deals; at the end the page must not have complained about anything."""
-    page = window
-    page.goto(f"{address}/static/app.css")
-    page.evaluate("sessionStorage.clear(); localStorage.clear()")
-    page.set_viewport_size({"width": 1280, "height": 720})
-    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
-    with without_complaints(page):
-        page.goto(f"{address}/settings/workflows/new?module=deals")
-        yield page
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with new_workflow(window, address, "deals"):
+        yield window

@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support import pages
-from tests.support.form_page import add_webhook, at, save, type_parameters
-from tests.support.looks import without_complaints
+from tests.support.form_page import add_webhook, at, new_workflow, save, type_parameters
 from tests.support.running import Running, running, until
 
 pytestmark = pytest.mark.browser
@@ -36,10 +35,8 @@ def deal(installation: Running) -> Iterator[int]:
 @pytest.fixture
 def form(page: Page, installation: Running, deal: int) -> Iterator[Page]:
     """A webhook that calls an inspector, by the button that is there for it."""
-    with without_complaints(page):
-        pages.log_in(page.context, installation.address)
-        page.goto(f"{installation.address}/settings/workflows/new?module=deals")
-        at(page, "name").fill("Into the inspector")
+    pages.log_in(page.context, installation.address)
+    with new_workflow(page, installation.address, "deals", "Into the inspector"):
         add_webhook(page)
         page.get_by_role("button", name="Use the inspector").click()
         type_parameters(page, ("deal", "{{ name }}"), ("amount", "{{ amount }}"))

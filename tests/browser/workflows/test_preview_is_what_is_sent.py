@@ -19,6 +19,7 @@ from tests.support.form_page import (
     add_row,
     add_webhook,
     at,
+    new_workflow,
     preview_of,
     preview_settles,
     save,
@@ -26,7 +27,6 @@ from tests.support.form_page import (
     step,
     type_parameters,
 )  # fmt: skip
-from tests.support.looks import without_complaints
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running
 
@@ -96,9 +96,8 @@ def contact(installation: Running) -> int:
 
 @pytest.fixture
 def form(page: Page, installation: Running) -> Iterator[Page]:
-    with without_complaints(page):
-        pages.log_in(page.context, installation.address)
-        page.goto(f"{installation.address}/settings/workflows/new?module=contacts")
+    pages.log_in(page.context, installation.address)
+    with new_workflow(page, installation.address, "contacts"):
         yield page
 
 

@@ -13,8 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from svix.webhooks import Webhook as SvixWebhook
 
 from tests.support import pages
-from tests.support.form_page import add_webhook, at, preview_of, preview_settles, save, type_parameters
-from tests.support.looks import without_complaints
+from tests.support.form_page import add_webhook_to, at, new_workflow, preview_of, preview_settles, save
 from tests.support.receiver import Received, Receiver, receiving
 from tests.support.running import Running, running
 
@@ -38,13 +37,9 @@ def deal(installation: Running) -> Iterator[int]:
 @pytest.fixture
 def form(page: Page, installation: Running, deal: int, receiver: Receiver) -> Iterator[Page]:
     """A webhook of a new workflow on deals."""
-    with without_complaints(page):
-        pages.log_in(page.context, installation.address)
-        page.goto(f"{installation.address}/settings/workflows/new?module=deals")
-        at(page, "name").fill("With secrets")
-        add_webhook(page)
-        at(page, "actions.0.url").fill(f"{receiver.url}/hook")
-        type_parameters(page, ("amount", "{{ amount }}"))
+    pages.log_in(page.context, installation.address)
+    with new_workflow(page, installation.address, "deals", "With secrets"):
+        add_webhook_to(page, f"{receiver.url}/hook")
         yield page
 
 

@@ -13,8 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support import pages
-from tests.support.form_page import add_row, add_webhook, at, save, type_parameters
-from tests.support.looks import without_complaints
+from tests.support.form_page import add_row, add_webhook_to, at, new_workflow, save
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, running
 
@@ -46,13 +45,9 @@ def deal(installation: Running) -> int:
 @pytest.fixture
 def form(page: Page, installation: Running, deal: int, receiver: Receiver) -> Iterator[Page]:
     """A webhook of a new workflow on deals, ready to be sent."""
-    with without_complaints(page):
-        pages.log_in(page.context, installation.address)
-        page.goto(f"{installation.address}/settings/workflows/new?module=deals")
-        at(page, "name").fill("Invoices")
-        add_webhook(page)
-        at(page, "actions.0.url").fill(f"{receiver.url}/invoices")
-        type_parameters(page, ("amount", "{{ amount }}"))
+    pages.log_in(page.context, installation.address)
+    with new_workflow(page, installation.address, "deals", "Invoices"):
+        add_webhook_to(page, f"{receiver.url}/invoices")
         yield page
 
 
