@@ -39,10 +39,36 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "oauth2", "token_url": "https://id.test/", "client_id": "a"}, "authorization.client_secret", "must be typed"),
 ]  # fmt: skip
 
+RESERVED = [
+    "Host", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE", "Trailer", "Upgrade", "Expect",
+    "HTTP2-Settings", "Proxy-Authorization", "Proxy-Connection", "Webhook-Id", "webhook-timestamp", "webhook-signature",
+]  # fmt: skip
+BAD_NAMES = ["a b", "a:b", "é", "a\rb", "a\tb", "(x)", *RESERVED]
+KEY = {"type": "api_key", "in": "header", "value": "v"}
+BASIC = {"type": "basic", "username": "a", "password": "p"}
+IN_QUERY = {"type": "api_key", "in": "query", "name": "key", "value": "v"}
+COLLIDING: list[tuple[dict[str, Any], str]] = [
+    (
+        {"authorization": {**KEY, "name": "x-api-key"}, "headers": [{"name": "X-Api-Key", "value": "1"}]},
+        "headers.0.name",
+    ),
+    ({"authorization": BASIC, "headers": [{"name": "authorization", "value": "1"}]}, "headers.0.name"),
+    ({"authorization": {"type": "bearer", "token": "t"}, "headers": [{"name": "Authorization"}]}, "headers.0.name"),
+    ({"authorization": IN_QUERY, "url": "https://a.test/?q=1&key={{ name }}"}, "authorization.name"),
+    ({"authorization": IN_QUERY, "method": "GET", "parameters": [{"name": "key", "value": "1"}]}, "authorization.name"),
+]
+BESIDE_EACH_OTHER: list[dict[str, Any]] = [
+    {"authorization": {**KEY, "name": "X-Api-Key"}, "headers": [{"name": "Authorization", "value": "1"}]},
+    {"authorization": {"type": "none"}, "headers": [{"name": "Authorization", "value": "1"}]},
+    {"authorization": {**KEY, "name": "Cookie"}, "headers": [{"name": "X-Key"}]},
+    {"authorization": IN_QUERY, "parameters": [{"name": "key", "value": "1"}]},
+    {"authorization": IN_QUERY, "url": "https://a.test/key?keys=key"},
+]
 
-def errors_of(authorization: Any, url: str = "https://api.example.com/{{ name }}") -> dict[str, str]:
+
+def errors_of(authorization: Any, url: str = "https://api.example.com/{{ name }}", **more: Any) -> dict[str, str]:
     errors: dict[str, str] = {}
-    document = {"title": "A", "url": url, "authorization": authorization}
+    document = {"title": "A", "url": url, "authorization": authorization, **more}
     parse_webhook(document, "", errors, Schema({"name": "text"}), {}, {})
     return errors
 
@@ -64,3 +90,29 @@ def test_no_record_decides_which_host_gets_a_secret(authorization: dict[str, Any
     assert "who gets the secret" in errors_of(authorization, "https://{{ name }}/")["url"]
     assert errors_of(authorization, "https://{{ name }}.example.com/") == {}
     assert errors_of({"type": "none"}, "https://{{ name }}/") == {}
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_the_name_of_a_header_is_held_to_the_same_rules_for_a_row_and_for_a_key(name: str) -> None:
+    row = errors_of({"type": "none"}, headers=[{"name": name, "value": "v"}])
+    key = errors_of({**KEY, "name": name})
+    assert row == {"headers.0.name": key["authorization.name"]}
+    assert "can't be set" in row["headers.0.name"] or "no name of a header" in row["headers.0.name"]
+
+
+def test_a_key_can_not_be_the_content_type() -> None:
+    assert errors_of({**KEY, "name": "Content-type"}) == {
+        "authorization.name": "Content-type can't be set: it says what the body is."
+    }
+
+
+@pytest.mark.parametrize(("action", "path"), COLLIDING, ids=str)
+def test_what_the_authorization_adds_does_not_stand_there_twice(action: dict[str, Any], path: str) -> None:
+    errors = errors_of(**action)
+    assert list(errors) == [path]
+    assert "already" in errors[path]
+
+
+@pytest.mark.parametrize("action", BESIDE_EACH_OTHER, ids=str)
+def test_what_is_not_the_same_place_is_no_collision(action: dict[str, Any]) -> None:
+    assert errors_of(**action) == {}

@@ -203,5 +203,5 @@ def test_no_value_changes_the_structure_of_a_request_line_or_of_headers(text: st
     assert (parts.scheme, parts.netloc, parts.fragment) == ("https", "api.example.com", "")
     assert [unquote(segment) for segment in parts.path.split("/")] == ["", "a", text, "b", "x" + text]
     assert parse_qsl(parts.query, keep_blank_values=True) == [("q", text), ("r", "1"), ("a", text), ("b.c", text)]
-    assert [name for name, _ in request.headers] == ["X-One", "X-Two"]
+    assert [name for name, _ in request.headers] == (["X-One", "X-Two"] if text.strip() else ["X-Two"])
     assert not re.search("[\r\n]", "".join(value for _, value in request.headers))

@@ -14,7 +14,6 @@ START = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 WRITTEN: list[tuple[list[tuple[Any, ...]], str]] = [
     ([("a.b", "1", "number"), ("c", "2", "number")], "<root><a><b>1</b></a><c>2</c></root>"),
-    ([], "<root/>"),
     ([("a", "")], "<root><a></a></root>"),
     ([("a", "null", "json"), ("b", "true", "boolean"), ("c", "1.50", "number")], "<root><a></a><b>true</b><c>1.50</c></root>"),
     ([("@id", "7"), ("a.@x", "y"), ("a.b", "1")], '<root id="7"><a x="y"><b>1</b></a></root>'),

@@ -153,8 +153,8 @@ CASES: dict[str, tuple[str, Sent]] = {
         Sent("POST", "/x", '{"a":[1,2.0]}', {"Content-Type": JSON, "Accept": JSON}),
     ),
     "--json with headers of its own": (
-        "curl --json '{}' -H 'Accept: text/plain' URL/x",
-        Sent("POST", "/x", "{}", {"Content-Type": JSON, "Accept": "text/plain"}),
+        """curl --json '{"a":1}' -H 'Accept: text/plain' URL/x""",
+        Sent("POST", "/x", '{"a":1}', {"Content-Type": JSON, "Accept": "text/plain"}),
     ),
     "JSON of another media type": (
         """curl URL/x -H 'Content-Type: application/vnd.api+json' -d '{"data": {"type": "a"}}'""",
@@ -198,10 +198,10 @@ CASES: dict[str, tuple[str, Sent]] = {
     "--url-query": (
         "curl URL/x --url-query 'a=b c' -d d=1", Sent("POST", "/x?a=b%20c", "d=1", {"Content-Type": FORM}),
     ),
-    "a POST of nothing": ("curl -X POST URL/x", Sent("POST", "/x", "", {"Content-Type": FORM})),
+    "a POST of nothing": ("curl -X POST URL/x", Sent("POST", "/x", "", {})),
     "a DELETE": (
         'curl --request DELETE --url URL/x/1 --header "PRIVATE-TOKEN: glpat-1"',
-        Sent("DELETE", "/x/1", "", {"Content-Type": FORM, "PRIVATE-TOKEN": "glpat-1"}, "api_key"),
+        Sent("DELETE", "/x/1", "", {"PRIVATE-TOKEN": "glpat-1"}, "api_key"),
     ),
     "an API key in a header": (
         """curl -X PUT URL/x -H 'X-Shopify-Access-Token: shpat_1' -H 'Content-Type: application/json' -d '{"a":1}'""",
@@ -371,6 +371,7 @@ REFUSED = {
     "a timeout that is none": ("curl -m soon https://x.example", "not a number"),
     "JSON that is none": ("curl https://x.example -H 'Content-Type: application/json' -d '{oops'", "not JSON"),
     "JSON of one value": ("curl https://x.example -H 'Content-Type: application/json' -d '5'", "single value"),
+    "an empty object": ("curl --json '{}' https://x.example", "nothing that could be a parameter"),
     "an empty list": ("curl https://x.example -H 'Content-Type: application/json' -d '[]'", "can’t"),
     "XML that is none": ("curl https://x.example -H 'Content-Type: text/xml' -d '<a>'", "no XML"),
     "XML with text between elements": ("curl https://x.example -d '<a>x<b/>y</a>'", "can’t"),

@@ -18,13 +18,16 @@ from webhookui.webhooks import naming, xpath
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
 from webhookui.webhooks.curl_options import Command, CurlProblem, command_of
 from webhookui.webhooks.definition import METHODS, Parameter
+from webhookui.webhooks.header_names import RESERVED_HEADERS
 from webhookui.webhooks.request import RequestError, parameter_value
 from webhookui.webhooks.sample import SampleProblem, literal, parameters_from_sample, root_name
 
 __all__ = ["CurlProblem", "FromCurl", "from_curl"]
 
-LEFT_OUT = ("content-length", "host", "accept-encoding", "connection", "transfer-encoding", "expect")
+LEFT_OUT = ("accept-encoding", *RESERVED_HEADERS)
 """Headers that follow from the request and the connection, and that a webhook does not set."""
+FOLLOWING_ANYWAY = ("accept-encoding", "connection", "content-length", "expect", "keep-alive")
+"""… and of which nobody needs to be told."""
 
 SECRET_HEADER = re.compile(
     r"(x-)?(.+-)?(api-?key|(access|auth|private)-?token|token|secret(-key)?|subscription-key)", re.I
@@ -61,7 +64,7 @@ def from_curl(text: str) -> FromCurl:
     else:
         document = {"content_type": "FORM" if method != "GET" else "JSON", "parameters": [], **document}
     left_out = [headers.pop(name)[0] for name in LEFT_OUT if name in headers]
-    if any(name.lower() in ("host", "transfer-encoding") for name in left_out):
+    if any(name.lower() not in FOLLOWING_ANYWAY for name in left_out):
         notes.append(f"Left out, as the address or the connection decides it: {', '.join(left_out)}.")
     document["headers"] = [{"name": name, "value": literal(value)} for name, value in headers.values()]
     if command.follow:
@@ -194,6 +197,8 @@ def _body(body: str, headers: Headers, notes: list[str]) -> dict[str, Any]:
         rows = parameters_from_sample(body, kind)
     except SampleProblem as problem:
         raise CurlProblem(f"The body can’t be taken over: {problem}") from None
+    if not rows:
+        raise CurlProblem(f"The body can’t be taken over: {body.strip()} has nothing that could be a parameter.")
     root = root_name(body) if kind == "XML" else "root"
     if not _says_the_same(kind, body, rows, root):
         raise CurlProblem(

@@ -9,7 +9,7 @@ from typing import Any
 
 from webhookui.webhooks import capture
 from webhookui.webhooks.address import host_is_fixed, url_problem
-from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
+from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import (
     DEFAULT_TIMEOUT_S,
@@ -26,8 +26,10 @@ from webhookui.webhooks.definition import (
     SuccessIf,
     Webhook,
 )
+from webhookui.webhooks.document_authorization import check_collisions, parse_authorization
 from webhookui.webhooks.document_names import check_names
-from webhookui.webhooks.document_reader import DocumentReader, Errors
+from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader, Errors
+from webhookui.webhooks.header_names import header_name_problem
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.template import Schema
 
@@ -35,13 +37,6 @@ KEYS = {
     "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
     "related", "capture", "timeout_s", "xml_root", "signing", "drop_stale_retries", "success_if", "rate_limit_per_s",
     "follow_redirects",
-}  # fmt: skip
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-RESERVED_HEADERS = {
-    "host": "the host of the URL goes there", "content-length": "it follows from the body",
-    "transfer-encoding": "it follows from the body", "connection": "connections are kept by us",
-    "webhook-id": "it is the delivery's id", "webhook-timestamp": "the signature sets it",
-    "webhook-signature": "the signature sets it",
 }  # fmt: skip
 
 
@@ -69,7 +64,7 @@ def parse_webhook(
     _check_url(reader, url, schema)
     method = reader.choice(document, "method", METHODS, "POST")
     content_type = reader.choice(document, "content_type", tuple(CONTENT_TYPES), "JSON")
-    authorization = _authorization(reader, document.get("authorization"), stored_secrets or {})
+    authorization = parse_authorization(reader, document.get("authorization"), stored_secrets or {})
     if url and AUTHORIZATIONS[authorization.type].secret and not host_is_fixed(url):
         reader.say(
             "url",
@@ -80,6 +75,8 @@ def parse_webhook(
     related = _related(reader, document.get("related"), related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
     check_names(reader, parameters, related, method, content_type, xml_root)
+    in_query = [*(row.name for row in parameters), *(each.key for each in related)] if method == "GET" else []
+    check_collisions(reader, authorization, headers, url, in_query)
     found = _capture(reader, document.get("capture"), capture_fields)
     success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
     signing, secret = _signing(reader, document.get("signing"))
@@ -102,60 +99,10 @@ def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
     reader.template(url, "url", schema)
     if url.startswith("{{"):
         return  # the whole address is a placeholder; it is judged when it is known
-    known = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "x1", url)
+    known = PLACEHOLDER.sub("x1", url)
     problem = url_problem(known)
     if problem:
         reader.say("url", problem[0].upper() + problem[1:])
-
-
-def _authorization(reader: DocumentReader, value: Any, stored: Mapping[str, str]) -> Authorization:
-    if value is None:
-        return Authorization()
-    if not isinstance(value, Mapping):
-        reader.say("authorization", "This is an object with a type.")
-        return Authorization()
-    path = "authorization."
-    kind = AUTHORIZATIONS[reader.choice(value, "type", tuple(AUTHORIZATIONS), "none", path)]
-    reader.refuse_unknown(value, {"type", *kind.plain, *([kind.secret] if kind.secret else [])}, path)
-    plain = {key: reader.text(value, key, path) for key in kind.plain}
-    for key in ("username", "name", "token_url", "client_id"):
-        if key in kind.plain and not plain[key].strip():
-            reader.say(path + key, "This is required.")
-    if ":" in plain.get("username", ""):
-        reader.say(
-            path + "username", "A user name has no colon: what stands behind it would be taken for the password."
-        )
-    if "in" in kind.plain:
-        plain["in"] = reader.choice(value, "in", ("header", "query"), "header", path)
-        if plain["in"] == "header" and plain["name"] and not HEADER_NAME.fullmatch(plain["name"]):
-            reader.say(path + "name", "This is no name of a header.")
-    if plain.get("token_url") and url_problem(plain["token_url"]):
-        problem = url_problem(plain["token_url"])
-        reader.say(path + "token_url", problem[0].upper() + problem[1:])
-    secrets: dict[str, str | None] = {}
-    if kind.secret:
-        secret = value.get(kind.secret)
-        secret = stored.get(kind.secret) if secret is None else secret
-        if not isinstance(secret, str) or not secret:
-            reader.say(path + kind.secret, "This must be typed.")
-        elif problem := _unsendable(kind.name, plain, secret):
-            reader.say(path + kind.secret, problem)
-        secrets[kind.secret] = secret if isinstance(secret, str) else None
-    return Authorization(
-        kind.name, plain.get("username", ""), plain.get("in", "header"), plain.get("name", ""), plain.get("token_url", ""),
-        plain.get("client_id", ""), plain.get("scope", ""), secrets,
-    )  # fmt: skip
-
-
-def _unsendable(kind: str, plain: Mapping[str, str], secret: str) -> str:
-    """Why a secret can't stand where it is to be sent; empty when it can, or when a preview has masked it."""
-    if secret == MASK:
-        return ""
-    if re.search(r"[\x00-\x1f\x7f]", secret):
-        return "A line break or control character can't be sent."
-    in_a_header = kind == "bearer" or (kind == "api_key" and plain["in"] == "header")
-    foreign = re.search(r"[^\x20-\x7e]", secret) if in_a_header else None
-    return f"The character “{foreign.group()}” can't be sent in a header." if foreign else ""
 
 
 def _headers(reader: DocumentReader, value: Any, schema: Schema) -> tuple[Header, ...]:
@@ -165,12 +112,11 @@ def _headers(reader: DocumentReader, value: Any, schema: Schema) -> tuple[Header
         reader.refuse_unknown(row, {"name", "value"}, path)
         name = reader.text(row, "name", path, required="Give the header a name.")
         text = reader.text(row, "value", path)
-        if name and not HEADER_NAME.fullmatch(name):
-            reader.say(path + "name", f"“{name}” is no name of a header: letters, digits and hyphens.")
-        elif name.lower() in RESERVED_HEADERS:
-            reader.say(path + "name", f"{name} can't be set: {RESERVED_HEADERS[name.lower()]}.")
-        elif any(name.lower() == other.name.lower() for other in found):
+        reader.say_if(path + "name", header_name_problem(name) if name else "")
+        if name and any(name.lower() == other.name.lower() for other in found):
             reader.say(path + "name", f"The header “{name}” stands there twice.")
+        if name.lower() == "content-type" and not text.strip():
+            reader.say(path + "value", "Give the media type, or remove the row: it then follows from the body.")
         if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
             reader.say(path + "value", "A line break or control character can't be sent in a header.")
         reader.template(text, path + "value", schema)

@@ -10,6 +10,7 @@ from typing import Any
 from webhookui.webhooks.template import Schema, check
 
 Errors = dict[str, str]
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 

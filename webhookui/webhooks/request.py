@@ -16,7 +16,7 @@ from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_p
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.sandbox import limited
-from webhookui.webhooks.template import TemplateProblem, render_json, render_text, render_url, render_value
+from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
 from webhookui.webhooks.values import as_text, is_empty, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -68,16 +68,10 @@ def _built(webhook: Webhook, context: Context) -> Request:
     if webhook.method == "GET":
         added = "&".join(f"{name}={text}" for name, text in _query(webhook, context))
         return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes))
-    content_type = CONTENT_TYPES[webhook.content_type]
-    try:
-        body = content_type.encode(_body(webhook, context), webhook.xml_root)
-    except NotEncodable as error:
-        raise RequestError("parameters", str(error)) from None
-    if len(body) > MAX_BODY:
-        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        headers = (("Content-Type", content_type.media_type), *headers)
-    return Request(webhook.method, url, headers, body, tuple(context.notes))
+    body = _body(webhook, context)
+    if body and not any(name.lower() == "content-type" for name, _ in headers):
+        headers = (("Content-Type", CONTENT_TYPES[webhook.content_type].media_type), *headers)
+    return Request(webhook.method, url, headers, body or None, tuple(context.notes))
 
 
 def _url(webhook: Webhook, context: Context) -> str:
@@ -94,6 +88,7 @@ def _url(webhook: Webhook, context: Context) -> str:
 
 
 def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
+    """The header rows. One that its placeholders leave without a value is left out; one that was typed empty is sent so."""
     found = []
     for position, header in enumerate(webhook.headers):
         at = f"headers.{position}.value"
@@ -109,11 +104,25 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
             value.encode("latin-1")
         except UnicodeEncodeError:
             value = quote(value, safe=SAFE_IN_HEADER)
-        found.append((header.name, value))
+        if value or (is_constant(header.value) and header.name.lower() != "content-type"):
+            found.append((header.name, value))
     return tuple(found)
 
 
-def _body(webhook: Webhook, context: Context) -> Any:
+def _body(webhook: Webhook, context: Context) -> bytes:
+    """The body; no bytes when there is nothing to send (SPEC section 4.2)."""
+    if not webhook.parameters and not webhook.related:
+        return b""
+    try:
+        body = CONTENT_TYPES[webhook.content_type].encode(_nested(webhook, context), webhook.xml_root)
+    except NotEncodable as error:
+        raise RequestError("parameters", str(error)) from None
+    if len(body) > MAX_BODY:
+        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
+    return body
+
+
+def _nested(webhook: Webhook, context: Context) -> Any:
     rows = list(_rows(webhook.parameters, context.values, "parameters"))
     for position, related in enumerate(webhook.related):
         value = _related_value(related, position, context)

@@ -201,6 +201,11 @@ def _missing(chain: list[str], schema: Schema) -> str:
     return ""
 
 
+def is_constant(source: str) -> bool:
+    """Whether there is no placeholder in it. Raises TemplateProblem."""
+    return compiled(source).constant is not None
+
+
 def render_value(source: str, context: Mapping[str, Any]) -> Any:
     """A JSON value: typed when the template is one placeholder and nothing else, else text. Raises TemplateProblem."""
     found = compiled(source)
