@@ -20,7 +20,9 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -78,6 +80,17 @@ class TextWithoutNul(StrDumper):
 
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+
+@compiles(CreateTable, "sqlite")
+def _create_table(create: CreateTable, compiler: Any, **options: Any) -> str:
+    """Ids are never used again, in any table that numbers its rows: SQLite needs AUTOINCREMENT for that (SPEC section 2).
+
+    It holds for the tables that a migration makes or rebuilds, too.
+    """
+    create.element.dialect_options["sqlite"]["autoincrement"] = True
+    text: str = compiler.visit_create_table(create, **options)
+    return text
 
 
 class Revision(SQLModel, table=True):

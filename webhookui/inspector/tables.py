@@ -15,8 +15,7 @@ class InspectedRequest(SQLModel, table=True):
     """One request as it arrived at `/inspect/<name>`."""
 
     __tablename__ = "inspected_request"
-    # AUTOINCREMENT: a live page asks for what is newer than an id, so an id must never come back after a clear.
-    __table_args__ = (Index("ix_inspected_request_name", "name", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (Index("ix_inspected_request_name", "name", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
     name: str

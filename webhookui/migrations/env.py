@@ -14,6 +14,7 @@ import webhookui.notify.tables
 import webhookui.people.tables
 import webhookui.workflows.tables  # noqa: F401
 from webhookui.db import Database, UtcDateTime
+from webhookui.migrations.row_ids import kept
 
 
 def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
@@ -27,7 +28,7 @@ def _is_ours(name: str | None, kind: str, _parent: Any) -> bool:
 
 def run() -> None:
     db: Database = context.config.attributes["database"]
-    with db.migrating() as connection:
+    with db.migrating() as connection, kept(connection):
         context.configure(
             connection=connection,
             target_metadata=SQLModel.metadata,

@@ -1,0 +1,165 @@
+"""Identity (SPEC section 2): a record's id is never used again, on any database, whatever was deleted. So is a delivery's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import inspect, text
+from sqlmodel import SQLModel
+
+from tests.conftest import BOTH, database_url
+from tests.support.log_rows import add_delivery
+from tests.support.older import older_installation
+from webhookui.crm import records
+from webhookui.crm.records import Actor
+from webhookui.crm.seed import seed
+from webhookui.crm.tables import Change
+from webhookui.db import Database, now
+from webhookui.delivery import retention
+from webhookui.installation import open_installation
+from webhookui.migrations import configuration, migrate
+from webhookui.migrations.row_ids import kept
+from webhookui.notify.tables import Notification, OutgoingMail
+from webhookui.settings import Settings
+
+SYSTEM = Actor("system", "Test")
+
+
+@pytest.fixture(params=BOTH)
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    database = Database(database_url(request.param, request) or f"sqlite:///{tmp_path / 'new.db'}")
+    migrate(database, tmp_path)
+    with database.write() as session:
+        seed(session)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    older_installation(tmp_path)
+    return tmp_path / "webhookui.db"
+
+
+def new_record(db: Database, name: str = "Acme") -> int:
+    with db.write() as session:
+        return records.create(session, "organizations", {"name": name}, SYSTEM).id or 0
+
+
+def new_delivery(db: Database, **values: Any) -> int:
+    with db.write() as session:
+        return add_delivery(session, **values).id or 0
+
+
+def numbering(db: Database) -> set[str]:
+    """The tables that number their rows."""
+    there = inspect(db.engine).get_table_names()
+    mine = (each for each in SQLModel.metadata.tables.values() if each.name in there)
+    return {each.name for each in mine if each.autoincrement_column is not None}
+
+
+def without_autoincrement(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {name for name, sql in rows if "AUTOINCREMENT" not in sql}
+
+
+def migrated(older: Path) -> None:
+    open_installation(Settings(instance=older.parent)).close()  # type: ignore[call-arg]
+
+
+def test_the_id_of_a_deleted_record_is_not_given_to_another(db: Database) -> None:
+    first = new_record(db)
+    with db.write() as session:
+        records.delete(session, "organizations", first, SYSTEM)
+    second = new_record(db)
+    assert second > first
+    with db.read() as session:
+        assert [each.record_name for each in records.timeline(session, second)] == ["Acme"]
+
+
+def test_deliveries_go_on_counting_after_all_of_them_were_purged(db: Database) -> None:
+    old = now() - timedelta(days=100)
+    ids = [new_delivery(db, created_at=old, finished_at=old) for _ in range(3)]
+    assert retention.purge(db, now() - timedelta(days=90)) == 3
+    assert new_delivery(db) > max(ids)
+
+
+def test_it_holds_for_every_table_that_numbers_its_rows(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    migrate(database, tmp_path)
+    tables = numbering(database)
+    database.close()
+    assert {"record", "delivery", "change", "workflow", "user", "api_token", "redelivery_job"} <= tables
+    assert not tables & without_autoincrement(tmp_path / "new.db")
+
+
+def test_an_older_database_gets_it_and_keeps_its_rows_keys_and_indexes(older: Path) -> None:
+    database = Database(f"sqlite:///{older}")
+    command.upgrade(configuration(database), "0009")
+    tables = numbering(database)
+    database.close()
+
+    def everything() -> dict[str, list[Any]]:
+        asked = ('SELECT * FROM "{}" ORDER BY id', 'PRAGMA foreign_key_list("{}")', 'PRAGMA index_list("{}")')
+        with closing(sqlite3.connect(older)) as connection:
+            found = {table: [connection.execute(each.format(table)).fetchall() for each in asked] for table in tables}
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return found
+
+    before = everything()
+    assert {"record", "delivery", "change", "attempt"} <= without_autoincrement(older)
+    migrated(older)
+    assert everything() == before
+    assert not tables & without_autoincrement(older)
+
+
+def test_an_older_database_goes_on_after_the_highest_id_that_stands_anywhere(older: Path) -> None:
+    """The newest record and the newest delivery are gone; the timeline, a capture's change and a mail still speak of them."""
+    database = Database(f"sqlite:///{older}")
+    command.upgrade(configuration(database), "0009")
+    with database.write() as session:
+        newest = session.scalar(text("SELECT max(id) FROM record"))
+        common: dict[str, Any] = {
+            "module": "deals",
+            "record_name": "Gone",
+            "kind": "update",
+            "source": "capture",
+            "by": "x",
+            "version": 2,
+        }
+        session.add(Change(record_id=newest + 7, **common))
+        session.add(Change(record_id=newest, delivery_id=31, **common))
+        session.add(Notification(user_id=1, title="Failed", url="/log/44"))
+        session.add(OutgoingMail(message_id="m", to="a@b.c", subject="s", text="See https://crm.example.com/log/38."))
+    database.close()
+    migrated(older)
+    assert new_record(database) == newest + 8
+    assert new_delivery(database) == 45
+    database.close()
+
+
+def test_a_migration_that_rebuilds_a_table_goes_on_counting(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    migrate(database, tmp_path)
+    with database.write() as session:
+        seed(session)
+    first = new_record(database)
+    with database.write() as session:
+        records.delete(session, "organizations", first, SYSTEM)
+    with database.migrating() as connection, kept(connection):
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("record", recreate="always"):
+            pass
+    assert "record" not in without_autoincrement(tmp_path / "new.db")
+    assert new_record(database) > first
+    database.close()
