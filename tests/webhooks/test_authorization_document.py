@@ -12,6 +12,8 @@ from webhookui.webhooks.template import Schema
 GOOD: list[dict[str, Any]] = [
     {"type": "none"},
     {"type": "basic", "username": "zoë", "password": "pä: ss€"},
+    {"type": "basic", "username": "sk_test_1", "password": ""},
+    {"type": "basic", "username": "", "password": "token"},
     {"type": "bearer", "token": "a.b-c_d~e+f/g="},
     {"type": "api_key", "in": "header", "name": "X-Api-Key", "value": "Token token=a b"},
     {"type": "api_key", "in": "query", "name": "clé", "value": "ž&=/"},
@@ -21,9 +23,9 @@ GOOD: list[dict[str, Any]] = [
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "digest"}, "authorization.type", "not one of: none, basic, bearer, api_key, oauth2"),
     ({"type": "none", "token": "x"}, "authorization.token", "no key “token”"),
-    ({"type": "basic", "username": "", "password": "p"}, "authorization.username", "required"),
+    ({"type": "basic", "username": "", "password": ""}, "authorization.username", "not both"),
+    ({"type": "bearer", "token": ""}, "authorization.token", "must be typed"),
     ({"type": "basic", "username": "a:b", "password": "p"}, "authorization.username", "colon"),
-    ({"type": "basic", "username": "a", "password": ""}, "authorization.password", "must be typed"),
     ({"type": "basic", "username": "a", "password": None}, "authorization.password", "must be typed"),
     ({"type": "basic", "username": "a", "password": "a\r\nb"}, "authorization.password", "line break"),
     ({"type": "bearer"}, "authorization.token", "must be typed"),

@@ -108,7 +108,7 @@ CASES: dict[str, tuple[str, Sent]] = {
         Sent(
             "POST", "/v1/customers",
             "name=Jenny+Rosen&email=jenny%2B1%40example.com&metadata[order_id]=6735&expand[0]=invoice&expand[1]=tax",
-            {"Content-Type": FORM, "Authorization": "Basic c2tfdGVzdF80ZUMzOUhxTHlqV0Q6"}, "api_key",
+            {"Content-Type": FORM, "Authorization": "Basic c2tfdGVzdF80ZUMzOUhxTHlqV0Q6"}, "basic",
         ),
     ),
     "GitHub": (

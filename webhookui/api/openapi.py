@@ -45,6 +45,9 @@ FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
 
+USERNAME: Schema = _nullable("string") | {
+    "description": "Null where the password is empty: the user name is then the key, and is kept as a secret."
+}
 PARAMETER = _object(
     {
         "name": {"type": "string", "minLength": 1},
@@ -75,6 +78,7 @@ ACTION = _object(
             "oneOf": [
                 _object(
                     {"type": {"const": kind.name}, **dict.fromkeys(kind.plain, TEXT)}
+                    | ({"username": USERNAME} if kind.name == "basic" else {})
                     | ({kind.secret: _nullable("string")} if kind.secret else {}),
                     ["type"],
                     **NO_MORE,

@@ -31,6 +31,8 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
         "authorization": {
             "type": text(authorization.get("type")) or "none",
             "stored": text(authorization.get("stored")),
+            "stored_username": ticked(authorization.get("stored_username")),
+            "no_password": ticked(authorization.get("no_password")),
             "in": text(authorization.get("in")) or "header",
             **{
                 key: text(authorization.get(key))
@@ -102,7 +104,12 @@ def draft_of_webhook(action: Mapping[str, Any]) -> Draft:
     signing = action.get("signing")
     raw = {
         **action,
-        "authorization": {**shown, "stored": stored},
+        "authorization": {
+            **shown,
+            "stored": stored,
+            "stored_username": bool(stored) and authorization.get("password") == "",
+            "no_password": authorization.get("password") == "",
+        },
         "related_on": bool(action.get("related")),
         "capture": _capture_inputs(capture) if isinstance(capture, dict) else {},
         "signing": {"on": signing not in (None, False), "stored": bool(action.get("id")) and bool(signing)},
@@ -148,6 +155,9 @@ def _authorization(draft: Draft) -> dict[str, Any]:
     document: dict[str, Any] = {"type": kind.name, **{key: draft[key] for key in kind.plain}}
     if kind.secret:
         document[kind.secret] = draft[kind.secret] or None
+    if kind.name == "basic" and draft["no_password"]:
+        # Without a password the user name is the secret: it is never part of a page either.
+        document |= {"username": draft["username"] or (None if draft["stored_username"] else ""), "password": ""}
     return document
 
 

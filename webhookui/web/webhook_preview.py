@@ -68,6 +68,8 @@ def secret_to_type_again(session: Session, draft: Draft, position: int, workflow
     action = draft["actions"][position]
     kind = action["authorization"]["type"]
     key = SECRET_KEYS.get(kind, "")
+    if kind == "basic" and action["authorization"]["no_password"]:
+        key = "username"
     if not key or workflow_id is None or action["authorization"]["stored"] != kind or action["authorization"][key]:
         return ""
     rows = store.webhooks_of(session, workflow_id)

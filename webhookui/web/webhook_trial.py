@@ -79,7 +79,9 @@ def _alone(document: dict[str, Any], modules: Catalog) -> dict[str, Any]:
 def _show_only_the_request(action: dict[str, Any]) -> None:
     kind = AUTHORIZATIONS.get(action["authorization"]["type"])
     if kind is not None and kind.secret:
-        action["authorization"][kind.secret] = MASK
+        key = "username" if action["authorization"][kind.secret] == "" else kind.secret
+        if key != "username" or action["authorization"][key] is None:
+            action["authorization"][key] = MASK
     action.update(signing=False, capture=None, success_if=None)  # no part of the request that a preview shows
 
 

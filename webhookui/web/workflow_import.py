@@ -18,7 +18,7 @@ from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
 
 MOST_BYTES = 2 * 1024 * 1024
-_SECRET = re.compile(rf"actions\.\d+\.(authorization\.({'|'.join(SECRETS)})|signing\.secret)")
+_SECRET = re.compile(rf"actions\.\d+\.(authorization\.({'|'.join(SECRETS)}|username)|signing\.secret)")
 
 
 def add_routes(bp: Blueprint) -> None:

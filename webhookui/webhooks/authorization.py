@@ -32,7 +32,7 @@ def _with_header(request: Request, name: str, value: str) -> Request:
 
 def _basic(request: Request, authorization: Authorization, secret: str) -> Request:
     pair = f"{authorization.username}:{secret}".encode()
-    value = MASK if secret == MASK else base64.b64encode(pair).decode()
+    value = MASK if MASK in (secret, authorization.username) else base64.b64encode(pair).decode()
     return _with_header(request, "Authorization", f"Basic {value}")
 
 
@@ -82,10 +82,16 @@ def mask(request: Request, authorization: Authorization) -> Request:
 
 def secrets_in(authorization: Authorization, token: str | None = None) -> tuple[str, ...]:
     """Every text in which the secret goes out. `token`: the access token, for OAuth 2."""
-    secret = secret_of(authorization)
     name = {"basic": authorization.username, "oauth2": authorization.client_id}.get(authorization.type)
-    pair = base64.b64encode(f"{name}:{secret}".encode()).decode() if secret and name is not None else ""
-    return tuple(each for each in (secret, pair, token or "") if each)
+    secrets = [each for each in authorization.secrets.values() if each]
+    if secrets and name is not None:
+        secrets.append(base64.b64encode(f"{name}:{secret_of(authorization)}".encode()).decode())
+    return (*secrets, *([token] if token else []))
+
+
+def secrets_of_basic(username: str, password: str | None) -> dict[str, str | None]:
+    """What of the two is secret. A user name without a password is the key itself, as of Stripe; it is kept like one."""
+    return {"username": username, "password": ""} if password == "" else {"password": password}
 
 
 def secret_of(authorization: Authorization) -> str:

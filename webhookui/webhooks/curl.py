@@ -128,7 +128,7 @@ def _of_header(name: str, value: str) -> dict[str, Any]:
     if kind == "Basic" and rest:
         try:
             pair = base64.b64decode(rest, validate=True).decode().partition(":")
-            if pair[0] and pair[2] and base64.b64encode(":".join((pair[0], pair[2])).encode()).decode() == rest:
+            if (pair[0] or pair[2]) and base64.b64encode(":".join((pair[0], pair[2])).encode()).decode() == rest:
                 return _basic(*pair)
         except ValueError:
             pass
@@ -136,11 +136,10 @@ def _of_header(name: str, value: str) -> dict[str, Any]:
 
 
 def _basic(name: str, colon: str, password: str) -> dict[str, Any]:
-    if (colon and not password) or not name:
-        # The user name is the key, or there is none: Basic Authentication asks for both, a header of an API key does not.
-        encoded = base64.b64encode(f"{name}:{password}".encode()).decode()
-        return {"type": "api_key", "in": "header", "name": "Authorization", "value": f"Basic {encoded}"}
-    return {"type": "basic", "username": name, "password": password or None}
+    """Without a colon cURL asks for the password; behind one it may be empty, as the name before it may."""
+    if not name and not password:
+        return {"type": "api_key", "in": "header", "name": "Authorization", "value": "Basic Og=="}
+    return {"type": "basic", "username": name, "password": password if colon else None}
 
 
 # ---- address and query ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from webhookui.webhooks import capture
 from webhookui.webhooks.address import host_is_fixed, url_problem
-from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.authorization import AUTHORIZATIONS, secrets_of_basic
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import (
     DEFAULT_TIMEOUT_S,
@@ -233,14 +233,14 @@ def _signing(reader: DocumentReader, value: Any) -> tuple[bool, str | None]:
 
 
 def webhook_document(webhook: Webhook) -> dict[str, Any]:
-    """The document of a webhook, with null in the place of its secrets."""
+    """The document of a webhook, with null in the place of its secrets; an empty password is none, and stands as it is."""
     authorization = webhook.authorization
     kind = AUTHORIZATIONS[authorization.type]
     written: dict[str, Any] = {"type": kind.name}
     for key in kind.plain:
-        written[key] = getattr(authorization, "in_" if key == "in" else key)
+        written[key] = None if key in authorization.secrets else getattr(authorization, "in_" if key == "in" else key)
     if kind.secret:
-        written[kind.secret] = None
+        written[kind.secret] = "" if authorization.secrets.get(kind.secret) == "" else None
     return {
         "type": "webhook",
         "title": webhook.title,
@@ -292,7 +292,7 @@ def _capture_document(found: Capture | None) -> dict[str, Any] | None:
 
 def secrets_of(webhook: Webhook) -> dict[str, str]:
     """The secrets of the authorization that are known."""
-    return {key: value for key, value in webhook.authorization.secrets.items() if value}
+    return {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
 
 
 def with_secrets(webhook: Webhook, secrets: Mapping[str, str]) -> Webhook:
@@ -303,6 +303,10 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
     """The webhook of a stored definition, which was checked when it was stored. Placeholders are not checked again."""
     auth = definition.get("authorization") or {"type": "none"}
     kind = AUTHORIZATIONS[auth.get("type", "none")]
+    username = auth.get("username") or secrets.get("username") or ""
+    known: dict[str, str | None] = {kind.secret: secrets.get(kind.secret)} if kind.secret else {}
+    if kind.name == "basic":
+        known = secrets_of_basic(username, secrets.get("password"))
     found = definition.get("capture")
     condition = definition.get("success_if")
     return Webhook(
@@ -312,8 +316,8 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         method=definition.get("method", "POST"),
         content_type=definition.get("content_type", "JSON"),
         authorization=Authorization(
-            kind.name, auth.get("username", ""), auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
-            auth.get("client_id", ""), auth.get("scope", ""), {kind.secret: secrets.get(kind.secret)} if kind.secret else {},
+            kind.name, username, auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
+            auth.get("client_id", ""), auth.get("scope", ""), known,
         ),
         headers=tuple(Header(row["name"], row.get("value", "")) for row in definition.get("headers") or ()),
         parameters=_stored_parameters(definition.get("parameters")),

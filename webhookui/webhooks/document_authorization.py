@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from webhookui.webhooks.address import url_problem
-from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
+from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK, secrets_of_basic
 from webhookui.webhooks.definition import Authorization, Header
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader
 from webhookui.webhooks.header_names import header_name_problem
@@ -25,7 +25,7 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
     kind = AUTHORIZATIONS[reader.choice(value, "type", tuple(AUTHORIZATIONS), "none", path)]
     reader.refuse_unknown(value, {"type", *kind.plain, *([kind.secret] if kind.secret else [])}, path)
     plain = {key: reader.text(value, key, path) for key in kind.plain}
-    for key in ("username", "name", "token_url", "client_id"):
+    for key in ("name", "token_url", "client_id"):
         if key in kind.plain and not plain[key].strip():
             reader.say(path + key, "This is required.")
     if ":" in plain.get("username", ""):
@@ -43,11 +43,14 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
     if kind.secret:
         secret = value.get(kind.secret)
         secret = stored.get(kind.secret) if secret is None else secret
-        if not isinstance(secret, str) or not secret:
+        if not isinstance(secret, str) or not (secret or kind.name == "basic"):
             reader.say(path + kind.secret, "This must be typed.")
+        elif kind.name == "basic" and not secret and not plain["username"]:
+            reader.say(path + "username", "Give a user name or a password: one of the two may be empty, not both.")
         elif problem := _unsendable(kind.name, plain, secret):
             reader.say(path + kind.secret, problem)
-        secrets[kind.secret] = secret if isinstance(secret, str) else None
+        typed = secret if isinstance(secret, str) else None
+        secrets = secrets_of_basic(plain["username"], typed) if kind.name == "basic" else {kind.secret: typed}
     return Authorization(
         kind.name, plain.get("username", ""), plain.get("in", "header"), plain.get("name", ""), plain.get("token_url", ""),
         plain.get("client_id", ""), plain.get("scope", ""), secrets,

@@ -249,15 +249,23 @@ def _authorization_with_secret(
     complete = dict(authorization)
     kind = authorization.get("type")
     key = SECRET_KEYS.get(kind) if isinstance(kind, str) else None
-    if key is None or authorization.get(key) not in (None, ""):
+    if kind == "basic" and authorization.get("username") is None and _says_no_password(authorization, known):
+        complete["password"], key = "", "username"
+    if key is None or authorization.get(key) or (kind == "basic" and authorization.get(key) == ""):
         return complete
     place = f"{at}.authorization.{key}"
-    words = key.replace("_", " ")
+    words = "user name" if key == "username" else key.replace("_", " ")
     stored = known.secrets.get(key) if known else None
-    if known is None or stored is None or known.definition.get("authorization", {}).get("type") != kind:
+    if known is None or not stored or known.definition.get("authorization", {}).get("type") != kind:
         errors[place] = f"Type the {words}."
     elif secret_scope(known.definition) != secret_scope(row):
         errors[place] = f"The address has changed: type the {words} again, so that it goes nowhere unnoticed."
     else:
         complete[key] = stored
     return complete
+
+
+def _says_no_password(authorization: Mapping[str, Any], known: StoredAction | None) -> bool:
+    """Whether a Basic authorization is to have no password, so that its user name is the secret (SPEC section 4.4)."""
+    typed = authorization.get("password")
+    return typed == "" or (typed is None and known is not None and known.secrets.get("password") == "")
