@@ -361,7 +361,10 @@ _REVISION = select(Revision.__table__.c.value).where(Revision.__table__.c.name =
 def is_unavailable(error: Exception) -> bool:
     """Whether an error speaks of the database's state (full, locked, out of reach), not of what was to be written."""
     if isinstance(error, DBAPIError):
-        return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        beyond_its_limits = str(getattr(error.orig, "sqlstate", None) or "").startswith("54")
+        return (
+            isinstance(error, OperationalError | InterfaceError) and not beyond_its_limits
+        ) or error.connection_invalidated
     return isinstance(error, OSError | PoolTimeout)
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
+import structlog
 from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
-from webhookui.db import after_commit, now
+from webhookui.db import after_commit, is_unavailable, now, unavailable_because
 from webhookui.delivery import stale, states
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.reasons import reason, storable
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.workflows.tables import WorkflowWebhook
+
+log = structlog.get_logger("webhookui.delivery")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -104,28 +109,80 @@ def enqueue(
     stored = {"delivery_id": delivery_id, "origin": origin_of(webhook.url), "headers": (), "body": None}
     if definition is not None:
         stored |= {"definition": definition, "secrets": secrets}
+    session.flush()  # what is pending belongs to the save, not to the savepoint of this delivery
     try:
-        request = build(delivery_id)
-    except RequestError as error:
-        refused = {"status": states.after("refused", None), "error": str(error), "finished_at": now()}
-        connection.execute(_REFUSE, {"the_id": delivery_id, **refused})
-        connection.execute(_INSERT_REQUEST, stored)
-        for listener in session.info.get("failed_listeners", ()):
-            listener(session, [session.get(Delivery, delivery_id, populate_existing=True)])
+        with connection.begin_nested():
+            request = build(delivery_id)
+            lane = lane_of(request.url, webhook, webhook_id, test=test)
+            _write_request(session, delivery_id, request, lane, stored)
+            if webhook.drop_stale_retries and webhook_id and record_id and not test:
+                stale.supersede_older(session, delivery_id, webhook_id, record_id)
+    except Exception as error:
+        if speaks_of_the_database(error):
+            raise
+        _refuse(session, delivery_id, error, stored)
         return delivery_id
-    lane = lane_of(request.url, webhook, webhook_id, test=test)
+    wake = session.info.get("wake")
+    if wake is not None:
+        after_commit(session, lambda: wake(lane))
+    return delivery_id
+
+
+def _write_request(
+    session: Session, delivery_id: int, request: Request, lane: str, stored: Mapping[str, object]
+) -> None:
+    connection = session.connection()
     built = {
         "the_url": request.url, "the_method": request.method, "the_note": " ".join(request.notes) or None,
         "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,
     }  # fmt: skip
     connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
-    connection.execute(_INSERT_REQUEST, stored | {"headers": request.headers, "body": request.body})
-    if webhook.drop_stale_retries and webhook_id and record_id and not test:
-        stale.supersede_older(session, delivery_id, webhook_id, record_id)
-    wake = session.info.get("wake")
-    if wake is not None:
-        after_commit(session, lambda: wake(lane))
-    return delivery_id
+    connection.execute(_INSERT_REQUEST, {**stored, "headers": request.headers, "body": request.body})
+
+
+def _refuse(session: Session, delivery_id: int, error: Exception, stored: Mapping[str, object]) -> None:
+    """Ends the delivery as Failed, with why no request could be made or stored; nothing of it stops the save."""
+    if not isinstance(error, RequestError):
+        log.error("request_not_stored", delivery=delivery_id, exc_info=error)
+    words = storable(str(error)) if isinstance(error, RequestError) else f"The request can't be stored: {_why(error)}"
+    refused = {"status": states.after("refused", None), "error": words, "finished_at": now()}
+    connection = session.connection()
+    connection.execute(_REFUSE, {"the_id": delivery_id, **refused})
+    connection.execute(_INSERT_REQUEST, stored)
+    tell_failed(session, [delivery_id])
+
+
+def _why(error: Exception) -> str:
+    return storable(unavailable_because(error)) if isinstance(error, DBAPIError) else reason(error)
+
+
+def speaks_of_the_database(error: BaseException) -> bool:
+    """Whether it was raised, or caused, by a database that is full, locked or out of reach: no delivery is to blame for that,
+    and the save as a whole can be tried again."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SQLAlchemyError) and is_unavailable(cause):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def tell_failed(session: Session, delivery_ids: Sequence[int]) -> None:
+    """Tells who wants to know that deliveries have just ended Failed. What goes wrong with the telling is logged: neither the
+    save nor the results that they belong to are lost for it."""
+    listeners = session.info.get("failed_listeners", ())
+    if not listeners or not delivery_ids:
+        return
+    try:
+        with session.begin_nested():
+            query = select(Delivery).where(_D.id.in_(delivery_ids)).order_by(_D.id)
+            deliveries = list(session.scalars(query, execution_options={"populate_existing": True}))
+            for listener in listeners:
+                listener(session, deliveries)
+    except Exception as error:
+        if speaks_of_the_database(error):
+            raise
+        log.exception("failure_not_told", deliveries=list(delivery_ids))
 
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from webhookui.db import Database, is_unavailable, now, unavailable_because
 from webhookui.delivery import states, tally
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
-from webhookui.delivery.outbox import has_waiting, waiting_elsewhere
+from webhookui.delivery.outbox import has_waiting, tell_failed, waiting_elsewhere
 from webhookui.delivery.sender import Result, RetrySchedule
 from webhookui.delivery.stale import newer_sibling, superseded_by
 from webhookui.delivery.tables import Attempt, Delivery
@@ -217,12 +217,7 @@ class ResultWriter:
     def _tell(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
         """All that the group ended as Failed at once: a storm costs the listeners one call for each group."""
         failed = [row["the_id"] for row in rows if row["status"] == "failed"]
-        listeners = session.info.get("failed_listeners", ())
-        if failed and listeners:
-            statement = select(Delivery).where(_D.id.in_(failed)).order_by(_D.id)
-            deliveries = list(session.scalars(statement, execution_options={"populate_existing": True}))
-            for listener in listeners:
-                listener(session, deliveries)
+        tell_failed(session, failed)
 
     def _tell_of_endpoints(self, session: Session, moved: Sequence[tuple[str, str]]) -> None:
         for lane, event in moved:

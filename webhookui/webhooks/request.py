@@ -15,6 +15,7 @@ from webhookui.webhooks.address import dot_segment, normalized, url_problem, wit
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
+from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import limited
 from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
 from webhookui.webhooks.values import as_text, is_empty, plain
@@ -54,12 +55,14 @@ class Context:
 
 
 def build_request(webhook: Webhook, context: Context) -> Request:
-    """Raises RequestError, and nothing else that a value or a template could cause: it is called inside a record's save."""
+    """Raises RequestError, whatever a value, a template or a setting causes: it is called inside a record's save."""
     try:
         with limited():
             return _built(webhook, context)
-    except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
-        raise RequestError("", f"The request can't be built: {error}") from error
+    except RequestError:
+        raise
+    except Exception as error:
+        raise RequestError("", f"The request can't be built: {reason(error)}") from error
 
 
 def _built(webhook: Webhook, context: Context) -> Request:

@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.environment import TemplateExpression
 
 from webhookui import exact_json
+from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import (
     DATE_METHODS,
     DATE_PARTS,
@@ -101,8 +102,8 @@ def compiled(source: str) -> _Compiled:
             case [nodes.Output(nodes=[expression])] if source.startswith("{{") and source.endswith("}}"):
                 return _Compiled(None, names, _alone(expression))
         return _Compiled(None, names, None, _text.from_string(source))
-    except TemplateError as error:
-        raise TemplateProblem(f"The placeholder can't be read: {error}") from None
+    except Exception as error:
+        raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None
 
 
 def _alone(expression: nodes.Node) -> TemplateExpression:
@@ -122,12 +123,14 @@ def _parsed(source: str) -> nodes.Template:
         if unoffered := unoffered_statement(tree):
             raise TemplateProblem(f"“{{% {unoffered} %}}” is not offered here; if, for and set are.")
         return tree
+    except TemplateProblem:
+        raise
     except TemplateSyntaxError as error:
         raise TemplateProblem(
             f"The placeholder can't be read {_place(source, error.lineno)}: {error.message}"
         ) from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
-        raise TemplateProblem(f"The placeholder can't be read: {error}") from None
+    except Exception as error:
+        raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None
 
 
 def _place(source: str, line: int) -> str:
@@ -286,13 +289,5 @@ def _in_words() -> Iterator[None]:
             yield
     except TemplateProblem:
         raise
-    except (
-        TemplateError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-    ) as error:
-        raise TemplateProblem(f"The placeholder can't be filled in: {error}") from None
+    except Exception as error:  # whatever a filter of Jinja raises, an assertion too
+        raise TemplateProblem(f"The placeholder can't be filled in: {reason(error)}") from error

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from webhookui.crm.catalog import Catalog
 from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.webhooks.reasons import reason
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
 from webhookui.workflows.operators import OPERATORS, Clock, Operator, comparable, really_changed
 from webhookui.workflows.reading import Reader
@@ -159,8 +160,8 @@ def _compile(
         if operator is None or not operator.fits(path.family):
             raise UnknownField(f"“{path.label}” has no operator “{condition['operator']}” any more.")
         operand = None if other else constant(path, operator, condition.get("value"))
-    except (UnknownField, ValueError) as error:
-        return make(holds=lambda subject, clock: False, operator=operator, problem=str(error))
+    except Exception as error:  # it was checked when it was stored; a save goes through even so
+        return make(holds=lambda subject, clock: False, operator=operator, problem=reason(error))
     return make(holds=_callable(path, operator, other, operand), operator=operator, path=path, other=other)
 
 
@@ -220,6 +221,19 @@ def _row(compiled: CompiledCondition, subject: Subject, clock: Clock) -> Conditi
     if path is None or operator is None:
         words = stored_in_words(condition.get("value"))
         return row(label=condition["field"], expected=words, seen="", before=None, held=False, note=compiled.problem)
+    try:
+        return _seen_row(row, compiled, subject, clock)
+    except (ArithmeticError, ValueError, TypeError, LookupError) as error:
+        expected = stored_in_words(condition.get("value"))
+        note = f"This can't be checked: {reason(error)}"
+        return row(label=path.label, expected=expected, seen="", before=None, held=False, note=note)
+
+
+def _seen_row(
+    row: Callable[..., ConditionRow], compiled: CompiledCondition, subject: Subject, clock: Clock
+) -> ConditionRow:
+    path, operator = compiled.path, compiled.operator
+    assert path is not None and operator is not None
     before = subject.previous.get(path.field.name)
     return row(
         label=path.label,

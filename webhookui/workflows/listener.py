@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import structlog
 from sqlalchemy import bindparam, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, catalog
@@ -17,13 +19,16 @@ from webhookui.db import revision as current_revision
 from webhookui.delivery.outbox import enqueue
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.request import Request, build_request
+from webhookui.webhooks.reasons import reason
+from webhookui.webhooks.request import Request, RequestError, build_request
 from webhookui.workflows.compiled import CompiledWorkflow, load
 from webhookui.workflows.context import ContextOfSave
 from webhookui.workflows.criteria import Subject
 from webhookui.workflows.reading import Reader
 from webhookui.workflows.save import Save
 from webhookui.workflows.tables import FirstMet, Workflow
+
+log = structlog.get_logger("webhookui.workflows")
 
 UNSAVED = "workflows_unsaved"
 """Key of a session's `info`: it has changed workflows and may still roll back, so nothing of it may be cached."""
@@ -59,7 +64,17 @@ class WorkflowListener:
         made = ContextOfSave(modules, save, reader, self.address)
         fired = []
         for workflow in workflows:
-            if not workflow.criteria.hold(subject, workflow.clock(save.at, reader)):
+            try:
+                if not workflow.criteria.hold(subject, workflow.clock(save.at, reader)):
+                    continue
+            except SQLAlchemyError:
+                raise
+            except Exception as error:
+                log.exception("criteria_not_checked", workflow=workflow.id, record=save.record_id)
+                self._fire(
+                    session, workflow, made, event, refused=f"The entry criteria can't be checked: {reason(error)}"
+                )
+                fired.append(workflow.id)
                 continue
             if workflow.first_time and not _first_time(session, workflow.id, save):
                 continue
@@ -68,7 +83,15 @@ class WorkflowListener:
         if fired:
             _note_run(session, fired, save.at)
 
-    def _fire(self, session: Session, workflow: CompiledWorkflow, made: ContextOfSave, event: RecordEvent) -> None:
+    def _fire(
+        self,
+        session: Session,
+        workflow: CompiledWorkflow,
+        made: ContextOfSave,
+        event: RecordEvent,
+        refused: str = "",
+    ) -> None:
+        """Writes a delivery for each webhook. `refused`: why they end as Failed at once."""
         save = made.save
         for row, webhook in workflow.webhooks:
             enqueue(
@@ -82,7 +105,7 @@ class WorkflowListener:
                 record_name=save.name,
                 change=event.change,
                 caused_by=event.actor.by,
-                build=_builder(workflow, webhook, made),
+                build=_builder(workflow, webhook, made, refused),
             )
 
     def _workflows(self, session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkflow, ...]:
@@ -98,8 +121,12 @@ class WorkflowListener:
         return cache.by_module[module]
 
 
-def _builder(workflow: CompiledWorkflow, webhook: Webhook, made: ContextOfSave) -> Callable[[int], Request]:
+def _builder(
+    workflow: CompiledWorkflow, webhook: Webhook, made: ContextOfSave, refused: str
+) -> Callable[[int], Request]:
     def build(delivery_id: int) -> Request:
+        if refused:
+            raise RequestError("", refused)
         context = made.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
         return build_request(webhook, context)
 
