@@ -98,8 +98,11 @@ class Fault:
     advice: str = ""
     next_s: float | None = HOUR
     action: dict[str, Any] = field(default_factory=dict)
+    incomplete: str | None = None
+    """Why the body is not whole. Its status and headers count all the same."""
 
 
+TOO_EARLY = "The connection with 127.0.0.1 broke off: the answer ended too early."
 FAULTS = (
     Fault("refused", "closed port", "retry", "refused", "127.0.0.1 refused the connection.", "Nothing listens"),
     Fault(
@@ -115,20 +118,57 @@ FAULTS = (
         "The connection with 127.0.0.1 broke off: it was reset.", "It may have acted on the request",
     ),
     Fault(
-        "reset in the body", then_resets(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "retry", "broken_off",
-        "The connection with 127.0.0.1 broke off: it was reset.", "It may have acted on the request",
+        "reset in the body", then_resets(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "success", None, None,
+        next_s=None, incomplete="The connection with 127.0.0.1 broke off: it was reset.",
     ),
     Fault(
-        "ends in the body", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "retry", "broken_off",
-        "The connection with 127.0.0.1 broke off: the answer ended too early.", "It may have acted on the request",
+        "ends in the body", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "success", None, None, next_s=None,
+        incomplete=TOO_EARLY,
     ),
     Fault(
-        "ends in a chunk", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal"), "retry", "broken_off",
-        "The connection with 127.0.0.1 broke off: the answer ended too early.", "It may have acted on the request",
+        "410 that ends in the body", raw(b"HTTP/1.1 410 Gone\r\nContent-Length: 100\r\n\r\nhalf"), "failed", "gone",
+        "127.0.0.1 answered 410 Gone: this address is no longer served.", "switch the webhook off", next_s=None,
+        incomplete=TOO_EARLY,
     ),
     Fault(
-        "chunks of no size", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"), "retry", "broken_off",
-        "The connection with 127.0.0.1 broke off: the answer ended too early.", "It may have acted on the request",
+        "429 that ends in the body", raw(b"HTTP/1.1 429 Slow\r\nRetry-After: 7300\r\nContent-Length: 100\r\n\r\n"), "retry",
+        "too_many", "127.0.0.1 answered 429: too many requests.", "a rate limit can be set", next_s=7300, incomplete=TOO_EARLY,
+    ),
+    Fault(
+        "200 that ends in the body, where the body has to say something",
+        raw(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"ok":true}'), "retry", "condition",
+        f"127.0.0.1 answered 200, but the body is incomplete. {TOO_EARLY}", "“Success is”",
+        action={"success_if": {"type": "JSONPATH", "path": "$.ok", "equals": "true"}}, incomplete=TOO_EARLY,
+    ),
+    Fault(
+        "200 that is compressed otherwise, where the body has to say something",
+        says(b"\x0b\x05\x80{\"ok\":true}\x03", headers="Content-Encoding: br\r\n"), "retry", "condition",
+        "127.0.0.1 answered 200, but the body is compressed (br), which was not asked for and is not unpacked.", "“Success is”",
+        action={"success_if": {"type": "JSONPATH", "path": "$.ok", "equals": "true"}},
+    ),
+    Fault("two lengths", says(b"ok", headers="Content-Length: 9\r\n"), "success", None, None, next_s=None,
+        incomplete="Nobody can tell where the answer of 127.0.0.1 ends: its length is given as “2, 9”.",
+    ),
+    Fault(
+        "ends in a chunk", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal"), "success", None, None,
+        next_s=None, incomplete=TOO_EARLY,
+    ),
+    Fault(
+        "chunks of no size", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"), "success", None, None,
+        next_s=None, incomplete=TOO_EARLY,
+    ),
+    Fault(
+        "interim answers before the final one",
+        raw(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), "success",
+        None, None, next_s=None,
+    ),
+    Fault(
+        "an interim answer alone", raw(b"HTTP/1.1 102 Processing\r\n\r\n"), "retry", "broken_off", TOO_EARLY,
+        "It may have acted on the request",
+    ),
+    Fault(
+        "another protocol, by HTTP", raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00"), "retry",
+        "unexpected", "127.0.0.1 answered 101: it changed to another protocol, which was not asked for.", "WebSocket",
     ),
     Fault("a good certificate", "127.0.0.1", "success", None, None, next_s=None),
     Fault(
@@ -180,9 +220,9 @@ FAULTS = (
         "an endless body", without_end(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), "success", None, None, next_s=None,
     ),
     Fault(
-        "a compression that is none", says(b"this is not gzip", headers="Content-Encoding: gzip\r\n"), "retry", "undecodable",
-        "The answer of 127.0.0.1 could not be unpacked: Error -3 while decompressing data: incorrect header check.",
-        "announces a compression",
+        "a compression that is none", says(b"this is not gzip", headers="Content-Encoding: gzip\r\n"), "success", None, None,
+        next_s=None,
+        incomplete="The answer of 127.0.0.1 could not be unpacked: Error -3 while decompressing data: incorrect header check.",
     ),
     Fault(
         "compressed twice", says(gzip.compress(gzip.compress(b"{}")), headers="Content-Encoding: gzip, gzip\r\n"), "success",
@@ -197,12 +237,12 @@ FAULTS = (
         "127.0.0.1 did not answer in full within 2 s.", "may still have acted", action={"timeout_s": 2},
     ),
     Fault(
-        "a body a byte a second", without_end(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x", 1), "retry", "timed_out",
-        "127.0.0.1 did not answer in full within 2 s.", "may still have acted", action={"timeout_s": 2},
+        "a body a byte a second", without_end(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x", 1), "success", None,
+        None, next_s=None, action={"timeout_s": 2}, incomplete="127.0.0.1 did not answer in full within 2 s.",
     ),
     Fault(
-        "a body without length a byte a second", without_end(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 1), "retry", "timed_out",
-        "127.0.0.1 did not answer in full within 2 s.", "may still have acted", action={"timeout_s": 2},
+        "a body without length a byte a second", without_end(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 1), "success", None,
+        None, next_s=None, action={"timeout_s": 2}, incomplete="127.0.0.1 did not answer in full within 2 s.",
     ),
     Fault(
         "a redirect that is not followed", says(status="301 Moved", headers="Location: http://10.0.0.1/\r\n"), "retry",
@@ -215,11 +255,32 @@ FAULTS = (
     ),
     Fault(
         "a redirect to itself", says(status="302 Found", headers="Location: /\r\n"), "retry", "redirect",
-        "127.0.0.1 answered 302: it sends the request elsewhere.", "Location header", action={"follow_redirects": True},
+        "127.0.0.1 answered 302: it sends the request elsewhere, after 5 redirects already.", "the last redirect",
+        action={"follow_redirects": True},
     ),
     Fault(
-        "a redirect to nowhere", says(status="302 Found", headers="Location: ftp://127.0.0.1/\r\n"), "failed", "invalid_url",
-        "The address can't be called: It does not start with http:// or https://.", "URL to Notify", next_s=None,
+        "a redirect without a place", says(status="303 See Other"), "retry", "redirect",
+        "127.0.0.1 answered 303: it sends the request elsewhere, without saying where to (it has no Location header).",
+        "the last redirect", action={"follow_redirects": True},
+    ),
+    Fault(
+        "304", says(status="304 Not Modified", headers="Location: /elsewhere\r\n"), "retry", "not_modified",
+        "127.0.0.1 answered 304: nothing has changed since an earlier answer, of which none is kept here.", "If-None-Match",
+        action={"follow_redirects": True},
+    ),
+    Fault(
+        "300", says(status="300 Multiple Choices", headers="Location: /elsewhere\r\n"), "retry", "redirect",
+        "127.0.0.1 answered 300: it has several addresses to choose from.", "Its answer lists them",
+        action={"follow_redirects": True},
+    ),
+    Fault(
+        "a redirect to nowhere", says(status="302 Found", headers="Location: ftp://127.0.0.1/\r\n"), "retry", "redirect",
+        "127.0.0.1 answered 302: it sends the request elsewhere, with a Location that can't be called: It does not start with "
+        "http:// or https://.", "the last redirect", action={"follow_redirects": True},
+    ),
+    Fault(
+        "a redirect to a name that is not found", says(status="302 Found", headers="Location: http://no-such.invalid/\r\n"),
+        "retry", "name_not_found", "The name no-such.invalid was not found.", "Check the spelling",
         action={"follow_redirects": True},
     ),
     Fault(
@@ -318,6 +379,7 @@ def test_a_fault_comes_to_what_the_table_says(fault: Fault, room: Sending, autho
     assert (delivery.status, attempt.error_code, attempt.error) == (fault.status, fault.code, fault.error)
     assert delivery.error == fault.error
     assert fault.advice in (attempt.advice or "")
+    assert attempt.incomplete == fault.incomplete
     assert (attempt.outcome == "success") == (fault.status == "success")
     if fault.next_s is None:
         assert delivery.next_attempt_at is None

@@ -109,9 +109,11 @@ def _attempt(attempt: Attempt, method: str, body: bytes | None) -> dict[str, Any
             "headers": attempt.response_headers,
             **_body(attempt.response_body),
             "size": attempt.response_size,
+            "incomplete": attempt.incomplete,
         }
         if answered
         else None,
+        "hops": attempt.hops,
         "timing_ms": attempt.timing_ms,
         "error": attempt.error,
         "error_code": attempt.error_code,

@@ -166,10 +166,20 @@ DELIVERY_PROPERTIES: dict[str, Schema] = {
 MESSAGE = _object(
     {"method": TEXT, "url": TEXT, "headers": _list(_list(TEXT)), "body": _nullable("string"), "body_base64": TEXT}
 )
+RESPONSE = _object(
+    {
+        "status_code": NUMBER, "headers": _list(_list(TEXT)), "body": _nullable("string"), "body_base64": TEXT,
+        "size": _nullable("integer"), "incomplete": _nullable("string"),
+    }
+)  # fmt: skip
+HOP = _object(
+    {"status_code": NUMBER, "method": TEXT, "url": TEXT, "because": {"enum": ["redirect", "new_token"]}},
+    ["status_code", "method", "url", "because"],
+)
 ATTEMPT = _object(
     {
         "number": NUMBER, "at": TIME, "outcome": {"enum": ["success", "failed", "interrupted"]}, "request": MESSAGE,
-        "response": {"oneOf": [{"type": "null"}, {"type": "object"}]}, "timing_ms": {"type": "object"},
+        "response": {"oneOf": [{"type": "null"}, RESPONSE]}, "hops": _list(HOP), "timing_ms": {"type": "object"},
         "error": _nullable("string"), "error_code": _nullable("string"), "advice": _nullable("string"),
     }
 )  # fmt: skip

@@ -7,7 +7,6 @@ import socket
 import ssl
 import threading
 import time
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from webhookui.delivery.quick_head import QuickHeadResponse
+from webhookui.delivery.response_head import FinalResponse
 
-HEAD_LIMIT = 65536
-"""Bytes of an answer's status line and headers."""
-
-
-class HeadTooLarge(HTTPException):
-    """The status line and headers of an answer are longer than HEAD_LIMIT, or more than a hundred."""
+clock = time.monotonic
+IDLE_S = 20.0
+"""Seconds after which a kept connection is not used again: firewalls forget those that are silent, and tell nobody."""
 
 
 class Exchange:
@@ -52,46 +48,13 @@ class _ThisThread(threading.local):
 this_thread = _ThisThread()
 
 
-class _BoundedHead:
-    """Reads lines of a stream until there were too many bytes."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._left = HEAD_LIMIT
-
-    def readline(self, size: int) -> bytes:
-        line: bytes = self._stream.readline(size)
-        self._left -= len(line)
-        if self._left < 0:
-            raise HeadTooLarge(f"more than {HEAD_LIMIT // 1024} KiB of headers")
-        return line
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _Response(QuickHeadResponse):
-    """http.client limits a line and the number of headers, which allows for megabytes; this limits the whole."""
-
-    def begin(self) -> None:
-        stream = self.fp
-        self.fp = _BoundedHead(stream)  # type: ignore[assignment]
-        try:
-            super().begin()
-        except HTTPException as error:
-            if type(error) is HTTPException:  # "got more than 100 headers" has no type of its own
-                raise HeadTooLarge("more than a hundred headers") from None
-            raise
-        finally:
-            if self.fp is not None:
-                self.fp = stream
-
-
 class _TracedMixin:
     """Notes when a connection was made and which one carries the request; sends head and body in one packet."""
 
-    response_class = _Response
+    response_class = FinalResponse
     exchange: Exchange | None = None
+    idle_since = 0.0
+    """When its last exchange ended (monotonic)."""
     _held: list[bytes] | None = None
     """What is to be sent, while a request is being put together."""
 
@@ -135,11 +98,26 @@ class _TracedHTTPS(_TracedMixin, HTTPSConnection):  # type: ignore[misc]
     pass
 
 
-class _HTTPPool(HTTPConnectionPool):
+class _FreshMixin:
+    """Gives out no connection that was idle for too long."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        if connection.sock is not None and clock() - connection.idle_since > IDLE_S:
+            connection.close()  # it connects anew when it is used
+        return connection
+
+    def _put_conn(self, connection: Any) -> None:
+        if connection is not None:
+            connection.idle_since = clock()
+        super()._put_conn(connection)  # type: ignore[misc]
+
+
+class _HTTPPool(_FreshMixin, HTTPConnectionPool):  # type: ignore[misc]
     ConnectionCls = _TracedHTTP
 
 
-class _HTTPSPool(HTTPSConnectionPool):
+class _HTTPSPool(_FreshMixin, HTTPSConnectionPool):  # type: ignore[misc]
     ConnectionCls = _TracedHTTPS
 
 
@@ -181,6 +159,7 @@ class GuardedAdapter(IPFilterAdapter):
         response = requests.Response()
         response.status_code = resp.status
         response.raw = resp
+        response.head = resp._original_response  # type: ignore[attr-defined]  # a FinalResponse
         return response
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:

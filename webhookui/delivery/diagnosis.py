@@ -15,9 +15,10 @@ import requests
 from urllib3.exceptions import DecodeError, HTTPError
 
 from webhookui.delivery.addresses import AddressBlocked
-from webhookui.delivery.connections import HeadTooLarge
 from webhookui.delivery.resolver import NameNotFound, NameSlow
-from webhookui.delivery.transport import Answer, DeadlinePassed, innermost
+from webhookui.delivery.response_head import HeadTooLarge
+from webhookui.delivery.transport import REDIRECTS, Answer, DeadlinePassed, Interrupted, Misframed, innermost
+from webhookui.delivery.unpacking import EndsTooEarly, packed_as
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,28 @@ def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
             f"{host} answered {code}, but {because}",
             "Look at the response, and at “Success is” of the webhook.",
         )
+    if code in REDIRECTS and (answer.unfollowed or not answer.header("location")):
+        where = answer.unfollowed or "without saying where to (it has no Location header)"
+        return Diagnosis("redirect", _NOWHERE[0].format(host=host, code=code, where=where.rstrip(".")), _NOWHERE[1])
     name, sentence, advice = _ANSWERS.get(code) or _ANSWERS.get(code // 100) or _ANSWERS[0]
     return Diagnosis(name, sentence.format(host=host, code=code), advice, ends=code == 410)
+
+
+def of_body(answer: Answer, *, host: str, timeout_s: float, clean: Callable[[str], str] = str) -> str:
+    """Why the body of an answer is not whole, a sentence; empty when it is. Its status and headers count all the same."""
+    if answer.broken is None:
+        return ""
+    return of_exception(answer.broken, host=host, timeout_s=timeout_s, clean=clean).error
+
+
+def unreadable(answer: Answer, incomplete: str) -> str:
+    """Why nothing can be taken out of the body, a sentence; empty when something can. `incomplete`: what `of_body` says."""
+    if incomplete:
+        return f"The body is incomplete. {incomplete}"
+    coding = packed_as(answer.headers)
+    if coding and answer.body:
+        return f"The body is compressed ({coding}), which was not asked for and is not unpacked."
+    return ""
 
 
 def configuration(sentence: str, advice: str = "Mend the webhook, then redeliver.") -> Diagnosis:
@@ -102,6 +123,10 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
         "Nothing listens at that address and port: check the URL, or whether the service is running.", False,
     ),
     (
+        Interrupted, "stopped", "This installation was stopped while {host} was answering.",
+        "Nothing is wrong at the third party.", False,
+    ),
+    (
         (ConnectionError, IncompleteRead), "broken_off", "The connection with {host} broke off: {detail}.",
         "The service closed the connection before its answer was complete. It may have acted on the request.", False,
     ),
@@ -114,7 +139,11 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
         "Check the port in URL to Notify: another service may listen there.", False,
     ),
     (
-        DecodeError, "undecodable", "The answer of {host} could not be unpacked: {detail}.",
+        Misframed, "misframed", "Nobody can tell where the answer of {host} ends: {detail}.",
+        "The service, or a proxy before it, breaks the rules of HTTP: ask whoever runs it.", False,
+    ),
+    (
+        (zlib.error, EndsTooEarly, DecodeError), "undecodable", "The answer of {host} could not be unpacked: {detail}.",
         "The service announces a compression that its answer doesn't have.", False,
     ),
     (
@@ -131,7 +160,16 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     ),
 )  # fmt: skip
 
+_NOWHERE = (
+    "{host} answered {code}: it sends the request elsewhere, {where}.",
+    "Open the address of the last redirect to see where it leads, and put the right one into URL to Notify.",
+)
+"""A redirect that leads nowhere."""
+
 _ANSWERS: dict[int, tuple[str, str, str]] = {
+    101: ("unexpected", "{host} answered 101: it changed to another protocol, which was not asked for.", "Check the path of URL to Notify: it may be that of a WebSocket."),
+    300: ("redirect", "{host} answered 300: it has several addresses to choose from.", "Its answer lists them: put the right one into URL to Notify."),
+    304: ("not_modified", "{host} answered 304: nothing has changed since an earlier answer, of which none is kept here.", "Look at the headers of the webhook: If-None-Match and If-Modified-Since ask for this answer."),
     400: ("bad_request", "{host} answered 400: it did not understand the request.", "Compare the body with what its documentation asks for; its answer often names the field."),
     401: ("unauthorized", "{host} answered 401: the authorization is missing or wrong.", "Type the password or token of the webhook again, then redeliver."),
     403: ("forbidden", "{host} answered 403: the account may not do this.", "Check the rights of the account or token at the third party."),
@@ -174,7 +212,7 @@ def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
         text = f"it began with “{clean(str(error)).strip()[:80]}”"
     elif isinstance(error, OSError) and error.strerror:
         text = error.strerror
-    elif isinstance(error, requests.RequestException | HeadTooLarge | zlib.error):
+    elif isinstance(error, requests.RequestException | HeadTooLarge | Misframed | zlib.error | EndsTooEarly):
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}"
@@ -192,8 +230,9 @@ def table_as_markdown() -> str:
         values = {"host": "*host*", "timeout": "*timeout*", "detail": "*why*"}
         rows.append((code, sentence.format(**values), advice.format(**values), "no" if ends else "yes"))
     rows.append(("condition", "*host* answered 2xx, but *why*", "Look at the response, and at “Success is”.", "yes"))
+    rows.append(("redirect", _NOWHERE[0].format(host="*host*", code="3xx", where="*why*"), _NOWHERE[1], "yes"))
     for status, (code, sentence, advice) in sorted(_ANSWERS.items(), key=lambda row: (row[0] < 100, row[0] or 10)):
-        shown = f"{status}xx" if status else "anything else"
+        shown = f"{status}xx" if 0 < status < 10 else "anything else"
         rows.append((code, sentence.format(host="*host*", code=shown), advice, "no" if status == 410 else "yes"))
     lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in dict.fromkeys(rows)]

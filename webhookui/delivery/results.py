@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -245,7 +245,7 @@ class ResultWriter:
 def _stripped(result: Result) -> Result:
     """What is known of the attempt without anything that the third party said."""
     answer = replace(result.answer, headers=[], body=b"", cut=False) if result.answer else None
-    return replace(result, answer=answer, at_hand=None, note=NOT_KEPT, taken=())
+    return replace(result, answer=answer, at_hand=None, note=NOT_KEPT, taken=(), hops=())
 
 
 def _add_note(session: Session, delivery_id: int, more: str | None) -> None:
@@ -274,6 +274,8 @@ def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
         "response_body": body[:body_limit] if body is not None else None,
         "response_size": answer.size if answer else None,
         "timing_ms": answer.timing_ms if answer else result.error_timing_ms,
+        "hops": [asdict(hop) for hop in result.hops],
+        "incomplete": result.incomplete or None,
         "error_code": found.code if found else None,
         "error": found.error if found else None,
         "advice": found.advice if found else None,

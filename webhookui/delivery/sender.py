@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -18,7 +19,7 @@ from webhookui.delivery.addresses import is_inspector
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.diagnosis import Diagnosis
 from webhookui.delivery.oauth import OAuthTokens, TokenRefused
-from webhookui.delivery.transport import Answer, Interrupted, Outgoing, Transport
+from webhookui.delivery.transport import Answer, Hop, Interrupted, Outgoing, Transport
 from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, assemble
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.webhooks import capture
@@ -50,6 +51,9 @@ class Result:
     note: str | None = None
     taken: tuple[Taken, ...] = ()
     """What the capture rows took out of the answer: success rows of a success, failure rows of a failure."""
+    hops: Sequence[Hop] = ()
+    incomplete: str = ""
+    """Why the answer's body is not whole, a sentence."""
 
     @property
     def succeeded(self) -> bool:
@@ -75,12 +79,14 @@ class Sender:
         masked = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
         at_hand: WebhookAtHand | None = None
         known = redaction(())
+        hops: list[Hop] = []
 
         def ended(found: Diagnosis) -> Result:
             found = replace(found, error=known.text(found.error), advice=known.text(found.advice))
             took = round((time.perf_counter() - started) * 1000, 2)
             return Result(
-                claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": took}
+                claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": took},
+                hops=_masked(hops, known),
             )  # fmt: skip
 
         try:
@@ -88,7 +94,7 @@ class Sender:
             known = at_hand.redaction()
             end = time.monotonic() + at_hand.webhook.timeout_s
             request, masked, known = self._ready(claimed, at_hand, at, end)
-            answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end)), known)
+            answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end), hops), known)
         except Interrupted:
             raise
         except (_Misconfigured, RequestError, SecretUnreadable) as error:
@@ -97,18 +103,22 @@ class Sender:
             return ended(Diagnosis("token", str(error), error.advice, error.ends))
         except Exception as error:
             timeout_s = at_hand.webhook.timeout_s if at_hand else 0.0
-            return ended(self._diagnose(claimed, error, timeout_s, known))
+            return ended(self._diagnose(claimed, _host(claimed, hops), error, timeout_s, known))
+        host, timeout_s = _host(claimed, hops), at_hand.webhook.timeout_s
+        incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=known.text)
+        unreadable = diagnosis.unreadable(answer, incomplete)
         try:
-            judged = self._judge(claimed, at_hand, answer)
+            judged = self._judge(host, at_hand, answer, unreadable)
         except Exception as error:
-            judged = self._diagnose(claimed, error, at_hand.webhook.timeout_s, known)
-        later = retry_after(answer, now()) if judged is not None else None
-        took = answer.timing_ms["total"]
-        taken = _taken(at_hand, answer, judged is None)
-        return Result(claimed, at, masked.url, masked.headers, answer, judged, took, later, at_hand, taken=taken)
+            judged = self._diagnose(claimed, host, error, timeout_s, known)
+        return Result(
+            claimed, at, masked.url, masked.headers, answer, judged, answer.timing_ms["total"],
+            retry_after(answer, now()) if judged is not None else None, at_hand,
+            taken=_taken(at_hand, answer, judged is None, unreadable), hops=_masked(hops, known), incomplete=incomplete,
+        )  # fmt: skip
 
-    def _diagnose(self, claimed: Claimed, error: Exception, timeout_s: float, known: Redaction) -> Diagnosis:
-        found = diagnosis.of_exception(error, host=_host(claimed), timeout_s=timeout_s, clean=known.text)
+    def _diagnose(self, claimed: Claimed, host: str, error: Exception, timeout_s: float, known: Redaction) -> Diagnosis:
+        found = diagnosis.of_exception(error, host=host, timeout_s=timeout_s, clean=known.text)
         if found.code == "unexpected":
             trace = known.text("".join(traceback.format_exception(error)))
             log.error("attempt_failed_unexpectedly", delivery=claimed.id, exception=trace)
@@ -161,19 +171,22 @@ class Sender:
             at_hand.redaction(token),
         )
 
-    def _judge(self, claimed: Claimed, at_hand: WebhookAtHand, answer: Answer) -> Diagnosis | None:
+    def _judge(self, host: str, at_hand: WebhookAtHand, answer: Answer, unreadable: str) -> Diagnosis | None:
+        """By status and headers, and by the body when “Success is” asks for it: what can't be read does not hold."""
         because = ""
         if 200 <= answer.status_code < 300:
             if at_hand.webhook.success_if is None:
                 return None
             captures = at_hand.webhook.capture
             namespaces = captures.namespaces if captures else {}
-            holds, because = capture.success_holds(at_hand.webhook.success_if, answer.body, namespaces)
+            holds, because = False, f"{unreadable[:1].lower()}{unreadable[1:]}"
+            if not unreadable:
+                holds, because = capture.success_holds(at_hand.webhook.success_if, answer.body, namespaces)
             if holds:
                 return None
         if answer.status_code == 401:
             self._tokens.forget(at_hand.webhook.authorization)
-        return diagnosis.of_answer(answer, host=_host(claimed), because=because)
+        return diagnosis.of_answer(answer, host=host, because=because)
 
 
 class _Misconfigured(Exception):
@@ -189,10 +202,16 @@ def _redacted(answer: Answer, known: Redaction) -> Answer:
     return replace(answer, headers=headers, body=body, received=len(answer.body))
 
 
-def _taken(at_hand: WebhookAtHand, answer: Answer, succeeded: bool) -> tuple[Taken, ...]:
+def _masked(hops: Sequence[Hop], known: Redaction) -> list[Hop]:
+    return [replace(hop, url=known.text(hop.url)) for hop in hops]
+
+
+def _taken(at_hand: WebhookAtHand, answer: Answer, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
     """Taken here, by the thread that has waited for this answer: no transaction waits for a slow path."""
     wanted = at_hand.webhook.capture
     rows = (wanted.on_success if succeeded else wanted.on_failure) if wanted else ()
+    if unreadable:
+        return tuple(Taken(row, "unreadable", (), unreadable) for row in rows)
     return tuple(capture.read(wanted.type, rows, answer.body, wanted.namespaces)) if wanted and rows else ()
 
 
@@ -200,8 +219,10 @@ def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((header[0], header[1]) for header in headers)
 
 
-def _host(claimed: Claimed) -> str:
-    return claimed.host or claimed.url[:100]
+def _host(claimed: Claimed, hops: Sequence[Hop]) -> str:
+    """The host that is spoken of: where the last redirect led."""
+    last = urlsplit(hops[-1].url).hostname if hops else None
+    return last or claimed.host or claimed.url[:100]
 
 
 def retry_after(answer: Answer, time: datetime) -> datetime | None:

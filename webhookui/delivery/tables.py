@@ -145,6 +145,12 @@ class Attempt(SQLModel, table=True):
     """Bytes read; more than `response_body` holds when it was cut."""
     timing_ms: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """connect (with DNS), tls, first_byte, total."""
+    hops: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )
+    """Answers before the last one, each with the request that followed it (`transport.Hop`)."""
+    incomplete: str | None = Field(default=None, sa_column=Column(Text))
+    """Why the body of the answer is not whole, in words."""
     error_code: str | None = None
     error: str | None = Field(default=None, sa_column=Column(Text))
     advice: str | None = Field(default=None, sa_column=Column(Text))

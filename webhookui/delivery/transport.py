@@ -7,28 +7,30 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from http.client import RemoteDisconnected
+from http.client import HTTPException, RemoteDisconnected
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import idna
 import requests
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from webhookui import __version__
 from webhookui.delivery.addresses import AddressBlocked, AddressPolicy, RedirectBlocked
 from webhookui.delivery.connections import Exchange, GuardedAdapter, Watch, this_thread, trusting
 from webhookui.delivery.resolver import Address
+from webhookui.delivery.response_head import FinalResponse
+from webhookui.delivery.unpacking import ASKED_FOR, UNPACKED, EndsTooEarly, Unpacker, coding_of
 
 MAX_REDIRECTS = 5
+REDIRECTS = (301, 302, 303, 307, 308)
 CHUNK = 65536
 USER_AGENT = f"webhookui/{__version__}"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-ENCODINGS = "gzip, deflate"
-"""What is asked for, and all that is unpacked: one of them, once. A chain of them is a bomb's way of hiding."""
 
 
 class DeadlinePassed(requests.Timeout):
@@ -37,6 +39,10 @@ class DeadlinePassed(requests.Timeout):
 
 class Interrupted(Exception):
     """The transport was told to end what is in the air: nobody knows whether the request arrived."""
+
+
+class Misframed(HTTPException):
+    """Nobody can tell where the body of the answer ends."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,23 @@ class Outgoing:
     own: bool = False
 
 
+@dataclass(frozen=True)
+class Hop:
+    """An answer that was not the last one of its attempt, and the request that followed it."""
+
+    status_code: int
+    method: str
+    url: str
+    because: str = "redirect"
+    """"redirect" or "new_token"."""
+
+
 @dataclass
 class Answer:
     """What came back. `body` holds at most the reading limit, decoded; `cut` tells that there was more. Times in ms.
 
-    `received`: bytes of the body as it came, when something was masked in it since.
+    `received`: bytes of the body as it came, when something was masked in it since. `broken`: what kept the body from being read
+    whole; `body` is then what came before that. `unfollowed`: why a redirect was not followed though redirects are.
     """
 
     status_code: int
@@ -66,6 +84,12 @@ class Answer:
     timing_ms: dict[str, float] = field(default_factory=dict)
     url: str = ""
     received: int | None = None
+    broken: Exception | None = None
+    unfollowed: str = ""
+
+    def header(self, name: str) -> str:
+        """The values of a header, joined by commas; empty when there is none."""
+        return ", ".join(value for each, value in self.headers if each.lower() == name)
 
     @property
     def size(self) -> int:
@@ -88,17 +112,28 @@ class Transport:
         self._adapters = {scheme: GuardedAdapter(context, scheme, connections) for scheme in DEFAULT_PORTS}
         self._watch = Watch()
 
-    def exchange(self, outgoing: Outgoing) -> Answer:
-        """Sends and reads the answer. Raises requests' exceptions, AddressBlocked, NameNotFound, DeadlinePassed,
-        Interrupted."""
+    def exchange(self, outgoing: Outgoing, hops: list[Hop] | None = None) -> Answer:
+        """Sends and reads the answer. `hops` grows by each redirect that is followed, also when the exchange then fails.
+
+        Raises, when no status line came back, requests' exceptions, AddressBlocked, NameNotFound, DeadlinePassed, Interrupted.
+        """
         deadline = time.monotonic() + outgoing.timeout_s
         started = time.perf_counter()
+        hops = [] if hops is None else hops
         answer = self._once(outgoing, deadline)
-        for _ in range(MAX_REDIRECTS):
-            location = next((value for name, value in answer.headers if name.lower() == "location"), None)
-            if not (outgoing.follow_redirects and location and answer.status_code in (301, 302, 303, 307, 308)):
+        for redirects in range(MAX_REDIRECTS + 1):
+            location = next((value for name, value in answer.headers if name.lower() == "location"), "")
+            if not (outgoing.follow_redirects and location and answer.status_code in REDIRECTS):
                 break
-            outgoing = redirected(outgoing, answer.status_code, location)
+            if redirects == MAX_REDIRECTS:
+                answer.unfollowed = f"after {MAX_REDIRECTS} redirects already"
+                break
+            try:
+                outgoing = redirected(outgoing, answer.status_code, location)
+            except requests.exceptions.InvalidURL as error:
+                answer.unfollowed = f"with a Location that can't be called: {error}"
+                break
+            hops.append(Hop(answer.status_code, outgoing.method, outgoing.url))
             try:
                 answer = self._once(outgoing, deadline)
             except AddressBlocked as blocked:
@@ -163,7 +198,10 @@ class Transport:
             request = _prepared(outgoing, target, address)
             response = self._adapters[target.scheme].send(request, stream=True, timeout=(connect_s or left, left))
             first = time.perf_counter()
-            body, cut = self._read(response, deadline)
+            head: FinalResponse = response.head  # type: ignore[attr-defined]
+            if exchange.ended and head.misframed:  # what cut it off within its headers was us
+                raise DeadlinePassed("The time was up.")
+            body, cut, broken = self._read(response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
             if exchange.ended == "interrupted":
                 raise Interrupted from error
@@ -172,37 +210,49 @@ class Transport:
             raise
         finally:
             self._watch.remove(exchange)
-        if exchange.ended == "interrupted":
-            raise Interrupted
-        if exchange.ended:
-            raise DeadlinePassed("The time was up.")
+        if exchange.ended and not cut:  # the end that was read may be our own cutting the connection
+            broken = Interrupted() if exchange.ended == "interrupted" else DeadlinePassed("The time was up.")
         timing = {
             "connect": _ms(exchange.connect_s + looked_up_s),
             "tls": _ms(exchange.tls_s),
             "first_byte": _ms(first - started - exchange.connect_s - exchange.tls_s),
             "total": _ms(time.perf_counter() - started + looked_up_s),
         }
-        return Answer(response.status_code, list(response.raw.headers.items()), body, cut, timing, outgoing.url)
+        return Answer(response.status_code, head.fields, body, cut, timing, outgoing.url, None, broken)
 
-    def _read(self, response: requests.Response, deadline: float) -> tuple[bytes, bool]:
-        """The unpacked body up to the limit; a longer one's connection is closed, not kept."""
+    def _read(self, response: requests.Response, deadline: float) -> tuple[bytes, bool, Exception | None]:
+        """(the unpacked body up to the limit, whether there was more, what kept it from being read whole).
+
+        Only the connection of a body that was read to its end is kept.
+        """
         parts: list[bytes] = []
         size = 0
-        raw = response.raw
-        unpack = raw.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
-        while True:
-            part = raw.read1(CHUNK, decode_content=unpack)
-            if not part:
-                raw.release_conn()
-                return b"".join(parts), False
-            parts.append(part)
-            size += len(part)
-            if size > self._read_limit:
-                response.close()
-                return b"".join(parts)[: self._read_limit], True
-            if time.monotonic() >= deadline:
-                response.close()
-                raise DeadlinePassed("The time was up.")
+        raw, head = response.raw, response.head  # type: ignore[attr-defined]
+        coding = coding_of(head.fields)
+        unpacker = Unpacker(coding) if coding in UNPACKED else None
+        part = b""
+        try:
+            if head.misframed:
+                raise Misframed(head.misframed)
+            while part := raw.read1(CHUNK, decode_content=False):
+                unpacked = unpacker.unpack(part, self._read_limit + 1 - size) if unpacker else part
+                parts.append(unpacked)
+                size += len(unpacked)
+                if size > self._read_limit:
+                    response.close()
+                    return b"".join(parts)[: self._read_limit], True, None
+                if time.monotonic() >= deadline:
+                    raise DeadlinePassed("The time was up.")
+            if unpacker and parts:
+                unpacker.finish()
+        except (requests.RequestException, HTTPException, HTTPError, OSError, zlib.error, EndsTooEarly) as error:
+            response.close()
+            if isinstance(error, zlib.error) and not size:  # it was no such thing: as it came, it says the most
+                parts = [part[: self._read_limit]]
+            late = isinstance(error, ReadTimeoutError | TimeoutError)
+            return b"".join(parts), False, DeadlinePassed("The time was up.") if late else error
+        raw.release_conn()
+        return b"".join(parts), False, None
 
 
 @dataclass(frozen=True)
@@ -252,7 +302,7 @@ def _ascii(host: str) -> str:
         raise requests.exceptions.InvalidURL(f"“{host}” is no name of a host: {error}.") from error
 
 
-_ADDED = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", ENCODINGS))
+_ADDED = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", ASKED_FOR))
 
 
 def headers_on_the_wire(outgoing: Outgoing, target: Target) -> dict[str, str]:
@@ -280,29 +330,34 @@ def _prepared(outgoing: Outgoing, target: Target, address: Address) -> requests.
 
 
 def redirected(outgoing: Outgoing, status_code: int, location: str) -> Outgoing:
-    """The request that a redirect asks for (RFC 9110 section 15.4). Nothing secret goes to another origin. Raises InvalidURL."""
+    """The request that a redirect asks for: only POST becomes GET, only on 301, 302 and 303 (SPEC section 4.5).
+
+    Nothing secret goes to another origin. Raises InvalidURL.
+    """
     try:
-        url = urljoin(outgoing.url, location)
+        url = urljoin(outgoing.url, quote(location.encode("latin-1"), safe=_IN_A_URL))
     except ValueError as error:
-        raise requests.exceptions.InvalidURL(f"The redirect leads nowhere: {error}.") from None
+        raise requests.exceptions.InvalidURL(f"{error}.") from None
     new, old = target_of(url), target_of(outgoing.url)
     same = (new.scheme, new.host, new.port) == (old.scheme, old.host, old.port)
-    keeps_body = status_code in (307, 308) or outgoing.method in ("GET", "HEAD")
+    becomes_get = outgoing.method == "POST" and status_code in (301, 302, 303)
     kept = [
         (name, value)
         for name, value in outgoing.headers
-        if (same or name.lower() in _HARMLESS) and (keeps_body or not name.lower().startswith("content-"))
+        if (same or name.lower() in _HARMLESS) and not (becomes_get and name.lower().startswith("content-"))
     ]
     return replace(
         outgoing,
-        method=outgoing.method if keeps_body else "GET",
+        method="GET" if becomes_get else outgoing.method,
         url=url,
         headers=kept,
-        body=outgoing.body if keeps_body else None,
+        body=None if becomes_get else outgoing.body,
         own=False,
     )
 
 
+_IN_A_URL = "".join(map(chr, range(0x21, 0x7F)))
+"""What a Location keeps as it is; blanks and other bytes are percent-encoded, as browsers do."""
 _HARMLESS = {"content-type", "user-agent", "accept", "accept-encoding", "webhook-id", "webhook-timestamp"}
 
 

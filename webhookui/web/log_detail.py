@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import responses
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from webhookui.delivery.log import Detail
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.surroundings import Surroundings, surroundings
 from webhookui.delivery.tables import Attempt, CapturedValue
+from webhookui.delivery.unpacking import packed_as
 from webhookui.web.answer_said import said
 from webhookui.web.attempt_difference import Difference, request_difference, response_difference
 from webhookui.web.copy_as_curl import copy_as_curl, fits_command
@@ -73,6 +75,8 @@ class AttemptView:
     """Against the attempt before: of the request and of the response."""
     is_retry_of: int | None
     tone: str
+    hops: tuple[str, ...] = ()
+    """The answers before the last one, each a sentence."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,10 @@ def request_line(method: str, url: str) -> str:
 
 
 def _attempt(attempt: Attempt, detail: Detail, before: AttemptView | None) -> AttemptView:
-    response = payload(attempt.response_body, content_type_of(attempt.response_headers), attempt.response_size)
+    response = payload(
+        attempt.response_body, content_type_of(attempt.response_headers), attempt.response_size,
+        packed_as=packed_as(attempt.response_headers), incomplete=attempt.incomplete or "",
+    )  # fmt: skip
     first_line = request_line(detail.delivery.method, attempt.request_url or detail.delivery.url)
     differences: tuple[Difference, ...] = ()
     if before is not None:
@@ -181,7 +188,15 @@ def _attempt(attempt: Attempt, detail: Detail, before: AttemptView | None) -> At
         differences=differences,
         is_retry_of=before.attempt.number if before else None,
         tone={"success": "success", "failed": "danger"}.get(attempt.outcome, "warning"),
+        hops=tuple(_hop_words(hop) for hop in attempt.hops),
     )
+
+
+def _hop_words(hop: Mapping[str, Any]) -> str:
+    answered = f"HTTP {hop['status_code']} {responses.get(hop['status_code'], '')}".rstrip()
+    if hop["because"] == "new_token":
+        return f"{answered}: the access token was refused; sent again with a new one"
+    return f"{answered} redirected to {hop['method']} {hop['url']}"
 
 
 def _total(attempt: Attempt) -> float | None:

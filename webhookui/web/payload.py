@@ -40,19 +40,27 @@ class Payload:
     """Its lines are indented by what they are inside of, so that they can be folded."""
 
 
-def payload(body: bytes | None, content_type: str = "", size: int | None = None) -> Payload:
-    """The body for a page. `size`: bytes of the whole when `body` is only its beginning."""
+def payload(
+    body: bytes | None, content_type: str = "", size: int | None = None, *, packed_as: str = "", incomplete: str = ""
+) -> Payload:
+    """The body for a page. `size`: bytes of the whole when `body` is only its beginning. `packed_as`: the content coding that it
+    still has; `incomplete`: why it is not whole, a sentence."""
     whole = max(size or 0, len(body or b""))
     if not body:
-        note = ("The body was not kept.",) if whole else ()
-        return Payload("empty", "No body", "", "text", whole, notes=note)
+        note = f"Body incomplete: {incomplete}" if incomplete else "The body was not kept." if whole else ""
+        return Payload("empty", "No body", "", "text", whole, notes=(note,) if note else ())
     cut = body[:KEPT]
-    was_cut = whole > len(cut)
-    notes = [f"Cut: the first {len(cut):,} of {whole:,} bytes are shown."] if was_cut else []
+    was_cut = whole > len(cut) or bool(incomplete)
+    notes = [f"Body incomplete: {incomplete}"] if incomplete else []
+    if whole > len(cut):
+        notes.append(f"Cut: the first {len(cut):,} of {whole:,} bytes are shown.")
     media_type = content_type.partition(";")[0].strip().lower()
-    text, charset = _text(cut, content_type, notes, was_cut=was_cut)
+    text, charset = (None, "") if packed_as else _text(cut, content_type, notes, was_cut=was_cut)
     if text is None:
         label = f"Binary data ({media_type})" if media_type else "Binary data"
+        if packed_as:
+            label = f"Compressed data ({packed_as})"
+            notes.append("This compression was not asked for and is not unpacked.")
         notes.append(f"The first {min(len(cut), _DUMPED):,} bytes, as hexadecimal numbers.")
         return Payload("binary", label, hex_dump(cut[:_DUMPED]), "text", whole, notes=tuple(notes))
     shown = _named(text, media_type, notes, was_cut=was_cut)
