@@ -268,7 +268,8 @@ SCHEMAS: dict[str, Schema] = {
     "Module": MODULE, "Record": RECORD, "Parameter": PARAMETER, "CaptureRow": CAPTURE_ROW, "Condition": CONDITION,
     "Action": ACTION, "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
     "DeliveryDetail": _object(
-        DELIVERY_PROPERTIES | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
+        DELIVERY_PROPERTIES | {"message_id": TEXT}
+        | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
         ["id", "status", "request", "attempts", "captures"],
     ),
     "Error": ERROR,
