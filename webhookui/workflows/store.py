@@ -23,6 +23,7 @@ from webhookui.webhooks.signature import new_secret
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
+from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
 
 OVERLAP = timedelta(hours=24)
 """How long the signing secret before the newest one signs too."""
@@ -174,8 +175,11 @@ def overlaps(session: Session, workflow_id: int) -> dict[int, datetime]:
 
 
 def set_active(session: Session, workflow_id: int, active: bool, by: User | None) -> Workflow:
-    """Switches a workflow on or off. Nothing happens when it is so already."""
+    """Switches a workflow on or off. Nothing happens when it is so already. Raises InvalidDocument for a trigger that
+    does not run."""
     workflow = get(session, workflow_id)
+    if active and not TRIGGERS[workflow.trigger["on"]].runs:
+        raise InvalidDocument({"trigger.on": DOES_NOT_RUN})
     if workflow.active != active:
         workflow.active = active
         workflow.version += 1
