@@ -1,4 +1,5 @@
-"""What all tests share. Tests that need a browser or PostgreSQL are skipped where there is none, unless they are required."""
+"""What all tests share. Tests that need a browser, curl or PostgreSQL are skipped where there is none,
+unless they are required."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_every_json_body_becomes_rows_that_build_it_again(value: Any) -> None:
         rows = parameters_from_sample(sample, "JSON")
     except SampleProblem:
         assert isinstance(value, dict)
-        assert any(key == "" or key != key.strip() or "\0" in key for key in value)
+        assert any(key == "" or key != key.strip() or min(key) < " " for key in value)
         return
     names = [row.name for row in rows]
     assert refusals([(row.name, row.value, row.type) for row in rows]) == {}, names

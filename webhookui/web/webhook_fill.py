@@ -6,7 +6,6 @@ Each gets the whole form as it is typed and answers with the webhook drawn anew.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -20,8 +19,9 @@ from webhookui.web.webhook_draft import SECRETS, draft_of_webhook, webhook_draft
 from webhookui.web.webhook_editor import editor_choices, typed_webhook, workflow_of_form
 from webhookui.web.workflow_form import form_of
 from webhookui.webhooks.curl import CurlProblem, from_curl
+from webhookui.webhooks.pasted import PasteProblem, body_document
 from webhookui.webhooks.recipes import RECIPES, RecipeProblem
-from webhookui.webhooks.sample import SampleProblem, parameters_from_sample, root_name
+from webhookui.webhooks.xpath import in_utf8
 
 OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters", "xml_root")
 """What a cURL command speaks of; the rest of the webhook stays as it was."""
@@ -55,26 +55,27 @@ def curl() -> ResponseReturnValue:
 def sample() -> ResponseReturnValue:
     """Parameter rows of a body (`text`); its kind is told by how it begins."""
     draft, position = typed_webhook()
-    action, text = draft["actions"][position], request.form.get("text", "").strip()
+    action = draft["actions"][position]
+    text = request.form.get("text", "").replace("\r\n", "\n").removeprefix("\ufeff").strip()
     kind = _kind_of(text, action["content_type"])
+    body = in_utf8(text) if kind == "XML" else text.replace("\n", "&" if kind == "FORM" else "\n").encode()
     try:
-        rows = [asdict(parameter) for parameter in parameters_from_sample(text, kind)]
-        if kind == "XML":
-            action["xml_root"] = root_name(text)
-    except SampleProblem as problem:
+        found = body_document(body, kind)
+    except PasteProblem as problem:
         return _refused(str(problem))
     kept = [row for row in action["parameters"] if row["name"] or row["value"]]
-    new = [row for row in rows if row["name"] not in {each["name"] for each in kept}]
-    draft["actions"][position] = webhook_draft({**action, "content_type": kind, "parameters": [*kept, *new]})
+    new = [row for row in found["parameters"] if row["name"] not in {each["name"] for each in kept}]
+    draft["actions"][position] = webhook_draft({**action, **found, "parameters": [*kept, *new]})
     words = f"{len(new)} parameter row{'' if len(new) == 1 else 's'} made of the sample"
-    return _drawn(draft, position, f"{words}; rows of the same name stayed." if len(new) < len(rows) else f"{words}.")
+    stayed = len(new) < len(found["parameters"])
+    return _drawn(draft, position, f"{words}; rows of the same name stayed." if stayed else f"{words}.")
 
 
 def _kind_of(text: str, chosen: str) -> str:
     if text.startswith("<"):
         return "XML"
     if text.startswith(("{", "[")):
-        return chosen if chosen in ("JSON", "JSONARRAY") else "JSON"
+        return "JSONARRAY" if chosen == "JSONARRAY" and text.startswith("[") else "JSON"
     return chosen if chosen in ("JSON", "JSONARRAY", "XML") and "=" not in text else "FORM"
 
 

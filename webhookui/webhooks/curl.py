@@ -1,7 +1,7 @@
 """A cURL command, as other services' documentation shows it, as a webhook document (SPEC section 4.6).
 
-The request that the document builds is the one that cURL would send: body and address in meaning, byte for byte where the
-form can say it. What it can't say is refused in words; nothing is changed silently.
+The request that the document builds is the one that cURL would send: address, headers and body say the same, value by value.
+What can't be said is refused in words; what differs (nobody types a webhook's User-Agent) is among the notes.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus
 
-from webhookui import exact_json
-from webhookui.webhooks import naming, xpath
-from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
+from webhookui.webhooks import meaning
+from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.curl_options import Command, CurlProblem, command_of
-from webhookui.webhooks.definition import METHODS, Parameter
+from webhookui.webhooks.curl_request import bytes_of, query_pieces, sent_by
+from webhookui.webhooks.definition import LONGEST_TIMEOUT_S, METHODS, Parameter
 from webhookui.webhooks.header_names import RESERVED_HEADERS
-from webhookui.webhooks.request import RequestError, parameter_value
-from webhookui.webhooks.sample import SampleProblem, literal, parameters_from_sample, root_name
+from webhookui.webhooks.pasted import PasteProblem, body_document, request_of
+from webhookui.webhooks.request import Request
+from webhookui.webhooks.sample import literal
 
 __all__ = ["CurlProblem", "FromCurl", "from_curl"]
 
@@ -33,6 +33,9 @@ SECRET_HEADER = re.compile(
     r"(x-)?(.+-)?(api-?key|(access|auth|private)-?token|token|secret(-key)?|subscription-key)", re.I
 )
 """Names of headers that carry a key: it is kept as a secret."""
+
+Headers = dict[str, tuple[str, str]]
+"""Name in lower case → (name as spelled, value)."""
 
 
 @dataclass(frozen=True)
@@ -47,73 +50,142 @@ class FromCurl:
 def from_curl(text: str) -> FromCurl:
     """Numbers in the body stay numbers. Raises CurlProblem."""
     command = command_of(text)
+    try:
+        return _taken_over(command)
+    except CurlProblem as problem:
+        if not command.variables:
+            raise
+        raise CurlProblem(f"{problem} Put the values in the place of {_listed(command.variables)} first.") from None
+
+
+def _taken_over(command: Command) -> FromCurl:
+    sent = sent_by(command)
     notes: list[str] = []
-    method = command.method or ("POST" if command.body is not None and not command.as_query else "GET")
-    if method not in METHODS:
-        raise CurlProblem(f"The method {method} is not offered; the methods are {', '.join(METHODS)}.")
-    headers = _headers(command)
-    document: dict[str, Any] = {"method": method}
-    document["url"], user = _address(command)
-    document["authorization"] = _authorization(command, user, headers)
-    if command.as_query or command.query:
-        _to_query(document, [*command.query, *([command.body] if command.body and command.as_query else [])])
-    if not command.as_query and command.body is not None:
-        if method == "GET":
-            raise CurlProblem("A GET with a body is not offered. With -G its data would go into the address.")
-        document |= _body(command.body, headers, notes)
-    else:
-        document = {"content_type": "FORM" if method != "GET" else "JSON", "parameters": [], **document}
-    left_out = [headers.pop(name)[0] for name in LEFT_OUT if name in headers]
-    if any(name.lower() not in FOLLOWING_ANYWAY for name in left_out):
-        notes.append(f"Left out, as the address or the connection decides it: {', '.join(left_out)}.")
+    headers = _headers(sent)
+    document: dict[str, Any] = {"method": _method(sent, notes), "url": _literal(sent.url)}
+    document["authorization"] = _authorization(command, headers, notes)
+    _without_reserved(headers, notes)
+    document |= _body(command, sent, headers, notes)
     document["headers"] = [{"name": name, "value": literal(value)} for name, value in headers.values()]
+    document |= _in_rows(command, sent, document)
+    if problem := _difference(command, sent, document):
+        raise CurlProblem(problem)
+    _options(command, document, notes)
+    return FromCurl(document, tuple(notes))
+
+
+def _literal(url: str) -> str:
+    """The address with what looks like a placeholder quoted; its host stays in sight."""
+    found = re.search(r"\{[{%#]", url)
+    return url[: found.start()] + literal(url[found.start() :]) if found else url
+
+
+def _method(sent: Request, notes: list[str]) -> str:
+    method = sent.method.upper()
+    if method not in METHODS:
+        raise CurlProblem(f"The method {sent.method} is not offered; the methods are {', '.join(METHODS)}.")
+    if method != sent.method:
+        notes.append(f"The method goes out as {method}. cURL would send {sent.method}, which is another one.")
+    if method == "GET" and sent.body is not None:
+        raise CurlProblem("A GET with a body is not offered. With -G its data would go into the address.")
+    return method
+
+
+def _options(command: Command, document: dict[str, Any], notes: list[str]) -> None:
+    """What else the command says, and what of it is left out."""
     if command.follow:
         document["follow_redirects"] = True
+        again = f" and a {document['method']} then becomes a GET" if document["method"] == "POST" else ""
+        notes.append(f"Redirects are followed (-L){again}.")
     if command.timeout is not None:
-        document["timeout_s"] = min(60, max(1, round(command.timeout)))
+        document["timeout_s"] = min(LONGEST_TIMEOUT_S, max(1, round(command.timeout)))
+        if document["timeout_s"] != command.timeout:
+            notes.append(f"The timeout is {document['timeout_s']} s: whole seconds, at most {LONGEST_TIMEOUT_S}.")
+    if not command.glob_off and (braces := re.findall(r"(?<!\$)\{+[^{}]*\}+", command.url)):
+        notes.append(f"Put a value or a field in the place of {_listed(braces)} in the address.")
     if command.variables:
-        notes.append(f"Put the values in the place of {', '.join(command.variables[:5])}.")
-    return FromCurl(document, tuple(notes))
+        notes.append(f"Put the values in the place of {_listed(command.variables)}.")
+    reasons = dict.fromkeys(command.ignored.values())
+    left_out = [f"{', '.join(o for o, why in command.ignored.items() if why == each)} ({each})" for each in reasons]
+    if left_out:
+        notes.append(f"Left out: {'; '.join(left_out)}.")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
+# ---- whether it says the same -------------------------------------------------------------------------------------------
+
+
+def _difference(command: Command, sent: Request, document: dict[str, Any]) -> str:
+    """What the webhook would send otherwise than cURL, as a sentence; empty when a receiver reads the same."""
+    no_password = document["authorization"].get("password", "") is None
+    checked = {**document, "authorization": {"type": "none"}} if no_password else document
+    try:
+        built = request_of(checked)
+    except PasteProblem as problem:
+        return f"It can’t be taken over: {problem}"
+    if not meaning.same_url(sent.url, built.url):
+        return f"The address can’t be taken over: it would go out as {built.url[:200]}."
+    theirs, ours = _headers(sent), _headers(built)
+    for name in {*theirs, *ours} - {"content-type", *LEFT_OUT, *(["authorization"] if no_password else [])}:
+        if bytes_of(theirs.get(name, ("", ""))[1]) != ours.get(name, ("", ""))[1].encode("latin-1"):
+            return (
+                f"The header {theirs.get(name, (name, ''))[0]} can’t be taken over: its value would go out in other bytes. "
+                "Characters beyond ASCII do not belong into a header."
+            )
+    written_as = ours.get("content-type", ("", ""))[1]
+    if sent.body and _names_a_type(command) and written_as.lower() != theirs.get("content-type", ("", ""))[1].lower():
+        return f"It can’t be taken over: the body would go out as {written_as}, which the command does not say."
+    if not meaning.same_body(document["content_type"], sent.body or b"", built.body or b"", _charset(written_as)):
+        return "The body can’t be taken over: it would not go out the same."
+    return ""
+
+
+def _names_a_type(command: Command) -> bool:
+    """Whether the command says what its body is, or that nothing says it; else cURL calls every body a form."""
+    return command.is_json or any(name.lower() == "content-type" for name, _ in command.headers)
+
+
+def _charset(content_type: str) -> str:
+    found = re.search(r'charset\s*=\s*"?([\w.:-]+)', content_type, re.IGNORECASE)
+    return found[1] if found else ""
 
 
 # ---- headers and authorization ----------------------------------------------------------------------------------------
 
-Headers = dict[str, tuple[str, str]]
-"""Name in lower case → (name as spelled, value)."""
 
-
-def _headers(command: Command) -> Headers:
-    """What cURL would send: the later of two spellings adds to the first; `Name:` takes a header away."""
+def _headers(sent: Request) -> Headers:
+    """What stands there twice as one (RFC 9110 section 5.3)."""
     found: Headers = {}
-    for name, value in command.headers:
+    for name, value in sent.headers:
         key = name.lower()
-        if value is None:
-            found.pop(key, None)
-        elif key in found and key != "content-type":
-            joint = "; " if key == "cookie" else ", "
-            found[key] = (found[key][0], found[key][1] + joint + value)
+        if key not in found:
+            found[key] = (name, value.strip())
+        elif key in ("content-type", "authorization"):
+            raise CurlProblem(f"The header {name} stands there twice, and receivers differ in which one they take.")
         else:
-            found[key] = (name, value)
-    if command.is_json:
-        found = {
-            "content-type": ("Content-Type", "application/json"),
-            "accept": ("Accept", "application/json"),
-            **found,
-        }
+            joint = "; " if key == "cookie" else ", "
+            found[key] = (found[key][0], found[key][1] + joint + value.strip())
     return found
 
 
-def _authorization(command: Command, in_url: str | None, headers: Headers) -> dict[str, Any]:
-    """From -u, --oauth2-bearer or a header, which then is no header of its own: what is secret is kept as a secret."""
-    name, value = headers.get("authorization", ("", ""))
-    user = command.user if command.user is not None else in_url
-    if value:
-        headers.pop("authorization")
-        return _of_header(name, value)
-    if command.bearer:
-        return {"type": "bearer", "token": command.bearer}
-    if user is not None:
-        return _basic(*user.partition(":"))
+def _without_reserved(headers: Headers, notes: list[str]) -> None:
+    left_out = [headers.pop(name)[0] for name in LEFT_OUT if name in headers]
+    if any(name.lower() not in FOLLOWING_ANYWAY for name in left_out):
+        notes.append(f"Left out, as the address or the connection decides it: {', '.join(left_out)}.")
+
+
+def _authorization(command: Command, headers: Headers, notes: list[str]) -> dict[str, Any]:
+    """What is secret is kept as a secret; then it is no header of its own."""
+    if "authorization" in headers:
+        given = any(name.lower() == "authorization" for name, _ in command.headers)
+        if not given and not command.bearer and command.user is not None and ":" not in command.user:
+            notes.append("Type the password: cURL would ask for it.")
+            headers.pop("authorization")
+            return {"type": "basic", "username": command.user, "password": None}
+        return _of_header(*headers.pop("authorization"))
     for key in headers:
         if SECRET_HEADER.fullmatch(key) and headers[key][1]:
             name, value = headers.pop(key)
@@ -142,69 +214,38 @@ def _basic(name: str, colon: str, password: str) -> dict[str, Any]:
     return {"type": "basic", "username": name, "password": password if colon else None}
 
 
-# ---- address and query ------------------------------------------------------------------------------------------------
+# ---- query and body ---------------------------------------------------------------------------------------------------
 
 
-def _address(command: Command) -> tuple[str, str | None]:
-    """The URL, with cURL's own guess of the scheme, and the user that stood in it."""
-    url = command.url if "://" in command.url else f"http://{command.url}"
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url, None
-    user, at_sign, host = parts.netloc.rpartition("@")
-    if at_sign:
-        url = urlunsplit(parts._replace(netloc=host))
-    return url, unquote(user) if at_sign else None
+def _in_rows(command: Command, sent: Request, document: dict[str, Any]) -> dict[str, Any]:
+    """What -G and --url-query add, as parameters, where these say the same in the query of a GET."""
+    pieces = "&".join(query_pieces(command))
+    if document["method"] != "GET" or not pieces:
+        return {}
+    pairs = [pair.partition("=") for pair in pieces.split("&")]
+    rows = [Parameter(unquote_plus(name), literal(unquote_plus(value)), "text") for name, _, value in pairs]
+    changed = {"url": _literal(sent.url[: -len(pieces) - 1]), "parameters": [asdict(row) for row in rows]}
+    return {} if _difference(command, sent, {**document, **changed}) else changed
 
 
-def _to_query(document: dict[str, Any], pieces: list[str]) -> None:
-    """Into the parameters, which a GET sends in the query; into the URL where only that says the same."""
-    pairs = [pair for piece in pieces for pair in piece.split("&") if pair]
-    names = [unquote_plus(pair.partition("=")[0]) for pair in pairs]
-    if (
-        document["method"] == "GET"
-        and all("=" in pair for pair in pairs)
-        and len(set(names)) == len(names)
-        and all(names)
-    ):
-        rows = [
-            Parameter(name, literal(unquote_plus(pair.partition("=")[2])), "text")
-            for name, pair in zip(names, pairs, strict=True)
-        ]
-        document |= {"content_type": "JSON", "parameters": [asdict(row) for row in rows]}
-    elif pairs:
-        address, hash_sign, fragment = document["url"].partition("#")
-        joint = "&" if "?" in address else "?"
-        document["url"] = f"{address}{joint}{'&'.join(pairs)}{hash_sign}{fragment}"
-
-
-# ---- body -------------------------------------------------------------------------------------------------------------
-
-
-def _body(body: str, headers: Headers, notes: list[str]) -> dict[str, Any]:
+def _body(command: Command, sent: Request, headers: Headers, notes: list[str]) -> dict[str, Any]:
+    """The content type and what it is made of. A Content-Type header that follows from them is taken out of `headers`."""
+    body, explicit = sent.body or b"", _names_a_type(command)
     sent_as = headers.get("content-type", ("", ""))[1]
-    kind = _kind(body, sent_as.partition(";")[0].strip().lower())
+    if not body:
+        if not explicit:
+            headers.pop("content-type", None)
+        return {"content_type": "JSON" if sent.method.upper() == "GET" else "FORM", "parameters": []}
+    kind = _kind(body.decode("utf-8", "replace"), sent_as.partition(";")[0].strip().lower())
     media_type = CONTENT_TYPES[kind].media_type
-    if sent_as.lower() == media_type:
-        headers.pop("content-type")
-    if not sent_as and kind != "FORM":
+    if not explicit and kind != "FORM":
         notes.append(f"The body is {kind}, so it goes out as {media_type}. cURL would call it a form.")
-    if not body.strip():
-        return {"content_type": "FORM", "parameters": []}
+    if not explicit or sent_as.lower() == media_type:
+        headers.pop("content-type", None)
     try:
-        rows = parameters_from_sample(body, kind)
-    except SampleProblem as problem:
+        return body_document(body, kind, _charset(sent_as))
+    except PasteProblem as problem:
         raise CurlProblem(f"The body can’t be taken over: {problem}") from None
-    if not rows:
-        raise CurlProblem(f"The body can’t be taken over: {body.strip()} has nothing that could be a parameter.")
-    root = root_name(body) if kind == "XML" else "root"
-    if not _says_the_same(kind, body, rows, root):
-        raise CurlProblem(
-            f"The body can’t be taken over: as {kind} it has something that parameter rows can’t express."
-        )
-    found: dict[str, Any] = {"content_type": kind, "parameters": [asdict(row) for row in rows]}
-    return {**found, "xml_root": root} if kind == "XML" else found
 
 
 def _kind(body: str, media_type: str) -> str:
@@ -216,44 +257,6 @@ def _kind(body: str, media_type: str) -> str:
         return "XML"
     if media_type.startswith("multipart/"):
         raise CurlProblem(f"A body of the type {media_type} is not offered; JSON, XML and FORM are.")
-    if start in ("{", "["):
-        return "JSON"
-    if start == "<":
-        return "XML"
-    if media_type in ("", "application/x-www-form-urlencoded") or not body.strip():
-        return "FORM"
+    if media_type in ("", "application/x-www-form-urlencoded"):
+        return "JSON" if start in ("{", "[") else "XML" if start == "<" else "FORM"
     raise CurlProblem(f"A body of the type {media_type} is not offered; JSON, XML and FORM are.")
-
-
-def _says_the_same(kind: str, body: str, rows: list[Parameter], root: str) -> bool:
-    """Whether the rows build the body again: every value, every type, in the same order."""
-    try:
-        value = naming.nest([(naming.split(row.name), parameter_value(row, {}, "")) for row in rows])
-        built = CONTENT_TYPES[kind].encode(value, root).decode()
-    except (RequestError, NotEncodable, ValueError):
-        return False
-    return _meaning(kind, built) == _meaning(kind, body.strip())
-
-
-def _meaning(kind: str, body: str) -> Any:
-    if kind == "JSON":
-        return _typed(exact_json.loads(body))
-    if kind == "XML":
-        return _elements(xpath.read(body.encode()))
-    return [(re.sub(r"\[\d*\]", "[]", name), text) for name, text in parse_qsl(body, keep_blank_values=True)]
-
-
-def _typed(value: Any) -> Any:
-    """A JSON value such that no number equals a truth value, and 1e3 equals 1000."""
-    if isinstance(value, dict):
-        return {key: _typed(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_typed(inner) for inner in value]
-    return (type(value) in (int, Decimal), value)
-
-
-def _elements(element: Any) -> Any:
-    children = [_elements(child) for child in element if isinstance(child.tag, str)]
-    text = "" if children else (element.text or "").strip()
-    tails = "".join((child.tail or "").strip() for child in element)
-    return element.tag, sorted(element.attrib.items()), text + tails, children

@@ -3,8 +3,9 @@
 A segment of digits is an index, indexes start at 0 and leave no gap; `\\.` is a literal dot, `\\\\` a backslash, and a backslash
 before digits makes them a key. Any other backslash is one. Ten digits and more are a key.
 
-What names can't express: an empty key, a key with blanks around it (they are taken off what people type) or with NUL, a place
-more than MAX_DEPTH parts deep, and an empty list or object; the value of a row of type JSON can.
+What names can't express: an empty key, a key with blanks around it (they are taken off what people type) or with a control
+character (a form's input holds no line break), a place more than MAX_DEPTH parts deep, and an empty list or object; the value
+of a row of type JSON can.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def split(name: str) -> tuple[Segment, ...]:
 
 def is_expressible(key: str) -> bool:
     """Whether a key of an object can be a segment of a name that people type."""
-    return bool(key) and key == key.strip() and "\0" not in key
+    return bool(key) and key == key.strip() and not any(character < " " for character in key)
 
 
 def join(segments: Sequence[Segment]) -> str:

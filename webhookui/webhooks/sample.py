@@ -9,10 +9,13 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
+from lxml import etree
+
 from webhookui import exact_json
 from webhookui.webhooks import naming, xpath
 from webhookui.webhooks.definition import Parameter
 from webhookui.webhooks.naming import Segment
+from webhookui.webhooks.xml_body import ALWAYS_DECLARED
 
 
 class SampleProblem(Exception):
@@ -80,18 +83,23 @@ def _row(name: str, value: Any) -> Parameter:
 
 
 def literal(text: str) -> str:
-    """Text that is to be sent as it is: what looks like a placeholder is quoted."""
-    if not re.search(r"\{[{%#]|\0", text):
+    """Text that is to be sent as it is: what looks like a placeholder is quoted, and so is what a form's text can't hold."""
+    if not re.search(r"\{[{%#]|[\0\r]", text):
         return text
     if "\0" in text or "endraw" in text or "\r" in text or text.endswith("{"):
         return "{{ " + exact_json.dumps(text) + " }}"
     return "{% raw %}" + text + "{% endraw %}"
 
 
+_PAIR = re.compile(r"""[^\s,;<>{}()"'=]+=""")
+"""A name as forms have them. What is no such name is hardly a form: text, or lines of another format with = in them."""
+
+
 def _form(text: str) -> list[Parameter]:
-    pairs = parse_qsl(text.replace("\n", "&"), keep_blank_values=True)
-    if not pairs:
-        raise SampleProblem("This is not name=value&name=value.")
+    pieces = [piece for piece in text.replace("\n", "&").split("&") if piece]
+    if other := next((piece for piece in pieces if not _PAIR.match(piece)), None if pieces else text):
+        raise SampleProblem(f"This is not name=value&name=value: “{other[:60]}”.")
+    pairs = parse_qsl("&".join(pieces), keep_blank_values=True)
     counted: Counter[tuple[Segment, ...]] = Counter()
     return [Parameter(naming.join(_bracketed(name, counted)), literal(value), "text") for name, value in pairs]
 
@@ -102,7 +110,7 @@ def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segmen
     place: tuple[Segment, ...] = (first,)
     for part in (each.removesuffix("]") for each in rest):
         if part:
-            place = (*place, int(part) if part.isdecimal() else part)
+            place += naming.split(part) if part.isascii() and part.isdecimal() else (part,)
         else:
             counted[place] += 1
             place = (*place, counted[place] - 1)
@@ -110,47 +118,59 @@ def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segmen
 
 
 def _xml(text: str) -> list[Parameter]:
+    root = _root(text)
+    return [Parameter(naming.join(place), literal(value), "text") for place, value in _element(root, ())]
+
+
+def _root(text: str) -> Any:
     try:
-        root = xpath.read(text.encode())
+        root = xpath.read(xpath.in_utf8(text))
     except ValueError as error:
         raise SampleProblem(f"This is no XML that can be read: {error}") from None
-    return [Parameter(naming.join(place), literal(value), "text") for place, value in _element(root, ())]
+    etree.strip_tags(root, etree.Comment)
+    return root
 
 
 def _element(element: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[Segment, ...], str]]:
     outer = element.getparent().nsmap if place else {}
-    for prefix, uri in element.nsmap.items():
-        if outer.get(prefix) != uri:
-            yield (*place, f"@xmlns:{prefix}" if prefix else "@xmlns"), uri
+    declared = {prefix: uri for prefix, uri in element.nsmap.items() if outer.get(prefix) != uri}
+    for prefix, uri in declared.items():
+        yield (*place, f"@xmlns:{prefix}" if prefix else "@xmlns"), uri
     for name, value in element.attrib.items():
-        yield (*place, "@" + _named(element, name)), value
+        yield (*place, "@" + _attribute(element, name)), value
     children = [child for child in element if isinstance(child.tag, str)]
-    text = (element.text or "").strip()
     if children:
-        names = [_named(child, child.tag) for child in children]
+        names = [_named(child) for child in children]
+        passed: Counter[str] = Counter()
         for name, child in zip(names, children, strict=True):
             if names.count(name) > 1:
-                index = [other for other, kind in zip(children, names, strict=True) if kind == name].index(child)
-                yield from _element(child, (*place, name, index))
+                yield from _element(child, (*place, name, passed[name]))
+                passed[name] += 1
             else:
                 yield from _element(child, (*place, name))
-    elif text and (element.attrib or (place and element.nsmap != outer)):
-        yield (*place, "#text"), text
-    elif place:
+        return
+    text = element.text or ""
+    if place and not element.attrib and not declared:
         yield place, text
+    elif text:
+        yield (*place, "#text"), text
 
 
-def _named(element: Any, tag: str) -> str:
-    """A tag with its prefix in the place of its namespace."""
-    space, _, local = tag.rpartition("}")
-    prefix = next((key for key, uri in element.nsmap.items() if uri == space[1:] and key), None)
-    return f"{prefix}:{local}" if space and prefix else local
+def _named(element: Any) -> str:
+    """The name of an element with its prefix."""
+    local = element.tag.rpartition("}")[2]
+    return f"{element.prefix}:{local}" if element.prefix else local
+
+
+def _attribute(element: Any, key: str) -> str:
+    space, _, local = key.rpartition("}")
+    prefixes = {uri: prefix for prefix, uri in (*element.nsmap.items(), *ALWAYS_DECLARED.items()) if prefix}
+    return f"{prefixes[space[1:]]}:{local}" if space else local
 
 
 _READERS = {"JSON": _json, "JSONARRAY": _json_array, "XML": _xml, "FORM": _form}
 
 
 def root_name(text: str) -> str:
-    """The name of an XML sample's root element, with its prefix. Raises ValueError."""
-    root = xpath.read(text.strip().encode())
-    return _named(root, root.tag)
+    """The name of an XML sample's root element, with its prefix. Raises SampleProblem."""
+    return _named(_root(text))

@@ -16,25 +16,41 @@ class ShellProblem(Exception):
 
 @dataclass
 class Words:
-    """`variables`: shell variables and substitutions that stand in the words as they are written ("$TOKEN")."""
+    """`variables`: shell variables and substitutions that stand in the words as they are written ("$TOKEN"). A byte that is no
+    UTF-8 stands in a word as Python's surrogateescape has it. `rest`: what follows the command."""
 
     words: list[str] = field(default_factory=list)
     variables: list[str] = field(default_factory=list)
+    rest: str = ""
+
+
+_BEFORE = re.compile(r"\s*(?:(?:#(?!\s*(?:sudo\s+)?curl\b)|//|::|rem\s)[^\n]*(?:\n|$)|#!)", re.IGNORECASE)
+"""A comment in front of the command. (`# curl` is the prompt of an administrator.)"""
+_PROMPT = re.compile(r"\s*(?:(?:[\w.-]+@[^\s$#]*)?[$%#>]\s+|PS [^\n>]*>\s*|[A-Za-z]:\\[^\n>]*>\s*)")
 
 
 def split(text: str) -> Words:
     """The words of the first command of a text. Raises ShellProblem."""
-    text = re.sub(r"^\s*(?:[$%#>]|PS [^\n>]*>)\s+", "", text.replace("\r\n", "\n"))
+    text = text.replace("\r\n", "\n")
+    while comment := _BEFORE.match(text):
+        text = text[comment.end() :]
+    prompt = _PROMPT.match(text)
+    text = text[prompt.end() :] if prompt else text
     if re.search(r'\^[ \t]*\n|\^"', text):
-        return Words(_windows(text))
+        return Words(_windows(text), list(dict.fromkeys(re.findall(r"%[A-Za-z_]\w*%", text))))
     return _Shell(text).read()
 
 
 # ---- bash -------------------------------------------------------------------------------------------------------------
 
-_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\([^)]*\))|`[^`\n]+`")
+_VARIABLE = re.compile(r"\$(\w+|\{[^}\n]+\}|\([^)]*\)|[?$!#@*-])|`[^`\n]+`")
 _PLACEHOLDER = re.compile(r"<[\w .:-]+>")
-_ENDS = re.compile(r"[|;<]|\d*>|&&|&(?=\s|$)")
+_ENDS = re.compile(r"[|;]|&&|&(?=\s|$)")
+_CONTINUED = re.compile(r"[\\`][ \t]*(?:\n(?:>[ \t])?|$)")
+"""A line end behind a backslash or PowerShell's backtick, with the prompt of the next line that a terminal shows."""
+_REDIRECTION = re.compile(r"(?:\d*|&)(?:>>|>\||>&|<&|>|<<<|<)[ \t]*")
+_HERE_DOCUMENT = re.compile(r"<<-?[ \t]*['\"]?\w")
+_BRACES = re.compile(r"\{[^\s{}'\"]*(?:,|\.\.)[^\s{}'\"]*\}")
 _TYPOGRAPHIC = {"“": "“”", "”": "“”", "‘": "‘’", "’": "‘’"}
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
 _ANSI_CODE = re.compile(r"u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})")
@@ -53,12 +69,11 @@ class _Shell:
         while self.at < len(self.text) and not self._is_end():
             self._step()
         self._end_word()
+        self.found.rest = self.text[self.at :]
         return self.found
 
     def _is_end(self) -> bool:
-        if self.word and _PLACEHOLDER.match(self.text, self.at):
-            return False
-        return _ENDS.match(self.text, self.at) is not None and not (self.word and self._here().isdigit())
+        return _ENDS.match(self.text, self.at) is not None and not self.text.startswith("&>", self.at)
 
     def _here(self) -> str:
         return self.text[self.at]
@@ -70,7 +85,7 @@ class _Shell:
             self.at += 1
         elif char == "#" and self.word is None:
             self.at = (self.text + "\n").index("\n", self.at)
-        elif continued := re.compile(r"[\\`][ \t]*\n").match(self.text, self.at):
+        elif continued := _CONTINUED.match(self.text, self.at):
             self.at = continued.end()
         elif char == "\\":
             self._add(self.text[self.at + 1 : self.at + 2])
@@ -86,10 +101,33 @@ class _Shell:
         elif placeholder := _PLACEHOLDER.match(self.text, self.at):
             self._add(placeholder[0])
             self.at = placeholder.end()
+        elif redirection := self._redirection():
+            self._redirect(redirection.end())
+        elif braces := _BRACES.match(self.text, self.at):
+            raise ShellProblem(f"A shell makes several words of {braces[0][:40]}; is it not quoted?")
         else:
-            self._note_variable()
-            self._add(char)
-            self.at += 1
+            self._bare(char)
+
+    def _bare(self, char: str) -> None:
+        """A character, or a substitution as a whole: a blank in it does not end the word."""
+        variable = _VARIABLE.match(self.text, self.at)
+        self._note_variable()
+        self._add(variable[0] if variable else char)
+        self.at += len(variable[0]) if variable else 1
+
+    def _redirection(self) -> re.Match[str] | None:
+        if _HERE_DOCUMENT.match(self.text, self.at):
+            raise ShellProblem("The text behind << comes from standard input; paste it as the value of -d.")
+        found = _REDIRECTION.match(self.text, self.at)
+        return found if found and (self.word is None or found[0][0] in "<>&") else None
+
+    def _redirect(self, at: int) -> None:
+        """Takes the file's name away; what follows belongs to the command again."""
+        self._end_word()
+        self.at = at
+        while self.at < len(self.text) and not self._here().isspace() and not self._is_end():
+            self._step()
+        self.word = None
 
     def _add(self, text: str) -> None:
         self.word = (self.word or "") + text
@@ -160,8 +198,9 @@ def _coded(code: re.Match[str]) -> bytes:
 
 def _decoded(found: bytes) -> str:
     """Halves of a character outside the basic plane, which JavaScript writes one by one, come together."""
-    text = found.decode("utf-8", "surrogatepass") if _is_text(found) else found.decode("latin-1")
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not _is_text(found):
+        return found.decode("utf-8", "surrogateescape")
+    return found.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _is_text(found: bytes) -> bool:
