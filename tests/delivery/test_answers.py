@@ -107,3 +107,29 @@ def test_redirects_stand_in_the_log_when_no_answer_came_in_the_end(room: Sending
     assert attempt_document(room, found)["hops"] == [
         {"status_code": 308, "method": "PUT", "url": "http://no-such.invalid/", "because": "redirect"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/xml; charset=utf-8", '<?xml version="1.0" encoding="ISO-8859-1"?><a>Zoë</a>'.encode()),
+        ("application/xml", '<?xml version="1.0" encoding="ISO-8859-1"?><a>Zoë</a>'.encode("latin-1")),
+        ("application/xml", '<?xml version="1.0" encoding="UTF-16"?><a>Zoë</a>'.encode("utf-16")),
+        ("application/xml; charset=windows-1252", "<a>Zoë</a>".encode("cp1252")),
+    ],
+)
+def test_record_success_log_and_api_read_one_text(room: Sending, content_type: str, body: bytes) -> None:
+    def serve(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(answer(body, headers=f"Content-Type: {content_type}\r\n"))
+
+    rows = {"type": "XPATH", "on_success": [{"path": "/a", "field": "description"}], "on_failure": []}
+    success = {"type": "XPATH", "path": "/a", "equals": "Zoë"}
+    with raw_server(serve) as url:
+        found = room.send(url, f"{content_type} {body[:9]!r}", capture=rows, success_if=success)
+    assert found.delivery.status == "success", found.delivery.error
+    (row,) = room.captured(found.delivery.id or 0)
+    assert (row.outcome, row.value) == ("written", "Zoë")
+    assert "<a>Zoë</a>" in attempt_document(room, found)["response"]["body"]
+    with room.db.read() as session:
+        assert "<a>Zoë</a>" in read_detail(session, found.delivery.id or 0).attempts[-1].response.text

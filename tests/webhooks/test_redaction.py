@@ -63,7 +63,18 @@ def test_bytes_in_another_charset_are_masked_too() -> None:
     assert Redaction(["pass-word-1"]).data(b"\xff\x00 pass-word-1 \x00") == b"\xff\x00 ****** \x00"
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_a_secret_is_masked_in_wide_charsets(charset: str) -> None:
+    text = 'ž {"echo":"Bearer %s","short":"test","other":"latest tests"}'
+    known = Redaction(["pässword-1", "test"])
+    assert known.data((text % "pässword-1").encode(charset)).decode(charset) == (text % "******").replace(
+        '"test"', '"******"'
+    )
+
+
 def test_what_holds_no_secret_is_left_as_it_is() -> None:
+    body = "{}".encode("utf-16")
+    assert Redaction(["some-secret-1"]).data(body) is body
     body = b'{"a":1}'
     assert Redaction(["some-secret-1"]).data(body) is body
     assert Redaction([]).data(body) is body

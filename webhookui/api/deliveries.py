@@ -17,6 +17,7 @@ from webhookui.api.errors import ApiError
 from webhookui.delivery import log
 from webhookui.delivery.log import Detail, LogFilter
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
+from webhookui.webhooks.body_text import body_text, content_type_of
 from webhookui.workflows.redeliver import PAYLOADS, redeliver
 
 FILTERS = (
@@ -107,7 +108,7 @@ def _attempt(attempt: Attempt, method: str, body: bytes | None) -> dict[str, Any
         "response": {
             "status_code": attempt.status_code,
             "headers": attempt.response_headers,
-            **_body(attempt.response_body),
+            **_body(attempt.response_body, content_type_of(attempt.response_headers), attempt.response_size),
             "size": attempt.response_size,
             "incomplete": attempt.incomplete,
         }
@@ -132,14 +133,15 @@ def _capture(captured: CapturedValue) -> dict[str, Any]:
     }
 
 
-def _body(body: bytes | None) -> dict[str, Any]:
-    """A body as text; one that is no text as base64."""
+def _body(body: bytes | None, content_type: str = "", size: int | None = None) -> dict[str, Any]:
+    """A body as the text that the log reads it as, and its bytes as base64 where that is not all of it."""
     if body is None:
         return {"body": None}
-    try:
-        return {"body": body.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {"body": None, "body_base64": base64.b64encode(body).decode()}
+    found = body_text(body, content_type, was_cut=(size or 0) > len(body))
+    text = found.text if found else None
+    if text is not None and text.encode() == body:
+        return {"body": text}
+    return {"body": text, "body_base64": base64.b64encode(body).decode()}
 
 
 def _time(time: datetime | None) -> str | None:

@@ -24,6 +24,7 @@ from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, a
 from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.webhooks import capture
 from webhookui.webhooks.authorization import authorize, mask
+from webhookui.webhooks.body_text import as_utf8
 from webhookui.webhooks.capture import Taken
 from webhookui.webhooks.redaction import Redaction, redaction
 from webhookui.webhooks.request import Request, RequestError
@@ -107,14 +108,15 @@ class Sender:
         host, timeout_s = _host(claimed, hops), at_hand.webhook.timeout_s
         incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=known.text)
         unreadable = diagnosis.unreadable(answer, incomplete)
+        body = b"" if unreadable else _readable(at_hand, answer)
         try:
-            judged = self._judge(host, at_hand, answer, unreadable)
+            judged = self._judge(host, at_hand, answer, body, unreadable)
         except Exception as error:
             judged = self._diagnose(claimed, host, error, timeout_s, known)
         return Result(
             claimed, at, masked.url, masked.headers, answer, judged, answer.timing_ms["total"],
             retry_after(answer, now()) if judged is not None else None, at_hand,
-            taken=_taken(at_hand, answer, judged is None, unreadable), hops=_masked(hops, known), incomplete=incomplete,
+            taken=_taken(at_hand, body, judged is None, unreadable), hops=_masked(hops, known), incomplete=incomplete,
         )  # fmt: skip
 
     def _diagnose(self, claimed: Claimed, host: str, error: Exception, timeout_s: float, known: Redaction) -> Diagnosis:
@@ -171,7 +173,9 @@ class Sender:
             at_hand.redaction(token),
         )
 
-    def _judge(self, host: str, at_hand: WebhookAtHand, answer: Answer, unreadable: str) -> Diagnosis | None:
+    def _judge(
+        self, host: str, at_hand: WebhookAtHand, answer: Answer, body: bytes, unreadable: str
+    ) -> Diagnosis | None:
         """By status and headers, and by the body when “Success is” asks for it: what can't be read does not hold."""
         because = ""
         if 200 <= answer.status_code < 300:
@@ -181,7 +185,7 @@ class Sender:
             namespaces = captures.namespaces if captures else {}
             holds, because = False, f"{unreadable[:1].lower()}{unreadable[1:]}"
             if not unreadable:
-                holds, because = capture.success_holds(at_hand.webhook.success_if, answer.body, namespaces)
+                holds, because = capture.success_holds(at_hand.webhook.success_if, body, namespaces)
             if holds:
                 return None
         if answer.status_code == 401:
@@ -206,13 +210,20 @@ def _masked(hops: Sequence[Hop], known: Redaction) -> list[Hop]:
     return [replace(hop, url=known.text(hop.url)) for hop in hops]
 
 
-def _taken(at_hand: WebhookAtHand, answer: Answer, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
+def _readable(at_hand: WebhookAtHand, answer: Answer) -> bytes:
+    """The body as captures and “Success is” read it, where there are any."""
+    if at_hand.webhook.capture is None and at_hand.webhook.success_if is None:
+        return answer.body
+    return as_utf8(answer.body, answer.header("content-type"), was_cut=answer.cut)
+
+
+def _taken(at_hand: WebhookAtHand, body: bytes, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
     """Taken here, by the thread that has waited for this answer: no transaction waits for a slow path."""
     wanted = at_hand.webhook.capture
     rows = (wanted.on_success if succeeded else wanted.on_failure) if wanted else ()
     if unreadable:
         return tuple(Taken(row, "unreadable", (), unreadable) for row in rows)
-    return tuple(capture.read(wanted.type, rows, answer.body, wanted.namespaces)) if wanted and rows else ()
+    return tuple(capture.read(wanted.type, rows, body, wanted.namespaces)) if wanted and rows else ()
 
 
 def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:

@@ -24,9 +24,10 @@ from webhookui.inspector.tables import InspectedRequest
 from webhookui.secrets import SecretUnreadable
 from webhookui.web.access import admin_only, public
 from webhookui.web.log_query import pairs
-from webhookui.web.payload import Payload, content_type_of, hex_dump, payload
+from webhookui.web.payload import Payload, hex_dump, payload
 from webhookui.web.security import csrf
 from webhookui.webhooks.authorization import MASK
+from webhookui.webhooks.body_text import content_type_of
 from webhookui.webhooks.redaction import redaction
 
 bp = Blueprint("inspector", __name__)

@@ -22,8 +22,9 @@ from webhookui.web.answer_said import said
 from webhookui.web.attempt_difference import Difference, request_difference, response_difference
 from webhookui.web.copy_as_curl import copy_as_curl, fits_command
 from webhookui.web.next_steps import Step, next_steps
-from webhookui.web.payload import Payload, content_type_of, payload
+from webhookui.web.payload import Payload, payload
 from webhookui.web.record_reading import Names, names_in
+from webhookui.webhooks.body_text import content_type_of
 
 PHASES = {
     "connect": "DNS and connect",

@@ -5,14 +5,14 @@ What a third party sent is never rendered: HTML is shown as its source, and byte
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from lxml import etree
+
+from webhookui.webhooks.body_text import body_text
 
 KEPT = 65536
 """Bytes of a body that are shown."""
@@ -70,27 +70,15 @@ def payload(
 
 def _text(body: bytes, content_type: str, notes: list[str], *, was_cut: bool) -> tuple[str | None, str]:
     """(the body as text, what it was read as); None when it is no text."""
-    declared = re.search(r"charset=\"?([\w.-]+)", content_type, re.ASCII)
-    inside = _DECLARED_INSIDE.search(body[:1024])
-    names = [declared[1] if declared else "utf-8", "utf-8", inside[1].decode() if inside else "utf-8"]
-    for name in dict.fromkeys(names):
-        for end in (len(body), *(len(body) - n for n in (1, 2, 3) if was_cut)):  # a cut may fall inside a character
-            try:
-                text = body[:end].decode(name)
-                charset = codecs.lookup(name).name.upper()
-            except (UnicodeError, LookupError):
-                continue
-            if _CONTROL.search(text):
-                return None, ""
-            if declared and name != declared[1]:
-                notes.append(f"It says charset={declared[1]}, which it is not; read as {charset}.")
-            return text, charset
-    return None, ""
+    found = body_text(body, content_type, was_cut=was_cut)
+    if found is None or _CONTROL.search(found.text):
+        return None, ""
+    if found.note:
+        notes.append(found.note)
+    return found.text, found.charset
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
-_DECLARED_INSIDE = re.compile(rb"(?i)(?:<\?xml[^>]*?encoding|<meta[^>]*?charset)\s*=\s*[\"']?([\w.-]+)")
-"""Where XML and HTML say themselves what they are written in."""
 
 
 def _named(text: str, media_type: str, notes: list[str], *, was_cut: bool) -> Payload:
@@ -190,8 +178,3 @@ def hex_dump(body: bytes) -> str:
         characters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in row)
         lines.append(f"{start:08x}  {row.hex(' '):<47}  {characters}")
     return "\n".join(lines)
-
-
-def content_type_of(headers: Sequence[Sequence[str]]) -> str:
-    """The value of Content-Type among stored headers, empty when there is none."""
-    return next((value for name, value in headers if name.lower() == "content-type"), "")

@@ -11,10 +11,11 @@ from webhookui.crm.tables import Record
 from webhookui.delivery.log import next_delivery_id
 from webhookui.delivery.transport import Outgoing, headers_on_the_wire, target_of
 from webhookui.web.form_paths import Draft
-from webhookui.web.payload import Payload, content_type_of, payload
+from webhookui.web.payload import Payload, payload
 from webhookui.web.webhook_trial import NotReady, webhook_without_secrets
 from webhookui.web.workflow_draft import document_of
 from webhookui.webhooks.authorization import MASK, authorize
+from webhookui.webhooks.body_text import content_type_of
 from webhookui.webhooks.request import build_request
 from webhookui.workflows import store
 from webhookui.workflows.context import context_of

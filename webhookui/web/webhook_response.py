@@ -13,9 +13,9 @@ from webhookui.delivery.tables import Attempt
 from webhookui.here import read
 from webhookui.web.access import admin_only
 from webhookui.web.capture_trial import LISTS, tried
-from webhookui.web.payload import content_type_of
 from webhookui.web.webhook_editor import number_in_form, typed_webhook
 from webhookui.web.workflow_form import form_of
+from webhookui.webhooks.body_text import as_utf8, content_type_of, marked
 from webhookui.webhooks.response_tree import tree_of
 
 
@@ -28,7 +28,7 @@ def add_routes(bp: Blueprint) -> None:
 def response() -> ResponseReturnValue:
     """A pasted response (`text`) as a tree."""
     text = request.form.get("text", "").strip()
-    tree = tree_of(text.encode())
+    tree = tree_of(marked(text))
     if tree is None:
         words = "This is neither JSON nor XML." if text else "Paste a response first."
         return render_template("webhook_form/_refused.html", words=words), 422
@@ -40,14 +40,14 @@ def taken() -> ResponseReturnValue:
     """What the capture rows, as they are typed now, take of a pasted response (`text`) or of a test's (`delivery`)."""
     draft, position = typed_webhook()
     with read() as session:
-        body, lists = request.form.get("text", "").encode(), tuple(LISTS)
+        body, lists = marked(request.form.get("text", "")), tuple(LISTS)
         number = number_in_form("delivery")
         if number is not None:
             try:
                 detail = log.detail(session, number)
             except log.DeliveryNotFound as error:
                 abort(404, description=str(error))
-            body = body_of(detail.attempts[-1])[0] if detail.attempts else b""
+            body = as_utf8(*body_of(detail.attempts[-1])) if detail.attempts else b""
             lists = ("on_success",) if detail.delivery.status == "success" else ("on_failure",)
         form = form_of(session, draft)
     rows = tried(form.module, draft["actions"][position]["capture"], f"actions.{position}.capture", body, lists)

@@ -12,6 +12,7 @@ import simplejson
 from jsonpath_rfc9535 import JSONPathError
 
 from webhookui.webhooks import jsonpath_extended
+from webhookui.webhooks.body_text import text_of
 from webhookui.webhooks.jsonpath_rfc import Exact, compile_query
 from webhookui.webhooks.path_error import MAX_PATH, PathError
 
@@ -55,9 +56,7 @@ def find(path: str, body: bytes) -> list[Any]:
 def read(body: bytes) -> Any:
     """A JSON body. Raises ValueError: for a name that stands twice in an object, too, since which one is meant nobody knows."""
     try:
-        return simplejson.loads(body.decode("utf-8-sig"), parse_float=Exact, allow_nan=False, object_pairs_hook=_object)
-    except UnicodeDecodeError:
-        raise ValueError("It is not UTF-8.") from None
+        return simplejson.loads(text_of(body), parse_float=Exact, allow_nan=False, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
 

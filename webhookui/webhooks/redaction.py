@@ -11,11 +11,12 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import quote, quote_plus
 
 from webhookui.webhooks.authorization import MASK
 
+_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 SHORTEST, ANYWHERE = 4, 8
 """Characters from which a secret is looked for where it stands alone, and anywhere."""
 
@@ -48,12 +49,22 @@ class Redaction:
         forms = {form for secret in secrets if len(secret) >= SHORTEST for form in forms_of(secret)}
         self._text = _text_pattern(forms)
         self._data = _data_pattern(forms)
+        self._forms = forms
+
+    @cached_property
+    def _wide(self) -> list[tuple[str, re.Pattern[bytes]]]:
+        """Made when it is needed: hardly a body has a null in it."""
+        return [(charset, _wide_pattern(self._forms, charset)) for charset in _WIDE] if self._forms else []
 
     def text(self, text: str) -> str:
         return self._text.sub(MASK, text) if self._text else text
 
     def data(self, data: bytes) -> bytes:
         """The same of bytes in whatever charset; the mask is in UTF-8 where they are, and of asterisks where not."""
+        if b"\0" in data:
+            for charset, pattern in self._wide:
+                if pattern.search(data) is not None:
+                    data = pattern.sub(("*" * len(MASK)).encode(charset), data)
         if self._data is None or self._data.search(data) is None:
             return data
         try:
@@ -91,6 +102,17 @@ def _data_pattern(forms: Iterable[str]) -> re.Pattern[bytes] | None:
         encodings = {form.encode("utf-8", "replace"), form.encode("latin-1") if _is_latin(form) else b""} - {b""}
         parts += [_part(re.escape(each).decode("latin-1"), len(form)).encode("latin-1") for each in encodings]
     return re.compile(b"|".join(parts)) if parts else None
+
+
+def _wide_pattern(forms: Iterable[str], charset: str) -> re.Pattern[bytes]:
+    """In a charset of two or four bytes for a character. What stands around a short one is looked at in the same charset."""
+    letters = b"[A-Za-z0-9]"
+    null = re.escape("a".encode(charset)).replace(b"a", letters)
+    parts = []
+    for form in sorted(forms, key=len, reverse=True):
+        part = re.escape(form.encode(charset, "replace"))
+        parts.append(part if len(form) >= ANYWHERE else b"(?<!" + null + b")" + part + b"(?!" + null + b")")
+    return re.compile(b"|".join(parts))
 
 
 def _part(escaped: str, length: int) -> str:

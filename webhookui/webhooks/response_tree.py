@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhookui.webhooks import jsonpath, xpath
+from webhookui.webhooks.body_text import body_text, marked
 from webhookui.webhooks.values import as_text
 
 MOST_NODES = 2000
@@ -28,12 +29,14 @@ class Node:
 def tree_of(body: bytes, content_type: str = "") -> Node | None:
     """The tree of a JSON or XML body; None for anything else."""
     left = [MOST_NODES]
-    start = body.lstrip()[:1]
+    found = body_text(body, content_type)
+    if found is None:
+        return None
     try:
-        if start == b"<" or "xml" in content_type.lower():
-            root = xpath.read(body)
+        if found.text.lstrip().startswith("<") or "xml" in content_type.lower():
+            root = xpath.read(marked(found.text))
             return _element(root, f"/{_step(root.tag)}", left)
-        return _json("$", jsonpath.read(body), "$", left)
+        return _json("$", jsonpath.read(marked(found.text)), "$", left)
     except (ValueError, RecursionError):
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree
 
+from webhookui.webhooks.body_text import text_of
 from webhookui.webhooks.path_error import MAX_PATH, PathError
 
 FUNCTIONS = frozenset({
@@ -86,9 +87,10 @@ def read(body: bytes) -> Any:
     """An XML body's root element. Raises ValueError."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=False,
+        encoding="utf-8",  # of what is parsed, whatever the document's declaration said of its bytes
     )  # fmt: skip
     try:
-        root = etree.fromstring(body, parser)
+        root = etree.fromstring(text_of(body).encode(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise ValueError(str(error)) from None
     if root.getroottree().docinfo.internalDTD is not None:  # type: ignore[union-attr]
