@@ -18,6 +18,7 @@ from webhookui.delivery.addresses import AddressPolicy
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.transport import Transport
 from webhookui.webhooks.definition import Authorization
+from webhookui.webhooks.secret_scope import SecretScope, origin_as_written
 
 SECRET = "hush-hush-hush"
 
@@ -101,7 +102,11 @@ def test_a_token_is_kept_while_it_is_good(receiver: Receiver, expires_in: Any) -
 def getter() -> Callable[[Authorization], str]:
     """Gets tokens within five seconds."""
     tokens = OAuthTokens(Transport(AddressPolicy(LOOPBACK), read_limit=65536, connections=1))
-    return lambda authorization: tokens.get(authorization, time.monotonic() + 5)
+    return lambda authorization: tokens.get(authorization, typed_for(authorization), time.monotonic() + 5)
+
+
+def typed_for(authorization: Authorization) -> SecretScope:
+    return SecretScope("https://api.example.com:443", origin_as_written(authorization.token_url))
 
 
 def credentials(receiver: Receiver) -> Authorization:

@@ -84,6 +84,7 @@ def detail_document(detail: Detail) -> dict[str, Any]:
     delivery = detail.delivery
     body = detail.request.body
     return delivery_document(delivery) | {
+        "message_id": delivery.message_id,
         "request": {
             "method": delivery.method,
             "url": delivery.url,

@@ -18,6 +18,7 @@ from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
 from webhookui.workflows.operators import OPERATORS
 from webhookui.workflows.redeliver import PAYLOADS
+from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
 
 Schema = dict[str, Any]
 
@@ -137,9 +138,8 @@ WORKFLOW = _object(
         "related_modules": _list(TEXT),
         "trigger": _object(
             {
-                "on": {"enum": ["create", "update", "create_or_update", "delete", "schedule"]},
-                "recurrence": {"enum": ["first_time", "every_time"]},
-                "schedule": {"type": "object"},
+                "on": {"enum": list(OFFERED), "description": f"`schedule` is refused: {DOES_NOT_RUN}"},
+                "recurrence": {"enum": list(RECURRENCES), "default": "every_time"},
             },
             ["on"],
         ),
@@ -268,7 +268,8 @@ SCHEMAS: dict[str, Schema] = {
     "Module": MODULE, "Record": RECORD, "Parameter": PARAMETER, "CaptureRow": CAPTURE_ROW, "Condition": CONDITION,
     "Action": ACTION, "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
     "DeliveryDetail": _object(
-        DELIVERY_PROPERTIES | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
+        DELIVERY_PROPERTIES | {"message_id": TEXT}
+        | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
         ["id", "status", "request", "attempts", "captures"],
     ),
     "Error": ERROR,

@@ -17,10 +17,12 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from webhookui.delivery import diagnosis
+from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
 from webhookui.delivery.transport import Interrupted, Outgoing, Transport
 from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Authorization
 from webhookui.webhooks.redaction import redaction
+from webhookui.webhooks.secret_scope import SecretScope
 
 EARLY_S = 30
 """A token is renewed so many seconds before it expires."""
@@ -52,9 +54,13 @@ class OAuthTokens:
         """One for each token, so that a token URL that hangs holds up nobody else."""
         self._tokens: dict[tuple[str, ...], _Token] = {}
 
-    def get(self, authorization: Authorization, end: float) -> str:
-        """A token, within the time until `end` (monotonic seconds). Raises TokenRefused."""
-        key = _key(authorization)
+    def get(self, authorization: Authorization, typed_for: SecretScope, end: float) -> str:
+        """A token, within the time until `end` (monotonic seconds). Raises TokenRefused and SecretElsewhere.
+
+        `typed_for`: where the client secret may go, and the webhook's own address: a token fetched for one address is for no
+        other.
+        """
+        key = _key(authorization, typed_for)
         lock = self._locks[key]
         if not lock.acquire(timeout=max(0.0, end - time.monotonic())):
             raise TokenRefused("No access token in time: the token URL did not answer.", _ADVICE)
@@ -62,28 +68,28 @@ class OAuthTokens:
             known = self._tokens.get(key)
             if known is not None and known.expires > time.monotonic():
                 return known.value
-            fresh = self._fetch(authorization, max(0.0, end - time.monotonic()))
+            fresh = self._fetch(authorization, typed_for.token_url, max(0.0, end - time.monotonic()))
             self._tokens[key] = fresh
             return fresh.value
         finally:
             lock.release()
 
-    def forget(self, authorization: Authorization) -> None:
+    def forget(self, authorization: Authorization, typed_for: SecretScope) -> None:
         """After a 401: the next attempt asks for a new token."""
         if authorization.type == "oauth2":
-            self._tokens.pop(_key(authorization), None)
+            self._tokens.pop(_key(authorization, typed_for), None)
 
-    def _fetch(self, authorization: Authorization, within_s: float) -> _Token:
+    def _fetch(self, authorization: Authorization, typed_for: str, within_s: float) -> _Token:
         url = authorization.token_url or ""
         with OAuth2Session(
             authorization.client_id, authorization.secrets.get("client_secret"), scope=authorization.scope or None
         ) as session:
             session.trust_env = False
             for scheme in ("http://", "https://"):
-                session.mount(scheme, _ThroughTransport(self._transport, within_s))
+                session.mount(scheme, _ThroughTransport(self._transport, typed_for, within_s))
             try:
                 return _token_of(session.fetch_token(url, grant_type="client_credentials", allow_redirects=False))
-            except Interrupted:
+            except (Interrupted, SecretElsewhere):
                 raise
             except requests.RequestException as error:
                 clean = redaction(secrets_in(authorization)).text
@@ -111,12 +117,14 @@ _ADVICE = "Check the token URL, the client id and its secret."
 class _ThroughTransport(BaseAdapter):
     """Sends what Authlib prepared the way everything is sent: to public addresses, within a time and a size."""
 
-    def __init__(self, transport: Transport, within_s: float) -> None:
+    def __init__(self, transport: Transport, typed_for: str, within_s: float) -> None:
         super().__init__()
         self._transport = transport
+        self._typed_for = typed_for
         self._within_s = within_s
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        check_goes_to(self._typed_for, request.url or "")
         body = request.body.encode() if isinstance(request.body, str) else request.body
         kept = [(name, str(value)) for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS]
         answer = self._transport.exchange(
@@ -137,6 +145,6 @@ class _ThroughTransport(BaseAdapter):
 _OWN_HEADERS = {"accept-encoding", "connection", "content-length", "user-agent"}
 
 
-def _key(authorization: Authorization) -> tuple[str, ...]:
+def _key(authorization: Authorization, typed_for: SecretScope) -> tuple[str, ...]:
     secret = authorization.secrets.get("client_secret") or ""
-    return (authorization.token_url or "", authorization.client_id or "", secret, authorization.scope or "")
+    return (*typed_for, authorization.token_url or "", authorization.client_id or "", secret, authorization.scope or "")

@@ -19,6 +19,7 @@ from webhookui.delivery.addresses import is_inspector
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.diagnosis import Diagnosis
 from webhookui.delivery.oauth import OAuthTokens, TokenRefused
+from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
 from webhookui.delivery.transport import Answer, Hop, Interrupted, Outgoing, Transport
 from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, assemble
 from webhookui.secrets import SecretBox, SecretUnreadable
@@ -98,7 +99,7 @@ class Sender:
             answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end), hops), known)
         except Interrupted:
             raise
-        except (_Misconfigured, RequestError, SecretUnreadable) as error:
+        except (_Misconfigured, RequestError, SecretElsewhere, SecretUnreadable) as error:
             return ended(diagnosis.configuration(str(error)))
         except TokenRefused as error:
             return ended(Diagnosis("token", str(error), error.advice, error.ends))
@@ -142,14 +143,10 @@ class Sender:
         if claimed.definition is not None:
             return assemble(self._box, claimed.definition, claimed.secrets)
         found = self._webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
+        if found is not None and not found.may_go_to(claimed.url):  # it was moved just now, perhaps
+            found = self._webhooks.get(claimed.webhook_id or 0, at_once=True)
         if found is None:
             raise _Misconfigured("The webhook of this delivery does not exist any more.")
-        has_secrets = any(found.webhook.authorization.secrets.values()) or bool(found.signing)
-        if has_secrets and found.origin != claimed.origin:
-            raise _Misconfigured(
-                f"The webhook's address has changed since ({claimed.origin} → {found.origin}); its secrets are not sent "
-                "to the old one. Redeliver with the record as it is now."
-            )
         return found
 
     def _ready(
@@ -161,11 +158,13 @@ class Sender:
         """
         authorization = at_hand.webhook.authorization
         plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
-        token = self._tokens.get(authorization, end) if authorization.type == "oauth2" else None
+        if at_hand.has_secrets:
+            check_goes_to(at_hand.typed_for.url, claimed.url)
+        token = self._tokens.get(authorization, at_hand.typed_for, end) if authorization.type == "oauth2" else None
         request = authorize(plain, authorization, token)
-        signature: Sequence[tuple[str, str]] = (("webhook-id", str(claimed.id)),)
+        signature: Sequence[tuple[str, str]] = (("webhook-id", claimed.message_id),)
         if at_hand.webhook.signing:
-            signature = signature_headers(claimed.body, str(claimed.id), at, at_hand.signing_secrets())
+            signature = signature_headers(claimed.body, claimed.message_id, at, at_hand.signing_secrets())
         masked = mask(request, authorization)
         return (
             Request(request.method, request.url, (*request.headers, *signature), request.body),
@@ -189,7 +188,7 @@ class Sender:
             if holds:
                 return None
         if answer.status_code == 401:
-            self._tokens.forget(at_hand.webhook.authorization)
+            self._tokens.forget(at_hand.webhook.authorization, at_hand.typed_for)
         return diagnosis.of_answer(answer, host=host, because=because)
 
 

@@ -56,9 +56,13 @@ def index() -> ResponseReturnValue:
 @admin_only
 def switch(workflow_id: int) -> ResponseReturnValue:
     """Switches a workflow on (`active=1`) or off."""
-    with write() as session:
-        workflow = _existing(session, workflow_id)
-        store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
+    try:
+        with write() as session:
+            workflow = _existing(session, workflow_id)
+            store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
+    except InvalidDocument as error:
+        flash(f"“{workflow.name}” can't be switched on. {' '.join(error.errors.values())}", "danger")
+        return _go("/settings/workflows")
     if request.headers.get("HX-Request"):
         return render_template("workflows/_switch.html", workflow=workflow, spoken=True)
     return redirect("/settings/workflows", 303)

@@ -65,11 +65,6 @@ def parse_webhook(
     method = reader.choice(document, "method", METHODS, "POST")
     content_type = reader.choice(document, "content_type", tuple(CONTENT_TYPES), "JSON")
     authorization = parse_authorization(reader, document.get("authorization"), stored_secrets or {})
-    if url and AUTHORIZATIONS[authorization.type].secret and not host_is_fixed(url):
-        reader.say(
-            "url",
-            "With an authorization the host is written out, so that no record's value decides who gets the secret.",
-        )
     headers = _headers(reader, document.get("headers"), schema)
     parameters = _parameters(reader, document.get("parameters"), "parameters", schema)
     related = _related(reader, document.get("related"), related_schemas)
@@ -80,6 +75,11 @@ def parse_webhook(
     found = _capture(reader, document.get("capture"), capture_fields)
     success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
     signing, secret = _signing(reader, document.get("signing"))
+    if url and (AUTHORIZATIONS[authorization.type].secret or signing) and not host_is_fixed(url):
+        what = "an authorization" if AUTHORIZATIONS[authorization.type].secret else "a signature"
+        reader.say(
+            "url", f"With {what} the host is written out, so that no record's value decides who gets the secret."
+        )
     timeout_s = reader.number(document, "timeout_s", DEFAULT_TIMEOUT_S, 1, LONGEST_TIMEOUT_S)
     rate = document.get("rate_limit_per_s")
     rate_limit = reader.number(document, "rate_limit_per_s", 0, 0.01, 1000) if rate is not None else None

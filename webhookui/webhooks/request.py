@@ -28,13 +28,17 @@ SAFE_IN_HEADER = "%/:?#[]@!$&'()*+,;=-._~ \"<>\\^`{|}"
 
 @dataclass(frozen=True)
 class Request:
-    """A request without authorization and signature. `notes`: what else to know, such as a cut of related records."""
+    """A request without authorization and signature. `notes`: what else to know, such as a cut of related records.
+
+    `query`: what the parameters of a GET have made, which is in the URL as well.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
     notes: tuple[str, ...] = ()
+    query: str | None = None
 
 
 class RequestError(Exception):
@@ -54,11 +58,24 @@ class Context:
     notes: list[str] = field(default_factory=list)
 
 
-def build_request(webhook: Webhook, context: Context) -> Request:
-    """Raises RequestError, whatever a value, a template or a setting causes: it is called inside a record's save."""
+@dataclass(frozen=True)
+class Payload:
+    """What an earlier request carried: a body with its content type, or the `query` of a GET."""
+
+    method: str
+    content_type: str | None
+    body: bytes | None
+    query: str | None = None
+
+
+def build_request(webhook: Webhook, context: Context, payload: Payload | None = None) -> Request:
+    """`payload`: what goes out in the place of one that is made of the parameters.
+
+    Raises RequestError, whatever a value, a template or a setting causes: it is called inside a record's save.
+    """
     try:
         with limited():
-            return _built(webhook, context)
+            return _built(webhook, context) if payload is None else _readdressed(webhook, context, payload)
     except RequestError:
         raise
     except Exception as error:
@@ -70,11 +87,24 @@ def _built(webhook: Webhook, context: Context) -> Request:
     headers = _headers(webhook, context)
     if webhook.method == "GET":
         added = "&".join(f"{name}={text}" for name, text in _query(webhook, context))
-        return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes))
+        return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes), added)
     body = _body(webhook, context)
     if body and not any(name.lower() == "content-type" for name, _ in headers):
         headers = (("Content-Type", CONTENT_TYPES[webhook.content_type].media_type), *headers)
     return Request(webhook.method, url, headers, body or None, tuple(context.notes))
+
+
+def _readdressed(webhook: Webhook, context: Context, payload: Payload) -> Request:
+    """The payload of then, to the address and with the headers of now. A body and a query are not made into each other."""
+    url = _url(webhook, context)
+    headers = _headers(webhook, context)
+    if payload.method == "GET":
+        return Request("GET", normalized(with_query(url, payload.query or "")), headers, None, (), payload.query)
+    headers = tuple(each for each in headers if each[0].lower() != "content-type")
+    if payload.content_type is not None:
+        headers = (("Content-Type", payload.content_type), *headers)
+    method = payload.method if webhook.method == "GET" else webhook.method
+    return Request(method, url, headers, payload.body)
 
 
 def _url(webhook: Webhook, context: Context) -> str:
