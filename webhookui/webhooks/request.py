@@ -18,7 +18,7 @@ from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import limited
 from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
-from webhookui.webhooks.values import as_text, is_empty, plain
+from webhookui.webhooks.values import as_text, is_empty, number_of, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_BODY = 10 * 2**20
@@ -229,14 +229,7 @@ def _number(value: Any) -> int | Decimal | None:
         raise ValueError
     if isinstance(value, int | Decimal):
         return value
-    number = Decimal(str(value).strip())
-    if not number.is_finite() or abs(number.adjusted()) > 400:
-        raise ValueError
-    return (
-        int(number)
-        if number == number.to_integral_value() and "." not in str(value) and abs(number.adjusted()) < 40
-        else number
-    )
+    return number_of(as_text(value))
 
 
 def _boolean(value: Any) -> bool | None:

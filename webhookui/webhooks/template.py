@@ -27,7 +27,7 @@ from webhookui.webhooks.sandbox import (
     Sandbox,
     bounded,
     limited,
-    unoffered_statement,
+    unoffered,
 )
 from webhookui.webhooks.values import as_text, plain
 
@@ -93,7 +93,7 @@ def compiled(source: str) -> _Compiled:
     if "{" not in source:
         return _Compiled(source)
     tree = _parsed(source)
-    names = frozenset(meta.find_undeclared_variables(tree))
+    names = _names(tree)
     try:
         match tree.body:
             case [nodes.Output(nodes=[nodes.TemplateData(data=data)])]:
@@ -106,8 +106,25 @@ def compiled(source: str) -> _Compiled:
         raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None
 
 
+class _Names(meta.TrackingCodeGenerator):
+    """Finds the names that a template takes from outside. (Jinja's own finder computes the constants on its way.)"""
+
+    def __init__(self) -> None:
+        super().__init__(_typed)
+        self.optimizer = None
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
+        raise nodes.Impossible
+
+
+def _names(tree: nodes.Template) -> frozenset[str]:
+    found = _Names()
+    found.visit(tree)
+    return frozenset(found.undeclared_identifiers)
+
+
 def _alone(expression: nodes.Node) -> TemplateExpression:
-    """What gives the value of one expression. (Jinja's own compile_expression would parse it again, without watches.)"""
+    """What gives the value of one expression. (Jinja's own compile_expression would parse it again, outside of the sandbox.)"""
     result = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
     body = nodes.Template([result], lineno=1)
     body.set_environment(_typed)
@@ -119,9 +136,9 @@ def _parsed(source: str) -> nodes.Template:
         raise TemplateProblem(f"At most {MAX_TEMPLATE} characters.")
     try:
         tree = _typed.parse(source)
+        if problem := unoffered(tree):
+            raise TemplateProblem(problem)
         _text.from_string(source)  # unknown filters and tests show only when code is made
-        if unoffered := unoffered_statement(tree):
-            raise TemplateProblem(f"“{{% {unoffered} %}}” is not offered here; if, for and set are.")
         return tree
     except TemplateProblem:
         raise
