@@ -67,9 +67,12 @@ def move_to_lane(session: Session, webhook_id: int, *, limited: bool) -> None:
 
 def endpoint_name(lane: str) -> str:
     """A lane's endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
-    parts = urlsplit(lane.partition("#")[0])
-    usual = DEFAULT_PORTS.get(parts.scheme)
-    return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
+    try:
+        parts = urlsplit(lane.partition("#")[0])
+        usual = DEFAULT_PORTS.get(parts.scheme)
+        return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
+    except ValueError:  # a request may say anything
+        return lane
 
 
 def enqueue(

@@ -241,12 +241,13 @@ def retry_after(answer: Answer, time: datetime) -> datetime | None:
         return None
     text = next((value.strip() for name, value in answer.headers if name.lower() == "retry-after"), "")
     if text.isdecimal():
-        return time + min(timedelta(seconds=min(int(text), 10**9)), LONGEST_RETRY_AFTER)
+        seconds = int(text) if len(text) < 10 else 10**9  # Python refuses to read thousands of digits
+        return time + min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
     try:
         asked = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
     return min(asked, time + LONGEST_RETRY_AFTER)
 
 

@@ -16,6 +16,7 @@ from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import FIELD_TYPES, FieldError, typed_time
 from webhookui.crm.records import names_of
 from webhookui.crm.tables import Record
+from webhookui.db import row_number
 from webhookui.people import accounts
 
 ON_FORM = "on_form"
@@ -36,7 +37,7 @@ class RecordForm:
 
     def name_of(self, value: Any) -> str:
         """The name of a referenced record."""
-        return self.names.get(int(value), f"Record {value}") if str(value).isdecimal() else ""
+        return "" if row_number(str(value)) is None else self.names.get(int(value), f"Record {value}")
 
 
 def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -129,7 +130,9 @@ def form_of(
     searches: Mapping[str, str] | None = None,
 ) -> RecordForm:
     """The form with what its menus and pickers need."""
-    chosen = {int(values[each.name]) for each in info.references if str(values.get(each.name) or "").isdecimal()}
+    chosen = {
+        number for each in info.references if (number := row_number(str(values.get(each.name) or ""))) is not None
+    }
     owners = {str(values[name]) for name, each in info.fields.items() if each.type == "user" and values.get(name)}
     return RecordForm(
         info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}), people(session, owners)

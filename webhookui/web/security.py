@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -130,8 +129,7 @@ def _to_login() -> ResponseReturnValue:
     wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
     fragment = bool(request.headers.get("HX-Request"))
     if fragment:
-        page = urlsplit(request.headers.get("HX-Current-URL", ""))
-        wanted = page.path + (f"?{page.query}" if page.query else "")
+        wanted = here.page_of(request.headers.get("HX-Current-URL", ""))
     target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
     return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
 

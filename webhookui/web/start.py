@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -11,6 +10,7 @@ from flask_login import current_user
 
 from webhookui import here
 from webhookui.crm import demo
+from webhookui.here import own_page
 from webhookui.people import accounts
 from webhookui.people.accounts import InvalidUser
 from webhookui.web.access import public
@@ -92,14 +92,7 @@ def login() -> ResponseReturnValue:
         words = "E-mail address or password is wrong."
         return render_template("start/login.html", email=email, error=words, wanted=wanted), 422
     begin_session(user)
-    return redirect(_own_page(wanted))
-
-
-def _own_page(wanted: str) -> str:
-    """A path of this application; never another host's."""
-    parts = urlsplit(wanted.replace("\\", "/"))
-    safe = wanted.startswith("/") and not wanted.startswith("//") and not parts.netloc and not parts.scheme
-    return wanted if safe and "\\" not in wanted else "/"
+    return redirect(own_page(wanted))
 
 
 @bp.post("/logout")
