@@ -16,6 +16,7 @@ from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
+from webhookui.webhooks.raw_body import RAW
 from webhookui.workflows.operators import OPERATORS
 from webhookui.workflows.redeliver import PAYLOADS
 from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
@@ -49,6 +50,7 @@ NO_MORE: dict[str, Any] = {"additionalProperties": False}
 USERNAME: Schema = _nullable("string") | {
     "description": "Null where the password is empty: the user name is then the key, and is kept as a secret."
 }
+RAW_ONLY: Schema = _nullable("string")
 PARAMETER = _object(
     {
         "name": {"type": "string", "minLength": 1},
@@ -74,7 +76,9 @@ ACTION = _object(
         "description": TEXT,
         "url": {"type": "string", "minLength": 1},
         "method": {"enum": list(METHODS)},
-        "content_type": {"enum": list(CONTENT_TYPES)},
+        "content_type": {"enum": [*CONTENT_TYPES, RAW]},
+        "media_type": RAW_ONLY | {"description": "RAW: the Content-Type header, with its charset."},
+        "body": RAW_ONLY | {"description": "RAW: the template of the body, sent byte for byte."},
         "authorization": {
             "oneOf": [
                 _object(

@@ -23,7 +23,18 @@ from webhookui.webhooks.pasted import PasteProblem, body_document
 from webhookui.webhooks.recipes import RECIPES, RecipeProblem
 from webhookui.webhooks.xpath import in_utf8
 
-OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters", "xml_root")
+OF_THE_REQUEST = (
+    "url",
+    "method",
+    "content_type",
+    "authorization",
+    "headers",
+    "parameters",
+    "xml_root",
+    "media_type",
+    "body",
+    "body_as_stored",
+)
 """What a cURL command speaks of; the rest of the webhook stays as it was."""
 
 

@@ -102,3 +102,9 @@ class Webhook:
     success_if: SuccessIf | None = None
     rate_limit_per_s: float | None = None
     follow_redirects: bool = False
+    list_style: str = "indexed"
+    """A key of LIST_STYLES."""
+    media_type: str = ""
+    """Of RAW: the Content-Type as it is sent …"""
+    body: str = ""
+    """… and the template of the body."""

@@ -15,6 +15,7 @@ from webhookui.webhooks.address import dot_segment, normalized, url_problem, wit
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
+from webhookui.webhooks.raw_body import RAW, names_in, raw_body
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import limited
 from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
@@ -88,9 +89,14 @@ def _built(webhook: Webhook, context: Context) -> Request:
     if webhook.method == "GET":
         added = "&".join(f"{name}={text}" for name, text in _query(webhook, context))
         return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes), added)
-    body = _body(webhook, context)
+    body = _raw(webhook, context) if webhook.content_type == RAW else _body(webhook, context)
+    if len(body) > MAX_BODY:
+        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
     if body and not any(name.lower() == "content-type" for name, _ in headers):
-        headers = (("Content-Type", CONTENT_TYPES[webhook.content_type].media_type), *headers)
+        media_type = (
+            webhook.media_type if webhook.content_type == RAW else CONTENT_TYPES[webhook.content_type].media_type
+        )
+        headers = (("Content-Type", media_type), *headers)
     return Request(webhook.method, url, headers, body or None, tuple(context.notes))
 
 
@@ -147,12 +153,23 @@ def _body(webhook: Webhook, context: Context) -> bytes:
     if not webhook.parameters and not webhook.related:
         return b""
     try:
-        body = CONTENT_TYPES[webhook.content_type].encode(_nested(webhook, context), webhook.xml_root)
+        return CONTENT_TYPES[webhook.content_type].encode(_nested(webhook, context), webhook.xml_root)
     except NotEncodable as error:
         raise RequestError("parameters", str(error)) from None
-    if len(body) > MAX_BODY:
-        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
-    return body
+
+
+def _raw(webhook: Webhook, context: Context) -> bytes:
+    """A body of one's own, in which the records of a related module stand under its key."""
+    spoken_of = names_in(webhook.body)
+    related = {each.key: context.related(each.module) for each in webhook.related if each.key in spoken_of}
+    try:
+        return raw_body(webhook.body, webhook.media_type, {**_only(spoken_of, context.values), **related}, MAX_BODY)
+    except (TemplateProblem, NotEncodable) as problem:
+        raise RequestError("body", f"Body: {problem}") from None
+
+
+def _only(names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _nested(webhook: Webhook, context: Context) -> Any:
@@ -208,7 +225,7 @@ def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str, ke
         value = (render_json if parameter.type == "json" else render_value)(parameter.value, values)
     except TemplateProblem as problem:
         raise RequestError(at, f"Parameter {name}: {problem}") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, NotEncodable) as error:
         raise RequestError(at, f"Parameter {name}: what it comes to is no JSON ({error}).") from None
     if is_empty(value):
         if parameter.required:

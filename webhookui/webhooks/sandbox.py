@@ -38,6 +38,7 @@ from webhookui.webhooks.filters import (
     offered,
     within,
 )
+from webhookui.webhooks.line_breaks import keeping_line_breaks
 from webhookui.webhooks.values import JsonText, as_text, plain
 
 __all__ = [
@@ -136,8 +137,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
         self.tests |= {name: _comparing(kind) for name, kind in TESTS_THAT_COMPARE.items()}
 
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        return super()._generate(watched(source), *args, **kwargs)
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return keeping_line_breaks(lambda text: super(Sandbox, self)._parse(text, name, filename), source)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is behind an empty reference is empty; a record has fields, no methods; a number has neither."""

@@ -46,9 +46,9 @@ def schema_of(modules: Catalog, module: str) -> Schema:
     return Schema({**_about_record(modules, module), "previous": lambda: Schema(_fields(modules, module))})
 
 
-def related_schema_of(modules: Catalog, module: str) -> Schema:
-    """The placeholders of the parameter rows of a related module: they speak of the related record."""
-    return Schema(_about_record(modules, module))
+def related_schema_of(modules: Catalog, module: str, *, many: bool = True) -> Schema:
+    """The placeholders of a related record. `many`: a webhook's record has a list of them."""
+    return Schema(_about_record(modules, module), many)
 
 
 def _about_record(modules: Catalog, module: str) -> dict[str, str | Callable[[], Schema]]:

@@ -11,7 +11,7 @@ from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.document_reader import UNSTORABLE
 from webhookui.webhooks.secret_scope import SECRET_KEYS, SecretScope, origin_as_written, secret_scope
-from webhookui.workflows.context import related_schema_of, schema_of
+from webhookui.workflows.context import related_schema_of, schema_of, to_one_fields
 from webhookui.workflows.criteria_document import parse_criteria
 from webhookui.workflows.trigger import Errors, parse_trigger, refuse_unknown
 
@@ -196,7 +196,9 @@ class _ActionCheck:
 
     def __init__(self, modules: Catalog, module: str, related: Sequence[str]) -> None:
         self.schema = schema_of(modules, module)
-        self.related_schemas = {name: related_schema_of(modules, name) for name in related}
+        self.related_schemas = {
+            name: related_schema_of(modules, name, many=not to_one_fields(modules, module, name)) for name in related
+        }
         self.capture_fields = {name: info.type for name, info in modules.module(module).fields.items()}
 
     def parse(self, row: Any, known: StoredAction | None, at: str, errors: Errors) -> Action | None:
