@@ -12,7 +12,7 @@ from webhookui import __version__
 from webhookui.api import bp
 from webhookui.db import LARGEST_ID
 from webhookui.delivery.states import STATUSES
-from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
@@ -47,6 +47,7 @@ FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
 
+CLIENT_AUTHENTICATION: Schema = {"enum": list(CLIENT_AUTHENTICATIONS), "default": "basic"}
 USERNAME: Schema = _nullable("string") | {
     "description": "Null where the password is empty: the user name is then the key, and is kept as a secret."
 }
@@ -84,6 +85,7 @@ ACTION = _object(
                 _object(
                     {"type": {"const": kind.name}, **dict.fromkeys(kind.plain, TEXT)}
                     | ({"username": USERNAME} if kind.name == "basic" else {})
+                    | ({"client_authentication": CLIENT_AUTHENTICATION} if kind.name == "oauth2" else {})
                     | ({kind.secret: _nullable("string")} if kind.secret else {}),
                     ["type"],
                     **NO_MORE,

@@ -97,6 +97,16 @@ class Sender:
             end = time.monotonic() + at_hand.webhook.timeout_s
             request, masked, known = self._ready(claimed, at_hand, at, end)
             answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end), hops), known)
+            if answer.status_code == 401 and self._forget_token(at_hand, request) and not hops:
+                hops.append(Hop(401, request.method, request.url, "new_token"))
+                again, masked, known = self._ready(claimed, at_hand, at, end)
+                if again.headers == request.headers:
+                    hops.clear()  # the same token once more: the answer would be the same, too
+                else:
+                    answer = _redacted(self._transport.exchange(self._outgoing(again, at_hand, end), hops), known)
+                    answer.timing_ms["total"] = round((time.perf_counter() - started) * 1000, 2)
+                    if answer.status_code == 401:
+                        self._forget_token(at_hand, again)
         except Interrupted:
             raise
         except (_Misconfigured, RequestError, SecretElsewhere, SecretUnreadable) as error:
@@ -119,6 +129,14 @@ class Sender:
             retry_after(answer, now()) if judged is not None else None, at_hand,
             taken=_taken(at_hand, body, judged is None, unreadable), hops=_masked(hops, known), incomplete=incomplete,
         )  # fmt: skip
+
+    def _forget_token(self, at_hand: WebhookAtHand, refused: Request) -> bool:
+        """After a 401: whether the request had an access token, which may have been taken back and is not used again."""
+        if at_hand.webhook.authorization.type != "oauth2":
+            return False
+        token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
+        self._tokens.forget(at_hand.webhook.authorization, at_hand.typed_for, token)
+        return True
 
     def _diagnose(self, claimed: Claimed, host: str, error: Exception, timeout_s: float, known: Redaction) -> Diagnosis:
         found = diagnosis.of_exception(error, host=host, timeout_s=timeout_s, clean=known.text)
@@ -187,8 +205,6 @@ class Sender:
                 holds, because = capture.success_holds(at_hand.webhook.success_if, body, namespaces)
             if holds:
                 return None
-        if answer.status_code == 401:
-            self._tokens.forget(at_hand.webhook.authorization, at_hand.typed_for)
         return diagnosis.of_answer(answer, host=host, because=because)
 
 

@@ -41,9 +41,10 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
             "stored_username": ticked(authorization.get("stored_username")),
             "no_password": ticked(authorization.get("no_password")),
             "in": text(authorization.get("in")) or "header",
+            "client_authentication": text(authorization.get("client_authentication")) or "basic",
             **{
                 key: text(authorization.get(key))
-                for key in ("username", "name", "token_url", "client_id", "scope", *SECRETS)
+                for key in ("username", "name", "token_url", "client_id", "scope", "audience", *SECRETS)
             },
         },
         "headers": [

@@ -16,7 +16,7 @@ from webhookui.here import installation, row_id
 from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_trial import latest_record
 from webhookui.web.workflow_draft import draft_of_form
-from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
@@ -39,6 +39,7 @@ def editor_choices() -> dict[str, Any]:
         "content_types": [(name, name) for name in (*CONTENT_TYPES, RAW)],
         "media_types": MEDIA_TYPES,
         "authorizations": [(name, kind.label) for name, kind in AUTHORIZATIONS.items()],
+        "client_authentications": list(CLIENT_AUTHENTICATIONS.items()),
         "parameter_types": list(PARAMETER_TYPES.items()),
         "capture_types": [(name, name) for name in CAPTURE_TYPES],
         "recipes": list(RECIPES.values()),

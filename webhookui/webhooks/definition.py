@@ -50,6 +50,9 @@ class Authorization:
     client_id: str = ""
     scope: str = ""
     secrets: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    audience: str = ""
+    client_authentication: str = "basic"
+    """How a client says who it is at the token URL: "basic" or in the "body"."""
 
 
 @dataclass(frozen=True)

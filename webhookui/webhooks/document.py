@@ -321,7 +321,8 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         content_type=definition.get("content_type", "JSON"),
         authorization=Authorization(
             kind.name, username, auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
-            auth.get("client_id", ""), auth.get("scope", ""), known,
+            auth.get("client_id", ""), auth.get("scope", ""), known, auth.get("audience", ""),
+            auth.get("client_authentication", "basic"),
         ),
         headers=tuple(Header(row["name"], row.get("value", "")) for row in definition.get("headers") or ()),
         parameters=_stored_parameters(definition.get("parameters")),
