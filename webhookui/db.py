@@ -27,6 +27,7 @@ from sqlmodel import Field, SQLModel
 
 from webhookui import private_files
 from webhookui.exact_json import dumps, loads
+from webhookui.sql_numbers import sort_key_of_json
 
 __all__ = [
     "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "insert_or_update", "loads", "now",
@@ -152,6 +153,7 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
             # SQLite's own lower() knows A to Z only.
             connection.create_function("lower", 1, _lower, deterministic=True)
+            connection.create_function("sort_key", 1, sort_key_of_json, deterministic=True)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:

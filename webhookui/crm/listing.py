@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, Select, String, and_, cast, false, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, String, and_, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.tables import Record
-from webhookui.db import row_number
+from webhookui.db import dumps, row_number
+from webhookui.sql_numbers import json_number
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
 
@@ -147,9 +148,9 @@ def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
     if family == "boolean":
         return _R["values"][field.name].as_boolean() == stored
     if family == "number":
-        return cast(_value(field), Numeric(38, 10)) == stored
+        return json_number(_R["values"], field.name) == stored
     if family == "choices":
-        return and_(*(_contains(func.lower(_value(field)), f'"{each.lower()}"') for each in stored))
+        return and_(*(_contains(func.lower(_value(field)), dumps(each.lower())) for each in stored))
     return _value(field) == cast(str(stored), String)
 
 
@@ -162,10 +163,11 @@ def _ordered(info: ModuleInfo, query: ListQuery, statement: Select[Any]) -> Sele
     else:
         field = _field(info, name, "sort")
         key = _value(field)
-        if FIELD_TYPES[field.type].family in ("number", "reference", "user"):
-            key = cast(key, Numeric(38, 10))
+        family = FIELD_TYPES[field.type].family
+        if family == "number":
+            key = json_number(_R["values"], name)
         else:
-            key = func.lower(key)
+            key = cast(key, BigInteger) if family in ("reference", "user") else func.lower(key)
     return statement.order_by(
         key.is_(None), key.desc() if descending else key.asc(), _R.id.desc() if descending else _R.id.asc()
     )
