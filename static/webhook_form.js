@@ -153,8 +153,7 @@
     row.querySelector("[data-related-label]").textContent = item.textContent.trim();
     row.querySelector("[name$='.key']").value = module;
     changed(row.querySelector("[data-related-module]"));
-    const name = row.querySelector(".parameter [name$='.name']");
-    (name.checkVisibility() ? name : row.querySelector("[name$='.key']")).focus();
+    row.querySelector(".parameter [name$='.name']").focus();
   }
 
   // ---- what fills the form ----------------------------------------------------------------------------------------

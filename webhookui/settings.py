@@ -41,12 +41,16 @@ class Settings(BaseSettings):
         (3600, 7200, 14400), description="Seconds from an attempt to the next one, comma-separated."
     )
     retry_jitter: float = Field(0.0, ge=0, le=1, description="Part of a retry's delay that is drawn at random.")
-    pause_after: int = Field(10, ge=1, description="Failures in a row after which an endpoint is paused.")
+    pause_after: int = Field(
+        10,
+        ge=1,
+        description="Failures in a row after which a webhook, or an endpoint that can’t be reached, is paused.",
+    )
     probe_delays: Annotated[tuple[float, ...], NoDecode] = Field(
-        (60, 120, 300, 600), description="Seconds from one probe of a paused endpoint to the next; the last goes on."
+        (60, 120, 300, 600), description="Seconds from one probe of what is paused to the next; the last goes on."
     )
     drain_rate: float = Field(
-        20.0, gt=0, description="Deliveries a second to an endpoint that has just recovered, until its backlog is gone."
+        20.0, gt=0, description="Deliveries a second of what has just recovered, until its backlog is gone."
     )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), description="CIDRs that requests may reach besides public addresses, comma-separated."

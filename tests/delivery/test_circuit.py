@@ -1,4 +1,7 @@
-"""An endpoint that keeps failing is paused, probed, drained; people can step in (SPEC section 6)."""
+"""What keeps failing is paused, probed, drained; people can step in (SPEC section 6).
+
+What answers with an error pauses its webhook alone, what can't be reached its endpoint for all.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.receiver import Answer, Receiver
+from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.running import until
 from tests.support.sending import Sending, sending
 from webhookui.delivery import circuit
@@ -49,8 +52,9 @@ def room(request: pytest.FixtureRequest, tmp_path: Path, told: list[tuple[str, s
 NEVER = {"probe_delays": (600,)}
 
 
-def lane_of(receiver: Receiver) -> str:
-    return receiver.url
+def lane_of(receiver: Receiver, webhook_id: int = 1) -> str:
+    """Of the first webhook, unless another is asked for."""
+    return f"{receiver.url}#{webhook_id}"
 
 
 def endpoint(room: Sending, receiver: Receiver) -> Endpoint | None:
@@ -138,9 +142,8 @@ def test_probes_become_rarer(room: Sending, receiver: Receiver) -> None:
 def test_requests_in_the_air_when_it_was_paused_do_not_put_the_probe_off(room: Sending, receiver: Receiver) -> None:
     go = threading.Event()
     receiver.routes["/late"] = lambda _: Answer(500, before=lambda: go.wait(20) and None)
-    room.hook(receiver.url)
-    room.hook(f"{receiver.url}/late", "late")
-    late = [room.save("late")]
+    room.hook(f"{receiver.url}/{{{{ first_name }}}}")
+    late = [room.save(first_name="late")]
     until(lambda: len(receiver.routed) == 1, 10)
     pause(room, receiver)
     row = endpoint(room, receiver)
@@ -216,24 +219,21 @@ def test_fail_all_ends_what_waits_for_it_and_nothing_else(room: Sending, receive
     room.hook(receiver.url.replace("127.0.0.1", "127.0.0.2"), "neighbour")
     other = room.settled(room.save("neighbour"))
     with room.db.write() as session:
-        assert circuit.fail_all(session, lane_of(receiver)) == PAUSE_AFTER + 3
+        assert circuit.fail_all(session, lane_of(receiver), "Ann") == PAUSE_AFTER + 3
     for each in room.deliveries()[:-1]:
-        assert (each.status, each.error) == ("failed", circuit.FAILED_BY_HAND)
+        assert (each.status, each.error) == ("failed", "Given up by Ann while the webhook was paused.")
         assert each.finished_at is not None
         assert each.next_attempt_at is None
     assert room.logged(other.delivery.id or 0).delivery.status == other.delivery.status
 
 
 NOT_HELD_AGAINST = {
-    "an answer that speaks of one request": Answer(422, b"{}"),
     "a blocked redirect": Answer(302, b"", {"Location": "http://10.0.0.1/"}),
 }
 
 
 @pytest.mark.parametrize("case", NOT_HELD_AGAINST)
-def test_what_speaks_of_one_request_is_not_held_against_the_endpoint(
-    case: str, room: Sending, receiver: Receiver
-) -> None:
+def test_what_was_never_sent_is_not_held_against_the_webhook(case: str, room: Sending, receiver: Receiver) -> None:
     room.hook(receiver.url, follow_redirects=True)
     receiver.default = NOT_HELD_AGAINST[case]
     for _ in range(PAUSE_AFTER * 2):
@@ -250,7 +250,7 @@ def test_a_success_in_between_starts_the_count_again(room: Sending, receiver: Re
 
 
 @pytest.mark.parametrize("room", [{"retry_delays": (0,) * 20}], indirect=True)
-def test_a_request_that_is_never_taken_does_not_pause_an_endpoint_that_takes_others(
+def test_a_request_that_is_never_taken_does_not_pause_a_webhook_whose_others_are_taken(
     room: Sending, receiver: Receiver
 ) -> None:
     receiver.routes["/poison"] = lambda _: DOWN
@@ -265,13 +265,12 @@ def test_a_probe_is_a_fresh_delivery_rather_than_one_that_failed_before(room: Se
     bad = True
     receiver.routes["/poison"] = lambda _: DOWN
     receiver.routes["/good"] = lambda _: DOWN if bad else Answer()
-    room.hook(f"{receiver.url}/poison", "poison")
-    room.hook(f"{receiver.url}/good", "good")
+    room.hook(f"{receiver.url}/{{{{ first_name }}}}")
     with room.db.write():
-        poisoned = [room.save("poison") for _ in range(PAUSE_AFTER)]
+        poisoned = [room.save(first_name="poison") for _ in range(PAUSE_AFTER)]
     until(lambda: state(room, receiver) == "open", 10)
     bad = False
-    good = room.save("good")
+    good = room.save(first_name="good")
     assert room.settled(good, timeout_s=10).delivery.status == "success"
     until(lambda: state(room, receiver) == "closed", 10)
     for each in poisoned:
@@ -296,3 +295,90 @@ def test_a_test_goes_out_while_the_endpoint_is_paused_and_is_not_held_against_it
     assert found.delivery.status == "success"
     assert len(receiver.requests) == before + 1
     assert state(room, receiver) == "open", "a test decides nothing about the endpoint"
+
+
+# ---- one webhook, or all of an endpoint ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [NEVER], indirect=True)
+@pytest.mark.parametrize("status", [401, 404, 422, 429, 500, 503])
+def test_what_answers_with_an_error_pauses_that_webhook_alone(status: int, room: Sending, receiver: Receiver) -> None:
+    """Eighty deliveries to a dead path hold up none to another one of the same host, and its buttons touch nothing else."""
+    receiver.routes["/bad"] = lambda _: Answer(status, b"{}")
+    room.hook(f"{receiver.url}/bad", "bad")
+    room.hook(f"{receiver.url}/good", "good")
+    with room.db.write():
+        bad = [room.save("bad") for _ in range(80)]
+    until(lambda: state(room, receiver) == "open", 20)
+    good = room.save("good")
+    assert room.settled(good).delivery.status == "success"
+    assert len(receiver.routed) < 80
+    with room.db.read() as session:
+        assert [row.lane for row in circuit.paused(session)] == [lane_of(receiver)]
+    with room.db.write() as session:
+        circuit.resume(session, lane_of(receiver))
+    until(lambda: state(room, receiver) == "open", 20)
+    assert room.settled(room.save("good")).delivery.status == "success"
+    with room.db.write() as session:
+        assert circuit.fail_all(session, lane_of(receiver)) == len(bad)
+        assert circuit.fail_all(session, lane_of(receiver, 2)) == 0, "what is not paused has no such button"
+    assert [each.status for each in room.deliveries()] == ["failed"] * len(bad) + ["success"] * 2
+
+
+@pytest.mark.parametrize("room", [NEVER], indirect=True)
+def test_what_cannot_be_reached_pauses_its_endpoint_for_all_and_they_come_back_together(
+    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+) -> None:
+    with receiving() as gone:
+        url = gone.url
+    room.hook(f"{url}/a", "a")
+    room.hook(f"{url}/b", "b")
+    room.hook(f"{receiver.url}/b", "neighbour")
+    failed = [room.save("ab"[number % 2]) for number in range(PAUSE_AFTER)]
+    for each in failed:
+        room.settled(each)
+    until(lambda: told == [(url, "open")], 10)
+    waiting = [room.save("a"), room.save("b")]
+    assert room.settled(room.save("neighbour")).delivery.status == "success"
+    assert [room.attempts(each) for each in waiting] == [[], []]
+    with room.db.write() as session:
+        assert circuit.fail_all(session, url) == PAUSE_AFTER + 2
+    assert room.deliveries()[0].error == "Given up while the endpoint was paused."
+
+
+@pytest.mark.parametrize("room", [{"probe_delays": (1,)}], indirect=True)
+def test_probes_go_round_the_webhooks_that_wait_and_any_answer_ends_the_pause_of_an_endpoint(
+    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+) -> None:
+    """One of them never gets an answer in time; the other is answered, if by an error."""
+    hang = threading.Event()
+    receiver.routes["/hangs"] = lambda _: Answer(200, before=lambda: hang.wait(20) and None)
+    room.hook(f"{receiver.url}/hangs", "hangs", timeout_s=1)
+    room.hook(f"{receiver.url}/answers", "answers")
+    receiver.default = Answer(404, b"{}")
+    with room.db.write():
+        for _ in range(PAUSE_AFTER + 6):
+            room.save("hangs")
+    until(lambda: (receiver.url, "open") in told, 20)
+    other = room.save("answers")
+    found = room.settled(other, timeout_s=15)
+    assert found.last.status_code == 404
+    assert told[:2] == [(receiver.url, "open"), (receiver.url, "draining")]
+    hang.set()
+
+
+def test_an_answer_in_between_ends_the_count_of_what_cannot_be_reached(room: Sending, receiver: Receiver) -> None:
+    closed = False
+    room.hook(f"{receiver.url}/slow", "slow", timeout_s=1)
+    room.hook(f"{receiver.url}/other", "other")
+    hang = threading.Event()
+    receiver.routes["/slow"] = lambda _: Answer(200, before=lambda: hang.wait(20) and None)
+    receiver.default = Answer(422, b"{}")
+    for _ in range(2):
+        for _ in range(PAUSE_AFTER - 1):
+            room.settled(room.save("slow"))
+        room.settled(room.save("other"))
+    with room.db.read() as session:
+        closed = circuit.paused(session) == []
+    hang.set()
+    assert closed

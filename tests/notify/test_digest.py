@@ -243,7 +243,7 @@ class TestEndpoints:
         self.move(here, "open", NOON)
         paused = write_mails(here, NOON)
         assert receivers(paused) == ["ann", "bea"]
-        assert paused[0].subject == "Paused: api.example.com keeps failing"
+        assert paused[0].subject == "Paused: api.example.com can’t be reached"
         assert "It answered 500." in paused[0].text
         self.move(here, "draining", NOON + timedelta(minutes=3))
         assert write_mails(here, NOON + timedelta(minutes=3)) == []

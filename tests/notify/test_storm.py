@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -30,9 +31,10 @@ def server() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def here(tmp_path: Path, server: MailServer) -> Iterator[Sending]:
+def here(tmp_path: Path, server: MailServer, request: pytest.FixtureRequest) -> Iterator[Sending]:
     """Tries once; Ann is its only admin, and owns what is saved."""
-    with sending(tmp_path, retry_delays=(), probe_delays=(0.5,)) as made:
+    settings: dict[str, Any] = {"retry_delays": (), "probe_delays": (0.5,), **getattr(request, "param", {})}
+    with sending(tmp_path, **settings) as made:
         with made.db.write() as session:
             chosen = SmtpServer("127.0.0.1", server.port, "none", "crm@example.com")
             mail_settings.save(session, made.box, chosen, made.user)
@@ -44,10 +46,11 @@ def failed(here: Sending) -> int:
         return session.scalar(select(func.count()).where(Delivery.status == "failed")) or 0  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("here", [{"pause_after": 10 * STORM}], indirect=True)
 def test_a_thousand_failures_are_two_mails_whose_counts_add_up(
     here: Sending, receiver: Receiver, server: MailServer
 ) -> None:
-    """422 speaks of the request: it does not pause the endpoint."""
+    """Of a webhook that is never paused."""
     receiver.default = Answer(422, b"{}")
     here.hook(receiver.url)
     for number in range(STORM):
@@ -80,8 +83,8 @@ def test_a_paused_endpoint_is_told_once_and_so_is_its_recovery(
     for number in range(14):
         here.create("contacts", last_name="hook", first_name=str(number))
     until(lambda: state() == "open", 20)
-    host = receiver.url.removeprefix("http://")
-    paused = f"Paused: {host} keeps failing"
+    webhook = f"“A” (hook) at {receiver.url.removeprefix('http://')}"
+    paused = f"Paused: {webhook} keeps failing"
     until(lambda: paused in [mail["Subject"] for mail in server.mails], 20)
     receiver.default = Answer()
     here.create("contacts", last_name="hook", first_name="the probe")
@@ -89,4 +92,4 @@ def test_a_paused_endpoint_is_told_once_and_so_is_its_recovery(
     here.installation.queue._post.work(now() + timedelta(minutes=11))  # type: ignore[union-attr]
     subjects = [mail["Subject"] for mail in server.mails]
     assert subjects.count(paused) == 1
-    assert subjects.count(f"Sent to again: {host}") == 1
+    assert subjects.count(f"Sent to again: {webhook}") == 1

@@ -14,10 +14,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
+from tests.support.log_rows import add_delivery
 from tests.support.workflow_form import FORM, errors, value_of
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
+from webhookui.delivery import log
+from webhookui.delivery.tables import Delivery
 from webhookui.workflows import store
 from webhookui.workflows.tables import Workflow
 
@@ -131,9 +134,6 @@ BAD = {
         "olumn",
     ),
     "timeout too long": ({"actions.0.timeout_s": "61"}, "actions.0.timeout_s", "60"),
-    "a schedule, which does not run": (
-        {"trigger.on": "schedule", "trigger.schedule.every": "hour"}, "trigger.on", "do not run yet",
-    ),
     "no time of a schedule": ({"trigger.on": "schedule", "trigger.schedule.every": "day"}, "trigger.schedule.at", "time"),
 }  # fmt: skip
 
@@ -286,6 +286,27 @@ def test_the_list_shows_module_trigger_and_switch_and_the_switch_works(client: F
     assert 'aria-checked="false"' in answer.text
     with db.read() as session:
         assert not store.get(session, workflow.id or 0).active
+
+
+def test_list_switch_and_form_say_how_many_deliveries_wait_and_end_them(client: FlaskClient, db: Database) -> None:
+    workflow = saved(client, db)
+    with db.write() as session:
+        deliveries = [add_delivery(session, status=each, workflow_id=workflow.id).id for each in ("queued", "retry")]
+        add_delivery(session, status="queued", workflow_id=workflow.id, test=True)
+    page = f"/settings/workflows/{workflow.id}"
+    answer = client.post(f"{page}/active", data={"active": "0"}, headers=HTMX).text
+    for html in (answer, client.get("/settings/workflows").text, client.get(page).text):
+        assert "2 deliveries are held until it is switched on" in html and f'action="{page}/end-waiting"' in html
+    row = client.get("/log").text
+    assert row.count("workflow is off") >= 2
+    with db.read() as session:
+        version = log.shown_version(1, None)
+        assert [each.id for each in log.moved(session, dict.fromkeys(deliveries, version))] == deliveries[::-1]  # type: ignore[arg-type]
+    assert "2 deliveries of" in client.post(f"{page}/end-waiting", follow_redirects=True).text
+    with db.read() as session:
+        statuses = [session.get_one(Delivery, each).status for each in deliveries]
+    assert statuses == ["failed", "failed"]
+    assert "end-waiting" not in client.get(page).text
 
 
 def test_a_workflow_is_duplicated_switched_off_and_deleted(client: FlaskClient, db: Database) -> None:

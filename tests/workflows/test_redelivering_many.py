@@ -53,7 +53,7 @@ def installation(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
         made.call(
             "POST",
             "/workflows",
-            {"name": "Invoice", "module": "deals", "active": False, "actions": [action], "trigger": {"on": "create"}},
+            {"name": "Invoice", "module": "deals", "active": True, "actions": [action], "trigger": {"on": "create"}},
         )
         made.stop()
         db = database(made)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from webhookui import here
 from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, limit, object_body, page, refuse_unknown_args
 from webhookui.api.errors import ApiError
-from webhookui.delivery import log
+from webhookui.delivery import log, waiting
 from webhookui.delivery.log import Detail, LogFilter
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
 from webhookui.webhooks.body_text import body_text, content_type_of
@@ -32,14 +34,15 @@ def list_deliveries() -> ResponseReturnValue:
     wanted = LogFilter.from_args(request.args)
     with here.read() as session:
         found = log.page(session, wanted, limit=limit(), before=cursor())
-    return jsonify(page([delivery_document(each) for each in found.items], found.next_before))
+        held = waiting.holds(session, found.items)  # type: ignore[arg-type]
+    return jsonify(page([delivery_document(each, held) for each in found.items], found.next_before))
 
 
 @bp.get("/deliveries/<int:delivery_id>")
 @admin_only
 def get_delivery(delivery_id: int) -> ResponseReturnValue:
     with here.read() as session:
-        return jsonify(detail_document(log.detail(session, delivery_id)))
+        return jsonify(_detail(session, delivery_id))
 
 
 @bp.post("/deliveries/<int:delivery_id>/redeliver")
@@ -53,10 +56,18 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
         )
     with here.write() as session:
         made = redeliver(session, delivery_id, payload, me().name, here.installation().settings.address)
-    return jsonify(delivery_document(made)), 202
+        held = waiting.holds(session, [made])  # type: ignore[list-item]
+    return jsonify(delivery_document(made, held)), 202
 
 
-def delivery_document(delivery: Delivery) -> dict[str, Any]:
+def _detail(session: Session, delivery_id: int) -> dict[str, Any]:
+    detail = log.detail(session, delivery_id)
+    return detail_document(detail, waiting.holds(session, [detail.delivery]))  # type: ignore[list-item]
+
+
+def delivery_document(delivery: Delivery, held: Mapping[int, waiting.Hold]) -> dict[str, Any]:
+    """`held`: what holds it, as `waiting.holds` found it."""
+    hold = held.get(delivery.id or 0)
     return {
         "id": delivery.id,
         "status": delivery.status,
@@ -77,14 +88,14 @@ def delivery_document(delivery: Delivery) -> dict[str, Any]:
         "record_name": delivery.record_name,
         "error": delivery.error,
         "note": delivery.note,
+        "held": hold.name if hold else None,
     }
 
 
-def detail_document(detail: Detail) -> dict[str, Any]:
+def detail_document(detail: Detail, held: Mapping[int, waiting.Hold]) -> dict[str, Any]:
     delivery = detail.delivery
     body = detail.request.body
-    return delivery_document(delivery) | {
-        "message_id": delivery.message_id,
+    return delivery_document(delivery, held) | {
         "request": {
             "method": delivery.method,
             "url": delivery.url,

@@ -120,7 +120,7 @@ def fill(installation: Installation, urls: list[str], total: int) -> None:
 
 
 def _webhook(session: Any, url: str) -> WorkflowWebhook:
-    workflow = Workflow(name="Benchmark", module="deals", active=False, trigger={"on": "create"}, criteria={})
+    workflow = Workflow(name="Benchmark", module="deals", trigger={"on": "create"}, criteria={})
     session.add(workflow)
     session.flush()
     definition = {"type": "webhook", "title": "Benchmark", "url": url, "method": "POST", "content_type": "JSON"}

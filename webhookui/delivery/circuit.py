@@ -1,52 +1,62 @@
-"""The circuit: an endpoint that keeps failing is paused, probed now and then, and drained at a limited rate when it is back
-(SPEC section 6). Paused deliveries stay Queued or Retry.
+"""The circuit: what keeps failing is paused, probed now and then, and drained at a limited rate when it is back (SPEC section 6).
+Paused deliveries stay Queued or Retry.
+
+There are two kinds of it, rows of one table. What answers with an error pauses its webhook alone: the row's name is that of a
+lane. What can't be reached at all pauses its endpoint for all webhooks: the row's name is scheme://host:port
+(docs/decisions/0029).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from webhookui.db import Database, after_commit, now
-from webhookui.delivery import states
+from webhookui.delivery import waiting
+from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
+from webhookui.delivery.outbox import endpoint_name
+from webhookui.delivery.pace import CLOCK_WAS_SET_BACK
 from webhookui.delivery.sender import Result
 from webhookui.delivery.tables import Delivery, Endpoint
+from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 PAUSED_AGAIN_AFTER = 3
-"""Failures in a row that pause an endpoint again while its backlog drains."""
-OF_THE_REQUEST = frozenset({400, 405, 409, 411, 412, 413, 414, 415, 422})
-"""Answers that speak of one request, not of the endpoint's health."""
-
-FAILED_BY_HAND = "failed by hand while the endpoint was paused"
+"""Failures in a row that pause it again while its backlog drains."""
+UNREACHABLE = frozenset(
+    {"name_not_found", "name_slow", "refused", "connect_timed_out", "unreachable", "certificate", "tls", "timed_out"}
+)
+"""Codes of errors that speak of the endpoint as a whole: no request to it would get an answer."""
+OF_THE_WEBHOOK = frozenset({429, 503})
+"""Answers that speak of the webhook's health even when a retry gets them."""
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _E = Endpoint.__table__.c  # type: ignore[attr-defined]
 
 
-OF_THE_ENDPOINT = frozenset({429, 503})
-"""Answers that speak of the endpoint's health whatever the request was."""
+def blamed(result: Result) -> str | None:
+    """What a failure is counted against: its lane, its endpoint, or nothing. Tests and redeliveries count against nothing.
 
-
-def counts_against(result: Result) -> bool:
-    """Whether a failure says something about the endpoint. Tests and redeliveries are not held against it.
-
-    Nor is a retry that is answered by an error again, which says as much of its request: what fails is due again together,
-    and some requests that a third party never takes would pause an endpoint that takes all others.
+    Nor does a retry that is answered by an error again, which says as much of its request: what fails is due again together,
+    and some requests that a third party never takes would pause a webhook whose others are taken.
     """
-    if result.diagnosis is None or result.claimed.test or result.claimed.redelivery_of is not None:
-        return False
+    lane, found = result.claimed.lane, result.diagnosis
+    if found is None or result.claimed.test or result.claimed.redelivery_of is not None:
+        return None
     if result.answer is None:
-        return not result.diagnosis.ends
-    if result.claimed.failure_count and result.answer.status_code not in OF_THE_ENDPOINT:
-        return False
-    return result.answer.status_code not in OF_THE_REQUEST
+        if found.ends:
+            return None
+        return group_of(lane) if found.code in UNREACHABLE and not result.hops else lane
+    is_retry = result.claimed.failure_count > 0
+    return None if is_retry and result.answer.status_code not in OF_THE_WEBHOOK else lane
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,8 @@ class CircuitRules:
 
 @dataclass
 class Observed:
-    """What results did to endpoints: `moved` are (lane, "paused" or "recovered"), of several processes one has it;
-    `due` are lanes with the time at which they should be looked after."""
+    """What results did: `moved` are (name, "paused" or "recovered"), of several processes one has it; `due` are lanes with the
+    time at which they should be looked after."""
 
     moved: list[tuple[str, str]] = field(default_factory=list)
     due: dict[str, datetime] = field(default_factory=dict)
@@ -80,13 +90,17 @@ _CLOSED = _Known("closed")
 
 
 class Circuits:
-    """What a worker process knows of the endpoints that are not well. Healthy ones have no row and cost nothing."""
+    """What a worker process knows of the webhooks and endpoints that are not well. Healthy ones have no row and cost nothing.
+
+    A name is that of a lane, or of an endpoint. `wake` rings for a lane.
+    """
 
     REFRESH_S = 1.0
 
-    def __init__(self, db: Database, rules: CircuitRules) -> None:
+    def __init__(self, db: Database, rules: CircuitRules, wake: Callable[[str], None] = lambda _lane: None) -> None:
         self._db = db
         self._rules = rules
+        self._wake = wake
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
         self._known: dict[str, _Known] = {}
@@ -94,45 +108,73 @@ class Circuits:
 
     def permit(self, lane: str, size: int) -> int:
         """How many deliveries of the lane may be claimed now: all, one (a probe, or while it drains) or none."""
-        known = self._now_known(lane)
-        if known.state == "closed":
+        self._refresh()
+        own, endpoint = self._known.get(lane, _CLOSED), self._known.get(group_of(lane), _CLOSED)
+        if own.state == endpoint.state == "closed":
             return size
-        if known.state == "draining":
-            return 1
-        return int(self._take_probe(lane, known))
+        if endpoint.state == "open" and group_of(lane) != lane:
+            if not self._is_due(endpoint) or (own.state == "open" and not self._is_due(own)):
+                return 0
+            return int(self._is_its_turn(lane) and self._take_probe(group_of(lane), lane))
+        if own.state == "open":
+            return int(self._is_due(own) and self._take_probe(lane, lane))
+        return 1
 
     def is_paused(self, lane: str) -> bool:
-        return self._known.get(lane, _CLOSED).state == "open"
+        return any(self._known.get(name, _CLOSED).state == "open" for name in (lane, group_of(lane)))
 
-    def is_draining(self, lane: str) -> bool:
-        return self._known.get(lane, _CLOSED).state == "draining"
+    def draining(self, lane: str) -> list[str]:
+        """Which of the two is being drained: the lane, its endpoint, or both."""
+        names = dict.fromkeys((lane, group_of(lane)))
+        return [name for name in names if self._known.get(name, _CLOSED).state == "draining"]
 
-    def _now_known(self, lane: str) -> _Known:
+    def _refresh(self) -> None:
         with self._lock:
-            if time.monotonic() - self._read_at > self.REFRESH_S:
-                with self._db.read() as session:
-                    rows = session.execute(select(_E.lane, _E.state, _E.next_probe_at).where(_E.state != "closed"))
-                    found = {row[0]: _Known(row[1], row[2]) for row in rows}
-                for name, before in self._known.items():
-                    if (
-                        found.get(name, _CLOSED).state != before.state
-                    ):  # somebody resumed it, or another process saw it well
-                        self._failures.pop(name, None)
-                self._known, self._read_at = found, time.monotonic()
-            return self._known.get(lane, _CLOSED)
+            if time.monotonic() - self._read_at <= self.REFRESH_S:
+                return
+            with self._db.read() as session:
+                rows = session.execute(select(_E.lane, _E.state, _E.next_probe_at).where(_E.state != "closed"))
+                found = {row[0]: _Known(row[1], row[2]) for row in rows}
+            for name, before in self._known.items():
+                if found.get(name, _CLOSED).state != before.state:  # resumed, or another process saw it well
+                    self._failures.pop(name, None)
+            self._known, self._read_at = found, time.monotonic()
 
-    def _take_probe(self, lane: str, known: _Known) -> bool:
+    def _is_due(self, known: _Known) -> bool:
+        """A time further away than the longest pause comes of a clock that was set back: it is due."""
+        at = now()
+        return known.next_probe_at is None or not at < known.next_probe_at <= self._longest_from(at)
+
+    def _longest_from(self, at: datetime) -> datetime:
+        """With something over: another process may have given the next time after ours was taken."""
+        return at + timedelta(seconds=max(self._rules.probe_delays)) + CLOCK_WAS_SET_BACK
+
+    def _is_its_turn(self, lane: str) -> bool:
+        """Whether the lane is the next one to probe its endpoint: probes go round the webhooks that wait, so that one whose
+        requests never come through does not keep the others from showing that theirs would. Rings for it otherwise."""
+        with self._db.read() as session:
+            row = session.get(Endpoint, group_of(lane))
+            lanes = waiting_lanes(session, group_of(lane))
+        lanes = [each for each in lanes if self._known.get(each, _CLOSED).state != "open"]
+        if row is None or not lanes:
+            return True
+        last = webhook_id_of(row.probed_by or "") or 0
+        after = [each for each in lanes if (webhook_id_of(each) or 0) > last]
+        turn = (after or lanes)[0]
+        if turn != lane:
+            self._wake(turn)
+        return turn == lane
+
+    def _take_probe(self, name: str, lane: str) -> bool:
         """Whether this caller is the one to probe: of all senders and processes, one is."""
-        at, longest = now(), timedelta(seconds=max(self._rules.probe_delays))
-        if known.next_probe_at is not None and at < known.next_probe_at <= at + longest:
-            return False
-        # A time further away than the longest pause comes of a clock that was set back: it is due.
-        due = or_(_E.next_probe_at <= at, _E.next_probe_at > at + longest)
         with self._db.write() as session:
+            session.connection()  # SQLite's lock is waited for here, before the time is taken
+            at = now()
+            due = or_(_E.next_probe_at.is_(None), _E.next_probe_at <= at, _E.next_probe_at > self._longest_from(at))
             taken: Any = session.execute(
                 update(Endpoint)
-                .where(_E.lane == lane, _E.state == "open", due)
-                .values(next_probe_at=self._rules.next_probe(0))
+                .where(_E.lane == name, _E.state == "open", due)
+                .values(next_probe_at=self._rules.next_probe(0), probed_by=lane)
                 .execution_options(synchronize_session=False)
             )
             return bool(taken.rowcount)
@@ -143,56 +185,65 @@ class Circuits:
         failures: dict[str, int] = {}
         known: dict[str, _Known] = {}
         for result in results:
-            lane = result.claimed.lane
-            state = known.get(lane, self._known.get(lane, _CLOSED)).state
-            if result.succeeded:
-                failures[lane] = 0
-                if state == "open":
-                    known[lane] = self._recovered(session, lane, observed)
-            elif counts_against(result):
-                failures[lane] = failures.get(lane, self._failures.get(lane, 0)) + 1
+            if result.claimed.test:
+                continue
+            lane, bad = result.claimed.lane, blamed(result)
+            endpoint = group_of(lane)
+            answered = result.answer is not None or result.hops  # any answer shows that the endpoint can be reached
+            good = {lane, endpoint} if result.succeeded else {endpoint} if answered else set()
+            for name in sorted(good - {bad}):
+                failures[name] = 0
+                if self._state(name, known) == "open":
+                    known[name] = self._recovered(session, name, observed)
+            if bad is not None:
+                failures[bad] = failures.get(bad, self._failures.get(bad, 0)) + 1
+                state = self._state(bad, known)
                 most = PAUSED_AGAIN_AFTER if state == "draining" else self._rules.pause_after
                 if state == "open":
-                    known[lane] = self._probe_failed(session, result, observed)
-                elif failures[lane] >= most:
-                    known[lane] = self._pause(session, result, observed)
+                    known[bad] = self._probe_failed(session, bad, result, observed)
+                elif failures[bad] >= most:
+                    known[bad] = self._pause(session, bad, result, observed)
         if failures or known:
             after_commit(session, lambda: self._learn(failures, known))
         return observed
 
+    def _state(self, name: str, known: dict[str, _Known]) -> str:
+        return known.get(name, self._known.get(name, _CLOSED)).state
+
     def _learn(self, failures: dict[str, int], known: dict[str, _Known]) -> None:
         with self._lock:
-            self._failures = {lane: number for lane, number in {**self._failures, **failures}.items() if number}
+            self._failures = {name: number for name, number in {**self._failures, **failures}.items() if number}
             self._known = {**self._known, **known}
 
     def lane_is_empty(self, lane: str) -> None:
-        """A lane that drains and has nothing left is well again."""
-        if self.is_draining(lane):
+        """What drains and has nothing left is well again."""
+        for name in self.draining(lane):
             with self._db.write() as session:
-                self._move(session, lane, "draining", "closed")
-                after_commit(session, lambda: self._learn({lane: 0}, {lane: _CLOSED}))
+                if name != lane and waiting_lanes(session, name):
+                    continue
+                self._move(session, name, "draining", "closed")
+                after_commit(session, partial(self._learn, {name: 0}, {name: _CLOSED}))
 
-    def _pause(self, session: Session, result: Result, observed: Observed) -> _Known:
-        lane = result.claimed.lane
-        row = self._row(session, lane) or Endpoint(lane=lane)
+    def _pause(self, session: Session, name: str, result: Result, observed: Observed) -> _Known:
+        row = self._row(session, name) or Endpoint(lane=name)
         if row.state != "open":  # another process may have paused it already
             row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._rules.pause_after
             row.next_probe_at = self._rules.next_probe(0)
             row.last_error = result.diagnosis.error if result.diagnosis else None
             session.add(row)
-            observed.moved.append((lane, "paused"))
-        return self._probe_due(row, observed)
+            observed.moved.append((name, "paused"))
+        return self._probe_due(row, result, observed)
 
-    def _probe_failed(self, session: Session, result: Result, observed: Observed) -> _Known:
-        """The next probe later, unless the request was in the air already when the endpoint was paused."""
-        row = self._row(session, result.claimed.lane)
+    def _probe_failed(self, session: Session, name: str, result: Result, observed: Observed) -> _Known:
+        """The next probe later, unless the request was in the air already when it was paused."""
+        row = self._row(session, name)
         if row is None or row.state != "open":
-            return self._pause(session, result, observed)
+            return self._pause(session, name, result, observed)
         if row.opened_at is None or result.at >= row.opened_at:
             row.failures_in_a_row += 1
             row.next_probe_at = self._rules.next_probe(row.failures_in_a_row - self._rules.pause_after)
             row.last_error = result.diagnosis.error if result.diagnosis else None
-        return self._probe_due(row, observed)
+        return self._probe_due(row, result, observed)
 
     @staticmethod
     def _row(session: Session, lane: str) -> Endpoint | None:
@@ -200,15 +251,15 @@ class Circuits:
         return session.get(Endpoint, lane, with_for_update=True, populate_existing=True)
 
     @staticmethod
-    def _probe_due(row: Endpoint, observed: Observed) -> _Known:
+    def _probe_due(row: Endpoint, result: Result, observed: Observed) -> _Known:
         if row.next_probe_at is not None:
-            observed.due[row.lane] = row.next_probe_at
+            observed.due[result.claimed.lane] = row.next_probe_at
         return _Known("open", row.next_probe_at)
 
-    def _recovered(self, session: Session, lane: str, observed: Observed) -> _Known:
-        if self._move(session, lane, "open", "draining"):
-            observed.moved.append((lane, "recovered"))
-        observed.due[lane] = now()
+    def _recovered(self, session: Session, name: str, observed: Observed) -> _Known:
+        if self._move(session, name, "open", "draining"):
+            observed.moved.append((name, "recovered"))
+        observed.due |= dict.fromkeys(lanes_of(session, name), now())
         return _Known("draining")
 
     @staticmethod
@@ -224,34 +275,67 @@ class Circuits:
         return bool(done.rowcount)
 
 
+def lanes_of(session: Session, name: str) -> list[str]:
+    """The lanes that a pause of that name holds up: itself, or those of an endpoint in which something is due."""
+    return [name] if webhook_id_of(name) is not None else waiting_lanes(session, name)
+
+
+def waiting_lanes(session: Session, endpoint: str) -> list[str]:
+    """The endpoint's lanes with something to send now, whose workflow is on, in the order of their webhooks' ids."""
+    on = select(col(WorkflowWebhook.id)).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
+    on = on.where(col(Workflow.active), col(WorkflowWebhook.deleted_at).is_(None))
+    lanes = [lane_name(endpoint, each) for each in session.scalars(on.order_by(col(WorkflowWebhook.id)))]
+    due = or_(_D.status == "queued", and_(_D.status == "retry", _D.next_attempt_at <= now()))
+    found = {
+        lane
+        for begin in range(0, len(lanes), 500)
+        for lane in session.scalars(
+            select(_D.lane)
+            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(waiting.WAITING), due)
+            .distinct()
+        )
+    }
+    return [lane for lane in lanes if lane in found]
+
+
 def paused(session: Session) -> list[Endpoint]:
-    """Endpoints that are paused or draining, for the log's banner."""
-    return list(session.scalars(select(Endpoint).where(_E.state != "closed").order_by(_E.opened_at)))
+    """What is paused or draining, for the log's banner."""
+    return list(session.scalars(select(Endpoint).where(_E.state != "closed").order_by(_E.opened_at, _E.lane)))
 
 
-def resume(session: Session, lane: str) -> None:
-    """Resume now: sends to the endpoint again at the limited rate, without waiting for a probe."""
-    row = session.get(Endpoint, lane)
-    if row is not None and row.state == "open":
-        row.state, row.failures_in_a_row, row.next_probe_at = "draining", 0, None
-        session.flush()
-        for listener in session.info.get("endpoint_listeners", ()):
-            listener(session, lane)
+def names(session: Session, lanes: Iterable[str]) -> dict[str, str]:
+    """Lane or endpoint → as people know it: “Create invoice” (Invoice closed deals) at api.example.com."""
+    ids = {lane: webhook_id_of(lane) for lane in lanes}
+    query = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name))
+    query = query.join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
+    known = {
+        row[0]: f"“{row[1]}” ({row[2]}) at "
+        for row in session.execute(query.where(col(WorkflowWebhook.id).in_(set(ids.values()))))
+    }
+    return {lane: known.get(webhook_id, "") + endpoint_name(lane) for lane, webhook_id in ids.items()}
+
+
+def resume(session: Session, name: str) -> None:
+    """Resume now: sends to what is paused again at the limited rate, without waiting for a probe. Nothing else is touched."""
+    row = session.get(Endpoint, name)
+    if row is None or row.state != "open":
+        return
+    row.state, row.failures_in_a_row, row.next_probe_at = "draining", 0, None
+    session.flush()
+    for listener in session.info.get("endpoint_listeners", ()):
+        listener(session, name)
     wake_at = session.info.get("wake_at")
     if wake_at is not None:
         seen_by_then = now() + timedelta(seconds=Circuits.REFRESH_S)
-        after_commit(session, lambda: wake_at(lane, seen_by_then))
+        for lane in lanes_of(session, name):
+            after_commit(session, partial(wake_at, lane, seen_by_then))
 
 
-def fail_all(session: Session, lane: str) -> int:
-    """Fail all: ends what waits for the endpoint. Returns how many; nobody is mailed, for somebody chose it."""
-    ended: Any = session.execute(
-        update(Delivery)
-        .where(_D.lane == lane, _D.status.in_(("queued", "retry")))
-        .values(
-            status=states.after("failed_by_hand", "queued"), error=FAILED_BY_HAND, next_attempt_at=None,
-            finished_at=now(), version=_D.version + 1,
-        )
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
-    return int(ended.rowcount)
+def fail_all(session: Session, name: str, by: str = "") -> int:
+    """Fail all: ends what waits for what is paused. Returns how many; nobody is mailed, for somebody chose it."""
+    row = session.get(Endpoint, name)
+    if row is None or row.state != "open":
+        return 0
+    what = "webhook" if webhook_id_of(name) is not None else "endpoint"
+    words = f"Given up{f' by {by}' if by else ''} while the {what} was paused."
+    return waiting.end(session, waiting.of_lane(name), words, "failed_by_hand")

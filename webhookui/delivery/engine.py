@@ -1,7 +1,8 @@
 """The engine: lanes and their senders in one worker process (SPEC section 6, "nobody waits for a slow neighbour").
 
-A lane is an endpoint. Huey's threads answer its bells. A lane that answers quickly is sent to in the thread that took its
-bell; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds what others need.
+A lane is a webhook at an endpoint (`delivery/lanes.py`). Huey's threads answer its bells. A lane that answers quickly is sent to
+in the thread that took its bell; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds
+what others need.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -20,16 +21,17 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhookui.db import Database, now
-from webhookui.delivery import claim, pace
+from webhookui.delivery import claim, pace, waiting
 from webhookui.delivery.addresses import AddressPolicy
 from webhookui.delivery.circuit import CircuitRules, Circuits
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.daemon_threads import DaemonThreads
 from webhookui.delivery.filing import Filer
+from webhookui.delivery.lanes import Lane, Lanes
 from webhookui.delivery.neighbours import STALE_AFTER, Neighbours, here
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.results import ResultWriter
-from webhookui.delivery.sender import RetrySchedule, Sender
+from webhookui.delivery.sender import NotSent, RetrySchedule, Sender
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.delivery.transport import Interrupted, Transport
 from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
@@ -43,24 +45,11 @@ QUICK_MS = 1000.0
 TURN_S = 2.0
 """A lane gives way to the others after so long."""
 QUICK_BATCH, SLOW_BATCH = 32, 1
-SLOW_SENDERS = 2
 SLOW_THREADS = 256
 GIVING_UP_S = 1.0
 """What is in the air when a stop's time is up gets so long to let go."""
 LOOK_S = 5.0
 """How often a process looks whether the others live, and whether it is time to say so of itself."""
-
-
-class Lane:
-    """What this process knows of one endpoint. All under the engine's lock."""
-
-    __slots__ = ("again", "limited", "quick", "senders")
-
-    def __init__(self, name: str) -> None:
-        self.senders = 0
-        self.again = False
-        self.quick = False
-        self.limited = name.partition("#")[2].isdecimal()
 
 
 class Engine:
@@ -89,11 +78,11 @@ class Engine:
         self._webhooks = WebhooksAtHand(db, box)
         self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(self._transport), settings.address)
         schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
-        self._circuits = Circuits(db, CircuitRules(settings.pause_after, settings.probe_delays))
+        self._circuits = Circuits(db, CircuitRules(settings.pause_after, settings.probe_delays), wake)
         self._writer = ResultWriter(
             db, self.process.id, schedule, self._circuits, settings.response_limit, wake, wake_at
         )
-        self._lanes: dict[str, Lane] = {}
+        self._lanes = Lanes()
         self._lock = threading.Lock()
         self._inline = 0
         self._stopping = threading.Event()
@@ -143,7 +132,7 @@ class Engine:
         self._transport.close()
 
     def _wait_for_senders(self, end: float) -> None:
-        while time.monotonic() < end and any(lane.senders for lane in list(self._lanes.values())):
+        while time.monotonic() < end and self._lanes.any_busy():
             time.sleep(0.02)
 
     def sweep(self) -> None:
@@ -168,42 +157,37 @@ class Engine:
     def work(self, name: str) -> None:
         """Answers one bell: sends what the lane has due, in this thread or in one of the lane's own."""
         self.hear()
+        limited = bool(self._rates(self._lanes.get(name)))
         with self._lock:
-            lane = self._lanes.setdefault(name, Lane(name))
-            inline = self._fits_inline(name, lane)
-            if self._stopping.is_set() or not self._has_room(name, lane, inline):
-                lane.again = True
+            lane = self._lanes.get(name)
+            lane.limited = limited
+            inline = self._fits_inline(lane)
+            if self._stopping.is_set() or not self._has_room(lane, inline):
+                self._lanes.wait(lane)
                 return
             lane.senders += 1
             self._inline += inline
         if inline:
             try:
-                self._drain(name, lane, inline=True)
+                self._drain(lane, inline=True)
             finally:
                 with self._lock:
                     self._inline -= 1
         else:
-            self._slow.submit(self._drain, name, lane, inline=False)
+            self._slow.submit(self._drain, lane, inline=False)
 
-    def _fits_inline(self, name: str, lane: Lane) -> bool:
+    def _fits_inline(self, lane: Lane) -> bool:
         """Whether a sender of the lane may take one of the queue's threads; a quarter of them is kept for what comes next."""
-        return self._is_quick(name, lane) and self._settings.workers - self._inline > self._settings.workers // 4
+        return self._is_quick(lane) and self._settings.workers - self._inline > self._settings.workers // 4
 
-    def _has_room(self, name: str, lane: Lane, inline: bool) -> bool:
-        """Whether the lane gets one more sender. Quick lanes share the queue's threads evenly, and each has one sender
-        at least: it may have a thread of its own when the others hold all, but no more, for more would only jostle."""
-        if lane.limited or self._circuits.is_draining(name):
-            return lane.senders < 1
-        if not lane.quick:
-            return lane.senders < SLOW_SENDERS
-        busy = sum(each.quick and each.senders > 0 for each in self._lanes.values() if each is not lane) + 1
-        share = max(1, self._settings.workers // (busy + 1))
-        return lane.senders < (share if inline else 1)
+    def _has_room(self, lane: Lane, inline: bool) -> bool:
+        return self._lanes.has_room(lane, self._settings.workers, inline=inline)
 
-    def _is_quick(self, name: str, lane: Lane) -> bool:
-        return lane.quick and not lane.limited and not self._circuits.is_draining(name)
+    @staticmethod
+    def _is_quick(lane: Lane) -> bool:
+        return lane.quick and not lane.limited
 
-    def _drain(self, name: str, lane: Lane, *, inline: bool) -> None:
+    def _drain(self, lane: Lane, *, inline: bool) -> None:
         """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case.
 
         A lane that turns out to be quick is handed over to the queue's own threads, one that turns slow leaves them.
@@ -217,45 +201,55 @@ class Engine:
                     time.monotonic() > self._good_until
                 ):  # it stood still, or the database did: speak up before taking more
                     self._beat()
-                batch = self._next_batch(name, lane)
+                batch = self._next_batch(lane)
                 if batch is None:
                     continue
                 if not batch:
                     with self._lock:
                         if lane.again:
                             continue
-                        lane.senders -= 1
                         left = True
+                        self._leave(lane)
                     return
-                if len(batch) == _batch_size(lane) and self._wants_help(name, lane):
-                    self._wake(name)
+                if len(batch) == _batch_size(lane) and self._wants_help(lane):
+                    self._wake(lane.name)
                 self._send(lane, batch)
-                if time.monotonic() > end or inline != self._is_quick(name, lane):
+                if time.monotonic() > end or inline != self._is_quick(lane):
                     break
         except SQLAlchemyError as error:
-            log.error("claim_failed", lane=name, error=str(error))
+            log.error("claim_failed", lane=lane.name, error=str(error))
             self._stopping.wait(0.5)
         finally:
             if not left:
                 with self._lock:
-                    lane.senders -= 1
+                    self._leave(lane)
                 if not self._stopping.is_set():
-                    self._wake(name)
+                    self._wake(lane.name)
 
-    def _next_batch(self, name: str, lane: Lane) -> list[Claimed] | None:
+    def _leave(self, lane: Lane) -> None:
+        """Gives up a sender's place, to the next lane of the same endpoint if one waits for it."""
+        next_lane = self._lanes.leave(lane)
+        if next_lane is not None and not self._stopping.is_set():
+            self._wake(next_lane)
+
+    def _next_batch(self, lane: Lane) -> list[Claimed] | None:
         """What to send now: nothing when the lane is empty or must wait for long, None when it had to wait for a moment.
 
         While the lane drains, what the last request came to is written down first: the next may be one too many.
         """
-        if self._circuits.is_draining(name):
+        name = lane.name
+        if not self._may_send(lane):
+            return []
+        if self._circuits.draining(name):
             self._writer.wait()
         size = self._circuits.permit(name, _batch_size(lane))
         if not size:
             return []
-        rate = self._rate(name, lane)
-        if rate is not None:
+        rates = self._rates(lane)
+        lane.limited = bool(rates)
+        if rates:
             size = 1
-            wait_s = pace.wait_s(self._db, name, rate) if claim.is_due(self._db, name) else 0.0
+            wait_s = self._wait_s(lane, rates)
             if wait_s > TURN_S:  # too long to keep a thread for it
                 self._wake_at(name, now() + timedelta(seconds=wait_s))
                 return []
@@ -267,29 +261,54 @@ class Engine:
             self._circuits.lane_is_empty(name)
         return batch
 
-    def _wants_help(self, name: str, lane: Lane) -> bool:
+    def _may_send(self, lane: Lane) -> bool:
+        """Whether the lane's workflow is on. What waits for a webhook that was taken away ends."""
+        state = self._webhooks.state(lane.webhook_id)
+        if state == "removed":
+            with self._db.write() as session:
+                waiting.end(session, waiting.of_lane(lane.name), waiting.REMOVED)
+        return state == "on"
+
+    def _wants_help(self, lane: Lane) -> bool:
         with self._lock:
-            return self._has_room(name, lane, self._fits_inline(name, lane))
+            return self._has_room(lane, self._fits_inline(lane))
 
     def _send(self, lane: Lane, batch: Sequence[Claimed]) -> None:
         for position, claimed in enumerate(batch):
-            with suppress(Interrupted):  # it stays dispatched, and is marked so at the end of the stop
+            try:
                 result = self._sender.send(claimed)
                 self._writer.put(result)
                 lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
-            if (not lane.quick or self._stopping.is_set()) and position + 1 < len(batch):
+            except Interrupted:
+                pass  # it stays dispatched, and is marked so at the end of the stop
+            except NotSent:
+                claim.release(self._db, self.process.id, [rest.id for rest in batch[position:]])
+                return
+            stops = not lane.quick or self._stopping.is_set() or self._circuits.is_paused(lane.name)
+            if stops and position + 1 < len(batch):
                 claim.release(self._db, self.process.id, [rest.id for rest in batch[position + 1 :]])
                 return
 
-    def _rate(self, name: str, lane: Lane) -> float | None:
-        """How many requests a second the lane may get: its webhook's limit, or less while it drains; None for any number."""
-        rates = [self._settings.drain_rate] if self._circuits.is_draining(name) else []
-        if lane.limited:
+    def _rates(self, lane: Lane) -> dict[str, float]:
+        """How many requests a second may go, by the name of what shares them: the lane (its webhook's limit, or less while it
+        drains) and its endpoint while that drains; empty for any number."""
+        rates = dict.fromkeys(self._circuits.draining(lane.name), self._settings.drain_rate)
+        if lane.webhook_id is not None:
             with suppress(SecretUnreadable):  # the attempt will say so
-                at_hand = self._webhooks.get(int(name.partition("#")[2]))
+                at_hand = self._webhooks.get(lane.webhook_id)
                 if at_hand is not None and at_hand.webhook.rate_limit_per_s:
-                    rates.append(float(at_hand.webhook.rate_limit_per_s))
-        return min(rates, default=None)
+                    limit = float(at_hand.webhook.rate_limit_per_s)
+                    rates[lane.name] = min(limit, rates.get(lane.name, limit))
+        return rates
+
+    def _wait_s(self, lane: Lane, rates: Mapping[str, float]) -> float:
+        """Seconds until the lane's next request may go; 0 when it may go now, or has nothing to send."""
+        if not claim.is_due(self._db, lane.name):
+            return 0.0
+        for name in sorted(rates, reverse=True):  # the lane's own first: the endpoint's turn is not taken in vain
+            if wait_s := pace.wait_s(self._db, name, rates[name]):
+                return wait_s
+        return 0.0
 
     def _live(self) -> None:
         while not self._ended.wait(LOOK_S):

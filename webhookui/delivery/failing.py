@@ -1,4 +1,4 @@
-"""Endpoints that are failing at the moment: what came back last was no success, or they are paused (SPEC section 7)."""
+"""Webhooks that are failing at the moment, and what is paused: the last answer was no success (SPEC section 7)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webhookui.delivery import waiting
+from webhookui.delivery.lanes import TEST, webhook_id_of
+from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.tables import Delivery, Endpoint
 
 MOST_LANES = 300
@@ -21,7 +24,9 @@ _D = Delivery.__table__.c  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class FailingEndpoint:
-    """One endpoint. `failed`: given up since its last success; `waiting`: whose retry is to come, or that it holds back."""
+    """One webhook at an endpoint, or an endpoint that is paused. `failed`: given up since its last success; `waiting`: whose
+    retry is to come, or that it holds back.
+    """
 
     lane: str
     host: str
@@ -34,6 +39,9 @@ class FailingEndpoint:
     """Its circuit, when it is paused or drains."""
     delivery_id: int | None
     """The delivery that failed last."""
+    webhook_id: int | None = None
+    action: str = ""
+    """The webhook's name, as its last failure knew it."""
 
 
 def failing(session: Session) -> list[FailingEndpoint]:
@@ -55,7 +63,8 @@ def _lanes(session: Session) -> list[str]:
         last = session.scalar(select(func.min(_D.lane)).where(_D.lane > last)) or ""
         if not last:
             break
-        lanes.append(last)
+        if not last.endswith(TEST):
+            lanes.append(last)
     return lanes
 
 
@@ -81,17 +90,18 @@ def _one(session: Session, lane: str, circuit: Endpoint | None) -> FailingEndpoi
         *session.scalars(retried.order_by(_D.id).limit(1)),
     ]
     since = session.scalar(select(func.min(_D.created_at)).where(_D.id.in_(oldest)))
-    waiting = of_lane.where(_D.status.in_(("retry", "queued")))
     return FailingEndpoint(
         lane=lane,
-        host=last.host if last else lane,
+        host=last.host if last else endpoint_name(lane).partition(":")[0],
         error=(last.error if last else None) or (circuit.last_error if circuit else None) or "",
         status_code=last.status_code if last else None,
         since=since or (circuit.opened_at if circuit and circuit.opened_at else None) or (last.created_at if last else None),  # type: ignore[arg-type]
         failed=_number(session, failed),
-        waiting=_number(session, waiting),
+        waiting=waiting.count(session, waiting.of_lane(lane)),
         endpoint=circuit,
         delivery_id=last.id if last else None,
+        webhook_id=webhook_id_of(lane),
+        action=last.action if last else "",
     )  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from webhookui.db import now
-from webhookui.delivery import log
+from webhookui.delivery import log, waiting
 from webhookui.delivery.log import LogFilter
 from webhookui.delivery.neighbours import STALE_AFTER
 from webhookui.delivery.tables import Delivery, Endpoint, WorkerProcess
@@ -20,12 +21,14 @@ DEAF_AFTER = timedelta(seconds=150)
 
 @dataclass(frozen=True)
 class Health:
-    """`oldest_queued_s`: age in seconds of the oldest queued delivery whose endpoint is not paused; 0 when none waits."""
+    """`oldest_queued_s`: age in seconds of the oldest queued delivery that nothing holds; 0 when none waits."""
 
     by_status: dict[str, int]
     oldest_queued_s: float
     workers: int
     paused: int
+    held: int
+    """Deliveries that wait for a workflow that is off."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,30 @@ def workers(session: Session) -> int:
 
 
 def oldest_queued_s(session: Session) -> float:
-    """Seconds. Queued ones have no time of their own; saying so lets the index give the oldest first, however many wait."""
-    paused = select(Endpoint.lane).where(Endpoint.state != "closed")  # type: ignore[call-overload]
-    oldest = session.scalar(
-        select(Delivery.created_at)  # type: ignore[call-overload]
-        .where(
-            Delivery.status == "queued",  # type: ignore[arg-type]
-            Delivery.next_attempt_at.is_(None),  # type: ignore[union-attr]
-            Delivery.lane.not_in(paused),  # type: ignore[attr-defined]
-        )
-        .order_by(Delivery.id)
-        .limit(1)
-    )
+    """Seconds, of those that nothing holds: no switch of their workflow, no pause of their webhook or endpoint.
+
+    Queued ones are in no group of the log's; saying so lets its index give the oldest first, however many wait.
+    """
+    paused = set(session.scalars(select(col(Endpoint.lane)).where(col(Endpoint.state) != "closed")))
+    conditions = [
+        col(Delivery.status) == "queued",
+        col(Delivery.log_group_id).is_(None),
+        or_(
+            col(Delivery.test),
+            col(Delivery.workflow_id).is_(None),
+            col(Delivery.workflow_id).not_in(waiting.off_workflows(session)),
+        ),
+        *(~waiting.of_lane(lane) for lane in sorted(paused)),
+    ]
+    query = select(col(Delivery.created_at)).where(*conditions).order_by(col(Delivery.id)).limit(1)
+    oldest = session.scalar(query)
     return (now() - oldest).total_seconds() if oldest else 0.0
 
 
 def measure(session: Session) -> Health:
     paused = session.scalar(select(func.count()).select_from(Endpoint).where(Endpoint.state != "closed"))  # type: ignore[arg-type]
-    return Health(log.counts(session, LogFilter()).numbers, oldest_queued_s(session), workers(session), paused or 0)
+    off = waiting.off_workflows(session)
+    held = sum(number for workflow_id, number in waiting.counts(session).items() if workflow_id in off)
+    return Health(
+        log.counts(session, LogFilter()).numbers, oldest_queued_s(session), workers(session), paused or 0, held
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
 from webhookui.db import now
+from webhookui.delivery import waiting
 from webhookui.delivery.filing import searchable
 from webhookui.delivery.log_filter import InvalidFilter, LogFilter
 from webhookui.delivery.log_streams import LAST, Counts, Span, counted, matching, span_of
@@ -20,7 +22,7 @@ from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, Delivery
 __all__ = [
     "CHANGEABLE", "Counts", "DeliveryNotFound",
     "Detail", "InvalidFilter", "LogFilter", "Page", "by_ids", "counts", "counts_by_workflow",
-    "detail", "hosts", "moved", "newer_than", "oldest_first", "page", "still_matches",
+    "detail", "hosts", "moved", "newer_than", "oldest_first", "page", "shown_version", "still_matches",
 ]  # fmt: skip
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
@@ -127,14 +129,25 @@ def detail(session: Session, delivery_id: int) -> Detail:
 
 
 def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:
-    """Those of the deliveries (id → version the page shows) that have changed since."""
+    """Those of the deliveries (id → version the page shows, see `shown_version`) that have changed since."""
     if not versions:
         return []
-    rows = session.execute(select(_D.id, _D.version).where(_D.id.in_(versions)))
-    ids = [delivery_id for delivery_id, version in rows if version != versions[delivery_id]]
+    columns = select(_D.id, _D.version, _D.status, _D.workflow_id, _D.lane, _D.test).where(_D.id.in_(versions))
+    rows: list[Any] = list(session.execute(columns))
+    held = waiting.holds(session, rows)
+    ids = [row.id for row in rows if shown_version(row.version, held.get(row.id)) != versions[row.id]]
     if not ids:
         return []
     return list(session.scalars(select(Delivery).where(_D.id.in_(ids)).order_by(_D.id.desc())))
+
+
+def shown_version(version: int, hold: waiting.Hold | None) -> int:
+    """What tells whether a row of the page is still as it was: a switch or a pause changes it, too, and moves no delivery."""
+    return version + (hold.rank if hold else 0) * _HELD
+
+
+_HELD = 100_000_000
+"""More than any version."""
 
 
 CHANGEABLE = ("status", "status_code", "q")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
 from webhookui.db import after_commit, is_unavailable, now, unavailable_because
 from webhookui.delivery import stale, states
-from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
+from webhookui.delivery.lanes import endpoint_of, lane_name
+from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.reasons import reason, storable
 from webhookui.webhooks.request import Request, RequestError
@@ -38,41 +38,11 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme.lower()}://{host}:{port}"
 
 
-def lane_of(url: str, webhook: Webhook, webhook_id: int | None, *, test: bool = False) -> str:
-    """The lane of an endpoint. A webhook with a rate limit has one of its own, so that its waiting holds up nobody else; tests
-    have one of their own, so that somebody who waits before the form gets the answer, whatever waits or is paused.
-    """
-    if test:
-        return origin_of(url) + "#test"
-    limited = f"#{webhook_id}" if webhook.rate_limit_per_s and webhook_id else ""
-    return origin_of(url) + limited
-
-
-def move_to_lane(session: Session, webhook_id: int, *, limited: bool) -> None:
-    """A webhook's rate limit was set or taken away: what waits of it goes over to, or leaves, a lane of its own.
-
-    Rings for the new lanes; a retry that is due later is found by the sweep of its minute.
-    """
-    waiting = (_D.webhook_id == webhook_id, _D.status.in_(("queued", "retry")), _D.test.is_(False))
-    if limited:
-        moved = update(Delivery).where(*waiting, _D.lane.not_like("%#%")).values(lane=_D.lane + f"#{webhook_id}")
-    else:
-        moved = update(Delivery).where(*waiting).values(lane=func.replace(_D.lane, f"#{webhook_id}", ""))
-    session.execute(moved.execution_options(synchronize_session=False))
-    wake = session.info.get("wake")
-    if wake is not None:
-        for lane in session.scalars(select(_D.lane).where(*waiting).distinct()):
-            after_commit(session, partial(wake, lane))
-
-
 def endpoint_name(lane: str) -> str:
     """A lane's endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
-    try:
-        parts = urlsplit(lane.partition("#")[0])
-        usual = DEFAULT_PORTS.get(parts.scheme)
-        return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
-    except ValueError:  # a request may say anything
-        return lane
+    parts = urlsplit(endpoint_of(lane))
+    usual = DEFAULT_PORTS.get(parts.scheme)
+    return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
 
 
 def enqueue(
@@ -90,15 +60,13 @@ def enqueue(
     build: Callable[[int], Request],
     test: bool = False,
     redelivery_of: int | None = None,
-    message_id: str | None = None,
     definition: dict[str, object] | None = None,
     secrets: str | None = None,
 ) -> int:
     """Writes a delivery and its request, both built now. A request that can't be built is stored as Failed, with its words.
 
-    Returns the delivery's id, which `build` is called with. `message_id`: that of the delivery whose payload goes out again.
-    `definition` and `secrets` are those of an unsaved draft that is tested. Every save that fires waits for this: rows are
-    written as rows, without objects in between.
+    Returns the delivery's id, which `build` is called with. `definition` and `secrets` are those of an unsaved draft that
+    is tested. Every save that fires waits for this: rows are written as rows, without objects in between.
     """
     connection = session.connection()
     webhook_id = webhook_row.id if webhook_row else None
@@ -106,19 +74,19 @@ def enqueue(
         "status": states.after("saved", None), "workflow_id": workflow_id, "workflow": workflow, "webhook_id": webhook_id,
         "action": webhook.title, "module": module, "record_id": record_id, "record_name": record_name,
         "method": webhook.method, "url": webhook.url, "created_at": now(), "test": test, "redelivery_of": redelivery_of,
-        "change_id": change.id if change else None, "caused_by": caused_by, "message_id": message_id or new_message_id(),
+        "change_id": change.id if change else None, "caused_by": caused_by,
     }  # fmt: skip
     primary_key = connection.execute(_INSERT, saved).inserted_primary_key
     assert primary_key is not None
     delivery_id: int = primary_key[0]
-    stored = {"delivery_id": delivery_id, "headers": (), "body": None, "query": None}
+    stored = {"delivery_id": delivery_id, "origin": origin_of(webhook.url), "headers": (), "body": None}
     if definition is not None:
         stored |= {"definition": definition, "secrets": secrets}
     session.flush()  # what is pending belongs to the save, not to the savepoint of this delivery
     try:
         with connection.begin_nested():
             request = build(delivery_id)
-            lane = lane_of(request.url, webhook, webhook_id, test=test)
+            lane = lane_name(origin_of(request.url), webhook_id, test=test)
             _write_request(session, delivery_id, request, lane, stored)
             if webhook.drop_stale_retries and webhook_id and record_id and not test:
                 stale.supersede_older(session, delivery_id, webhook_id, record_id)
@@ -142,8 +110,7 @@ def _write_request(
         "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,
     }  # fmt: skip
     connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
-    sent = {"headers": request.headers, "body": request.body, "query": request.query}
-    connection.execute(_INSERT_REQUEST, {**stored, **sent})
+    connection.execute(_INSERT_REQUEST, {**stored, "headers": request.headers, "body": request.body})
 
 
 def _refuse(session: Session, delivery_id: int, error: Exception, stored: Mapping[str, object]) -> None:

@@ -26,6 +26,8 @@ from webhookui.delivery.outbox import has_waiting, tell_failed, waiting_elsewher
 from webhookui.delivery.sender import Result, RetrySchedule
 from webhookui.delivery.stale import newer_sibling, superseded_by
 from webhookui.delivery.tables import Attempt, Delivery
+from webhookui.delivery.waiting import REMOVED
+from webhookui.delivery.webhooks_at_hand import state_of
 
 log = structlog.get_logger("webhookui.delivery")
 
@@ -201,13 +203,22 @@ class ResultWriter:
             due = None if found.ends else self._schedule.next(failures, now(), result.retry_after)
             if due is not None:
                 newer = self._superseding(session, result)
-                event = "superseded" if newer else "postponed"
+                event = "superseded" if newer else "removed" if self._is_removed(session, result) else "postponed"
                 if newer:
                     row["error"] = superseded_by(newer)
+                elif event == "removed":
+                    row["error"] = REMOVED
                 else:
                     row |= {"next_attempt_at": due, "finished_at": None}
         row["status"] = states.after(event, "dispatched")
         return row
+
+    @staticmethod
+    def _is_removed(session: Session, result: Result) -> bool:
+        """Whether nobody would send the next attempt. Looked up in this transaction: deleting a workflow ends what waits, and
+        this delivery is not among that yet."""
+        webhook_id = result.claimed.webhook_id
+        return webhook_id is not None and not result.claimed.test and state_of(session, webhook_id) == "removed"
 
     def _superseding(self, session: Session, result: Result) -> int | None:
         if result.at_hand is None or not result.at_hand.webhook.drop_stale_retries or result.claimed.test:
@@ -216,7 +227,7 @@ class ResultWriter:
 
     def _tell(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
         """All that the group ended as Failed at once: a storm costs the listeners one call for each group."""
-        failed = [row["the_id"] for row in rows if row["status"] == "failed"]
+        failed = [row["the_id"] for row in rows if row["status"] == "failed" and row["error"] != REMOVED]
         tell_failed(session, failed)
 
     def _tell_of_endpoints(self, session: Session, moved: Sequence[tuple[str, str]]) -> None:

@@ -59,6 +59,13 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     Transition("superseded", ("retry", "dispatched"), "failed", "A newer delivery for the same record replaces it."),
     Transition("failed_by_hand", ("queued", "retry"), "failed", "An admin pressed Fail all."),
+    Transition(
+        "ended",
+        ("queued", "retry"),
+        "failed",
+        "An admin ended what waits of a workflow, deleted the workflow, or removed the action from it.",
+    ),
+    Transition("removed", ("dispatched",), "failed", "The attempt failed, and its webhook was removed meanwhile."),
 )
 
 _AFTER = {transition.event: transition for transition in TRANSITIONS}

@@ -8,21 +8,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from webhookui.delivery.lanes import group_of
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`webhook_index`: counted from 0, None when the webhook or its workflow is gone. `paused`: its endpoint, when it is."""
+    """`webhook_index`: counted from 0, None when the webhook or its workflow is gone. `draining`: it has recovered, and
+    what waited is being sent."""
 
     workflow_exists: bool = False
     webhook_index: int | None = None
-    paused: Endpoint | None = None
+    draining: bool = False
 
 
 def surroundings(session: Session, delivery: Delivery) -> Surroundings:
-    endpoint = session.get(Endpoint, delivery.lane) if delivery.lane else None
+    circuits = [session.get(Endpoint, name) for name in {delivery.lane, group_of(delivery.lane)} if name]
     workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
     if workflow is None or workflow.deleted_at is not None:
         workflow = None
@@ -35,5 +37,5 @@ def surroundings(session: Session, delivery: Delivery) -> Surroundings:
     return Surroundings(
         workflow_exists=workflow is not None,
         webhook_index=ids.index(delivery.webhook_id) if delivery.webhook_id in ids else None,
-        paused=endpoint if endpoint is not None and endpoint.state != "closed" else None,
+        draining=any(row is not None and row.state == "draining" for row in circuits),
     )

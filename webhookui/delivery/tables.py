@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +14,6 @@ from webhookui.db import JSON, UtcDateTime, now
 def where(condition: str) -> dict[str, Any]:
     """Arguments of an index that holds only some rows."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-def new_message_id() -> str:
-    """An id that no other delivery in the world has, as Standard Webhooks wants it: receivers drop what they have seen."""
-    return f"msg_{secrets.token_hex(16)}"
 
 
 UNFILED = (
@@ -66,11 +60,9 @@ class Delivery(SQLModel, table=True):
     method: str
     url: str = Field(sa_column=Column(Text, nullable=False))
     """As rendered; secrets are added only when it is sent."""
-    message_id: str = Field(default_factory=new_message_id, sa_column_kwargs={"server_default": ""})
-    """What goes out as `webhook-id`: the same over all attempts, and over redeliveries of the original payload."""
     host: str = ""
     lane: str = ""
-    """scheme://host:port"""
+    """scheme://host:port#webhook, see `delivery/lanes.py`; empty when no request could be built."""
     status_code: int | None = None
     attempt_count: int = 0
     """Attempts that were started, interrupted ones among them."""
@@ -124,8 +116,8 @@ class DeliveryRequest(SQLModel, table=True):
     delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
     headers: list[list[str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    query: str | None = Field(default=None, sa_column=Column(Text))
-    """The part of a GET's query that its parameters made: its payload, as the body is that of other methods."""
+    origin: str = ""
+    """scheme://host:port of the webhook's URL as the admin wrote it: its secrets go nowhere else."""
     definition: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     """A test of an unsaved draft carries its own definition …"""
     secrets: str | None = Field(default=None, sa_column=Column(Text))
@@ -217,7 +209,7 @@ class Pace(SQLModel, table=True):
 
 
 class Endpoint(SQLModel, table=True):
-    """The health of one lane (scheme://host:port), for the circuit."""
+    """The health of a webhook (its lane) or of an endpoint with all its webhooks (scheme://host:port), for the circuit."""
 
     lane: str = Field(primary_key=True)
     failures_in_a_row: int = 0
@@ -225,6 +217,8 @@ class Endpoint(SQLModel, table=True):
     """"closed" (sends), "open" (paused) or "draining" (recovered, backlog at a limited rate)."""
     opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    probed_by: str | None = None
+    """Of an endpoint: the lane whose delivery was its last probe."""
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str | None = Field(default=None, sa_column=Column(Text))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,34 +13,27 @@ from sqlmodel import col
 
 from webhookui import db as database
 from webhookui.db import Database, now
-from webhookui.delivery.sealed_secrets import unseal
-from webhookui.delivery.secret_guard import goes_to
+from webhookui.delivery.outbox import origin_of
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import from_definition
 from webhookui.webhooks.redaction import Redaction, redaction
-from webhookui.webhooks.secret_scope import SecretScope
-from webhookui.workflows.tables import WorkflowWebhook
+from webhookui.workflows.tables import Workflow, WorkflowWebhook
+
+State = Literal["on", "off", "removed"]
+"""Of a webhook: "off" when its workflow is, "removed" when it or its workflow was deleted."""
 
 
 @dataclass(frozen=True)
 class WebhookAtHand:
-    """A webhook ready to be sent. `typed_for`: where its secrets may go; `signing`: its signature secrets, newest first."""
+    """A webhook ready to be sent. `origin` is where its secrets may go; `signing` are its signature secrets, newest first."""
 
     webhook: Webhook
-    typed_for: SecretScope
+    origin: str
     signing: tuple[str, ...] = ()
     previous_signing_until: datetime | None = None
-
-    @property
-    def has_secrets(self) -> bool:
-        return any(self.webhook.authorization.secrets.values()) or bool(self.signing)
-
-    def may_go_to(self, url: str) -> bool:
-        """Whether it has no secret, or one that was typed for the place that a URL leads to. Raises InvalidURL."""
-        return not self.has_secrets or goes_to(self.typed_for.url, url)
 
     def signing_secrets(self) -> tuple[str, ...]:
         """The secrets to sign with now: during a rotation's overlap, both."""
@@ -57,55 +50,85 @@ def assemble(
     box: SecretBox, definition: dict[str, object], sealed: str | None, until: datetime | None = None
 ) -> WebhookAtHand:
     """From what is stored. Raises SecretUnreadable."""
-    secrets, typed_for = unseal(box, definition, sealed)
+    secrets = database.loads(box.open(sealed)) if sealed else {}
     signing = secrets.pop("signing", None) or []
     webhook = from_definition(definition, secrets)
-    return WebhookAtHand(webhook, typed_for, tuple([signing] if isinstance(signing, str) else signing), until)
+    return WebhookAtHand(
+        webhook, origin_of(webhook.url), tuple([signing] if isinstance(signing, str) else signing), until
+    )
 
 
-def in_the_air(session: Session, box: SecretBox, message_id: str) -> WebhookAtHand | None:
-    """The webhook that a delivery is sent with that is in the air just now. Raises SecretUnreadable."""
-    sent = select(Delivery).where(col(Delivery.status) == "dispatched", col(Delivery.message_id) == message_id)
-    delivery = session.scalars(sent.order_by(col(Delivery.id).desc()).limit(1)).first()
-    request = session.get(DeliveryRequest, delivery.id) if delivery is not None else None
+def of_delivery(session: Session, box: SecretBox, delivery_id: int) -> WebhookAtHand | None:
+    """The webhook that a delivery is sent with, as it is now. Raises SecretUnreadable."""
+    delivery, request = session.get(Delivery, delivery_id), session.get(DeliveryRequest, delivery_id)
     if request is not None and request.definition is not None:
         return assemble(box, request.definition, request.secrets)
     row = session.get(WorkflowWebhook, delivery.webhook_id) if delivery and delivery.webhook_id else None
     return assemble(box, row.definition, row.secrets, row.previous_signing_until) if row else None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What was read under one revision of the workflows. A change makes a new one, so that nothing old gets into it."""
+
+    revision: int
+    webhooks: dict[int, WebhookAtHand] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+
+
 class WebhooksAtHand:
     """Looks a webhook up by its id. One for a process; threads share it."""
 
     CHECK_EVERY_S = 0.25
-    """How long a change of a workflow may go unnoticed by a sender."""
+    """How long a change of a webhook may go unnoticed by a sender. A switch goes unnoticed by none."""
 
     def __init__(self, db: Database, box: SecretBox) -> None:
         self._db = db
         self._box = box
-        self._lock = threading.Lock()
-        self._found: dict[int, WebhookAtHand] = {}
-        self._revision = -1
+        self._known = _Known(-1)
         self._checked = 0.0
 
-    def get(self, webhook_id: int, *, at_once: bool = False) -> WebhookAtHand | None:
-        """None when there is no such webhook. `at_once`: a change of just now is known, too. Raises SecretUnreadable."""
-        self._forget_what_changed(0.0 if at_once else self.CHECK_EVERY_S)
-        found = self._found.get(webhook_id)
+    def get(self, webhook_id: int) -> WebhookAtHand | None:
+        """None when there is no such webhook. Raises SecretUnreadable."""
+        if time.monotonic() - self._checked > self.CHECK_EVERY_S:
+            self._look()
+        known = self._known.webhooks
+        found = known.get(webhook_id)
         if found is None:
             with self._db.read() as session:
                 row = session.get(WorkflowWebhook, webhook_id)
             if row is None:
                 return None
             found = assemble(self._box, row.definition, row.secrets, row.previous_signing_until)
-            self._found[webhook_id] = found
+            known[webhook_id] = found
         return found
 
-    def _forget_what_changed(self, after_s: float) -> None:
-        if time.monotonic() - self._checked < after_s:
-            return
-        with self._lock, self._db.read() as session:
-            revision = database.revision(session, "workflows")
-            if revision != self._revision:
-                self._found, self._revision = {}, revision
-            self._checked = time.monotonic()
+    def state(self, webhook_id: int | None) -> State:
+        """Whether the webhook may be sent to: a switch that has been committed is obeyed by every process at once. What belongs
+        to no webhook (a test) may always go."""
+        if webhook_id is None:
+            return "on"
+        known = self._look().states
+        if webhook_id not in known:
+            with self._db.read() as session:
+                known[webhook_id] = state_of(session, webhook_id)
+        return known[webhook_id]
+
+    def _look(self) -> _Known:
+        """What is known under the revision that is committed at this moment."""
+        self._checked = time.monotonic()
+        revision = self._db.committed_revision("workflows")
+        known = self._known
+        if known.revision != revision:
+            known = self._known = _Known(revision)
+        return known
+
+
+def state_of(session: Session, webhook_id: int) -> State:
+    columns = (col(WorkflowWebhook.deleted_at), col(Workflow.deleted_at), col(Workflow.active))
+    query = select(*columns).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
+    row = session.execute(query.where(col(WorkflowWebhook.id) == webhook_id)).first()
+    if row is None:
+        return "on"  # the attempt will say that there is no such webhook
+    removed, deleted, active = row
+    return "removed" if removed or deleted else "on" if active else "off"

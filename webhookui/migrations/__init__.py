@@ -10,7 +10,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from webhookui import private_files
 from webhookui.db import Database
 
 
@@ -50,6 +49,6 @@ def migrate(db: Database, backups: Path) -> None:
             f"it. Start that version, or restore a copy from {backups}."
         )
     if current is not None and db.is_sqlite:
-        private_files.make_folder(backups)
+        backups.mkdir(parents=True, exist_ok=True)
         db.backup(backups / f"before-{head}-{datetime.now(UTC):%Y%m%d-%H%M%S}.db")
     command.upgrade(configuration(db), "head")

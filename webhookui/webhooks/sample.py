@@ -13,7 +13,6 @@ from lxml import etree
 
 from webhookui import exact_json
 from webhookui.webhooks import naming, xpath
-from webhookui.webhooks.body_text import marked
 from webhookui.webhooks.definition import Parameter
 from webhookui.webhooks.naming import Segment
 from webhookui.webhooks.xml_body import ALWAYS_DECLARED
@@ -111,7 +110,7 @@ def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segmen
     place: tuple[Segment, ...] = (first,)
     for part in (each.removesuffix("]") for each in rest):
         if part:
-            place = (*place, int(part) if re.fullmatch("0|[1-9][0-9]{0,8}", part) else part)
+            place += naming.split(part) if part.isascii() and part.isdecimal() else (part,)
         else:
             counted[place] += 1
             place = (*place, counted[place] - 1)
@@ -125,7 +124,7 @@ def _xml(text: str) -> list[Parameter]:
 
 def _root(text: str) -> Any:
     try:
-        root = xpath.read(marked(text))
+        root = xpath.read(xpath.in_utf8(text))
     except ValueError as error:
         raise SampleProblem(f"This is no XML that can be read: {error}") from None
     etree.strip_tags(root, etree.Comment)
@@ -142,9 +141,9 @@ def _element(element: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[S
     children = [child for child in element if isinstance(child.tag, str)]
     if children:
         names = [_named(child) for child in children]
-        there, passed = Counter(names), Counter[str]()
+        passed: Counter[str] = Counter()
         for name, child in zip(names, children, strict=True):
-            if there[name] > 1:
+            if names.count(name) > 1:
                 yield from _element(child, (*place, name, passed[name]))
                 passed[name] += 1
             else:

@@ -19,8 +19,6 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 
-from webhookui.crm.field_types import in_zone
-
 ValueKind = Literal["none", "one", "two", "list", "number"]
 
 MAX_DAYS = 36_500
@@ -40,7 +38,7 @@ class Clock:
 
     def day(self, value: date | datetime) -> date:
         """The day a value falls on."""
-        return in_zone(value, self.zone).date() if isinstance(value, datetime) else value
+        return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
 
 
 Test = Callable[[Any, Any, Clock], bool]

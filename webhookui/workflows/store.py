@@ -11,19 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
-from webhookui.db import now, touch
-from webhookui.delivery import outbox
-from webhookui.delivery.sealed_secrets import seal, unseal
+from webhookui.db import dumps, loads, now, touch
+from webhookui.delivery import waiting
 from webhookui.people import audit
 from webhookui.people.tables import User
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.document import secrets_of, webhook_document
-from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 from webhookui.webhooks.signature import new_secret
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
-from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
 
 OVERLAP = timedelta(hours=24)
 """How long the signing secret before the newest one signs too."""
@@ -97,23 +94,30 @@ def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, b
     version = document.get("version") if isinstance(document, Mapping) else None
     if isinstance(version, int) and version != workflow.version:
         raise WorkflowConflict(workflow)
-    stored = stored_actions(session, box, workflow_id)
+    stored, was_active = stored_actions(session, box, workflow_id), workflow.active
     parsed = parse(document, catalog(session), stored=stored, time_zone=_zone(by))
     _fill(workflow, parsed)
     workflow.version += 1
     workflow.updated_at = now()
-    _save_actions(session, box, workflow, parsed.actions)
+    for removed in _save_actions(session, box, workflow, parsed.actions):
+        words = f"The action was removed from the workflow{_by(by)} while this delivery waited."
+        waiting.end(session, waiting.of_webhook(removed), words)
+    if workflow.active and not was_active:
+        waiting.ring_for(session, waiting.of_workflow(workflow_id))
     _moved(session, workflow, by, "changed")
     return workflow
 
 
 def delete(session: Session, workflow_id: int, by: User | None) -> None:
-    """Takes a workflow away. Its rows stay, so that the log keeps its deliveries and their names."""
+    """Takes a workflow away. Its rows stay, so that the log keeps its deliveries and their names; what waits of it ends."""
     workflow = get(session, workflow_id)
     workflow.deleted_at = now()
     workflow.active = False
     for row in webhooks_of(session, workflow_id):
         row.deleted_at = workflow.deleted_at
+    session.flush()
+    words = f"The workflow was deleted{_by(by)} while this delivery waited."
+    waiting.end(session, waiting.of_workflow(workflow_id), words)
     _moved(session, workflow, by, "deleted")
 
 
@@ -133,7 +137,7 @@ def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | Non
     session.add(copy)
     session.flush()
     for row in webhooks_of(session, workflow_id):
-        secrets, _ = _open(box, row)
+        secrets = {**_open(box, row)}
         fresh = new_secret() if secrets.pop("signing", None) else None
         twin = WorkflowWebhook(
             workflow_id=copy.id or 0, position=row.position, title=row.title, definition=dict(row.definition)
@@ -157,7 +161,7 @@ def rotate_signing(
     """
     workflow = get(session, workflow_id)
     row = next((row for row in webhooks_of(session, workflow_id) if row.id == webhook_id), None)
-    stored = _open(box, row)[0] if row is not None else {}
+    stored = _open(box, row) if row is not None else {}
     if row is None or not stored.get("signing"):
         raise WorkflowNotFound("This webhook is not signed. Save it with “Sign the request” first.")
     fresh = new_secret()
@@ -175,17 +179,36 @@ def overlaps(session: Session, workflow_id: int) -> dict[int, datetime]:
 
 
 def set_active(session: Session, workflow_id: int, active: bool, by: User | None) -> Workflow:
-    """Switches a workflow on or off. Nothing happens when it is so already. Raises InvalidDocument for a trigger that
-    does not run."""
+    """Switches a workflow on or off. Nothing happens when it is so already.
+
+    Nothing of a workflow that is off goes out: what waits is held, and goes on when it is on again (SPEC section 3).
+    """
     workflow = get(session, workflow_id)
-    if active and not TRIGGERS[workflow.trigger["on"]].runs:
-        raise InvalidDocument({"trigger.on": DOES_NOT_RUN})
     if workflow.active != active:
         workflow.active = active
         workflow.version += 1
         workflow.updated_at = now()
+        if active:
+            waiting.ring_for(session, waiting.of_workflow(workflow_id))
         _moved(session, workflow, by, "activated" if active else "deactivated")
     return workflow
+
+
+def end_waiting(session: Session, workflow_id: int, by: User | None) -> int:
+    """Ends what waits of a workflow as Failed, on or off, without mails. Returns how many deliveries. Raises WorkflowNotFound."""
+    workflow = get(session, workflow_id)
+    number = waiting.end(
+        session, waiting.of_workflow(workflow_id), f"Given up{_by(by)}, with all that waited of the workflow."
+    )
+    if number:
+        audit.note(
+            session, by, "ended what waited of", "workflow", str(workflow_id), workflow.name, {"deliveries": number}
+        )
+    return number
+
+
+def _by(by: User | None) -> str:
+    return f" by {by.name}" if by else ""
 
 
 def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[str, Any]:
@@ -224,7 +247,7 @@ def fresh_signing_secrets(session: Session) -> dict[int, str]:
 
 def stored_actions(session: Session, box: SecretBox, workflow_id: int) -> list[StoredAction]:
     """The actions of a workflow as an edit of it is checked against, their secrets opened."""
-    return [StoredAction(row.id or 0, row.definition, *_open(box, row)) for row in webhooks_of(session, workflow_id)]
+    return [StoredAction(row.id or 0, row.definition, _open(box, row)) for row in webhooks_of(session, workflow_id)]
 
 
 def _zone(by: User | None) -> str:
@@ -241,8 +264,9 @@ def _fill(workflow: Workflow, parsed: WorkflowDocument) -> None:
     workflow.criteria = dict(parsed.criteria)
 
 
-def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions: Sequence[Action]) -> None:
-    """Writes the actions over the rows that they replace, so that the log of each stays attached to it."""
+def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions: Sequence[Action]) -> list[int]:
+    """Writes the actions over the rows that they replace, so that the log of each stays attached to it. Returns the ids of
+    those that are removed."""
     rows = {row.id: row for row in webhooks_of(session, workflow.id or 0)}
     for position, action in enumerate(actions):
         row = rows.pop(action.replaces, None)
@@ -254,20 +278,16 @@ def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions:
         webhook = (
             with_changes(action.webhook, signing_secret=new_secret()) if action.new_signing_secret else action.webhook
         )
-        was_limited = bool(row.definition.get("rate_limit_per_s"))
-        stored, typed_for = _open(box, row)
         row.definition = webhook_document(webhook)
-        if row.id is not None and was_limited != bool(webhook.rate_limit_per_s):
-            outbox.move_to_lane(session, row.id, limited=not was_limited)
-        if typed_for.url != secret_scope(row.definition).url:
-            stored.pop("signing", None)  # it was for another address, and signs nothing that goes to this one
-        signing = _rotate(row, stored, webhook.signing_secret if webhook.signing else None)
+        signing = _rotate(row, _open(box, row), webhook.signing_secret if webhook.signing else None)
         _seal(box, row, {**_authorization_secrets(webhook), **({"signing": signing} if signing else {})})
         session.flush()
         if action.new_signing_secret and webhook.signing_secret:
             _show_once(session, row, webhook.signing_secret)
     for row in rows.values():
         row.deleted_at = now()
+    session.flush()
+    return [row.id for row in rows.values() if row.id is not None]
 
 
 def _authorization_secrets(webhook: Any) -> dict[str, Any]:
@@ -286,12 +306,13 @@ def _rotate(row: WorkflowWebhook, stored: Mapping[str, Any], newest: str | None)
     return [newest, *before[:1]]
 
 
-def _open(box: SecretBox, row: WorkflowWebhook) -> tuple[dict[str, Any], SecretScope]:
-    return unseal(box, row.definition, row.secrets)
+def _open(box: SecretBox, row: WorkflowWebhook) -> dict[str, Any]:
+    secrets: dict[str, Any] = loads(box.open(row.secrets)) if row.secrets else {}
+    return secrets
 
 
 def _seal(box: SecretBox, row: WorkflowWebhook, secrets: Mapping[str, Any]) -> None:
-    row.secrets = seal(box, row.definition, secrets)
+    row.secrets = box.seal(dumps(secrets)) if secrets else None
 
 
 def _show_once(session: Session, row: WorkflowWebhook, secret: str) -> None:
@@ -314,6 +335,7 @@ __all__ = [
     "create",
     "delete",
     "duplicate",
+    "end_waiting",
     "fresh_signing_secrets",
     "get",
     "list_all",
