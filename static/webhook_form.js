@@ -153,7 +153,8 @@
     row.querySelector("[data-related-label]").textContent = item.textContent.trim();
     row.querySelector("[name$='.key']").value = module;
     changed(row.querySelector("[data-related-module]"));
-    row.querySelector(".parameter [name$='.name']").focus();
+    const name = row.querySelector(".parameter [name$='.name']");
+    (name.checkVisibility() ? name : row.querySelector("[name$='.key']")).focus();
   }
 
   // ---- what fills the form ----------------------------------------------------------------------------------------

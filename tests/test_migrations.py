@@ -82,6 +82,24 @@ def test_people_log_in_to_a_migrated_installation(older: Path) -> None:
         assert client.get("/log").text.count("Create invoice") >= 2
 
 
+def test_a_workflow_on_a_schedule_is_switched_off_by_the_migration_shown_and_stays_off(older: Path) -> None:
+    scheduled = '{"on":"schedule","recurrence":"every_time","schedule":{"every":"day","at":"02:30","time_zone":"UTC"}}'
+    with sqlite3.connect(older / "webhookui.db") as connection:
+        connection.execute("UPDATE workflow SET trigger = ? WHERE id = 1", (scheduled,))
+    with pages.app_in(older) as app:
+        client = app.test_client()
+        client.post("/login", data={"email": "ann@example.com", "password": "correct horse battery"})
+        page = client.get("/settings/workflows").text
+        assert "On a schedule" in page and "Does not run yet" in page and 'aria-checked="true"' not in page
+        assert "deactivated" in client.get("/settings/audit").text
+        form = client.get("/settings/workflows/1").text
+        assert "On a schedule" in form and 'value="02:30"' in form
+        answer = client.post("/settings/workflows/1/active", data={"active": "1"}, follow_redirects=True)
+        assert "can&#39;t be switched on. Schedules do not run yet." in answer.text
+        assert 'aria-checked="true"' not in answer.text
+        assert "On a schedule" not in client.get("/settings/workflows/new").text
+
+
 def test_before_a_migration_there_is_a_copy_of_the_database_as_it_was(older: Path) -> None:
     before = dump(older / "webhookui.db")
     opened(older).close()

@@ -148,7 +148,7 @@ def test_what_a_killed_worker_had_in_hand_is_taken_over_by_the_other(
     go.set()
     found = first.delivery(delivery, "success", timeout_s=30)
     assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
-    assert [each.header("webhook-id") for each in receiver.requests] == [str(delivery)] * 2
+    assert [each.header("webhook-id") for each in receiver.requests] == [found["message_id"]] * 2
 
 
 # ---- starting, migrating ----------------------------------------------------------------------------------------------

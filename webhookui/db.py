@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +25,9 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from webhookui import private_files
 from webhookui.exact_json import dumps, loads
+from webhookui.sql_numbers import sort_key_of_json
 
 __all__ = [
     "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "insert_or_update", "loads", "now",
@@ -64,11 +65,6 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None else None
-
-
-def _own_file(path: str | Path) -> None:
-    """Makes the file unless it is there: what is in the database is for nobody else on the machine."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _lower(value: Any) -> Any:
@@ -124,8 +120,8 @@ class Database:
         if url.startswith("sqlite"):
             self._write_lock = threading.RLock()
             self._path = url.removeprefix("sqlite:///")
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-            _own_file(self._path)
+            private_files.make_folder(Path(self._path).parent)
+            private_files.make_file(self._path)
             self.engine = self._sqlite_engine(url)
         else:
             self.engine = self._postgresql_engine(url)
@@ -157,6 +153,7 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
             # SQLite's own lower() knows A to Z only.
             connection.create_function("lower", 1, _lower, deterministic=True)
+            connection.create_function("sort_key", 1, sort_key_of_json, deterministic=True)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -177,6 +174,13 @@ class Database:
             connection.adapters.register_dumper(str, TextWithoutNul)
 
         return engine
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The database's files on this machine: none of PostgreSQL."""
+        if not self.is_sqlite:
+            return ()
+        return tuple(Path(self._path + ending) for ending in ("", "-wal", "-shm", ".lock"))
 
     @property
     def is_sqlite(self) -> bool:
@@ -213,6 +217,7 @@ class Database:
     def starting(self) -> Iterator[None]:
         """One process at a time, for what a start does: migrations, the first rows, the key file."""
         if self.is_sqlite:
+            private_files.make_file(self._path + ".lock")
             with Path(self._path + ".lock").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
@@ -288,7 +293,7 @@ class Database:
         """A consistent copy while others write (SQLite's backup interface)."""
         if not self.is_sqlite:
             raise NotImplementedError("Use pg_dump to back up a PostgreSQL database.")
-        _own_file(target)
+        private_files.make_file(target)
         source = sqlite3.connect(self._path)
         try:
             copy = sqlite3.connect(target)

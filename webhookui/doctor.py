@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from webhookui import private_files
 from webhookui.db import Database
 from webhookui.delivery import health
 from webhookui.migrations import revisions
@@ -81,6 +82,9 @@ def _folder(settings: Settings) -> Check:
         return Check(
             "data folder", False, f"{folder} can't be written", "Give the user that runs webhookui the right to."
         )
+    if seen := private_files.exposed(folder):
+        words = "can be read by others on this machine"
+        return Check("data folder", False, f"{seen[0]} {words}", f"chmod go-rwx {' '.join(map(str, seen))}")
     free = shutil.disk_usage(folder).free
     return Check("data folder", free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Make room on the disk.")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
+from urllib.parse import urlsplit
 
 from flask import current_app
 from sqlalchemy.orm import Session
@@ -25,6 +27,20 @@ def row_id(text: str) -> int:
     if number is None:
         raise ValueError(f"“{text[:20]}” is not the number of a row.")
     return number
+
+
+def own_page(wanted: str) -> str:
+    """A path of this application to go to, as a request asks for it: never another host's, and nothing but a path. Else "/"."""
+    return wanted if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f-\x9f\u2028\u2029]*", wanted) else "/"
+
+
+def page_of(url: str) -> str:
+    """Path and query of a page's address, as a browser says where it is; empty when it is no address."""
+    try:
+        page = urlsplit(url)
+    except ValueError:
+        return ""
+    return page.path + (f"?{page.query}" if page.query else "")
 
 
 def installation() -> Installation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from webhookui import private_files
 from webhookui.db import Database
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
 from webhookui.jobs import Queue
@@ -33,8 +34,9 @@ def open_installation(settings: Settings | None = None) -> Installation:
     from webhookui.workflows.listener import WorkflowListener
 
     settings = settings or Settings()
-    settings.instance.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(settings.instance)
     db = Database(settings.database)
+    private_files.close_folder(settings.instance, settings.key_file, *db.files)
     with db.starting():
         migrate(db, settings.instance / "backups")
         box = SecretBox(settings.key_file)

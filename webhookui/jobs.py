@@ -18,6 +18,7 @@ from huey import Huey, PostgresHuey, crontab
 from huey.consumer import Consumer
 from huey.storage import SqliteStorage
 
+from webhookui import private_files
 from webhookui.db import Database, now
 from webhookui.delivery import retention, statistics
 from webhookui.delivery.engine import Engine
@@ -117,11 +118,13 @@ class InnerConsumer(Consumer):
 def make_huey(settings: Settings, db: Database) -> Huey:
     """Huey beside the data: in PostgreSQL with its LISTEN/NOTIFY, or in an SQLite file of its own."""
     if db.is_sqlite:
+        file = settings.instance / "queue.db"
+        private_files.make_file(file)
         return Huey(
             "webhookui",
             results=False,
             storage_class=WakingSqliteStorage,
-            filename=str(settings.instance / "queue.db"),
+            filename=str(file),
             fsync=False,
         )
     dsn = settings.database.replace("postgresql+psycopg://", "postgresql://", 1)

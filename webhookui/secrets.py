@@ -7,6 +7,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from webhookui import private_files
+
 
 class SecretUnreadable(Exception):
     """A stored secret was encrypted with a key that is not in the key file."""
@@ -61,7 +63,7 @@ def _read_keys(path: Path) -> list[bytes]:
 
 
 def _write_keys(path: Path, keys: list[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(path.parent)
     fresh = path.with_name(path.name + ".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(b"\n".join(keys) + b"\n")

@@ -141,6 +141,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("trigger.recurrence", "twice", "trigger.recurrence", "twice"),
     ("trigger.colour", 1, "trigger.colour", "“colour”"),
     ("trigger", {"on": "schedule"}, "trigger.schedule", ""),
+    ("trigger", {"on": "schedule", "schedule": {"every": "hour"}}, "trigger.on", "do not run yet"),
     ("criteria.colour", [], "criteria.colour", "“colour”"),
     ("criteria.all.0.field", "colour", "criteria.all.0.field", "“colour”"),
     ("criteria.all.0.operator", "resembles", "criteria.all.0.operator", "resembles"),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
+from tests.support.sending import NUMBER
 
 HOUR = 3600
 
@@ -36,7 +37,7 @@ class Clocked(Running):
         document = {
             "name": name, "module": "contacts", "trigger": {"on": "create", "recurrence": "every_time"},
             "criteria": {"all": [{"field": "last_name", "operator": "is", "value": name}], "any": []},
-            "actions": [{"type": "webhook", "title": name, "url": url, **action}],
+            "actions": [{"type": "webhook", "title": name, "url": url, "headers": [NUMBER], **action}],
         }  # fmt: skip
         self.call("POST", "/workflows", document)
 
@@ -90,7 +91,7 @@ def test_with_the_clock_set_back_an_hour_only_what_has_a_time_waits_for_it(
 
     again = clocked.delivery(failed, "failed", timeout_s=90)
     assert [each["outcome"] for each in again["attempts"]] == ["failed"] * 4
-    counts = [each.header("webhook-id") for each in receiver.requests + receiver.routed]
+    counts = [each.header("x-delivery") for each in receiver.requests + receiver.routed]
     assert sorted(set(counts) - {str(failed)}) == sorted(each for each in counts if each != str(failed)), "sent twice"
 
 

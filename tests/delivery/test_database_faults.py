@@ -114,7 +114,7 @@ def test_with_a_full_disk_nothing_is_sent_that_could_not_be_claimed(room: Sendin
             room.save(description=f"{number}" * 4000)
     until(lambda: all(each.status == "success" for each in room.deliveries()), 30)
     sent = [each.header("webhook-id") for each in receiver.requests]
-    assert sorted(sent, key=str) == sorted((str(each.id) for each in room.deliveries()), key=str)
+    assert sorted(sent, key=str) == sorted(each.message_id for each in room.deliveries())
 
 
 def test_while_another_process_holds_the_database_results_wait(room: Sending, receiver: Receiver) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import struct
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import certifi
 import pytest
 
 from tests.support.certificates import Authority, tls_server
@@ -102,6 +105,35 @@ class Fault:
     """Why the body is not whole. Its status and headers count all the same."""
 
 
+def tls_1_0_only(context: ssl.SSLContext) -> None:
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+
+
+def demands_a_certificate(context: ssl.SSLContext) -> None:
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certifi.where())
+
+
+def demands_a_certificate_in_tls_1_2(context: ssl.SSLContext) -> None:
+    demands_a_certificate(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+
+def knows_no_name(context: ssl.SSLContext) -> None:
+    context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+
+TLS_SERVERS = {
+    "TLS 1.0": tls_1_0_only,
+    "client": demands_a_certificate,
+    "client 1.2": demands_a_certificate_in_tls_1_2,
+    "no name": knows_no_name,
+}
+"""Servers that are special in other ways than by their certificate."""
+UNKNOWN_ISSUER = "The certificate of 127.0.0.1 is not trusted: unable to get local issuer certificate."
 TOO_EARLY = "The connection with 127.0.0.1 broke off: the answer ended too early."
 FAULTS = (
     Fault("refused", "closed port", "retry", "refused", "127.0.0.1 refused the connection.", "Nothing listens"),
@@ -183,6 +215,35 @@ FAULTS = (
     Fault(
         "an expired certificate", "127.0.0.1 expired", "retry", "certificate",
         "The certificate of 127.0.0.1 is not trusted: certificate has expired.", "verification can't be switched off",
+    ),
+    Fault(
+        "a certificate of tomorrow", "127.0.0.1 not yet", "retry", "certificate",
+        "The certificate of 127.0.0.1 is not trusted: certificate is not yet valid.", "clock may be wrong",
+    ),
+    Fault("an incomplete chain", "127.0.0.1 incomplete", "retry", "certificate", UNKNOWN_ISSUER, "send the whole chain"),
+    Fault(
+        "an authority that nobody knows", "127.0.0.1 stranger", "retry", "certificate",
+        "The certificate of 127.0.0.1 is not trusted: self-signed certificate in certificate chain.", "none of the public ones",
+    ),
+    Fault(
+        "TLS 1.0 alone", "127.0.0.1 TLS 1.0", "retry", "tls",
+        "No secure connection with 127.0.0.1: it offers no version of TLS from 1.2 on.", "has to offer TLS 1.2 or 1.3",
+    ),
+    Fault(
+        "a client certificate demanded", "127.0.0.1 client", "retry", "tls",
+        "No secure connection with 127.0.0.1: it demands a client certificate.", "can't be presented from here",
+    ),
+    Fault(
+        "a client certificate demanded in TLS 1.2", "127.0.0.1 client 1.2", "retry", "tls",
+        "No secure connection with 127.0.0.1: sslv3 alert handshake failure.", "It demands a client certificate",
+    ),
+    Fault(
+        "a name that the server does not know", "https://localhost/ no name", "retry", "tls",
+        "No secure connection with localhost: it does not know this name.", "answers under other names only",
+    ),
+    Fault(
+        "closed within the handshake", "https closed", "retry", "tls",
+        "No secure connection with 127.0.0.1: it was closed while it was being made.", "A firewall or proxy",
     ),
     Fault(
         "https to a server that speaks http", "https to http", "retry", "tls",
@@ -361,13 +422,21 @@ def url_of(fault: Fault, authority: Authority, stack: ExitStack) -> str:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             return f"http://127.0.0.1:{free.getsockname()[1]}/"
+    if fault.receiver == "https closed":
+        return stack.enter_context(
+            raw_server(lambda connection, _number: bool(connection.recv(65536)) and None)
+        ).replace("http:", "https:")
+    if fault.receiver == "https://localhost/ no name":
+        certificate = authority.issue("localhost")
+        server = tls_server(certificate, says(b"{}"), knows_no_name)
+        return stack.enter_context(server).replace("127.0.0.1", "localhost")
     if fault.receiver == "https to http":
         return stack.enter_context(raw_server(plain_http)).replace("http:", "https:")
     if fault.receiver.startswith("http"):
         return fault.receiver
     name, _, kind = fault.receiver.partition(" ")
-    certificate = authority.issue(name, expired=kind == "expired", self_signed=kind == "self-signed")
-    return stack.enter_context(tls_server(certificate, says(b"{}")))
+    certificate = authority.issue(name, kind if kind not in TLS_SERVERS else "")
+    return stack.enter_context(tls_server(certificate, says(b"{}"), TLS_SERVERS.get(kind, lambda _context: None)))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

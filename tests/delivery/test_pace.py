@@ -36,7 +36,7 @@ def keeps(requests: list[Received], per_s: float) -> bool:
 
 
 def ids(requests: list[Received]) -> list[int]:
-    return [int(each.header("webhook-id") or 0) for each in requests]
+    return [int(each.header("x-delivery") or 0) for each in requests]
 
 
 def test_a_limited_webhook_sends_that_often_and_in_order_while_others_go_on(room: Sending, receiver: Receiver) -> None:

@@ -66,7 +66,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_stop_and_gets_the_request_ag
     installation.start()
     found = installation.delivery(delivery, "success")
     assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
-    assert [each.header("webhook-id") for each in receiver.requests] == [str(delivery)] * 2
+    assert [each.header("webhook-id") for each in receiver.requests] == [found["message_id"]] * 2
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def test_what_was_taken_in_hand_and_not_sent_is_given_back_as_it_was(tmp_path: P
             waiting = [room.save() for _ in range(30)]
         receiver.wait_for(4)
         until(lambda: sum(each.status == "dispatched" for each in room.deliveries()) > 3, 10)
-    arrived = {int(each.header("webhook-id") or 0) for each in receiver.requests}
+    arrived = {int(each.header("x-delivery") or 0) for each in receiver.requests}
     for each in waiting:
         found = room.logged(each)
         outcomes = [attempt.outcome for attempt in found.attempts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
 from tests.support import pages
-from webhookui.people import accounts
+from webhookui.db import now
+from webhookui.people import accounts, sessions
+from webhookui.people.tables import UserSession
 from webhookui.settings import Settings
 from webhookui.web.security import limiter
 
@@ -222,6 +226,51 @@ def test_a_password_that_can_not_be_changed_says_why(
     answer = client.post("/account/password", data=form)
     assert answer.status_code == 422 and words in error_at(answer.text, field)
     assert log_in(app.test_client(), "ann@example.com", "correct horse").status_code == 302
+
+
+ENDS = {
+    "a logout": lambda client: client.post("/logout"),
+    "a new password": lambda client: client.post(
+        "/account/password", data={"old": "correct horse", "password": "another horse", "again": "another horse"}
+    ),
+    "another login in this browser": lambda client: (
+        client.post("/logout"), log_in(client, "ann@example.com", "correct horse")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_copied_cookie_is_worth_nothing_once_its_session_has_ended(app: Flask, how: str) -> None:
+    client = set_up(app)
+    copied = client.get_cookie("session")
+    assert copied is not None
+    thief = app.test_client()
+    thief.set_cookie("session", copied.value)
+    assert thief.get("/account/").status_code == 200, "a copied cookie is the session while it lasts"
+    ENDS[how](client)
+    assert thief.get("/account/").status_code == 302
+    assert thief.get("/notifications/live").status_code == 204, "a poll tells nothing either"
+
+
+def test_a_logout_ends_this_session_and_no_other(app: Flask) -> None:
+    here, elsewhere = set_up(app), app.test_client()
+    log_in(elsewhere, "ann@example.com", "correct horse")
+    here.post("/logout")
+    assert here.get("/account/").status_code == 302 and elsewhere.get("/account/").status_code == 200
+
+
+def test_a_session_ends_by_itself_in_the_end_and_leaves_no_row(app: Flask) -> None:
+    client = set_up(app)
+    db = app.extensions["webhookui"].db
+    with db.write() as session:
+        session.execute(update(UserSession).values(created_at=now() - sessions.LONGEST - timedelta(seconds=1)))
+    assert client.get("/account/").status_code == 302
+    log_in(client, "ann@example.com", "correct horse")
+    with db.read() as session:
+        rows = list(session.scalars(select(UserSession)))
+    assert len(rows) == 1
+    with client.session_transaction() as cookie:
+        assert cookie["_user_id"] not in str(rows[0].model_dump()), "a copy of the database logs nobody in"
 
 
 def test_a_forged_session_is_nobody(app: Flask) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,16 +28,29 @@ class Authority:
         self.ca_file = folder / "authority.pem"
         self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, expired: bool = False, self_signed: bool = False) -> Path:
-        """A file with a key and a certificate for `name`, which may be an address."""
+    def issue(self, name: str, kind: str = "") -> Path:
+        """A file with a key and a certificate for `name`, which may be an address.
+
+        `kind`: "", "expired", "not yet", "self-signed", "incomplete" (by an intermediate authority that is not sent) or
+        "stranger" (by an authority that is sent and unknown).
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        issuer = None if self_signed else self._certificate
-        certificate = _certificate(name, key, issuer, key if self_signed else self._key, expired=expired)
-        path = self._folder / f"{name}-{expired}-{self_signed}.pem"
+        signer, issuer, sent = self._key, self._certificate, b""
+        if kind == "self-signed":
+            signer, issuer = key, None  # type: ignore[assignment]
+        elif kind in ("incomplete", "stranger"):
+            signer = ec.generate_private_key(ec.SECP256R1())
+            above = (self._certificate, self._key) if kind == "incomplete" else (None, signer)
+            issuer = _certificate("Another authority", signer, *above, authority=True)
+            sent = issuer.public_bytes(serialization.Encoding.PEM) if kind == "stranger" else b""
+        days = {"expired": -30, "not yet": 10}.get(kind, -1)
+        certificate = _certificate(name, key, issuer, signer, days=days)
+        path = self._folder / f"{name}-{kind}.pem"
         plain = serialization.NoEncryption()
         path.write_bytes(
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
             + certificate.public_bytes(serialization.Encoding.PEM)
+            + sent
         )
         return path
 
@@ -49,10 +62,10 @@ def _certificate(
     signer: ec.EllipticCurvePrivateKey,
     *,
     authority: bool = False,
-    expired: bool = False,
+    days: int = -1,
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    time = datetime.now(UTC) - timedelta(days=30 if expired else 1)
+    time = datetime.now(UTC) + timedelta(days=days)
     try:
         known_as: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -73,10 +86,13 @@ def _certificate(
 
 
 @contextmanager
-def tls_server(certificate: Path, behaviour: Behaviour) -> Iterator[str]:
-    """Yields the server's URL. A client that breaks the handshake off is no error."""
+def tls_server(
+    certificate: Path, behaviour: Behaviour, set_up: Callable[[ssl.SSLContext], None] = lambda _context: None
+) -> Iterator[str]:
+    """Yields the server's URL. A client that breaks the handshake off is no error. `set_up` makes the server a special one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    set_up(context)
 
     def serve(connection: socket.socket, number: int) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:

@@ -1,4 +1,4 @@
-"""A third party in a process of its own, so that it outlives whatever is killed: notes each request's id and time, in order.
+"""A third party in a process of its own, so that it outlives whatever is killed: notes what came when.
 
 `/ok` answers at once, `/slow` after up to 0.2 s, `/flaky` fails every other time, `/fail` always.
 """
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 @dataclass(frozen=True)
 class Seen:
-    """One request: its webhook-id, its path, when it had arrived (Unix time in seconds)."""
+    """One request: the number of its delivery (`X-Delivery`), its path, when it had arrived (Unix time in seconds)."""
 
     id: int
     path: str
@@ -40,7 +40,7 @@ def _serve(pipe: Connection, seed: int) -> None:
                 }
                 await reader.readexactly(int(headers.get("content-length", 0)))
                 path = lines[0].split(" ")[1]
-                seen.append(Seen(int(headers["webhook-id"]), path, time.time()))
+                seen.append(Seen(int(headers["x-delivery"]), path, time.time()))
                 if path == "/slow":
                     await asyncio.sleep(chance.random() * 0.2)
                 failed = path == "/fail" or (path == "/flaky" and chance.random() < 0.5)

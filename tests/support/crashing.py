@@ -21,6 +21,7 @@ import requests
 
 from tests.support.counting_receiver import CountingReceiver, Seen
 from tests.support.running import Running, until
+from tests.support.sending import NUMBER
 from webhookui.delivery import results
 
 KINDS = ("ok", "ok", "ok", "ok", "slow", "slow", "flaky", "fail")
@@ -74,7 +75,7 @@ class Crashing:
         self._running.set_up()
         self._running.start("web")
         for name, path in (("A", "/ok"), ("B", "/{{ last_name }}")):
-            action = {"type": "webhook", "title": name, "url": self._receiver.url + path}
+            action = {"type": "webhook", "title": name, "url": self._receiver.url + path, "headers": [NUMBER]}
             trigger = {"on": "create_or_update", "recurrence": "every_time"}
             self._running.call(
                 "POST", "/workflows", {"name": name, "module": "contacts", "trigger": trigger, "actions": [action]}

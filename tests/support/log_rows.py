@@ -7,9 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from webhookui.crm import records
+from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
 from webhookui.db import now
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
+from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import webhook_document
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
@@ -118,3 +121,12 @@ def add_change(session: Session, **values: Any) -> Change:
     session.add(change)
     session.flush()
     return change
+
+
+def record_of(session: Session, email: str) -> int:
+    """A deal that belongs to a user: its owner may look into its deliveries."""
+    owner = accounts.by_email(session, email).id
+    made = records.create(
+        session, "deals", {"name": "Theirs", "owner": owner}, Actor("person", "Ann"), run_workflows=False
+    )
+    return made.id or 0

@@ -12,6 +12,8 @@ from tests.support.running import until
 from tests.support.working import Working
 from webhookui.delivery.tables import Attempt, Delivery
 
+NUMBER = {"name": "X-Delivery", "value": "{{ delivery.id }}"}
+"""A header by which a receiver's request finds its delivery in the log."""
 UNDER_WAY = ("queued", "dispatched")
 
 
@@ -32,7 +34,8 @@ class Sending(Working):
         """A workflow that calls `url` at each save of a contact whose last name is `name`."""
         criteria = {"all": [{"field": "last_name", "operator": "is", "value": name}], "any": []}
         parameters = [{"name": "name", "value": "{{ last_name }}"}]
-        return self.workflow("contacts", {"url": url, "parameters": parameters, **action}, name=name, criteria=criteria)
+        webhook = {"url": url, "parameters": parameters, "headers": [NUMBER], **action}
+        return self.workflow("contacts", webhook, name=name, criteria=criteria)
 
     def save(self, name: str = "hook", **values: Any) -> int:
         """Creates a contact; gives the id of the delivery that this caused."""

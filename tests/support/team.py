@@ -30,7 +30,7 @@ def team_of(installation: Installation) -> Team:
     with installation.db.write() as session:
         people = {
             name: User(
-                email=f"{name}@example.com", name=name.title(), role=role, password_hash="", session_salt="salt"
+                email=f"{name}@example.com", name=name.title(), role=role, password_hash=""
             )
             for name, role in (
                 ("ann", "admin"), ("bea", "admin"), ("dan", "admin"), ("olga", "user"), ("otto", "user")

@@ -85,6 +85,10 @@ WORKFLOWS: dict[str, tuple[dict[str, Any], str, str]] = {
         workflow(criteria=condition(field="", value="2026-01-01")), "criteria.all.0.field", "Choose a field",
     ),
     "an operator that does not fit": (workflow(criteria=condition(operator="starts_with")), "criteria.all.0.operator", "fit"),
+    "a schedule, which does not run": (
+        workflow(trigger={"on": "schedule", "schedule": {"every": "day", "at": "02:30", "time_zone": "Europe/Prague"}}),
+        "trigger.on", "do not run yet",
+    ),
     "no name": (workflow(name="  "), "name", "Give the workflow a name"),
 }  # fmt: skip
 

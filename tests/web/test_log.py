@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
-from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting, move
+from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting, move, record_of
 from webhookui.db import Database
 from webhookui.delivery.tables import CapturedValue, Delivery, Endpoint
 
@@ -210,10 +210,12 @@ def test_a_delivery_that_does_not_exist_is_not_found(client: FlaskClient, db: Da
     assert client.get("/log/999999/panel").status_code == 404
 
 
-def test_a_plain_user_reads_the_log_and_redelivers_nothing(app: Flask, client: FlaskClient, db: Database) -> None:
-    with db.write() as session:
-        number = add_failed(session).id
+def test_a_plain_user_reads_what_went_out_for_her_records_and_redelivers_nothing(
+    app: Flask, client: FlaskClient, db: Database
+) -> None:
     user = pages.user(app)
+    with db.write() as session:
+        number = add_failed(session, module="deals", record_id=record_of(session, pages.USER[0])).id
     page = user.get(f"/log/{number}")
     assert page.status_code == 200 and "Redeliver" not in page.text
     assert user.post(f"/log/{number}/redeliver").status_code == 403

@@ -11,7 +11,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
-from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting, add_webhook
+from tests.support.log_rows import (
+    add_attempt,
+    add_change,
+    add_delivery,
+    add_failed,
+    add_waiting,
+    add_webhook,
+    record_of,
+)
 from webhookui.db import Database
 from webhookui.delivery.tables import Endpoint
 from webhookui.web.next_steps import _INPUTS
@@ -128,13 +136,20 @@ def test_a_blocked_address_leads_to_the_network_settings(client: FlaskClient, db
 
 
 def test_a_plain_user_is_not_led_where_she_may_not_go(app: Flask, db: Database) -> None:
+    user = pages.user(app)
     with db.write() as session:
         webhook = session.get(WorkflowWebhook, add_webhook(session))
         assert webhook is not None
-        values = {"webhook_id": webhook.id, "workflow_id": webhook.workflow_id, "record_id": 7, "status": "failed"}
+        record_id = record_of(session, pages.USER[0])
+        values = {
+            "webhook_id": webhook.id,
+            "workflow_id": webhook.workflow_id,
+            "record_id": record_id,
+            "status": "failed",
+        }
         delivery = add_delivery(session, error="No.", **values)
         add_attempt(session, delivery, outcome="failed", error_code="unprocessable", advice="Do this.")
-    page = pages.user(app).get(f"/log/{delivery.id}").text
+    page = user.get(f"/log/{delivery.id}").text
     assert "Edit the record" in page and "/settings/" not in page
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import unescape
 
@@ -130,6 +131,59 @@ def test_a_sample_body_becomes_typed_dotted_rows_beside_those_that_are_there(cli
     assert value_of(html, "actions.0.parameters.1.name") == "lines.0.vat"
     assert value_of(html, "actions.0.parameters.1.type") == "boolean"
     assert value_of(html, "actions.0.parameters.2.name") is None
+
+
+def test_what_came_over_of_a_command_and_what_did_not_stands_in_one_list(client: FlaskClient, db: Database) -> None:
+    command = (
+        "# creates it\ncurl -ks --max-time 90 -L -X POST https://other.example/{id} -u ann:pw -H 'X-A: b' -H 'Host: h.example' "
+        """--json '{"a": 1, "b": "$TOKEN"}'"""
+    )
+    html = client.post("/settings/webhook-form/curl", data={**FORM, "at": "actions.0", "text": command}).text
+    told = unescape(re.findall(r'role="status">.*?</div>', html, re.DOTALL)[0])
+    for words in (
+        "Filled in from the cURL command.",
+        "Came over: POST; 2 parameters, JSON; 2 headers; Basic Authentication.",
+        "Left out, as the address or the connection decides it: Host.",
+        "Redirects are followed (-L)",
+        "The timeout is 60 s",
+        "in the place of {id} in the address",
+        "-k (certificates are always checked)",
+        "-s (it is about what cURL shows)",
+    ):
+        assert words in told, words
+    assert "$TOKEN" not in told  # in single quotes it is text
+
+
+def test_a_body_that_rows_can_not_say_comes_over_as_it_is(client: FlaskClient, db: Database) -> None:
+    command = "curl https://other.example/ -d 'a=1&a[b]=2'"
+    html = client.post("/settings/webhook-form/curl", data={**FORM, "at": "actions.0", "text": command}).text
+    assert value_of(html, "actions.0.content_type") == "RAW"
+    assert value_of(html, "actions.0.media_type") == "application/x-www-form-urlencoded"
+    assert value_of(html, "actions.0.body") == "a=1&a[b]=2"
+
+
+def test_a_sample_in_another_encoding_is_read_as_it_is_seen(client: FlaskClient, db: Database) -> None:
+    text = '<?xml version="1.0" encoding="ISO-8859-1"?><a><city lang="de">Köln</city><note/></a>'
+    html = client.post(
+        "/settings/webhook-form/sample", data={"at": "actions.0", "actions.0.title": "", "text": text}
+    ).text
+    rows = {
+        value_of(html, f"actions.0.parameters.{at}.name"): value_of(html, f"actions.0.parameters.{at}.value")
+        for at in (0, 1, 2)
+    }
+    assert rows == {"city.@lang": "de", "city.#text": "Köln", "note": ""}
+
+
+def test_a_sample_that_rows_can_not_say_is_the_body_as_it_is_and_rows_that_were_typed_stay(
+    client: FlaskClient, db: Database
+) -> None:
+    text = "<p>{{ one }} <b>two</b>\n three</p>"
+    html = client.post("/settings/webhook-form/sample", data={**FORM, "at": "actions.0", "text": text}).text
+    assert value_of(html, "actions.0.content_type") == "RAW"
+    assert value_of(html, "actions.0.media_type") == "application/xml"
+    assert value_of(html, "actions.0.body") == "{% raw %}" + text + "{% endraw %}"
+    assert value_of(html, "actions.0.parameters.0.value") == "{{ amount }}"
+    assert "As XML it has something" in html and "Your parameter rows come back" in html
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,9 @@ BAD = {
         "olumn",
     ),
     "timeout too long": ({"actions.0.timeout_s": "61"}, "actions.0.timeout_s", "60"),
+    "a schedule, which does not run": (
+        {"trigger.on": "schedule", "trigger.schedule.every": "hour"}, "trigger.on", "do not run yet",
+    ),
     "no time of a schedule": ({"trigger.on": "schedule", "trigger.schedule.every": "day"}, "trigger.schedule.at", "time"),
 }  # fmt: skip
 

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
 import pytest
 
@@ -18,6 +21,8 @@ from webhookui.delivery.addresses import AddressPolicy
 from webhookui.delivery.oauth import OAuthTokens
 from webhookui.delivery.transport import Transport
 from webhookui.webhooks.definition import Authorization
+from webhookui.webhooks.secret_scope import SecretScope, origin_as_written
+from webhookui.workflows.document import InvalidDocument
 
 SECRET = "hush-hush-hush"
 
@@ -83,7 +88,117 @@ def test_webhooks_with_another_scope_or_client_have_tokens_of_their_own(made: Wo
     ]
 
 
-@pytest.mark.parametrize("expires_in", [1, 31, "1", 0])
+class RevocableTokens(TokenEndpoint):
+    """And takes back what it gave: the receiver answers 401 to every token but the last."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(receiver)
+        self.revoked: set[str] = set()
+        receiver.routes["/x"] = self.use
+
+    def use(self, received: Received) -> Answer:
+        return Answer(401 if received.header("Authorization") in self.revoked else 200)
+
+
+def test_a_token_that_was_taken_back_costs_no_attempt(made: Working, receiver: Receiver) -> None:
+    endpoint = RevocableTokens(receiver)
+    made.workflow("contacts", action(receiver))
+    made.create("contacts", last_name="A")
+    made.ended(1)
+    endpoint.revoked.add("Bearer access-1")
+    made.create("contacts", last_name="B")
+    ended = made.ended(2)
+    (attempt,) = made.attempts(2)
+    assert (ended.status, ended.attempt_count, attempt.status_code, endpoint.given) == ("success", 1, 200, 2)
+    url = f"{receiver.url}/x"
+    assert attempt.hops == [{"status_code": 401, "method": "POST", "url": url, "because": "new_token"}]
+
+
+def test_a_401_to_the_new_token_too_is_a_401(made: Working, receiver: Receiver) -> None:
+    endpoint = TokenEndpoint(receiver)
+    receiver.routes["/x"] = lambda _received: Answer(401)
+    made.workflow("contacts", action(receiver))
+    made.create("contacts", last_name="A")
+    ended = made.ended(1)
+    assert (ended.status, {each.error_code for each in made.attempts(1)}) == ("failed", {"unauthorized"})
+    assert endpoint.given == 8, "two for each of the four attempts"
+
+
+def test_a_token_that_is_given_once_more_is_not_tried_once_more(made: Working, receiver: Receiver) -> None:
+    receiver.routes["/token"] = lambda _received: Answer(200, b'{"access_token":"always","token_type":"bearer"}')
+    receiver.answers = [Answer(401), Answer(200)]
+    made.workflow("contacts", action(receiver))
+    made.create("contacts", last_name="A")
+    assert made.ended(1).status == "success"
+    assert [each.hops for each in made.attempts(1)] == [[], []]
+
+
+def test_when_no_new_token_is_given_the_log_tells_both(made: Working, receiver: Receiver) -> None:
+    answers = iter([Answer(200, b'{"access_token":"one"}')])
+    receiver.routes["/token"] = lambda _received: next(answers, Answer(400, b'{"error":"invalid_client"}'))
+    receiver.routes["/x"] = lambda _received: Answer(401)
+    made.workflow("contacts", action(receiver))
+    made.create("contacts", last_name="A")
+    made.ended(1)
+    first = made.attempts(1)[0]
+    assert (first.error_code, [hop["because"] for hop in first.hops]) == ("token", ["new_token"])
+    assert first.error == "The token URL gave no access token: it answered 400: invalid_client."
+
+
+@pytest.mark.parametrize("client_id", ["me", "a b", "it’s:me", "a+b%41c&="])
+@pytest.mark.parametrize("secret", ["hush", "a+b%41c", "p:q/ä €", "&client_id=x"])
+def test_id_and_secret_are_form_encoded_in_the_header_and_in_the_body(
+    receiver: Receiver, client_id: str, secret: str
+) -> None:
+    TokenEndpoint(receiver)
+    get, plain = getter(), credentials(receiver)
+    known = replace(
+        plain, client_id=client_id, secrets={"client_secret": secret}, scope="a b", audience="https://api/?x=1"
+    )
+    get(known)
+    get(replace(known, client_authentication="body"))
+    by_header, by_body = receiver.routed
+    pair = base64.b64decode((by_header.header("Authorization") or "").removeprefix("Basic ")).decode()
+    assert [unquote_plus(half) for half in pair.split(":")] == [client_id, secret]
+    asked_for = [("grant_type", "client_credentials"), ("scope", "a b"), ("audience", "https://api/?x=1")]
+    assert parse_qsl(by_header.body.decode()) == asked_for
+    assert by_body.header("Authorization") is None
+    assert parse_qsl(by_body.body.decode()) == [*asked_for, ("client_id", client_id), ("client_secret", secret)]
+    assert {each.header("Content-Type") for each in receiver.routed} == {"application/x-www-form-urlencoded"}
+
+
+def test_what_an_error_says_back_of_the_client_is_masked(made: Working, receiver: Receiver) -> None:
+    def echo(received: Received) -> Answer:
+        sent = (received.header("Authorization") or "").removeprefix("Basic ") or received.body.decode()
+        return Answer(400, json.dumps({"error": "no", "error_description": sent}).encode())
+
+    receiver.routes["/token"] = echo
+    secret = "hüsh+hush%41/hush"
+    bodies = (
+        action(receiver, client_secret=secret),
+        action(receiver, client_secret=secret, client_authentication="body"),
+    )
+    made.workflow("contacts", *bodies)
+    made.create("contacts", last_name="A")
+    for number in (1, 2):
+        error = made.ended(number).error or ""
+        assert "••••••" in error and quote_plus(secret) not in error
+        assert base64.b64encode(f"me:{quote_plus(secret)}".encode()).decode() not in error
+
+
+def test_audience_and_client_authentication_stand_in_the_document(made: Working, receiver: Receiver) -> None:
+    workflow = made.workflow("contacts", action(receiver, audience="api", client_authentication="body"))
+    written = made.document(workflow)["actions"][0]["authorization"]
+    assert (written["audience"], written["client_authentication"], written["client_secret"]) == ("api", "body", None)
+    workflow = made.workflow("contacts", action(receiver))
+    written = made.document(workflow)["actions"][0]["authorization"]
+    assert (written["audience"], written["client_authentication"]) == ("", "basic")
+    with pytest.raises(InvalidDocument) as caught:
+        made.workflow("contacts", action(receiver, client_authentication="jwt"))
+    assert "basic, body" in caught.value.errors["actions.0.authorization.client_authentication"]
+
+
+@pytest.mark.parametrize("expires_in", [1, 31, "1", 0, -5])
 def test_a_token_is_renewed_when_its_time_is_up(receiver: Receiver, expires_in: Any) -> None:
     TokenEndpoint(receiver, expires_in)
     get, authorization = getter(), credentials(receiver)
@@ -91,7 +206,7 @@ def test_a_token_is_renewed_when_its_time_is_up(receiver: Receiver, expires_in: 
     until(lambda: get(authorization) == "access-2", 5)
 
 
-@pytest.mark.parametrize("expires_in", [None, 3600, "3600"])
+@pytest.mark.parametrize("expires_in", [None, 3600, "3600", 3600.5, 1e300, 10**400])
 def test_a_token_is_kept_while_it_is_good(receiver: Receiver, expires_in: Any) -> None:
     TokenEndpoint(receiver, expires_in)
     get, authorization = getter(), credentials(receiver)
@@ -101,7 +216,11 @@ def test_a_token_is_kept_while_it_is_good(receiver: Receiver, expires_in: Any) -
 def getter() -> Callable[[Authorization], str]:
     """Gets tokens within five seconds."""
     tokens = OAuthTokens(Transport(AddressPolicy(LOOPBACK), read_limit=65536, connections=1))
-    return lambda authorization: tokens.get(authorization, time.monotonic() + 5)
+    return lambda authorization: tokens.get(authorization, typed_for(authorization), time.monotonic() + 5)
+
+
+def typed_for(authorization: Authorization) -> SecretScope:
+    return SecretScope("https://api.example.com:443", origin_as_written(authorization.token_url))
 
 
 def credentials(receiver: Receiver) -> Authorization:
@@ -119,6 +238,8 @@ REFUSALS: dict[str, tuple[Answer, str]] = {
     "a number for a token": (Answer(200, b'{"access_token":5}'), "no access token"),
     "a token with a line break": (Answer(200, b'{"access_token":"a\\r\\nX-Evil: 1"}'), "no access token"),
     "a strange lifetime": (Answer(200, b'{"access_token":"a","expires_in":"soon"}'), "no access token"),
+    "a truth for a lifetime": (Answer(200, b'{"access_token":"a","expires_in":true}'), "no number of seconds"),
+    "another type": (Answer(200, b'{"access_token":"a","token_type":"DPoP"}'), "of the type “DPoP”"),
     "elsewhere": (Answer(302, b"", {"Location": "/token2"}), "no access token"),
 }
 

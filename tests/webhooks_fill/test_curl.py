@@ -230,6 +230,22 @@ CASES: dict[str, tuple[str, Sent]] = {
         "curl URL/x -H 'X-A: 1' -H 'X-A: 2' -H 'X-Empty;' -H 'Accept:' -A me -e http://r.example",
         Sent("GET", "/x", headers={"X-A": "1, 2", "X-Empty": "", "User-Agent": "me", "Referer": "http://r.example"}),
     ),
+    "JSON of one value": (
+        "curl URL/x -H 'Content-Type: application/json' -d '5'", Sent("POST", "/x", "5", {"Content-Type": JSON}),
+    ),
+    "an empty object": (
+        "curl --json '{}' URL/x", Sent("POST", "/x", "{}", {"Content-Type": JSON, "Accept": JSON}),
+    ),
+    "an empty list": (
+        "curl URL/x -H 'Content-Type: application/json' -d '[]'", Sent("POST", "/x", "[]", {"Content-Type": JSON}),
+    ),
+    "XML with text between elements": (
+        "curl URL/x -d '<a>x<b/>y</a>'", Sent("POST", "/x", "<a>x<b/>y</a>", {"Content-Type": FORM}),
+    ),
+    "a form with a name twice": ("curl URL/x -d 'a=1&a=2'", Sent("POST", "/x", "a=1&a=2", {"Content-Type": FORM})),
+    "plain text": (
+        "curl URL/x -H 'Content-Type: text/plain' -d 'hello'", Sent("POST", "/x", "hello", {"Content-Type": "text/plain"}),
+    ),
 }  # fmt: skip
 """Name → (command, the request it comes to). URL and HOST stand for the receiver's."""
 
@@ -372,13 +388,7 @@ REFUSED = {
     "a header that is none": ("curl -H nothing https://x.example", "no header"),
     "a timeout that is none": ("curl -m soon https://x.example", "not a number"),
     "JSON that is none": ("curl https://x.example -H 'Content-Type: application/json' -d '{oops'", "not JSON"),
-    "JSON of one value": ("curl https://x.example -H 'Content-Type: application/json' -d '5'", "single value"),
-    "an empty object": ("curl --json '{}' https://x.example", "nothing that could be a parameter"),
-    "an empty list": ("curl https://x.example -H 'Content-Type: application/json' -d '[]'", "can’t"),
     "XML that is none": ("curl https://x.example -H 'Content-Type: text/xml' -d '<a>'", "no XML"),
-    "XML with text between elements": ("curl https://x.example -d '<a>x<b/>y</a>'", "can’t"),
-    "a form with a name twice": ("curl https://x.example -d 'a=1&a=2'", "can’t"),
-    "plain text": ("curl https://x.example -H 'Content-Type: text/plain' -d 'hello'", "text/plain is not offered"),
     "a multipart body": ("curl https://x.example -H 'Content-Type: multipart/form-data' -d 'hello'", "multipart"),
 }  # fmt: skip
 

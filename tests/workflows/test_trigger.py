@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhookui.workflows.trigger import SCHEDULES, TRIGGERS, parse_trigger
+from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, SCHEDULES, parse_trigger
 
 
 def parsed(document: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -14,7 +14,7 @@ def parsed(document: Any) -> tuple[dict[str, Any], dict[str, str]]:
     return parse_trigger(document, "trigger", errors, "Europe/Prague"), errors
 
 
-@pytest.mark.parametrize("on", [name for name in TRIGGERS if name != "schedule"])
+@pytest.mark.parametrize("on", list(OFFERED))
 def test_a_trigger_on_a_save_is_taken_with_every_time_as_its_recurrence(on: str) -> None:
     assert parsed({"on": on}) == ({"on": on, "recurrence": "every_time"}, {})
     assert parsed({"on": on, "recurrence": "first_time", "schedule": None})[0]["recurrence"] == "first_time"
@@ -35,7 +35,7 @@ SCHEDULED = [
 @pytest.mark.parametrize(("document", "expected"), SCHEDULED)
 def test_a_schedule_is_taken_with_the_keys_that_its_kind_needs(document: Any, expected: Any) -> None:
     trigger, errors = parsed({"on": "schedule", "schedule": document})
-    assert errors == {}
+    assert errors == {"trigger.on": DOES_NOT_RUN}, "nothing else is wrong with it"
     assert trigger["schedule"] == {**expected, "time_zone": "Europe/Prague"}
 
 
@@ -104,8 +104,16 @@ REFUSED = [
 @pytest.mark.parametrize(("document", "path", "words"), REFUSED)
 def test_a_trigger_that_makes_no_sense_is_refused_at_its_path(document: Any, path: str, words: str) -> None:
     _, errors = parsed(document)
-    assert list(errors) == [path]
+    refused = {"trigger.on"} if isinstance(document, dict) and document.get("on") == "schedule" else set()
+    assert set(errors) == {path} | refused
     assert words in errors[path]
+
+
+def test_a_schedule_is_refused_and_not_offered_as_long_as_nothing_runs_it() -> None:
+    schedule = {"every": "day", "at": "02:30"}
+    assert parsed({"on": "schedule", "schedule": schedule})[1] == {"trigger.on": DOES_NOT_RUN}
+    assert "schedule" not in OFFERED
+    assert "schedule" not in parsed({"on": "sometimes"})[1]["trigger.on"]
 
 
 def test_every_kind_of_schedule_is_tested() -> None:

@@ -96,6 +96,7 @@ def detail_document(detail: Detail, held: Mapping[int, waiting.Hold]) -> dict[st
     delivery = detail.delivery
     body = detail.request.body
     return delivery_document(delivery, held) | {
+        "message_id": delivery.message_id,
         "request": {
             "method": delivery.method,
             "url": delivery.url,

@@ -13,12 +13,14 @@ from webhookui.api import bp
 from webhookui.db import LARGEST_ID
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.waiting import HOLDS
-from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
+from webhookui.webhooks.raw_body import RAW
 from webhookui.workflows.operators import OPERATORS
 from webhookui.workflows.redeliver import PAYLOADS
+from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
 
 Schema = dict[str, Any]
 
@@ -46,9 +48,11 @@ FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
 
+CLIENT_AUTHENTICATION: Schema = {"enum": list(CLIENT_AUTHENTICATIONS), "default": "basic"}
 USERNAME: Schema = _nullable("string") | {
     "description": "Null where the password is empty: the user name is then the key, and is kept as a secret."
 }
+RAW_ONLY: Schema = _nullable("string")
 PARAMETER = _object(
     {
         "name": {"type": "string", "minLength": 1},
@@ -74,12 +78,15 @@ ACTION = _object(
         "description": TEXT,
         "url": {"type": "string", "minLength": 1},
         "method": {"enum": list(METHODS)},
-        "content_type": {"enum": list(CONTENT_TYPES)},
+        "content_type": {"enum": [*CONTENT_TYPES, RAW]},
+        "media_type": RAW_ONLY | {"description": "RAW: the Content-Type header, with its charset."},
+        "body": RAW_ONLY | {"description": "RAW: the template of the body, sent byte for byte."},
         "authorization": {
             "oneOf": [
                 _object(
                     {"type": {"const": kind.name}, **dict.fromkeys(kind.plain, TEXT)}
                     | ({"username": USERNAME} if kind.name == "basic" else {})
+                    | ({"client_authentication": CLIENT_AUTHENTICATION} if kind.name == "oauth2" else {})
                     | ({kind.secret: _nullable("string")} if kind.secret else {}),
                     ["type"],
                     **NO_MORE,
@@ -138,9 +145,8 @@ WORKFLOW = _object(
         "related_modules": _list(TEXT),
         "trigger": _object(
             {
-                "on": {"enum": ["create", "update", "create_or_update", "delete", "schedule"]},
-                "recurrence": {"enum": ["first_time", "every_time"]},
-                "schedule": {"type": "object"},
+                "on": {"enum": list(OFFERED), "description": f"`schedule` is refused: {DOES_NOT_RUN}"},
+                "recurrence": {"enum": list(RECURRENCES), "default": "every_time"},
             },
             ["on"],
         ),
@@ -270,7 +276,8 @@ SCHEMAS: dict[str, Schema] = {
     "Module": MODULE, "Record": RECORD, "Parameter": PARAMETER, "CaptureRow": CAPTURE_ROW, "Condition": CONDITION,
     "Action": ACTION, "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
     "DeliveryDetail": _object(
-        DELIVERY_PROPERTIES | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
+        DELIVERY_PROPERTIES | {"message_id": TEXT}
+        | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
         ["id", "status", "request", "attempts", "captures"],
     ),
     "Error": ERROR,

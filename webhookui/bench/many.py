@@ -143,13 +143,14 @@ def _row(
         "created_at": created, "next_attempt_at": now() + timedelta(hours=3) if status == "retry" else None,
         "finished_at": created if status in ("success", "failed") else None, "claimed_by": None, "claimed_at": None,
         "test": chance.random() < 0.005, "redelivery_of": None, "change_id": None, "caused_by": "Ann Admin",
+        "message_id": f"msg_{chance.getrandbits(128):032x}",
     }  # fmt: skip
 
 
 def _requests(first: int) -> Any:
     table = DeliveryRequest.__table__  # type: ignore[attr-defined]
-    values = (literal(HEADERS, table.c.headers.type), literal(BODY, table.c.body.type), literal(""))
-    columns = ["delivery_id", "headers", "body", "origin"]
+    values = (literal(HEADERS, table.c.headers.type), literal(BODY, table.c.body.type))
+    columns = ["delivery_id", "headers", "body"]
     return insert(table).from_select(columns, select(_D.id, *values).where(_D.id >= first))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -18,7 +18,19 @@ from webhookui.db import row_number
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000
-MAX_DIGITS = 30
+MAX_CHOSEN = 1000
+"""Values of a multi-select picklist, repeated ones counted."""
+MAX_DIGITS, MAX_WHOLE_DIGITS, MAX_PLACES = 28, 22, 6
+"""Of a number, in all and before the decimal point, and decimals of a currency: 28 digits is what Python's decimals count with,
+in templates too."""
+FIRST_TIME, LAST_TIME = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
+"""A day from the ends of the calendar, so that a date-time has a year from 1 to 9999 in every time zone."""
+UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that PostgreSQL, UTF-8 or XML does not have."""
+
+_EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation, Overflow])
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
 class FieldError(Exception):
@@ -42,7 +54,10 @@ class FieldType:
         """The stored form; the type's empty value for nothing. Raises FieldError."""
         if raw is None or (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, list) and not raw):
             return list(self.empty) if isinstance(self.empty, list) else self.empty
-        return self.read(raw, field)
+        try:
+            return self.read(raw, field)
+        except (ArithmeticError, ValueError, RecursionError):
+            raise FieldError(f"This can't be stored in a field of the type {self.label}.") from None
 
     def text(self, stored: Any, time_zone: tzinfo | str = UTC) -> str:
         """For lists, search and CSV; empty for nothing."""
@@ -50,53 +65,64 @@ class FieldType:
         return "" if stored is None else self.show(stored, zone)
 
 
+def storable(text: str) -> str:
+    """The text as it is. Raises FieldError for a character that some later step can't carry."""
+    found = UNSTORABLE.search(text)
+    if found:
+        raise FieldError(f"This has a character that can't be stored (U+{ord(found.group()):04X}).")
+    return text
+
+
 def _text(raw: Any, field: FieldInfo, most: int = MAX_TEXT) -> str:
     if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal | float):
         raise FieldError("This must be text.")
-    text = str(raw).strip()
-    if "\0" in text:
-        raise FieldError("This has a character that can't be stored.")
+    text = storable(str(raw)).replace("\r\n", "\n").strip()
     if len(text) > most:
         raise FieldError(f"At most {most} characters; these are {len(text)}.")
     return text
 
 
 def _long_text(raw: Any, field: FieldInfo) -> str:
-    return _text(raw, field, MAX_LONG_TEXT).replace("\r\n", "\n")
+    return _text(raw, field, MAX_LONG_TEXT)
 
 
 def _decimal(raw: Any, example: str) -> Decimal:
+    """A number that every way out carries digit by digit: sorting, JSON, XML, templates."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise FieldError(f"This is not a number. Write it like {example}.")
     text = str(raw).strip().replace("\u00a0", "").replace(" ", "")
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):
+    if _GROUPED.fullmatch(text):
         text = text.replace(",", "")
+    if not _NUMBER.fullmatch(text):
+        raise FieldError(f"“{str(raw)[:40]}” is not a number. Write it like {example}.")
     try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise FieldError(f"“{str(raw)[:40]}” is not a number. Write it like {example}.") from None
-    if not value.is_finite() or len(value.as_tuple().digits) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
-        raise FieldError("This number can't be stored exactly: too many digits.")
-    return value
+        value = _EXACT.create_decimal(text)
+        fits = value.adjusted() < MAX_WHOLE_DIGITS and max(value.adjusted() + 1, 0) + _decimals(value) <= MAX_DIGITS
+    except DecimalException:
+        fits = False
+    if not fits:
+        most = f"at most {MAX_DIGITS}, {MAX_WHOLE_DIGITS} of them before the decimal point"
+        raise FieldError(f"This number can't be stored exactly: too many digits ({most}).")
+    return value or Decimal(0)
+
+
+def _decimals(value: Decimal) -> int:
+    """Digits behind the decimal point, zeros at the end not counted."""
+    return max(-int(value.normalize(_EXACT).as_tuple().exponent), 0)
 
 
 def _number(raw: Any, field: FieldInfo) -> int | Decimal:
     value = _decimal(raw, "1250 or 0.5")
-    if value == value.to_integral_value():
-        return int(value)
-    return Decimal(format(value.normalize(), "f"))
+    places = _decimals(value)
+    return value.quantize(Decimal(1).scaleb(-places), context=_EXACT) if places else int(value)
 
 
 def _currency(raw: Any, field: FieldInfo) -> Decimal:
     value = _decimal(raw, "1250.00")
-    exponent = value.as_tuple().exponent
-    places = max(2, -exponent if isinstance(exponent, int) else 2)
-    if places > 6:
-        shortened = value.normalize()
-        places = max(2, -int(shortened.as_tuple().exponent))
-        if places > 6:
-            raise FieldError("An amount has at most six decimals.")
-    return value.quantize(Decimal(1).scaleb(-places))
+    places = max(2, _decimals(value))
+    if places > MAX_PLACES:
+        raise FieldError("An amount has at most six decimals.")
+    return value.quantize(Decimal(1).scaleb(-places), context=_EXACT)
 
 
 def _checkbox(raw: Any, field: FieldInfo) -> bool:
@@ -114,7 +140,7 @@ def _checkbox(raw: Any, field: FieldInfo) -> bool:
 
 def _date(raw: Any, field: FieldInfo) -> str:
     text = str(raw).strip() if isinstance(raw, str) else ""
-    match = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
+    match = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text, re.ASCII)
     try:
         if not match:
             raise ValueError
@@ -126,13 +152,15 @@ def _date(raw: Any, field: FieldInfo) -> str:
 def _datetime(raw: Any, field: FieldInfo) -> str:
     text = str(raw).strip() if isinstance(raw, str) else ""
     try:
-        if not re.match(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", text):
+        if not re.match(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", text, re.ASCII):
             raise ValueError
         time = datetime.fromisoformat(text)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise FieldError(f"“{str(raw)[:40]}” is not a time. Write it like 2026-12-31 14:30.") from None
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else in_zone(time, UTC)
+    if not FIRST_TIME <= time <= LAST_TIME:
+        raise FieldError(f"“{text[:40]}” can't be stored: date-times go from 0001-01-02 to 9999-12-30.")
+    return iso_time(time)
 
 
 def _picklist(raw: Any, field: FieldInfo) -> str:
@@ -145,6 +173,8 @@ def _picklist(raw: Any, field: FieldInfo) -> str:
 
 def _multi_picklist(raw: Any, field: FieldInfo) -> list[str]:
     parts = raw if isinstance(raw, list | tuple) else str(raw).replace(";", ",").split(",")
+    if len(parts) > MAX_CHOSEN:
+        raise FieldError(f"At most {MAX_CHOSEN} values; these are {len(parts)}.")
     chosen = {_picklist(part, field) for part in parts if str(part).strip()}
     return [option for option in field.options if option in chosen]
 
@@ -187,12 +217,26 @@ def _id(raw: Any, field: FieldInfo) -> int:
     return number
 
 
+def iso_time(time: datetime) -> str:
+    """As it is stored and sent: in UTC, with four digits of the year (`strftime` has less for early ones)."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
 def typed_time(stored: str) -> datetime:
-    return datetime.fromisoformat(stored.replace("Z", "+00:00"))
+    """The aware time. Older versions have stored early years with less than four digits."""
+    return datetime.fromisoformat(stored.zfill(20).replace("Z", "+00:00"))
+
+
+def in_zone(time: datetime, zone: tzinfo) -> datetime:
+    """The time in a zone; as it is where that zone's calendar has no such day, as older versions have stored it."""
+    try:
+        return time.astimezone(zone)
+    except (OverflowError, ValueError):
+        return time
 
 
 def _show_time(stored: Any, zone: tzinfo) -> str:
-    return typed_time(stored).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return in_zone(typed_time(stored), zone).isoformat(" ")[:16]
 
 
 def _plain(stored: Any, _zone: tzinfo = UTC) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, Select, String, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, String, and_, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.tables import Record
+from webhookui.db import dumps, row_number
+from webhookui.sql_numbers import json_number
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
 
@@ -86,8 +88,19 @@ def search(session: Session, q: str, limit: int = 20, module: str | None = None)
     statement = select(Record).where(*(_has(word) for word in words))
     if module:
         statement = statement.where(_R.module == module)
-    first = func.lower(_R.name).like(_pattern(q.casefold())[1:], escape="\\")
+    first = func.lower(_R.name).like(_pattern(q.casefold()[:500])[1:], escape="\\")
     return list(session.scalars(statement.order_by(first.desc(), _R.updated_at.desc(), _R.id.desc()).limit(limit)))
+
+
+LONGEST_PATTERN = 50_000
+"""Bytes of a pattern that SQLite takes; nothing that is stored would match a longer one."""
+
+
+def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    pattern = _pattern(text)
+    if len(pattern.encode("utf-8", "replace")) > LONGEST_PATTERN:
+        return false()
+    return column.like(pattern, escape="\\")
 
 
 def _pattern(text: str) -> str:
@@ -95,7 +108,7 @@ def _pattern(text: str) -> str:
 
 
 def _has(word: str) -> ColumnElement[bool]:
-    return or_(_R.search_text.like(_pattern(word), escape="\\"), func.lower(_R.name).like(_pattern(word), escape="\\"))
+    return or_(_contains(_R.search_text, word), _contains(func.lower(_R.name), word))
 
 
 def _where(info: ModuleInfo, query: ListQuery) -> list[ColumnElement[bool]]:
@@ -123,19 +136,21 @@ def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
     """Text contains; everything else equals, as the field's type reads the filter's text."""
     family = FIELD_TYPES[field.type].family
     if family == "text":
-        return func.lower(_value(field)).like(_pattern(text.lower()), escape="\\")
+        return _contains(func.lower(_value(field)), text.lower())
     try:
         stored = FIELD_TYPES[field.type].parse(text, field)
     except FieldError as error:
         raise InvalidListing(field.name, str(error)) from None
+    if family in ("reference", "user") and row_number(str(stored)) is None:
+        return false()
     if field.name == "owner":
         return _R.owner_id == stored
     if family == "boolean":
         return _R["values"][field.name].as_boolean() == stored
     if family == "number":
-        return cast(_value(field), Numeric(38, 10)) == stored
+        return json_number(_R["values"], field.name) == stored
     if family == "choices":
-        return and_(*(func.lower(_value(field)).like(_pattern(f'"{each.lower()}"'), escape="\\") for each in stored))
+        return and_(*(_contains(func.lower(_value(field)), dumps(each.lower())) for each in stored))
     return _value(field) == cast(str(stored), String)
 
 
@@ -148,10 +163,11 @@ def _ordered(info: ModuleInfo, query: ListQuery, statement: Select[Any]) -> Sele
     else:
         field = _field(info, name, "sort")
         key = _value(field)
-        if FIELD_TYPES[field.type].family in ("number", "reference", "user"):
-            key = cast(key, Numeric(38, 10))
+        family = FIELD_TYPES[field.type].family
+        if family == "number":
+            key = json_number(_R["values"], name)
         else:
-            key = func.lower(key)
+            key = cast(key, BigInteger) if family in ("reference", "user") else func.lower(key)
     return statement.order_by(
         key.is_(None), key.desc() if descending else key.asc(), _R.id.desc() if descending else _R.id.asc()
     )

@@ -5,7 +5,7 @@ inside the same transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
@@ -245,7 +245,7 @@ def _checked(
             errors[name] = f"{info.label} has no field “{name}”."
             continue
         try:
-            value = FIELD_TYPES[field.type].parse(raw, field)
+            value = FIELD_TYPES[field.type].parse(raw, _with_retired(field, before))
             if value is not None and (before is None or value != before.get(name)):
                 _points_somewhere(session, field, value)
             stored[name] = value
@@ -261,6 +261,17 @@ def _checked(
     if errors:
         raise InvalidRecord(errors)
     return stored
+
+
+def _with_retired(field: FieldInfo, before: Mapping[str, Any] | None) -> FieldInfo:
+    """The field with the options that were retired and still stand in the record: they may stay."""
+    stands = (before or {}).get(field.name) if field.options else None
+    retired = [
+        each
+        for each in (stands if isinstance(stands, list) else [stands] if stands else [])
+        if each not in field.options
+    ]
+    return replace(field, options=(*field.options, *retired)) if retired else field
 
 
 def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:

@@ -22,6 +22,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 COMPATIBLE = ipaddress.ip_network("::/96")
 TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
+CLOUDS = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.80.8.124/32")))
+"""Public by their range, and yet a machine's own cloud: Azure's wire server, Equinix Metal's metadata. Those of other clouds
+(169.254.169.254, 100.100.100.200, 192.0.0.192, fd00:ec2::254 …) are in ranges that are not public."""
+ISATAP = (0x00005EFE, 0x02005EFE)
+"""Third quarter of an IPv6 address whose last one is an IPv4 address (RFC 5214 section 6.1)."""
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 """All that has been given out of IPv6 so far; whatever is outside is not public, whatever becomes of it."""
 
@@ -45,14 +50,15 @@ class RedirectBlocked(AddressBlocked):
 
 
 def embedded(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one (mapped, compatible, translated, NAT64, 6to4), or the address itself."""
+    """The IPv4 address inside an IPv6 one (mapped, compatible, translated, NAT64, 6to4, ISATAP), or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address in NAT64 or address in TRANSLATED or (address in COMPATIBLE and int(address) > 1):
+    is_isatap = int(address) >> 32 & 0xFFFFFFFF in ISATAP
+    if is_isatap or address in NAT64 or address in TRANSLATED or (address in COMPATIBLE and int(address) > 1):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 
@@ -63,7 +69,7 @@ def is_public(address: Address) -> bool:
     inner = embedded(address)
     if inner is not address and not is_public(inner):
         return False
-    if inner is address and any(address in network for network in EXTRA_BLOCKED_NET_RANGES):
+    if inner is address and any(address in network for network in (*EXTRA_BLOCKED_NET_RANGES, *CLOUDS)):
         return False
     if inner.version == 6 and inner not in GLOBAL_UNICAST:
         return False

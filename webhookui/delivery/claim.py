@@ -34,7 +34,7 @@ class Claimed:
     url: str
     headers: Sequence[Sequence[str]]
     body: bytes | None
-    origin: str
+    message_id: str
     webhook_id: int | None
     module: str
     record_id: int | None
@@ -52,7 +52,7 @@ class Claimed:
 
 
 _CLAIMED = (
-    _D.id, _D.lane, _D.host, _D.method, _D.url, _R.headers, _R.body, _R.origin, _D.webhook_id, _D.module, _D.record_id,
+    _D.id, _D.lane, _D.host, _D.method, _D.url, _R.headers, _R.body, _D.message_id, _D.webhook_id, _D.module, _D.record_id,
     _D.attempt_count, _D.failure_count, _D.test, _D.redelivery_of, _R.definition, _R.secrets,
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from urllib3.exceptions import DecodeError, HTTPError
 from webhookui.delivery.addresses import AddressBlocked
 from webhookui.delivery.resolver import NameNotFound, NameSlow
 from webhookui.delivery.response_head import HeadTooLarge
+from webhookui.delivery.tls_words import certificate_advice, tls_words
 from webhookui.delivery.transport import REDIRECTS, Answer, DeadlinePassed, Interrupted, Misframed, innermost
 from webhookui.delivery.unpacking import EndsTooEarly, packed_as
 
@@ -37,6 +38,10 @@ def of_exception(error: Exception, *, host: str, timeout_s: float, clean: Callab
     for kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
         if isinstance(error, kinds) or isinstance(inner, kinds):
             values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _detail(inner, clean)}
+            if isinstance(inner, ssl.SSLCertVerificationError):
+                advice = certificate_advice(inner)
+            elif isinstance(inner, ssl.SSLError):
+                advice = tls_words(inner)[1]
             return Diagnosis(code, sentence.format(**values), advice.format(**values), ends)
     raise AssertionError("The last line of the table takes every exception.")
 
@@ -111,12 +116,12 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     ),
     (
         ssl.SSLCertVerificationError, "certificate", "The certificate of {host} is not trusted: {detail}.",
-        "The service must present a valid certificate for this name; verification can't be switched off. An authority of "
-        "your own is trusted through WEBHOOKUI_CA_FILE.", False,
+        "By what is wrong with it: expired, made out to another name, of an unknown authority, sent without its chain. Verification "
+        "can't be switched off; an authority of your own is trusted through WEBHOOKUI_CA_FILE.", False,
     ),
     (
         ssl.SSLError, "tls", "No secure connection with {host}: {detail}.",
-        "Check whether the address should be http:// or another port.", False,
+        "By why: no TLS there at all, only versions before 1.2, a client certificate demanded, a name that it does not know.", False,
     ),
     (
         ConnectionRefusedError, "refused", "{host} refused the connection.",
@@ -197,7 +202,7 @@ def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         text = error.verify_message.rstrip(".")
     elif isinstance(error, ssl.SSLError):
-        text = (error.reason or str(error)).replace("_", " ").lower()
+        text = tls_words(error)[0]
     elif isinstance(error, RemoteDisconnected):
         text = "it was closed without an answer"
     elif isinstance(error, ConnectionResetError):

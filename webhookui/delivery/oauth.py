@@ -1,29 +1,28 @@
-"""Access tokens of OAuth 2 client credentials (RFC 6749 section 4.4), by Authlib, kept until they expire (SPEC section 4.4)."""
+"""Access tokens of OAuth 2 client credentials (RFC 6749 section 4.4), kept until they expire (SPEC section 4.4)."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
-
-import requests
-from authlib.integrations.requests_client import OAuth2Session
-from requests.adapters import BaseAdapter
-from requests.structures import CaseInsensitiveDict
+from urllib.parse import urlencode, urlsplit
 
 from webhookui.delivery import diagnosis
-from webhookui.delivery.transport import Interrupted, Outgoing, Transport
-from webhookui.webhooks.authorization import secrets_in
+from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
+from webhookui.delivery.transport import Answer, Interrupted, Outgoing, Transport
+from webhookui.webhooks.authorization import basic_of_client, secret_of, secrets_in
+from webhookui.webhooks.body_text import as_utf8, text_of
 from webhookui.webhooks.definition import Authorization
 from webhookui.webhooks.redaction import redaction
+from webhookui.webhooks.secret_scope import SecretScope
 
 EARLY_S = 30
-"""A token is renewed so many seconds before it expires."""
+"""A token is renewed so many seconds before it expires, and is kept for a second at least."""
 UNTOLD_LIFETIME_S = 300.0
 """How long a token is taken to be good when its answer does not say."""
 
@@ -52,9 +51,13 @@ class OAuthTokens:
         """One for each token, so that a token URL that hangs holds up nobody else."""
         self._tokens: dict[tuple[str, ...], _Token] = {}
 
-    def get(self, authorization: Authorization, end: float) -> str:
-        """A token, within the time until `end` (monotonic seconds). Raises TokenRefused."""
-        key = _key(authorization)
+    def get(self, authorization: Authorization, typed_for: SecretScope, end: float) -> str:
+        """A token, within the time until `end` (monotonic seconds). Raises TokenRefused and SecretElsewhere.
+
+        `typed_for`: where the client secret may go, and the webhook's own address: a token fetched for one address is for no
+        other.
+        """
+        key = _key(authorization, typed_for)
         lock = self._locks[key]
         if not lock.acquire(timeout=max(0.0, end - time.monotonic())):
             raise TokenRefused("No access token in time: the token URL did not answer.", _ADVICE)
@@ -62,81 +65,96 @@ class OAuthTokens:
             known = self._tokens.get(key)
             if known is not None and known.expires > time.monotonic():
                 return known.value
-            fresh = self._fetch(authorization, max(0.0, end - time.monotonic()))
+            fresh = self._fetch(authorization, typed_for.token_url, max(0.0, end - time.monotonic()))
             self._tokens[key] = fresh
             return fresh.value
         finally:
             lock.release()
 
-    def forget(self, authorization: Authorization) -> None:
-        """After a 401: the next attempt asks for a new token."""
-        if authorization.type == "oauth2":
-            self._tokens.pop(_key(authorization), None)
+    def forget(self, authorization: Authorization, typed_for: SecretScope, refused: str) -> None:
+        """After a 401 to the token `refused`: the next one who asks gets a new one, unless there is one already."""
+        key = _key(authorization, typed_for)
+        known = self._tokens.get(key)
+        if known is not None and known.value == refused:
+            self._tokens.pop(key, None)
 
-    def _fetch(self, authorization: Authorization, within_s: float) -> _Token:
+    def _fetch(self, authorization: Authorization, typed_for: str, within_s: float) -> _Token:
         url = authorization.token_url or ""
-        with OAuth2Session(
-            authorization.client_id, authorization.secrets.get("client_secret"), scope=authorization.scope or None
-        ) as session:
-            session.trust_env = False
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, _ThroughTransport(self._transport, within_s))
-            try:
-                return _token_of(session.fetch_token(url, grant_type="client_credentials", allow_redirects=False))
-            except Interrupted:
-                raise
-            except requests.RequestException as error:
-                clean = redaction(secrets_in(authorization)).text
-                found = diagnosis.of_exception(
-                    error, host=urlsplit(url).hostname or url, timeout_s=within_s, clean=clean
-                )
-                raise TokenRefused(f"No access token: {found.error}", found.advice, found.ends) from error
-            except Exception as error:
-                raise TokenRefused(f"The token URL gave no access token: {error}", _ADVICE) from error
+        clean = redaction(secrets_in(authorization)).text
+        try:
+            check_goes_to(typed_for, url)
+            answer = self._transport.exchange(token_request(authorization, within_s))
+        except (Interrupted, SecretElsewhere):
+            raise
+        except Exception as error:
+            found = diagnosis.of_exception(error, host=urlsplit(url).hostname or url, timeout_s=within_s, clean=clean)
+            raise TokenRefused(f"No access token: {found.error}", found.advice, found.ends) from error
+        try:
+            return _token_of(answer)
+        except ValueError as error:
+            raise TokenRefused(f"The token URL gave no access token: {_short(clean(str(error)))}", _ADVICE) from None
 
 
-def _token_of(answer: Mapping[str, Any]) -> _Token:
+def token_request(authorization: Authorization, within_s: float) -> Outgoing:
+    """The request for a token (RFC 6749 sections 4.4.2 and 2.3.1)."""
+    form = {"grant_type": "client_credentials", "scope": authorization.scope, "audience": authorization.audience}
+    headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
+    if authorization.client_authentication == "body":
+        form |= {"client_id": authorization.client_id, "client_secret": secret_of(authorization)}
+    else:
+        headers.append(("Authorization", f"Basic {basic_of_client(authorization)}"))
+    body = urlencode({name: value for name, value in form.items() if value}).encode()
+    return Outgoing("POST", authorization.token_url, headers, body, within_s)
+
+
+def _token_of(answer: Answer) -> _Token:
     """Raises ValueError for an answer that is none of RFC 6749 section 5.1, or a token that no header can carry."""
-    value = answer.get("access_token")
+    said = _json_object(answer)
+    if answer.status_code != 200:
+        words = [str(said[key]) for key in ("error", "error_description") if isinstance(said.get(key), str)]
+        raise ValueError(f"it answered {answer.status_code}{': ' if words else ''}{', '.join(words)}.")
+    if answer.broken is not None:
+        raise ValueError("its answer broke off.")
+    value, kind = said.get("access_token"), said.get("token_type") or "Bearer"
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ValueError("its answer has no access_token that can be sent.")
-    lifetime = answer.get("expires_in")
-    seconds = float(lifetime) if lifetime is not None else UNTOLD_LIFETIME_S
-    return _Token(value, time.monotonic() + max(1.0, seconds - EARLY_S))
+    if not str(kind).lower().startswith("bearer"):
+        raise ValueError(f"its token is of the type “{kind}”, and only bearer tokens are known here.")
+    return _Token(value, time.monotonic() + max(1.0, _lifetime_s(said.get("expires_in")) - EARLY_S))
+
+
+def _json_object(answer: Answer) -> dict[str, Any]:
+    try:
+        said = json.loads(text_of(as_utf8(answer.body, answer.header("content-type"))))
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _lifetime_s(told: Any) -> float:
+    """Raises ValueError for what is no number of seconds."""
+    if told is None:
+        return UNTOLD_LIFETIME_S
+    try:
+        seconds = math.nan if isinstance(told, bool) else float(told)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise ValueError(f"its expires_in is “{told}”, which is no number of seconds.")
+    return seconds
+
+
+def _short(text: str) -> str:
+    plain = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).split())
+    return plain if len(plain) <= 300 else plain[:299] + "…"
 
 
 _ADVICE = "Check the token URL, the client id and its secret."
 
 
-class _ThroughTransport(BaseAdapter):
-    """Sends what Authlib prepared the way everything is sent: to public addresses, within a time and a size."""
-
-    def __init__(self, transport: Transport, within_s: float) -> None:
-        super().__init__()
-        self._transport = transport
-        self._within_s = within_s
-
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        body = request.body.encode() if isinstance(request.body, str) else request.body
-        kept = [(name, str(value)) for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS]
-        answer = self._transport.exchange(
-            Outgoing(request.method or "POST", request.url or "", kept, body, self._within_s)  # type: ignore[arg-type]
-        )
-        response = requests.Response()
-        response.status_code = answer.status_code
-        response.headers = CaseInsensitiveDict(answer.headers)
-        response.url = answer.url
-        response.request = request
-        response._content = answer.body
-        return response
-
-    def close(self) -> None:
-        """The transport is not ours to close."""
-
-
-_OWN_HEADERS = {"accept-encoding", "connection", "content-length", "user-agent"}
-
-
-def _key(authorization: Authorization) -> tuple[str, ...]:
-    secret = authorization.secrets.get("client_secret") or ""
-    return (authorization.token_url or "", authorization.client_id or "", secret, authorization.scope or "")
+def _key(authorization: Authorization, typed_for: SecretScope) -> tuple[str, ...]:
+    """Whatever makes another token."""
+    given = token_request(authorization, 0.0)
+    return (*typed_for, given.url, repr(given.headers), repr(given.body))

@@ -14,7 +14,7 @@ from webhookui.crm.tables import Change
 from webhookui.db import after_commit, is_unavailable, now, unavailable_because
 from webhookui.delivery import stale, states
 from webhookui.delivery.lanes import endpoint_of, lane_name
-from webhookui.delivery.tables import Delivery, DeliveryRequest
+from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.reasons import reason, storable
 from webhookui.webhooks.request import Request, RequestError
@@ -40,9 +40,12 @@ def origin_of(url: str) -> str:
 
 def endpoint_name(lane: str) -> str:
     """A lane's endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
-    parts = urlsplit(endpoint_of(lane))
-    usual = DEFAULT_PORTS.get(parts.scheme)
-    return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
+    try:
+        parts = urlsplit(endpoint_of(lane))
+        usual = DEFAULT_PORTS.get(parts.scheme)
+        return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
+    except ValueError:  # a request may say anything
+        return lane
 
 
 def enqueue(
@@ -60,13 +63,15 @@ def enqueue(
     build: Callable[[int], Request],
     test: bool = False,
     redelivery_of: int | None = None,
+    message_id: str | None = None,
     definition: dict[str, object] | None = None,
     secrets: str | None = None,
 ) -> int:
     """Writes a delivery and its request, both built now. A request that can't be built is stored as Failed, with its words.
 
-    Returns the delivery's id, which `build` is called with. `definition` and `secrets` are those of an unsaved draft that
-    is tested. Every save that fires waits for this: rows are written as rows, without objects in between.
+    Returns the delivery's id, which `build` is called with. `message_id`: that of the delivery whose payload goes out again.
+    `definition` and `secrets` are those of an unsaved draft that is tested. Every save that fires waits for this: rows are
+    written as rows, without objects in between.
     """
     connection = session.connection()
     webhook_id = webhook_row.id if webhook_row else None
@@ -74,12 +79,12 @@ def enqueue(
         "status": states.after("saved", None), "workflow_id": workflow_id, "workflow": workflow, "webhook_id": webhook_id,
         "action": webhook.title, "module": module, "record_id": record_id, "record_name": record_name,
         "method": webhook.method, "url": webhook.url, "created_at": now(), "test": test, "redelivery_of": redelivery_of,
-        "change_id": change.id if change else None, "caused_by": caused_by,
+        "change_id": change.id if change else None, "caused_by": caused_by, "message_id": message_id or new_message_id(),
     }  # fmt: skip
     primary_key = connection.execute(_INSERT, saved).inserted_primary_key
     assert primary_key is not None
     delivery_id: int = primary_key[0]
-    stored = {"delivery_id": delivery_id, "origin": origin_of(webhook.url), "headers": (), "body": None}
+    stored = {"delivery_id": delivery_id, "headers": (), "body": None, "query": None}
     if definition is not None:
         stored |= {"definition": definition, "secrets": secrets}
     session.flush()  # what is pending belongs to the save, not to the savepoint of this delivery
@@ -110,7 +115,8 @@ def _write_request(
         "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,
     }  # fmt: skip
     connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
-    connection.execute(_INSERT_REQUEST, {**stored, "headers": request.headers, "body": request.body})
+    sent = {"headers": request.headers, "body": request.body, "query": request.query}
+    connection.execute(_INSERT_REQUEST, {**stored, **sent})
 
 
 def _refuse(session: Session, delivery_id: int, error: Exception, stored: Mapping[str, object]) -> None:

@@ -19,6 +19,7 @@ from webhookui.delivery.addresses import is_inspector
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.diagnosis import Diagnosis
 from webhookui.delivery.oauth import OAuthTokens, TokenRefused
+from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
 from webhookui.delivery.transport import Answer, Hop, Interrupted, Outgoing, Transport
 from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, assemble
 from webhookui.secrets import SecretBox, SecretUnreadable
@@ -101,9 +102,20 @@ class Sender:
             request, masked, known = self._ready(claimed, at_hand, at, end)
             self._check_that_it_is_on(claimed)
             answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end), hops), known)
+            if answer.status_code == 401 and self._forget_token(at_hand, request) and not hops:
+                hops.append(Hop(401, request.method, request.url, "new_token"))
+                again, masked, known = self._ready(claimed, at_hand, at, end)
+                if again.headers == request.headers:
+                    hops.clear()  # the same token once more: the answer would be the same, too
+                else:
+                    self._check_that_it_is_on(claimed)
+                    answer = _redacted(self._transport.exchange(self._outgoing(again, at_hand, end), hops), known)
+                    answer.timing_ms["total"] = round((time.perf_counter() - started) * 1000, 2)
+                    if answer.status_code == 401:
+                        self._forget_token(at_hand, again)
         except (Interrupted, NotSent):
             raise
-        except (_Misconfigured, RequestError, SecretUnreadable) as error:
+        except (_Misconfigured, RequestError, SecretElsewhere, SecretUnreadable) as error:
             return ended(diagnosis.configuration(str(error)))
         except TokenRefused as error:
             return ended(Diagnosis("token", str(error), error.advice, error.ends))
@@ -123,6 +135,14 @@ class Sender:
             retry_after(answer, now()) if judged is not None else None, at_hand,
             taken=_taken(at_hand, body, judged is None, unreadable), hops=_masked(hops, known), incomplete=incomplete,
         )  # fmt: skip
+
+    def _forget_token(self, at_hand: WebhookAtHand, refused: Request) -> bool:
+        """After a 401: whether the request had an access token, which may have been taken back and is not used again."""
+        if at_hand.webhook.authorization.type != "oauth2":
+            return False
+        token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
+        self._tokens.forget(at_hand.webhook.authorization, at_hand.typed_for, token)
+        return True
 
     def _check_that_it_is_on(self, claimed: Claimed) -> None:
         """The last look before a request goes out (docs/decisions/0028): what is handed to the transport after a switch was
@@ -153,14 +173,10 @@ class Sender:
         if claimed.definition is not None:
             return assemble(self._box, claimed.definition, claimed.secrets)
         found = self._webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
+        if found is not None and not found.may_go_to(claimed.url):  # it was moved just now, perhaps
+            found = self._webhooks.get(claimed.webhook_id or 0, at_once=True)
         if found is None:
             raise _Misconfigured("The webhook of this delivery does not exist any more.")
-        has_secrets = any(found.webhook.authorization.secrets.values()) or bool(found.signing)
-        if has_secrets and found.origin != claimed.origin:
-            raise _Misconfigured(
-                f"The webhook's address has changed since ({claimed.origin} → {found.origin}); its secrets are not sent "
-                "to the old one. Redeliver with the record as it is now."
-            )
         return found
 
     def _ready(
@@ -172,11 +188,13 @@ class Sender:
         """
         authorization = at_hand.webhook.authorization
         plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
-        token = self._tokens.get(authorization, end) if authorization.type == "oauth2" else None
+        if at_hand.has_secrets:
+            check_goes_to(at_hand.typed_for.url, claimed.url)
+        token = self._tokens.get(authorization, at_hand.typed_for, end) if authorization.type == "oauth2" else None
         request = authorize(plain, authorization, token)
-        signature: Sequence[tuple[str, str]] = (("webhook-id", str(claimed.id)),)
+        signature: Sequence[tuple[str, str]] = (("webhook-id", claimed.message_id),)
         if at_hand.webhook.signing:
-            signature = signature_headers(claimed.body, str(claimed.id), at, at_hand.signing_secrets())
+            signature = signature_headers(claimed.body, claimed.message_id, at, at_hand.signing_secrets())
         masked = mask(request, authorization)
         return (
             Request(request.method, request.url, (*request.headers, *signature), request.body),
@@ -199,8 +217,6 @@ class Sender:
                 holds, because = capture.success_holds(at_hand.webhook.success_if, body, namespaces)
             if holds:
                 return None
-        if answer.status_code == 401:
-            self._tokens.forget(at_hand.webhook.authorization)
         return diagnosis.of_answer(answer, host=host, because=because)
 
 
@@ -253,12 +269,13 @@ def retry_after(answer: Answer, time: datetime) -> datetime | None:
         return None
     text = next((value.strip() for name, value in answer.headers if name.lower() == "retry-after"), "")
     if text.isdecimal():
-        return time + min(timedelta(seconds=min(int(text), 10**9)), LONGEST_RETRY_AFTER)
+        seconds = int(text) if len(text) < 10 else 10**9  # Python refuses to read thousands of digits
+        return time + min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
     try:
         asked = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
     return min(asked, time + LONGEST_RETRY_AFTER)
 
 

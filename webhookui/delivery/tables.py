@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,11 @@ from webhookui.db import JSON, UtcDateTime, now
 def where(condition: str) -> dict[str, Any]:
     """Arguments of an index that holds only some rows."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def new_message_id() -> str:
+    """An id that no other delivery in the world has, as Standard Webhooks wants it: receivers drop what they have seen."""
+    return f"msg_{secrets.token_hex(16)}"
 
 
 UNFILED = (
@@ -60,6 +66,8 @@ class Delivery(SQLModel, table=True):
     method: str
     url: str = Field(sa_column=Column(Text, nullable=False))
     """As rendered; secrets are added only when it is sent."""
+    message_id: str = Field(default_factory=new_message_id, sa_column_kwargs={"server_default": ""})
+    """What goes out as `webhook-id`: the same over all attempts, and over redeliveries of the original payload."""
     host: str = ""
     lane: str = ""
     """scheme://host:port#webhook, see `delivery/lanes.py`; empty when no request could be built."""
@@ -116,8 +124,8 @@ class DeliveryRequest(SQLModel, table=True):
     delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
     headers: list[list[str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    origin: str = ""
-    """scheme://host:port of the webhook's URL as the admin wrote it: its secrets go nowhere else."""
+    query: str | None = Field(default=None, sa_column=Column(Text))
+    """The part of a GET's query that its parameters made: its payload, as the body is that of other methods."""
     definition: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     """A test of an unsaved draft carries its own definition …"""
     secrets: str | None = Field(default=None, sa_column=Column(Text))

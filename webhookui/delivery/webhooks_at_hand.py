@@ -11,15 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui import db as database
 from webhookui.db import Database, now
-from webhookui.delivery.outbox import origin_of
+from webhookui.delivery.sealed_secrets import unseal
+from webhookui.delivery.secret_guard import goes_to
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import from_definition
 from webhookui.webhooks.redaction import Redaction, redaction
+from webhookui.webhooks.secret_scope import SecretScope
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 State = Literal["on", "off", "removed"]
@@ -28,12 +29,20 @@ State = Literal["on", "off", "removed"]
 
 @dataclass(frozen=True)
 class WebhookAtHand:
-    """A webhook ready to be sent. `origin` is where its secrets may go; `signing` are its signature secrets, newest first."""
+    """A webhook ready to be sent. `typed_for`: where its secrets may go; `signing`: its signature secrets, newest first."""
 
     webhook: Webhook
-    origin: str
+    typed_for: SecretScope
     signing: tuple[str, ...] = ()
     previous_signing_until: datetime | None = None
+
+    @property
+    def has_secrets(self) -> bool:
+        return any(self.webhook.authorization.secrets.values()) or bool(self.signing)
+
+    def may_go_to(self, url: str) -> bool:
+        """Whether it has no secret, or one that was typed for the place that a URL leads to. Raises InvalidURL."""
+        return not self.has_secrets or goes_to(self.typed_for.url, url)
 
     def signing_secrets(self) -> tuple[str, ...]:
         """The secrets to sign with now: during a rotation's overlap, both."""
@@ -50,17 +59,17 @@ def assemble(
     box: SecretBox, definition: dict[str, object], sealed: str | None, until: datetime | None = None
 ) -> WebhookAtHand:
     """From what is stored. Raises SecretUnreadable."""
-    secrets = database.loads(box.open(sealed)) if sealed else {}
+    secrets, typed_for = unseal(box, definition, sealed)
     signing = secrets.pop("signing", None) or []
     webhook = from_definition(definition, secrets)
-    return WebhookAtHand(
-        webhook, origin_of(webhook.url), tuple([signing] if isinstance(signing, str) else signing), until
-    )
+    return WebhookAtHand(webhook, typed_for, tuple([signing] if isinstance(signing, str) else signing), until)
 
 
-def of_delivery(session: Session, box: SecretBox, delivery_id: int) -> WebhookAtHand | None:
-    """The webhook that a delivery is sent with, as it is now. Raises SecretUnreadable."""
-    delivery, request = session.get(Delivery, delivery_id), session.get(DeliveryRequest, delivery_id)
+def in_the_air(session: Session, box: SecretBox, message_id: str) -> WebhookAtHand | None:
+    """The webhook that a delivery is sent with that is in the air just now. Raises SecretUnreadable."""
+    sent = select(Delivery).where(col(Delivery.status) == "dispatched", col(Delivery.message_id) == message_id)
+    delivery = session.scalars(sent.order_by(col(Delivery.id).desc()).limit(1)).first()
+    request = session.get(DeliveryRequest, delivery.id) if delivery is not None else None
     if request is not None and request.definition is not None:
         return assemble(box, request.definition, request.secrets)
     row = session.get(WorkflowWebhook, delivery.webhook_id) if delivery and delivery.webhook_id else None
@@ -88,9 +97,9 @@ class WebhooksAtHand:
         self._known = _Known(-1)
         self._checked = 0.0
 
-    def get(self, webhook_id: int) -> WebhookAtHand | None:
-        """None when there is no such webhook. Raises SecretUnreadable."""
-        if time.monotonic() - self._checked > self.CHECK_EVERY_S:
+    def get(self, webhook_id: int, *, at_once: bool = False) -> WebhookAtHand | None:
+        """None when there is no such webhook. `at_once`: a change of just now is known, too. Raises SecretUnreadable."""
+        if at_once or time.monotonic() - self._checked > self.CHECK_EVERY_S:
             self._look()
         known = self._known.webhooks
         found = known.get(webhook_id)

@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from webhookui import private_files
 from webhookui.db import Database
 
 
@@ -49,6 +50,6 @@ def migrate(db: Database, backups: Path) -> None:
             f"it. Start that version, or restore a copy from {backups}."
         )
     if current is not None and db.is_sqlite:
-        backups.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(backups)
         db.backup(backups / f"before-{head}-{datetime.now(UTC):%Y%m%d-%H%M%S}.db")
     command.upgrade(configuration(db), "head")

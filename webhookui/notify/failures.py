@@ -36,7 +36,8 @@ def tell(session: Session, deliveries: Sequence[Delivery], at: datetime | None =
             gathered.setdefault((person, delivery.webhook_id or 0), []).append(delivery)  # type: ignore[arg-type]
     at = at or now()
     owe(session, [_owed(person, webhook, group) for (person, webhook), group in gathered.items()], at)
-    bell.ring(session, [_event(person, webhook, group) for (person, webhook), group in gathered.items()], at)
+    events = [_event(person, webhook, group, person in admins) for (person, webhook), group in gathered.items()]
+    bell.ring(session, events, at)
 
 
 def _owed(person: int, webhook: int, group: Sequence[Delivery]) -> Owed:
@@ -44,8 +45,10 @@ def _owed(person: int, webhook: int, group: Sequence[Delivery]) -> Owed:
     return Owed(person, KIND, str(webhook), len(group), group[-1].id, oldest)
 
 
-def _event(person: int, webhook: int, group: Sequence[Delivery]) -> Event:
+def _event(person: int, webhook: int, group: Sequence[Delivery], admin: bool) -> Event:
+    """Only an admin is led to the log as a whole."""
     last = group[-1]
+    all_of_them = f"/log?status=failed&webhook_id={webhook}" if webhook else "/log?status=failed"
     return Event(
         user_id=person,
         key=f"{KIND}:{webhook}",
@@ -54,5 +57,5 @@ def _event(person: int, webhook: int, group: Sequence[Delivery]) -> Event:
         title_many=f"deliveries of “{last.action}” failed",
         text=last.error or "",
         url=f"/log/{last.id}",
-        url_many=f"/log?status=failed&webhook_id={webhook}" if webhook else "/log?status=failed",
+        url_many=all_of_them if admin else "",
     )

@@ -137,7 +137,7 @@ def _links(
     session: Session, delivery: Delivery, notice: Notice, user: User, address: str, there: bool
 ) -> list[tuple[str, str]]:
     links = []
-    if notice.count > 1:
+    if notice.count > 1 and user.is_admin:
         since = (notice.since or delivery.created_at).astimezone(_clock(user))
         wanted = {"status": "failed", "webhook_id": notice.subject, "since": since.strftime("%Y-%m-%dT%H:%M")}
         links.append((f"All {notice.count} in the webhook log", f"{address}/log?{urlencode(wanted)}"))

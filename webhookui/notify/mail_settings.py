@@ -147,7 +147,7 @@ def _stored(session: Session) -> dict[str, Any] | None:
 def _port(text: str, security: str, errors: dict[str, str]) -> int:
     if not text and security in SECURITIES:
         return SECURITIES[security].port
-    if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
+    if text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) < 65536:
         return int(text)
     errors["port"] = "A port is a number from 1 to 65535."
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -13,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookui.db import now
-from webhookui.people import audit
+from webhookui.people import audit, sessions, tokens
 from webhookui.people.tables import User
 
 ROLES = {"user": "User", "admin": "Admin"}
@@ -96,7 +95,6 @@ def create_user(
         password_hash=_hasher.hash(password),
         role=role,
         time_zone=time_zone,
-        session_salt=secrets.token_hex(16),
     )
     session.add(user)
     session.flush()
@@ -126,13 +124,13 @@ def has_password(user: User | None, password: str) -> bool:
 
 
 def set_password(session: Session, user: User, password: str, by: User | str) -> None:
-    """A new password; ends the user's other sessions. Raises InvalidUser."""
+    """A new password; ends all sessions of the user. Raises InvalidUser."""
     errors: dict[str, str] = {}
     _check_password(password, errors)
     if errors:
         raise InvalidUser(errors)
     user.password_hash = _hasher.hash(password)
-    user.session_salt = secrets.token_hex(16)
+    sessions.end_all(session, user)
     audit.note(session, by, "changed password", "user", str(user.id), user.name)
 
 
@@ -151,7 +149,8 @@ def set_profile(session: Session, user: User, *, name: str, time_zone: str, them
 
 
 def set_access(session: Session, user: User, *, role: str, active: bool, by: User) -> None:
-    """Role and activity. The last active admin stays one. Raises InvalidUser."""
+    """Role and activity. Either ends the user's sessions, a deactivation the API tokens too. The last active admin stays
+    one. Raises InvalidUser."""
     if role not in ROLES:
         raise InvalidUser({"role": f"A role is one of: {', '.join(ROLES)}."})
     loses_admin = user.is_admin and user.active and (role != "admin" or not active)
@@ -161,7 +160,9 @@ def set_access(session: Session, user: User, *, role: str, active: bool, by: Use
         return
     details = {"role": [user.role, role], "active": [user.active, active]}
     user.role, user.active = role, active
-    user.session_salt = secrets.token_hex(16)
+    sessions.end_all(session, user)
+    if not active:
+        tokens.revoke_all(session, user, by)
     audit.note(session, by, "changed", "user", str(user.id), user.name, details)
 
 

@@ -24,14 +24,22 @@ class User(SQLModel, table=True):
     time_zone: str = "UTC"
     theme: str = "auto"
     """"auto", "light" or "dark"."""
-    session_salt: str
-    """Moves when all sessions of the user are to end (password change, deactivation)."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     last_login_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+
+class UserSession(SQLModel, table=True):
+    """A browser that is logged in. Only the SHA-256 of what its cookie says is stored."""
+
+    __tablename__ = "user_session"
+
+    token_hash: str = Field(primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class ApiToken(SQLModel, table=True):

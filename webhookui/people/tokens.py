@@ -59,5 +59,12 @@ def revoke(session: Session, user: User, token_id: int) -> None:
         session.delete(found)
 
 
+def revoke_all(session: Session, user: User, by: User | str) -> None:
+    """Ends every token of the user."""
+    for found in of_user(session, user.id or 0):
+        audit.note(session, by, "deleted", "token", str(found.id), found.name)
+        session.delete(found)
+
+
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
+from webhookui.crm import records
 from webhookui.crm.records import Actor
+from webhookui.delivery.tables import Delivery
 from webhookui.people.tables import User
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -23,6 +26,13 @@ def admin_only(view: View) -> View:
     """Needs an admin."""
     view.is_admin_only = True  # type: ignore[attr-defined]
     return view
+
+
+def may_read_delivery(session: Session, delivery: Delivery) -> bool:
+    """The log is the admins'; the owner of a record may look into its own deliveries, which mails and the bell link to."""
+    return (
+        me().is_admin or records.owners_of(session, [delivery.record_id or 0]).get(delivery.record_id or 0) == me().id
+    )
 
 
 def me() -> User:

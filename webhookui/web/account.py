@@ -7,13 +7,12 @@ from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user
 
 from webhookui import here
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser
 from webhookui.web.access import me
-from webhookui.web.security import SessionUser
+from webhookui.web.security import begin_session
 
 bp = Blueprint("account", __name__)
 
@@ -73,7 +72,7 @@ def password() -> ResponseReturnValue:
             accounts.set_password(session, user, form.get("password", ""), user)
     except InvalidUser as error:
         return _page(422, errors=error.errors)
-    login_user(SessionUser(user))
+    begin_session(user)
     flash("The password is changed. Your other sessions have ended.", "success")
     return redirect(url_for("account.show"))
 

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.here import read
+from webhookui.web.access import admin_only
 from webhookui.web.dashboard_view import PERCENTILES, RANGES, dashboard, in_ms, in_s
 from webhookui.web.filters import zone
 
@@ -13,6 +14,7 @@ bp = Blueprint("dashboard", __name__)
 
 
 @bp.get("")
+@admin_only
 def index() -> ResponseReturnValue:
     """`?range=24h`, `7d` or `30d`."""
     name = request.args.get("range", "24h")

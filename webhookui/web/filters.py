@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from webhookui import here
 from webhookui.crm.catalog import catalog
-from webhookui.crm.field_types import typed_time
+from webhookui.crm.field_types import in_zone, iso_time, typed_time
 from webhookui.delivery.states import STATUSES
 from webhookui.web.highlighting import folded, highlighted
 
@@ -30,13 +30,12 @@ def local_time(value: datetime | None, form: str = "") -> Markup:
         return Markup("–")
     value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
     here_and_now = datetime.now(zone())
-    local, today = value.astimezone(here_and_now.tzinfo), here_and_now.date()
+    local, today = in_zone(value, zone()), here_and_now.date()
     pattern = "%H:%M:%S" if form == "long" else "%H:%M"
     if local.date() != today:
         pattern = ("%-d %b " if local.year == today.year else "%-d %b %Y ") + pattern
-    iso = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    exact, shown = local.strftime("%Y-%m-%d %H:%M:%S %Z"), local.strftime(pattern)
-    return Markup(f'<time datetime="{iso}" title="{exact}">{shown}</time>')  # noqa: S704 - digits and names of months
+    exact, shown = f"{local.isoformat(' ')[:19]} {local.tzname()}", local.strftime(pattern)
+    return Markup(f'<time datetime="{iso_time(value)}" title="{exact}">{shown}</time>')  # noqa: S704 - digits and names of months
 
 
 def local_date(value: date | str | None) -> Markup:

@@ -14,6 +14,8 @@ Draft = dict[str, Any]
 
 LONGEST_INDEX = 6
 """Digits of a row's number."""
+MOST_STEPS = 16
+"""Steps of a path: no input of a form is named by a longer one, and what a request makes up is not followed for ever."""
 
 
 def nest(fields: Iterable[tuple[str, Iterable[str]]]) -> Draft:
@@ -21,7 +23,9 @@ def nest(fields: Iterable[tuple[str, Iterable[str]]]) -> Draft:
     tree: Draft = {}
     for name, values in fields:
         texts = [value.replace("\r\n", "\n") for value in values]
-        path = name.removesuffix("[]").split(".")
+        path = name.removesuffix("[]").split(".", MOST_STEPS)
+        if len(path) > MOST_STEPS:
+            continue
         place = tree
         for segment in path[:-1]:
             inner = place.get(segment)
@@ -34,11 +38,16 @@ def nest(fields: Iterable[tuple[str, Iterable[str]]]) -> Draft:
     return nested if isinstance(nested, dict) else {}
 
 
+def _index(segment: str) -> int | None:
+    """The number of a row, as a path says it."""
+    return int(segment) if segment.isascii() and segment.isdigit() and len(segment) <= LONGEST_INDEX else None
+
+
 def _listed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     items = {key: _listed(inner) for key, inner in value.items()}
-    if items and all(key.isascii() and key.isdigit() and len(key) <= LONGEST_INDEX for key in items):
+    if items and all(_index(key) is not None for key in items):
         return [items[key] for key in sorted(items, key=int)]
     return items
 
@@ -47,7 +56,8 @@ def at(draft: Any, path: str) -> Any:
     """What stands at a path of a draft; None when nothing does."""
     for segment in path.split("."):
         if isinstance(draft, list):
-            draft = draft[int(segment)] if segment.isdecimal() and int(segment) < len(draft) else None
+            position = _index(segment)
+            draft = draft[position] if position is not None and position < len(draft) else None
         elif isinstance(draft, Mapping):
             draft = draft.get(segment)
         else:
@@ -68,10 +78,9 @@ def edit_rows(draft: Draft, command: str) -> str:
         rows.append({})
         return f"{path}.{len(rows) - 1}"
     parent, _, last = path.rpartition(".")
-    rows = at(draft, parent)
-    if not isinstance(rows, list) or not last.isdecimal() or int(last) >= len(rows):
+    rows, position = at(draft, parent), _index(last)
+    if not isinstance(rows, list) or position is None or position >= len(rows):
         return ""
-    position = int(last)
     if verb == "remove":
         del rows[position]
         return parent

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import Rule
 
-from webhookui.delivery.webhooks_at_hand import of_delivery
+from webhookui.delivery.webhooks_at_hand import in_the_air
 from webhookui.here import installation, read, write
 from webhookui.inspector import store
 from webhookui.inspector.script import MOST_STEPS, PRESETS, InvalidScript, Script, Step, parse
@@ -83,9 +83,9 @@ def _without_secrets(session: Session, received: store.Received) -> store.Receiv
     """
     sender = next((value for name, value in received.headers if name.lower() == "webhook-id"), "")
     known = redaction(())
-    if sender.isascii() and sender.isdecimal() and len(sender) < 16:
+    if sender:
         with suppress(SecretUnreadable):
-            at_hand = of_delivery(session, installation().box, int(sender))
+            at_hand = in_the_air(session, installation().box, sender)
             known = at_hand.redaction() if at_hand else known
     headers = ((name, known.text(_scheme_alone(name, value))) for name, value in received.headers)
     return replace(received, path=known.text(received.path), query=known.text(received.query), headers=tuple(headers))

@@ -1,4 +1,4 @@
-"""The webhook log in the browser: list, live refresh, detail (SPEC section 7)."""
+"""The webhook log in the browser: list, live refresh, detail (SPEC section 7). It is the admins'; see docs/decisions/0046."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.here import read, row_id, write
-from webhookui.web.access import admin_only
+from webhookui.web.access import admin_only, may_read_delivery
 from webhookui.web.log_detail import DetailView, body_file, read_detail, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
 from webhookui.web.redeliveries import running_jobs
@@ -26,6 +26,7 @@ PAGE = 50
 
 
 @bp.get("")
+@admin_only
 def index() -> ResponseReturnValue:
     """The list. Its URL says the filter, the page and which details are open."""
     query = _query()
@@ -54,6 +55,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/live")
+@admin_only
 def live() -> ResponseReturnValue:
     """What moved since the page was drawn, as out-of-band swaps; 204 when nothing did.
 
@@ -205,6 +207,9 @@ def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
 def _one(delivery_id: int) -> DetailView:
     with read() as session:
         try:
-            return _details(session, [delivery_id])[delivery_id]
+            view = _details(session, [delivery_id])[delivery_id]
         except log.DeliveryNotFound as error:
             abort(404, description=str(error))
+        if not may_read_delivery(session, view.detail.delivery):
+            abort(403)
+        return view

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from webhookui import here
+from webhookui.here import row_id
 from webhookui.notify import mail_settings, outgoing, post, trial
 from webhookui.notify.mail_settings import SECURITIES, InvalidMailSettings
 from webhookui.notify.outgoing import STATUSES, MailNotFound
@@ -107,7 +108,7 @@ def remove() -> ResponseReturnValue:
 def outgoing_list() -> ResponseReturnValue:
     status = request.args.get("status")
     status = status if status in STATUSES else None
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     with here.read() as session:
         page = outgoing.page(session, status, before=before)
         about = _about(session)

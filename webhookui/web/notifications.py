@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webhookui import here
+from webhookui.here import row_id
 from webhookui.notify import bell
 from webhookui.notify.bell import MOST_COUNTED, NotificationNotFound
 from webhookui.web.access import me, public
@@ -17,7 +18,7 @@ bp = Blueprint("notifications", __name__)
 
 @bp.get("")
 def index() -> ResponseReturnValue:
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     with here.read() as session:
         page = bell.page(session, me().id or 0, before=before)
     return render_template("notifications/index.html", nav="notifications", page=page, before=before)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,13 +16,17 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
-from webhookui.crm.field_types import FIELD_TYPES, FieldError, typed_time
+from webhookui.crm.field_types import FIELD_TYPES, FieldError, in_zone, typed_time
 from webhookui.crm.records import names_of
 from webhookui.crm.tables import Record
+from webhookui.db import row_number
 from webhookui.people import accounts
 
 ON_FORM = "on_form"
 """Hidden input that names a field of the form: an unticked checkbox sends nothing, and is not the same as no checkbox."""
+
+SHOWN = "shown"
+"""Hidden input `shown.<field>`: the mark of what the field's control showed when the form was opened (`_mark`)."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,22 @@ class RecordForm:
     searched: Mapping[str, str] = field(default_factory=dict)
     """Field → what was typed into its search and not chosen."""
     users: tuple[tuple[str, str], ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Field → mark of what its control showed at first. A field without one is taken as it comes."""
+
+    def marks(self) -> dict[str, str]:
+        """Field → mark of what its control shows now."""
+        return {name: self._mark(each) for name, each in self.info.fields.items()}
+
+    def _mark(self, info: FieldInfo) -> str:
+        value = self.values.get(info.name)
+        if info.type == "reference":
+            return f"{_mark(info, value)}.{_mark_of(self.name_of(value) if value else '')}"
+        return _mark(info, value)
 
     def name_of(self, value: Any) -> str:
         """The name of a referenced record."""
-        return self.names.get(int(value), f"Record {value}") if str(value).isdecimal() else ""
+        return "" if row_number(str(value)) is None else self.names.get(int(value), f"Record {value}")
 
 
 def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -48,7 +67,8 @@ def _control(info: FieldInfo, value: Any, zone: ZoneInfo) -> Any:
     if info.type in ("checkbox", "multi_picklist") or value is None:
         return value
     if info.type == "datetime":
-        return typed_time(value).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+        time = in_zone(typed_time(value), zone)
+        return time.replace(tzinfo=None).isoformat(timespec="seconds" if time.second else "minutes")
     return FIELD_TYPES[info.type].text(value)
 
 
@@ -66,18 +86,49 @@ def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
     return found
 
 
-def searched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
-    """What was typed into the searches of references without choosing a record."""
+def _mark(info: FieldInfo, value: Any) -> str:
+    """A mark of what a control shows and a browser sends when nobody touches it: the same for both."""
+    if info.type == "checkbox":
+        return _mark_of("true" if value and value != "false" else "")
+    if info.type == "multi_picklist":
+        return _mark_of("\n".join(sorted(value or [])))
+    text = str(value if value is not None else "")
+    if info.type == "datetime":
+        with suppress(ValueError):  # else it was typed and is no time
+            text = datetime.fromisoformat(text).isoformat()
+    return _mark_of(text)
+
+
+def _mark_of(text: str) -> str:
+    """HTML has no null character, forms send every line break as CR LF, and inputs drop blanks around."""
+    text = re.sub(r"\r\n?", "\n", text.replace("\0", "\ufffd")).strip()
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def touched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
+    """What the form sent of the fields whose controls were changed since they were shown."""
     return {
-        each.name: form.get(f"{each.name}.search", "").strip()
-        for each in info.references
-        if form.get(f"{each.name}.search", "").strip() and not form.get(each.name)
+        name: value
+        for name, value in typed(info, form).items()
+        if form.get(f"{SHOWN}.{name}", "").partition(".")[0] != _mark(info.fields[name], value)
     }
 
 
+def searched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
+    """What was typed into the searches of references without choosing a record."""
+    return {each.name: words for each in info.references if (words := _searched(each, form))}
+
+
+def _searched(info: FieldInfo, form: MultiDict[str, str]) -> str:
+    words, chosen = form.get(f"{info.name}.search", "").strip(), form.get(info.name, "")
+    mark, _, mark_of_name = form.get(f"{SHOWN}.{info.name}", "").partition(".")
+    typed_over = bool(mark_of_name) and mark == _mark(info, chosen) and mark_of_name != _mark_of(words)
+    return words if not chosen or typed_over else ""
+
+
 def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zone: ZoneInfo) -> dict[str, Any]:
-    """What `crm.records` is to save. Raises FormProblem for a name that means no record, or several."""
-    values = typed(info, form)
+    """What `crm.records` is to save: what was touched. Raises FormProblem for a name that means no record, or several."""
+    values = touched(info, form)
     errors = {}
     for name, value in values.items():
         if info.fields[name].type == "datetime":
@@ -127,20 +178,36 @@ def form_of(
     *,
     errors: Mapping[str, str] | None = None,
     searches: Mapping[str, str] | None = None,
+    shown: Mapping[str, str] | None = None,
 ) -> RecordForm:
-    """The form with what its menus and pickers need."""
-    chosen = {int(values[each.name]) for each in info.references if str(values.get(each.name) or "").isdecimal()}
+    """The form with what its menus and pickers need. `shown`: the marks that it was opened with."""
+    chosen = {
+        number for each in info.references if (number := row_number(str(values.get(each.name) or ""))) is not None
+    }
     owners = {str(values[name]) for name, each in info.fields.items() if each.type == "user" and values.get(name)}
     return RecordForm(
-        info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}), people(session, owners)
-    )
+        info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}),
+        people(session, owners), dict(shown or {}),
+    )  # fmt: skip
+
+
+def opened(form: RecordForm) -> RecordForm:
+    """The form of a record as it stands: what its controls show now is what they are compared with when it is sent."""
+    return replace(form, shown=form.marks())
+
+
+def marks_in(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
+    """The marks that a form sent back."""
+    return {name: form[f"{SHOWN}.{name}"] for name in info.fields if f"{SHOWN}.{name}" in form}
 
 
 def people(session: Session, also: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
-    """Users to choose from: the active ones, and those that are chosen already."""
-    kept = set(also)
-    return tuple(
-        (str(user.id), user.name if user.active else f"{user.name} (deactivated)")
-        for user in accounts.all_users(session)
-        if user.active or str(user.id) in kept
-    )
+    """Users to choose from: the active ones, and those that are chosen already, whoever they are."""
+    kept = dict.fromkeys(also)
+    known = {str(user.id): user for user in accounts.all_users(session)}
+    offered = [
+        (number, user.name if user.active else f"{user.name} (deactivated)")
+        for number, user in known.items()
+        if user.active or number in kept
+    ]
+    return (*offered, *((number, f"User {number}") for number in kept if number not in known))

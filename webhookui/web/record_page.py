@@ -15,7 +15,17 @@ from webhookui.crm.tables import Record
 from webhookui.here import read, row_id, write
 from webhookui.web.access import actor, admin_only
 from webhookui.web.filters import zone
-from webhookui.web.record_form import FormProblem, controls, form_of, searched, typed, values_of
+from webhookui.web.record_form import (
+    FormProblem,
+    RecordForm,
+    controls,
+    form_of,
+    marks_in,
+    opened,
+    searched,
+    typed,
+    values_of,
+)
 from webhookui.web.record_reading import activity, differences, names_in, related_lists
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
@@ -93,7 +103,8 @@ def edit_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     with read() as session:
         info, each = _field(session, module, name)
         record = records.get(session, module, record_id)
-        return _field_form(session, info, each, record, controls(info, record.values, zone()), version=record.version)
+        form = opened(form_of(session, info, controls(info, record.values, zone())))
+        return _field_form(session, info, each, record, form, version=record.version)
 
 
 def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
@@ -102,8 +113,10 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     try:
         with write() as session:
             info, each = _field(session, module, name)
-            values = {name: values_of(session, info, request.form, zone()).get(name)}
-            record = records.update(session, module, record_id, values, actor(), version=version)
+            values = values_of(session, info, request.form, zone())
+            if name not in values:
+                return _shown(session, info, each, records.get(session, module, record_id))
+            record = records.update(session, module, record_id, {name: values[name]}, actor(), version=version)
             answer = make_response(_shown(session, info, each, record))
         answer.headers["HX-Trigger"] = "record-saved"
         return answer
@@ -112,9 +125,8 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
             info, each = _field(session, module, name)
             record = records.get(session, module, record_id)
             errors = {name: error.errors.get(name) or " ".join(error.errors.values())}
-            return _field_form(
-                session, info, each, record, typed(info, request.form), version=version, errors=errors
-            ), 422
+            form = _sent(session, info, errors=errors, shown=marks_in(info, request.form))
+            return _field_form(session, info, each, record, form, version=version), 422
     except RecordConflict as error:
         return _overtaken(module, record_id, name, version, {key: pair[0] for key, pair in error.changed.items()})
 
@@ -128,8 +140,9 @@ def _overtaken(module: str, record_id: int, name: str, version: int, yours: dict
         if row is None:
             return _shown(session, info, each, record)
         if row.both:
-            values = typed(info, request.form)
-            return _field_form(session, info, each, record, values, version=record.version, overtaken=True), 409
+            # Without marks: what is typed is saved, even where it is what stood there at first.
+            form = _sent(session, info)
+            return _field_form(session, info, each, record, form, version=record.version, overtaken=True), 409
     with write() as session:
         record = records.update(session, module, record_id, {name: yours[name]}, actor(), version=record.version)
         answer = make_response(_shown(session, info, each, record))
@@ -152,19 +165,22 @@ def _shown(session: Session, info: ModuleInfo, each: FieldInfo, record: Record) 
     return render_template("records/_field.html", info=info, field=each, record=record, names=names)
 
 
+def _sent(session: Session, info: ModuleInfo, **more: Any) -> RecordForm:
+    """The form as it was typed."""
+    return form_of(session, info, typed(info, request.form), searches=searched(info, request.form), **more)
+
+
 def _field_form(
     session: Session,
     info: ModuleInfo,
     each: FieldInfo,
     record: Record,
-    values: dict[str, Any],
+    form: RecordForm,
     *,
     version: int,
-    errors: dict[str, str] | None = None,
     overtaken: bool = False,
 ) -> str:
     """`overtaken`: somebody else saved this field meanwhile; the form shows what stands there now."""
-    form = form_of(session, info, values, errors=errors, searches=searched(info, request.form))
     names = names_in(session, [each], [record.values])
     return render_template(
         "records/_field_form.html" if request.headers.get("HX-Request") else "records/field_page.html",

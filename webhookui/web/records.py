@@ -17,7 +17,17 @@ from webhookui.here import read, row_id, write
 from webhookui.web import record_page
 from webhookui.web.access import actor, me
 from webhookui.web.filters import zone
-from webhookui.web.record_form import FormProblem, controls, form_of, searched, typed, values_of
+from webhookui.web.record_form import (
+    FormProblem,
+    RecordForm,
+    controls,
+    form_of,
+    marks_in,
+    opened,
+    searched,
+    typed,
+    values_of,
+)
 from webhookui.web.record_query import RecordQuery, read_query
 from webhookui.web.record_reading import differences, names_in
 
@@ -76,7 +86,7 @@ def index(module: str) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         query = read_query(info, request.args)
-        page, problem = _page(session, query)
+        page, problem = _listed(session, query)
         names = names_in(session, query.shown, [each.values for each in page.items])
         return render_template(
             "records/index.html",
@@ -90,7 +100,7 @@ def index(module: str) -> ResponseReturnValue:
         )
 
 
-def _page(session: Session, query: RecordQuery) -> tuple[listing.RecordPage, InvalidListing | None]:
+def _listed(session: Session, query: RecordQuery) -> tuple[listing.RecordPage, InvalidListing | None]:
     """A filter that can't be read shows nothing, and its words; an old link still opens."""
     try:
         return listing.page(session, query.wanted, query.page, PER_PAGE), None
@@ -129,7 +139,8 @@ def edit(module: str, record_id: int) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
-        return _form(session, info, controls(info, record.values, zone()), record=record, version=record.version)
+        form = opened(form_of(session, info, controls(info, record.values, zone())))
+        return _page(info, form, record, record.version)
 
 
 @bp.post("/<module>/<int:record_id>")
@@ -141,8 +152,10 @@ def update(module: str, record_id: int) -> ResponseReturnValue:
             info = catalog(session).module(module)
             values = values_of(session, info, request.form, zone())
             values = {name: value for name, value in values.items() if request.form.get(f"take.{name}") != "theirs"}
-            record = records.update(session, module, record_id, values, actor(), version=version)
-            name, moved = record.name, record.version != version
+            if values:
+                records.update(session, module, record_id, values, actor(), version=version)
+            record = records.get(session, module, record_id)
+            name, moved = record.name, bool(values) and record.version != version
     except (InvalidRecord, FormProblem) as error:
         return _refused(module, error.errors, record_id, version)
     except RecordConflict as error:
@@ -181,7 +194,11 @@ def _form(
     record: Record | None = None,
     version: int = 0,
 ) -> str:
-    form = form_of(session, info, values, errors=errors, searches=searched(info, request.form))
+    searches, shown = searched(info, request.form), marks_in(info, request.form)
+    return _page(info, form_of(session, info, values, errors=errors, searches=searches, shown=shown), record, version)
+
+
+def _page(info: ModuleInfo, form: RecordForm, record: Record | None, version: int) -> str:
     return render_template("records/form.html", nav=info.name, info=info, form=form, record=record, version=version)
 
 

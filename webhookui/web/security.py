@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_login import LoginManager, current_user
+from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from webhookui import here
 from webhookui.db import is_unavailable, unavailable_because
+from webhookui.people import sessions
 from webhookui.people.tables import User
 
 CSP = {
@@ -38,20 +37,21 @@ login = LoginManager()
 
 
 class SessionUser:
-    """The logged-in person, as Flask-Login wants it: the user's row and its session mark."""
+    """The logged-in person, as Flask-Login wants it: the user's row, and what the session's cookie says."""
 
     is_authenticated = True
     is_anonymous = False
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, token: str) -> None:
         self.user = user
+        self.token = token
 
     @property
     def is_active(self) -> bool:
         return self.user.active
 
     def get_id(self) -> str:
-        return f"{self.user.id}:{self.user.session_salt}"
+        return self.token
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.user, name)
@@ -81,16 +81,26 @@ def init_app(app: Flask) -> None:
 
 
 @login.user_loader
-def load(session_id: str) -> SessionUser | None:
-    """The user of a session, unless it was ended (password changed, deactivated)."""
-    user_id, _, salt = session_id.partition(":")
-    if not user_id.isdecimal():
-        return None
+def load(token: str) -> SessionUser | None:
+    """The user of a session, unless it has ended (logout, password changed, deactivated, too old)."""
     with here.read() as database:
-        user = database.get(User, int(user_id))
-    if user is None or not user.active or not hmac.compare_digest(user.session_salt, salt):
-        return None
-    return SessionUser(user)
+        user = sessions.user_of(database, token)
+    return SessionUser(user, token) if user is not None else None
+
+
+def begin_session(user: User) -> None:
+    """Logs the user in, in a session of its own; one that this browser was in before ends."""
+    with here.write() as database:
+        sessions.end(database, session.get("_user_id", ""))
+        token = sessions.begin(database, user)
+    login_user(SessionUser(user, token))
+
+
+def end_session() -> None:
+    """Logs out: on the server as well as in this browser."""
+    with here.write() as database:
+        sessions.end(database, session.get("_user_id", ""))
+    logout_user()
 
 
 def require_login() -> ResponseReturnValue | None:
@@ -119,8 +129,7 @@ def _to_login() -> ResponseReturnValue:
     wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
     fragment = bool(request.headers.get("HX-Request"))
     if fragment:
-        page = urlsplit(request.headers.get("HX-Current-URL", ""))
-        wanted = page.path + (f"?{page.query}" if page.query else "")
+        wanted = here.page_of(request.headers.get("HX-Current-URL", ""))
     target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
     return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 
 from webhookui import here
 from webhookui.crm import demo
+from webhookui.here import own_page
 from webhookui.people import accounts
 from webhookui.people.accounts import InvalidUser
 from webhookui.web.access import public
-from webhookui.web.security import SessionUser, limiter
+from webhookui.web.security import begin_session, end_session, limiter
 
 bp = Blueprint("start", __name__)
 
@@ -59,7 +59,7 @@ def setup() -> ResponseReturnValue:
                 demo.demo(session, user.id)
     except InvalidUser as error:
         return render_template("start/setup.html", form=form, errors=errors | error.errors), 422
-    login_user(SessionUser(user))
+    begin_session(user)
     flash("Welcome. This is your CRM: records at the left, workflows and their log under Automation.", "success")
     return redirect("/records/deals")
 
@@ -91,18 +91,11 @@ def login() -> ResponseReturnValue:
     if user is None:
         words = "E-mail address or password is wrong."
         return render_template("start/login.html", email=email, error=words, wanted=wanted), 422
-    login_user(SessionUser(user))
-    return redirect(_own_page(wanted))
-
-
-def _own_page(wanted: str) -> str:
-    """A path of this application; never another host's."""
-    parts = urlsplit(wanted.replace("\\", "/"))
-    safe = wanted.startswith("/") and not wanted.startswith("//") and not parts.netloc and not parts.scheme
-    return wanted if safe and "\\" not in wanted else "/"
+    begin_session(user)
+    return redirect(own_page(wanted))
 
 
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
-    logout_user()
+    end_session()
     return redirect(url_for("start.login"))

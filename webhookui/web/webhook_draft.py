@@ -6,11 +6,15 @@ stay as they were typed. The document has only what counts.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from difflib import SequenceMatcher
 from typing import Any
 
 from webhookui.web.form_paths import Draft, dict_of, number_or_text, rows_of, text, ticked
 from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.raw_body import RAW
 
 SECRETS = tuple(kind.secret for kind in AUTHORIZATIONS.values() if kind.secret)
 """Keys of an authorization whose values are secret."""
@@ -28,15 +32,19 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
         "url": text(raw.get("url")),
         "method": text(raw.get("method")) or "POST",
         "content_type": text(raw.get("content_type")) or "JSON",
+        "media_type": text(raw.get("media_type")) or "application/json",
+        "body": text(raw.get("body")),
+        "body_as_stored": text(raw.get("body_as_stored")),
         "authorization": {
             "type": text(authorization.get("type")) or "none",
             "stored": text(authorization.get("stored")),
             "stored_username": ticked(authorization.get("stored_username")),
             "no_password": ticked(authorization.get("no_password")),
             "in": text(authorization.get("in")) or "header",
+            "client_authentication": text(authorization.get("client_authentication")) or "basic",
             **{
                 key: text(authorization.get(key))
-                for key in ("username", "name", "token_url", "client_id", "scope", *SECRETS)
+                for key in ("username", "name", "token_url", "client_id", "scope", "audience", *SECRETS)
             },
         },
         "headers": [
@@ -102,8 +110,11 @@ def draft_of_webhook(action: Mapping[str, Any]) -> Draft:
     stored = text(authorization.get("type")) if action.get("id") else ""
     shown = {key: value for key, value in authorization.items() if key not in SECRETS}
     signing = action.get("signing")
+    body = text(action.get("body"))
     raw = {
         **action,
+        "body": BREAK.sub("\n", body),
+        "body_as_stored": json.dumps(body) if "\r" in body else "",
         "authorization": {
             **shown,
             "stored": stored,
@@ -143,9 +154,33 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
         "rate_limit_per_s": number_or_text(draft["rate_limit_per_s"]),
         "follow_redirects": draft["follow_redirects"],
     }
+    if draft["content_type"] == RAW:
+        action |= {"media_type": draft["media_type"], "body": _body(draft), "parameters": []}
+        action["related"] = [{**row, "parameters": []} for row in action["related"]]
     if success_if["type"]:
         action["success_if"] = {**success_if, "equals": success_if["equals"] or None}
     return action
+
+
+BREAK = re.compile("\r\n|\r|\n")
+
+
+def _body(draft: Draft) -> str:
+    """What was typed, with the line breaks of what is stored, since a form knows one kind alone. New lines end as the first."""
+    typed: str = draft["body"]
+    try:
+        stored = text(json.loads(draft["body_as_stored"] or '""'))
+    except ValueError:
+        stored = ""
+    breaks = BREAK.findall(stored)
+    if not breaks:
+        return typed
+    lines, old = typed.split("\n"), BREAK.split(stored)
+    ends = [breaks[0]] * len(lines)
+    if len(set(breaks)) > 1:
+        for at_old, at, size in SequenceMatcher(None, old, lines, autojunk=False).get_matching_blocks():
+            ends[at : at + size] = [*breaks, breaks[0]][at_old : at_old + size]
+    return "".join(line + end for line, end in zip(lines, [*ends[:-1], ""], strict=True))
 
 
 def _authorization(draft: Draft) -> dict[str, Any]:

@@ -16,21 +16,30 @@ from webhookui.here import installation, row_id
 from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_trial import latest_record
 from webhookui.web.workflow_draft import draft_of_form
-from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
+from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.recipes import RECIPES
 from webhookui.workflows import store
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
+
+MEDIA_TYPES = (
+    "application/json", "application/x-ndjson", "text/plain; charset=utf-8", "text/xml; charset=utf-8", "application/soap+xml",
+    "application/xml", "application/graphql", "text/csv",
+)  # fmt: skip
+"""What is offered while the media type of a RAW body is typed."""
 
 
 def editor_choices() -> dict[str, Any]:
     """What the templates of the webhook form need besides the form."""
     return {
         "methods": [(name, name) for name in METHODS],
-        "content_types": [(name, name) for name in CONTENT_TYPES],
+        "content_types": [(name, name) for name in (*CONTENT_TYPES, RAW)],
+        "media_types": MEDIA_TYPES,
         "authorizations": [(name, kind.label) for name, kind in AUTHORIZATIONS.items()],
+        "client_authentications": list(CLIENT_AUTHENTICATIONS.items()),
         "parameter_types": list(PARAMETER_TYPES.items()),
         "capture_types": [(name, name) for name in CAPTURE_TYPES],
         "recipes": list(RECIPES.values()),

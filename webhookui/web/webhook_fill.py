@@ -5,7 +5,7 @@ Each gets the whole form as it is typed and answers with the webhook drawn anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -18,13 +18,25 @@ from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_draft import SECRETS, draft_of_webhook, webhook_draft
 from webhookui.web.webhook_editor import editor_choices, typed_webhook, workflow_of_form
 from webhookui.web.workflow_form import form_of
+from webhookui.webhooks.authorization import AUTHORIZATIONS
+from webhookui.webhooks.body_text import marked
+from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.curl import CurlProblem, from_curl
-from webhookui.webhooks.pasted import PasteProblem, body_document
+from webhookui.webhooks.pasted import PasteProblem, body_of
+from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.recipes import RECIPES, RecipeProblem
-from webhookui.webhooks.xpath import in_utf8
 
-OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters", "xml_root")
-"""What a cURL command speaks of; the rest of the webhook stays as it was."""
+OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters")
+"""What a cURL command speaks of; the rest of the webhook stays as it was …"""
+OF_SOME = {
+    "xml_root": "xml_root",
+    "timeout_s": "timeout_s",
+    "follow_redirects": "follow_redirects",
+    "media_type": "media_type",
+    "body": "body",
+    "body_as_stored": "body",
+}
+"""… as do these, unless the document that was made has the key behind them."""
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -43,12 +55,29 @@ def curl() -> ResponseReturnValue:
     found = read_command.document
     old = draft["actions"][position]
     new = draft_of_webhook(found)
-    kept = {key: value for key, value in new.items() if key in OF_THE_REQUEST}
-    for key in ("timeout_s", "follow_redirects"):
-        if key in found:
-            kept[key] = new[key]
+    kept = {key: new[key] for key in (*OF_THE_REQUEST, *_of_some(found))}
     draft["actions"][position] = {**old, **kept}
-    return _drawn(draft, position, " ".join(("Filled in from the cURL command.", *read_command.notes)), _secrets(found))
+    notes = (_came_over(found), *read_command.notes)
+    return _drawn(draft, position, "Filled in from the cURL command.", _secrets(found), notes)
+
+
+def _of_some(found: Mapping[str, Any]) -> list[str]:
+    return [key for key, source in OF_SOME.items() if source in found]
+
+
+def _came_over(found: Mapping[str, Any]) -> str:
+    """What of the webhook a command filled, in one line."""
+    rows, headers = len(found["parameters"]), len(found["headers"])
+    body = f"{_counted(rows, 'parameter')}, {found['content_type']}" if rows else ""
+    if found["content_type"] == RAW:
+        body = f"the body as it is (RAW, {found['media_type']})"
+    kind = AUTHORIZATIONS[found["authorization"]["type"]]
+    parts = [found["method"], body or "no body", _counted(headers, "header"), kind.label if kind.secret else ""]
+    return f"Came over: {'; '.join(part for part in parts if part)}."
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}" if number else ""
 
 
 @admin_only
@@ -58,16 +87,23 @@ def sample() -> ResponseReturnValue:
     action = draft["actions"][position]
     text = request.form.get("text", "").replace("\r\n", "\n").removeprefix("\ufeff").strip()
     kind = _kind_of(text, action["content_type"])
-    body = in_utf8(text) if kind == "XML" else text.replace("\n", "&" if kind == "FORM" else "\n").encode()
+    body = text.replace("\n", "&").encode() if kind == "FORM" else marked(text)
     try:
-        found = body_document(body, kind)
+        pasted = body_of(body, kind, CONTENT_TYPES[kind].media_type)
     except PasteProblem as problem:
         return _refused(str(problem))
+    found = pasted.document
     kept = [row for row in action["parameters"] if row["name"] or row["value"]]
     new = [row for row in found["parameters"] if row["name"] not in {each["name"] for each in kept}]
-    draft["actions"][position] = webhook_draft({**action, **found, "parameters": [*kept, *new]})
-    words = f"{len(new)} parameter row{'' if len(new) == 1 else 's'} made of the sample"
-    stayed = len(new) < len(found["parameters"])
+    if found["content_type"] == RAW and action["method"] == "GET":
+        return _refused(f"A GET sends parameters alone, and rows can’t say this sample: {pasted.why_raw}")
+    filled = {key: draft_of_webhook(found)[key] for key in ("content_type", *_of_some(found))}
+    draft["actions"][position] = webhook_draft({**action, **filled, "parameters": [*kept, *new]})
+    if found["content_type"] == RAW:
+        stay = " Your parameter rows come back with another content type." if kept else ""
+        return _drawn(draft, position, f"The sample is the body now, as it is: {pasted.why_raw}{stay}")
+    words = f"{_counted(len(new), 'parameter row') or 'No new parameter row'} made of the sample"
+    stayed = len(new) < len(pasted.document["parameters"])
     return _drawn(draft, position, f"{words}; rows of the same name stayed." if stayed else f"{words}.")
 
 
@@ -106,8 +142,11 @@ def _secrets(document: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in document.get("authorization", {}).items() if key in SECRETS and value}
 
 
-def _drawn(draft: Draft, position: int, note: str, secrets: Mapping[str, str] | None = None) -> ResponseReturnValue:
-    """The webhook drawn anew. `secrets` were part of what was pasted just now: they go back into their inputs."""
+def _drawn(
+    draft: Draft, position: int, note: str, secrets: Mapping[str, str] | None = None, details: Sequence[str] = ()
+) -> ResponseReturnValue:
+    """The webhook drawn anew. `secrets` were part of what was pasted just now: they go back into their inputs.
+    `details`: what came over and what did not, a sentence each."""
     with read() as session:
         form = form_of(session, draft, workflow=workflow_of_form(session))
     return render_template(
@@ -116,6 +155,7 @@ def _drawn(draft: Draft, position: int, note: str, secrets: Mapping[str, str] | 
         path=f"actions.{position}",
         action=draft["actions"][position],
         filled=note,
+        filled_details=details,
         pasted_secrets=secrets or {},
         **editor_choices(),
     )

@@ -17,9 +17,9 @@ from webhookui.web.workflow_draft import document_of
 from webhookui.webhooks.authorization import MASK, authorize
 from webhookui.webhooks.body_text import content_type_of
 from webhookui.webhooks.request import build_request
+from webhookui.webhooks.secret_scope import SECRET_KEYS, secret_scope
 from webhookui.workflows import store
 from webhookui.workflows.context import context_of
-from webhookui.workflows.secret_scope import SECRET_KEYS, secret_scope
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def shown_request(
         session, record, address=address, workflow_id=workflow_id, workflow=draft["name"], delivery_id=number
     )
     request = authorize(build_request(webhook, context), webhook.authorization, token=MASK)
-    signature = [("webhook-id", str(number))]
+    signature = [("webhook-id", "an id of its own for each delivery")]
     if draft["actions"][position]["signing"]["on"]:
         signature += [("webhook-timestamp", "the time of sending"), ("webhook-signature", f"v1,{MASK}")]
     outgoing = Outgoing(request.method, request.url, (*request.headers, *signature), request.body, webhook.timeout_s)

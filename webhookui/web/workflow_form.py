@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, ModuleInfo, catalog
 from webhookui.crm.records import names_of
+from webhookui.db import row_number
 from webhookui.people.tables import User
 from webhookui.web.field_choices import Options, comparable_fields, condition_fields
 from webhookui.web.form_paths import Draft
@@ -85,7 +86,7 @@ class WorkflowForm:
         return [(name, self.modules.modules[name].label if name in self.modules.modules else name) for name in names]
 
     def overlap_of(self, action_id: str) -> datetime | None:
-        return self.overlaps.get(int(action_id)) if action_id.isascii() and action_id.isdigit() else None
+        return self.overlaps.get(row_number(action_id) or 0)
 
     def label_of(self, module: str) -> str:
         info = self.modules.modules.get(module)
@@ -152,7 +153,7 @@ class WorkflowForm:
         return comparable_fields(self.modules, self.module.name, path.family, days=self.value_kind(row) == "number")
 
     def record_name(self, value: str) -> str:
-        return self.record_names.get(int(value), f"#{value}") if value.isascii() and value.isdigit() else value
+        return value if row_number(value) is None else self.record_names.get(int(value), f"#{value}")
 
     def error_below(self, path: str) -> str:
         """The first error at a path or below it (`value.1`), for an input that stands for all of it."""
@@ -246,4 +247,4 @@ def _mentioned_records(draft: Draft) -> list[int]:
     values: list[Any] = []
     for row in (*draft["criteria"]["all"], *draft["criteria"]["any"]):
         values.extend(row["value"] if isinstance(row["value"], list) else [row["value"]])
-    return sorted({int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 16})
+    return sorted({number for value in values if (number := row_number(value)) is not None})

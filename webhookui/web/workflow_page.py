@@ -14,7 +14,7 @@ from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_form import form_of
 from webhookui.workflows.tables import Workflow
-from webhookui.workflows.trigger import RECURRENCES, SCHEDULE_LABELS, TRIGGERS
+from webhookui.workflows.trigger import OFFERED, RECURRENCES, SCHEDULE_LABELS, TRIGGERS, Trigger
 
 NAV = "settings:workflows"
 TRIGGER_HINTS = {
@@ -22,7 +22,7 @@ TRIGGER_HINTS = {
     "update": "A record is saved and something in it has changed.",
     "create_or_update": "Either of the two.",
     "delete": "A record is deleted; its last values are sent.",
-    "schedule": "At fixed times, for every record that meets the entry criteria.",
+    "schedule": "Schedules do not run yet: choose another trigger.",
 }
 RECURRENCE_HINTS = {
     "every_time": "Each time a record meets the entry criteria, the webhooks are called again.",
@@ -59,7 +59,7 @@ def form_page(
         waiting=waits,
         conflict=conflict,
         current_version=workflow.version if workflow else "",
-        triggers=TRIGGERS,
+        triggers=_offered(draft["trigger"]["on"]),
         trigger_hints=TRIGGER_HINTS,
         recurrences=RECURRENCES,
         recurrence_hints=RECURRENCE_HINTS,
@@ -72,6 +72,11 @@ def form_page(
     answer = make_response(page)
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _offered(chosen: str) -> dict[str, Trigger]:
+    """The triggers to choose from; a stored one that does not run stays, so that the form shows what is there."""
+    return {name: trigger for name, trigger in TRIGGERS.items() if name in OFFERED or name == chosen}
 
 
 def flash_signing(secrets: Mapping[int, str]) -> None:

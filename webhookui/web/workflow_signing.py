@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webhookui.db import row_number
 from webhookui.here import installation, write
 from webhookui.web.access import admin_only, me
 from webhookui.web.webhook_editor import typed_webhook, workflow_in_form
@@ -26,7 +27,7 @@ def rotate() -> ResponseReturnValue:
     action_id = draft["actions"][position]["id"]
     try:
         with write() as session:
-            number = int(action_id) if action_id.isascii() and action_id.isdigit() else 0
+            number = row_number(action_id) or 0
             row = store.rotate_signing(session, installation().box, workflow_in_form() or 0, number, me())
             secrets = store.fresh_signing_secrets(session)
     except store.WorkflowNotFound as error:

@@ -58,10 +58,14 @@ def index() -> ResponseReturnValue:
 @admin_only
 def switch(workflow_id: int) -> ResponseReturnValue:
     """Switches a workflow on (`active=1`) or off."""
-    with write() as session:
-        workflow = _existing(session, workflow_id)
-        store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
-        waits = waiting.count(session, waiting.of_workflow(workflow_id))
+    try:
+        with write() as session:
+            workflow = _existing(session, workflow_id)
+            store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
+            waits = waiting.count(session, waiting.of_workflow(workflow_id))
+    except InvalidDocument as error:
+        flash(f"“{workflow.name}” can't be switched on. {' '.join(error.errors.values())}", "danger")
+        return _go("/settings/workflows")
     if request.headers.get("HX-Request"):
         return render_template("workflows/_switched.html", workflow=workflow, waiting=waits, spoken=True, oob=True)
     return redirect("/settings/workflows", 303)

@@ -48,6 +48,10 @@ def _api_key(request: Request, authorization: Authorization, secret: str) -> Req
     return Request(request.method, url, request.headers, request.body, request.notes)
 
 
+OAUTH2_KEYS = ("token_url", "client_id", "client_authentication", "scope", "audience")
+CLIENT_AUTHENTICATIONS = {"basic": "in an Authorization header", "body": "in the body"}
+"""How the client id and its secret go to a token URL (RFC 6749 section 2.3.1)."""
+
 AUTHORIZATIONS: dict[str, Kind] = {
     each.name: each
     for each in (
@@ -55,7 +59,7 @@ AUTHORIZATIONS: dict[str, Kind] = {
         Kind("basic", "Basic Authentication", ("username",), "password", _basic),
         Kind("bearer", "Bearer token", (), "token", _bearer),
         Kind("api_key", "API key", ("in", "name"), "value", _api_key),
-        Kind("oauth2", "OAuth 2 client credentials", ("token_url", "client_id", "scope"), "client_secret", _bearer),
+        Kind("oauth2", "OAuth 2 client credentials", OAUTH2_KEYS, "client_secret", _bearer),
     )
 }
 
@@ -82,11 +86,19 @@ def mask(request: Request, authorization: Authorization) -> Request:
 
 def secrets_in(authorization: Authorization, token: str | None = None) -> tuple[str, ...]:
     """Every text in which the secret goes out. `token`: the access token, for OAuth 2."""
-    name = {"basic": authorization.username, "oauth2": authorization.client_id}.get(authorization.type)
+    name = authorization.username if authorization.type == "basic" else None
     secrets = [each for each in authorization.secrets.values() if each]
-    if secrets and name is not None:
+    if secrets and authorization.type == "oauth2":
+        secrets.append(basic_of_client(authorization))
+    elif secrets and name is not None:
         secrets.append(base64.b64encode(f"{name}:{secret_of(authorization)}".encode()).decode())
     return (*secrets, *([token] if token else []))
+
+
+def basic_of_client(authorization: Authorization) -> str:
+    """Client id and secret for a Basic header, each form-encoded first (RFC 6749 section 2.3.1)."""
+    pair = f"{quote_plus(authorization.client_id)}:{quote_plus(secret_of(authorization))}"
+    return base64.b64encode(pair.encode()).decode()
 
 
 def secrets_of_basic(username: str, password: str | None) -> dict[str, str | None]:

@@ -15,10 +15,11 @@ from urllib.parse import unquote_plus
 from webhookui.webhooks import meaning
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.curl_options import Command, CurlProblem, command_of
-from webhookui.webhooks.curl_request import bytes_of, query_pieces, sent_by
+from webhookui.webhooks.curl_request import FORM, bytes_of, query_pieces, sent_by
 from webhookui.webhooks.definition import LONGEST_TIMEOUT_S, METHODS, Parameter
 from webhookui.webhooks.header_names import RESERVED_HEADERS
-from webhookui.webhooks.pasted import PasteProblem, body_document, request_of
+from webhookui.webhooks.pasted import PasteProblem, body_of, request_of
+from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.request import Request
 from webhookui.webhooks.sample import literal
 
@@ -60,7 +61,7 @@ def from_curl(text: str) -> FromCurl:
 
 def _taken_over(command: Command) -> FromCurl:
     sent = sent_by(command)
-    notes: list[str] = []
+    notes = _to_do(command)
     headers = _headers(sent)
     document: dict[str, Any] = {"method": _method(sent, notes), "url": _literal(sent.url)}
     document["authorization"] = _authorization(command, headers, notes)
@@ -91,6 +92,16 @@ def _method(sent: Request, notes: list[str]) -> str:
     return method
 
 
+def _to_do(command: Command) -> list[str]:
+    """What somebody must still put in."""
+    notes = []
+    if not command.glob_off and (braces := re.findall(r"(?<!\$)\{+[^{}]*\}+", command.url)):
+        notes.append(f"Put a value or a field in the place of {_listed(braces)} in the address.")
+    if command.variables:
+        notes.append(f"Put the values in the place of {_listed(command.variables)}.")
+    return notes
+
+
 def _options(command: Command, document: dict[str, Any], notes: list[str]) -> None:
     """What else the command says, and what of it is left out."""
     if command.follow:
@@ -101,10 +112,6 @@ def _options(command: Command, document: dict[str, Any], notes: list[str]) -> No
         document["timeout_s"] = min(LONGEST_TIMEOUT_S, max(1, round(command.timeout)))
         if document["timeout_s"] != command.timeout:
             notes.append(f"The timeout is {document['timeout_s']} s: whole seconds, at most {LONGEST_TIMEOUT_S}.")
-    if not command.glob_off and (braces := re.findall(r"(?<!\$)\{+[^{}]*\}+", command.url)):
-        notes.append(f"Put a value or a field in the place of {_listed(braces)} in the address.")
-    if command.variables:
-        notes.append(f"Put the values in the place of {_listed(command.variables)}.")
     reasons = dict.fromkeys(command.ignored.values())
     left_out = [f"{', '.join(o for o, why in command.ignored.items() if why == each)} ({each})" for each in reasons]
     if left_out:
@@ -138,7 +145,7 @@ def _difference(command: Command, sent: Request, document: dict[str, Any]) -> st
     written_as = ours.get("content-type", ("", ""))[1]
     if sent.body and _names_a_type(command) and written_as.lower() != theirs.get("content-type", ("", ""))[1].lower():
         return f"It can’t be taken over: the body would go out as {written_as}, which the command does not say."
-    if not meaning.same_body(document["content_type"], sent.body or b"", built.body or b"", _charset(written_as)):
+    if not meaning.same_body(document["content_type"], sent.body or b"", built.body or b"", written_as):
         return "The body can’t be taken over: it would not go out the same."
     return ""
 
@@ -146,11 +153,6 @@ def _difference(command: Command, sent: Request, document: dict[str, Any]) -> st
 def _names_a_type(command: Command) -> bool:
     """Whether the command says what its body is, or that nothing says it; else cURL calls every body a form."""
     return command.is_json or any(name.lower() == "content-type" for name, _ in command.headers)
-
-
-def _charset(content_type: str) -> str:
-    found = re.search(r'charset\s*=\s*"?([\w.:-]+)', content_type, re.IGNORECASE)
-    return found[1] if found else ""
 
 
 # ---- headers and authorization ----------------------------------------------------------------------------------------
@@ -236,27 +238,37 @@ def _body(command: Command, sent: Request, headers: Headers, notes: list[str]) -
         if not explicit:
             headers.pop("content-type", None)
         return {"content_type": "JSON" if sent.method.upper() == "GET" else "FORM", "parameters": []}
-    kind = _kind(body.decode("utf-8", "replace"), sent_as.partition(";")[0].strip().lower())
+    if body.decode("utf-8", "replace").strip() in command.variables:
+        raise CurlProblem("The body is not in the command.")
+    kind = _kind(body, sent_as.partition(";")[0].strip().lower())
+    try:
+        found = body_of(body, kind, sent_as)
+    except PasteProblem as problem:
+        raise CurlProblem(f"The body can’t be taken over: {problem}") from None
+    document = found.document
+    if document["content_type"] == RAW:
+        headers.pop("content-type", None)
+        if found.why_raw:
+            notes.append(f"The body comes over as it is, for rows would not say the same: {found.why_raw}")
+        return document
     media_type = CONTENT_TYPES[kind].media_type
     if not explicit and kind != "FORM":
         notes.append(f"The body is {kind}, so it goes out as {media_type}. cURL would call it a form.")
     if not explicit or sent_as.lower() == media_type:
         headers.pop("content-type", None)
-    try:
-        return body_document(body, kind, _charset(sent_as))
-    except PasteProblem as problem:
-        raise CurlProblem(f"The body can’t be taken over: {problem}") from None
+    return document
 
 
-def _kind(body: str, media_type: str) -> str:
+def _kind(body: bytes, media_type: str) -> str:
     """By the header where it names a kind, else by how the body begins."""
-    start = body.strip()[:1]
     if media_type.endswith(("/json", "+json")):
         return "JSON"
     if media_type.endswith(("/xml", "+xml")):
         return "XML"
     if media_type.startswith("multipart/"):
-        raise CurlProblem(f"A body of the type {media_type} is not offered; JSON, XML and FORM are.")
-    if media_type in ("", "application/x-www-form-urlencoded"):
-        return "JSON" if start in ("{", "[") else "XML" if start == "<" else "FORM"
-    raise CurlProblem(f"A body of the type {media_type} is not offered; JSON, XML and FORM are.")
+        raise CurlProblem(f"A body of the type {media_type} is not offered: JSON, XML, FORM and text are.")
+    if media_type in ("", FORM):
+        start = body.strip()[:1]
+        is_json = start == b"{" or (start == b"[" and meaning.is_readable("JSON", body))
+        return "JSON" if is_json else "XML" if start == b"<" else "FORM"
+    return RAW

@@ -50,6 +50,9 @@ class Authorization:
     client_id: str = ""
     scope: str = ""
     secrets: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    audience: str = ""
+    client_authentication: str = "basic"
+    """How a client says who it is at the token URL: "basic" or in the "body"."""
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,9 @@ class Webhook:
     success_if: SuccessIf | None = None
     rate_limit_per_s: float | None = None
     follow_redirects: bool = False
+    list_style: str = "indexed"
+    """A key of LIST_STYLES."""
+    media_type: str = ""
+    """Of RAW: the Content-Type as it is sent …"""
+    body: str = ""
+    """… and the template of the body."""

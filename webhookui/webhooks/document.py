@@ -28,15 +28,17 @@ from webhookui.webhooks.definition import (
 )
 from webhookui.webhooks.document_authorization import check_collisions, parse_authorization
 from webhookui.webhooks.document_names import check_names
+from webhookui.webhooks.document_raw import parse_raw
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader, Errors
 from webhookui.webhooks.header_names import header_name_problem
+from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.template import Schema
 
 KEYS = {
     "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
     "related", "capture", "timeout_s", "xml_root", "signing", "drop_stale_retries", "success_if", "rate_limit_per_s",
-    "follow_redirects",
+    "follow_redirects", "list_style", "media_type", "body",
 }  # fmt: skip
 
 
@@ -63,16 +65,12 @@ def parse_webhook(
     url = reader.text(document, "url", required="Give the URL to notify.")
     _check_url(reader, url, schema)
     method = reader.choice(document, "method", METHODS, "POST")
-    content_type = reader.choice(document, "content_type", tuple(CONTENT_TYPES), "JSON")
+    content_type = reader.choice(document, "content_type", (*CONTENT_TYPES, RAW), "JSON")
     authorization = parse_authorization(reader, document.get("authorization"), stored_secrets or {})
-    if url and AUTHORIZATIONS[authorization.type].secret and not host_is_fixed(url):
-        reader.say(
-            "url",
-            "With an authorization the host is written out, so that no record's value decides who gets the secret.",
-        )
     headers = _headers(reader, document.get("headers"), schema)
     parameters = _parameters(reader, document.get("parameters"), "parameters", schema)
     related = _related(reader, document.get("related"), related_schemas)
+    media_type, body = parse_raw(reader, document, (method, content_type), parameters, related, schema, related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
     check_names(reader, parameters, related, method, content_type, xml_root)
     in_query = [*(row.name for row in parameters), *(each.key for each in related)] if method == "GET" else []
@@ -80,6 +78,11 @@ def parse_webhook(
     found = _capture(reader, document.get("capture"), capture_fields)
     success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
     signing, secret = _signing(reader, document.get("signing"))
+    if url and (AUTHORIZATIONS[authorization.type].secret or signing) and not host_is_fixed(url):
+        what = "an authorization" if AUTHORIZATIONS[authorization.type].secret else "a signature"
+        reader.say(
+            "url", f"With {what} the host is written out, so that no record's value decides who gets the secret."
+        )
     timeout_s = reader.number(document, "timeout_s", DEFAULT_TIMEOUT_S, 1, LONGEST_TIMEOUT_S)
     rate = document.get("rate_limit_per_s")
     rate_limit = reader.number(document, "rate_limit_per_s", 0, 0.01, 1000) if rate is not None else None
@@ -89,7 +92,7 @@ def parse_webhook(
         return None
     return Webhook(
         title, url, description, method, content_type, authorization, headers, parameters, related, found, timeout_s,
-        xml_root, signing, secret, drop_stale, success_if, rate_limit, follow,
+        xml_root, signing, secret, drop_stale, success_if, rate_limit, follow, media_type=media_type, body=body,
     )  # fmt: skip
 
 
@@ -269,6 +272,7 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         else {"type": webhook.success_if.type, "path": webhook.success_if.path, "equals": webhook.success_if.equals},
         "rate_limit_per_s": webhook.rate_limit_per_s,
         "follow_redirects": webhook.follow_redirects,
+        **({"media_type": webhook.media_type, "body": webhook.body} if webhook.content_type == RAW else {}),
     }
 
 
@@ -317,7 +321,8 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         content_type=definition.get("content_type", "JSON"),
         authorization=Authorization(
             kind.name, username, auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
-            auth.get("client_id", ""), auth.get("scope", ""), known,
+            auth.get("client_id", ""), auth.get("scope", ""), known, auth.get("audience", ""),
+            auth.get("client_authentication", "basic"),
         ),
         headers=tuple(Header(row["name"], row.get("value", "")) for row in definition.get("headers") or ()),
         parameters=_stored_parameters(definition.get("parameters")),
@@ -339,6 +344,8 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         ),
         rate_limit_per_s=definition.get("rate_limit_per_s"),
         follow_redirects=bool(definition.get("follow_redirects")),
+        media_type=definition.get("media_type") or "",
+        body=definition.get("body") or "",
     )  # fmt: skip
 
 

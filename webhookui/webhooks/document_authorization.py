@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from webhookui.webhooks.address import url_problem
-from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK, secrets_of_basic
+from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS, MASK, secrets_of_basic
 from webhookui.webhooks.definition import Authorization, Header
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader
 from webhookui.webhooks.header_names import header_name_problem
@@ -36,6 +36,10 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
         plain["in"] = reader.choice(value, "in", ("header", "query"), "header", path)
         if plain["in"] == "header" and plain["name"]:
             reader.say_if(path + "name", _key_header_problem(plain["name"]))
+    if "client_authentication" in kind.plain:
+        plain["client_authentication"] = reader.choice(
+            value, "client_authentication", tuple(CLIENT_AUTHENTICATIONS), "basic", path
+        )
     if plain.get("token_url") and url_problem(plain["token_url"]):
         problem = url_problem(plain["token_url"])
         reader.say(path + "token_url", problem[0].upper() + problem[1:])
@@ -53,7 +57,8 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
         secrets = secrets_of_basic(plain["username"], typed) if kind.name == "basic" else {kind.secret: typed}
     return Authorization(
         kind.name, plain.get("username", ""), plain.get("in", "header"), plain.get("name", ""), plain.get("token_url", ""),
-        plain.get("client_id", ""), plain.get("scope", ""), secrets,
+        plain.get("client_id", ""), plain.get("scope", ""), secrets, plain.get("audience", ""),
+        plain.get("client_authentication", "basic"),
     )  # fmt: skip
 
 

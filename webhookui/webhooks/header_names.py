@@ -26,7 +26,7 @@ RESERVED_HEADERS: Mapping[str, str] = {
     "proxy-connection": _PROXY,
     "proxy-authenticate": _PROXY,
     "proxy-authorization": _PROXY,
-    "webhook-id": "it is the delivery's id",
+    "webhook-id": "each delivery has one of its own",
     "webhook-timestamp": _SIGNATURE,
     "webhook-signature": _SIGNATURE,
 }

@@ -19,19 +19,29 @@ import simplejson
 from lxml import etree
 
 from webhookui.webhooks import xpath
+from webhookui.webhooks.body_text import as_utf8
 
 _UNRESERVED = re.compile("%(2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aA]|5[fF]|6[1-9a-fA-F]|7[0-9aAeE])")
 
 
-def same_body(kind: str, one: bytes, other: bytes, charset: str = "") -> bool:
-    """Whether two bodies of a content type say the same. `charset`: the one that the Content-Type header names."""
+def same_body(kind: str, one: bytes, other: bytes, content_type: str = "") -> bool:
+    """Whether two bodies of a kind (JSON, XML, FORM …) say the same, both under this Content-Type header."""
     if one == other:
         return True
     read = _READERS.get(kind)
     try:
-        return read is not None and bool(read(one, charset) == read(other, charset))
+        return read is not None and bool(read(one, content_type) == read(other, content_type))
     except (ValueError, RecursionError):
         return False
+
+
+def is_readable(kind: str, body: bytes, content_type: str = "") -> bool:
+    """Whether the body is what its kind says."""
+    try:
+        _READERS[kind](body, content_type)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def same_url(one: str, other: str) -> bool:
@@ -42,7 +52,7 @@ def same_url(one: str, other: str) -> bool:
 # ---- bodies -----------------------------------------------------------------------------------------------------------
 
 
-def json_meaning(body: bytes, _charset: str = "") -> Any:
+def json_meaning(body: bytes, _content_type: str = "") -> Any:
     """Objects as pairs in their order. Raises ValueError for what is no JSON."""
     return _DECODER.decode(body.removeprefix(codecs.BOM_UTF8).decode())
 
@@ -64,9 +74,9 @@ _DECODER = simplejson.JSONDecoder(
 )
 
 
-def xml_meaning(body: bytes, charset: str = "") -> bytes:
+def xml_meaning(body: bytes, content_type: str = "") -> bytes:
     """The canonical form (C14N) without comments and without indentation. Raises ValueError for what is no XML."""
-    root = xpath.read(xpath.in_utf8(body.decode(charset)) if charset and not body.startswith(codecs.BOM_UTF8) else body)
+    root = xpath.read(as_utf8(body, content_type))
     _without_indentation(root, False)
     etree.strip_tags(root, etree.Comment)
     canonical: bytes = etree.tostring(root.getroottree(), method="c14n", with_comments=False)
@@ -88,7 +98,7 @@ def _without_indentation(element: Any, preserved: bool) -> None:
         _without_indentation(child, preserved)
 
 
-def form_meaning(body: bytes, _charset: str = "") -> list[tuple[bytes, ...]]:
+def form_meaning(body: bytes, _content_type: str = "") -> list[tuple[bytes, ...]]:
     """(name, value) pairs as bytes in their order; a piece without an equals sign is a name alone."""
     pairs = [
         [unquote_to_bytes(half.replace(b"+", b" ")) for half in piece.split(b"=", 1)]

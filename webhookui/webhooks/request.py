@@ -15,10 +15,11 @@ from webhookui.webhooks.address import dot_segment, normalized, url_problem, wit
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
+from webhookui.webhooks.raw_body import RAW, names_in, raw_body
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import limited
 from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
-from webhookui.webhooks.values import as_text, is_empty, plain
+from webhookui.webhooks.values import as_text, is_empty, number_of, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_BODY = 10 * 2**20
@@ -28,13 +29,17 @@ SAFE_IN_HEADER = "%/:?#[]@!$&'()*+,;=-._~ \"<>\\^`{|}"
 
 @dataclass(frozen=True)
 class Request:
-    """A request without authorization and signature. `notes`: what else to know, such as a cut of related records."""
+    """A request without authorization and signature. `notes`: what else to know, such as a cut of related records.
+
+    `query`: what the parameters of a GET have made, which is in the URL as well.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
     notes: tuple[str, ...] = ()
+    query: str | None = None
 
 
 class RequestError(Exception):
@@ -54,11 +59,24 @@ class Context:
     notes: list[str] = field(default_factory=list)
 
 
-def build_request(webhook: Webhook, context: Context) -> Request:
-    """Raises RequestError, whatever a value, a template or a setting causes: it is called inside a record's save."""
+@dataclass(frozen=True)
+class Payload:
+    """What an earlier request carried: a body with its content type, or the `query` of a GET."""
+
+    method: str
+    content_type: str | None
+    body: bytes | None
+    query: str | None = None
+
+
+def build_request(webhook: Webhook, context: Context, payload: Payload | None = None) -> Request:
+    """`payload`: what goes out in the place of one that is made of the parameters.
+
+    Raises RequestError, whatever a value, a template or a setting causes: it is called inside a record's save.
+    """
     try:
         with limited():
-            return _built(webhook, context)
+            return _built(webhook, context) if payload is None else _readdressed(webhook, context, payload)
     except RequestError:
         raise
     except Exception as error:
@@ -70,11 +88,29 @@ def _built(webhook: Webhook, context: Context) -> Request:
     headers = _headers(webhook, context)
     if webhook.method == "GET":
         added = "&".join(f"{name}={text}" for name, text in _query(webhook, context))
-        return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes))
-    body = _body(webhook, context)
+        return Request("GET", normalized(with_query(url, added)), headers, None, tuple(context.notes), added)
+    body = _raw(webhook, context) if webhook.content_type == RAW else _body(webhook, context)
+    if len(body) > MAX_BODY:
+        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
     if body and not any(name.lower() == "content-type" for name, _ in headers):
-        headers = (("Content-Type", CONTENT_TYPES[webhook.content_type].media_type), *headers)
+        media_type = (
+            webhook.media_type if webhook.content_type == RAW else CONTENT_TYPES[webhook.content_type].media_type
+        )
+        headers = (("Content-Type", media_type), *headers)
     return Request(webhook.method, url, headers, body or None, tuple(context.notes))
+
+
+def _readdressed(webhook: Webhook, context: Context, payload: Payload) -> Request:
+    """The payload of then, to the address and with the headers of now. A body and a query are not made into each other."""
+    url = _url(webhook, context)
+    headers = _headers(webhook, context)
+    if payload.method == "GET":
+        return Request("GET", normalized(with_query(url, payload.query or "")), headers, None, (), payload.query)
+    headers = tuple(each for each in headers if each[0].lower() != "content-type")
+    if payload.content_type is not None:
+        headers = (("Content-Type", payload.content_type), *headers)
+    method = payload.method if webhook.method == "GET" else webhook.method
+    return Request(method, url, headers, payload.body)
 
 
 def _url(webhook: Webhook, context: Context) -> str:
@@ -117,12 +153,23 @@ def _body(webhook: Webhook, context: Context) -> bytes:
     if not webhook.parameters and not webhook.related:
         return b""
     try:
-        body = CONTENT_TYPES[webhook.content_type].encode(_nested(webhook, context), webhook.xml_root)
+        return CONTENT_TYPES[webhook.content_type].encode(_nested(webhook, context), webhook.xml_root)
     except NotEncodable as error:
         raise RequestError("parameters", str(error)) from None
-    if len(body) > MAX_BODY:
-        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
-    return body
+
+
+def _raw(webhook: Webhook, context: Context) -> bytes:
+    """A body of one's own, in which the records of a related module stand under its key."""
+    spoken_of = names_in(webhook.body)
+    related = {each.key: context.related(each.module) for each in webhook.related if each.key in spoken_of}
+    try:
+        return raw_body(webhook.body, webhook.media_type, {**_only(spoken_of, context.values), **related}, MAX_BODY)
+    except (TemplateProblem, NotEncodable) as problem:
+        raise RequestError("body", f"Body: {problem}") from None
+
+
+def _only(names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _nested(webhook: Webhook, context: Context) -> Any:
@@ -178,7 +225,7 @@ def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str, ke
         value = (render_json if parameter.type == "json" else render_value)(parameter.value, values)
     except TemplateProblem as problem:
         raise RequestError(at, f"Parameter {name}: {problem}") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, NotEncodable) as error:
         raise RequestError(at, f"Parameter {name}: what it comes to is no JSON ({error}).") from None
     if is_empty(value):
         if parameter.required:
@@ -199,14 +246,7 @@ def _number(value: Any) -> int | Decimal | None:
         raise ValueError
     if isinstance(value, int | Decimal):
         return value
-    number = Decimal(str(value).strip())
-    if not number.is_finite() or abs(number.adjusted()) > 400:
-        raise ValueError
-    return (
-        int(number)
-        if number == number.to_integral_value() and "." not in str(value) and abs(number.adjusted()) < 40
-        else number
-    )
+    return number_of(as_text(value))
 
 
 def _boolean(value: Any) -> bool | None:

@@ -13,6 +13,7 @@ from lxml import etree
 
 from webhookui import exact_json
 from webhookui.webhooks import naming, xpath
+from webhookui.webhooks.body_text import marked
 from webhookui.webhooks.definition import Parameter
 from webhookui.webhooks.naming import Segment
 from webhookui.webhooks.xml_body import ALWAYS_DECLARED
@@ -110,7 +111,7 @@ def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segmen
     place: tuple[Segment, ...] = (first,)
     for part in (each.removesuffix("]") for each in rest):
         if part:
-            place += naming.split(part) if part.isascii() and part.isdecimal() else (part,)
+            place = (*place, int(part) if re.fullmatch("0|[1-9][0-9]{0,8}", part) else part)
         else:
             counted[place] += 1
             place = (*place, counted[place] - 1)
@@ -124,7 +125,7 @@ def _xml(text: str) -> list[Parameter]:
 
 def _root(text: str) -> Any:
     try:
-        root = xpath.read(xpath.in_utf8(text))
+        root = xpath.read(marked(text))
     except ValueError as error:
         raise SampleProblem(f"This is no XML that can be read: {error}") from None
     etree.strip_tags(root, etree.Comment)
@@ -141,9 +142,9 @@ def _element(element: Any, place: tuple[Segment, ...]) -> Iterator[tuple[tuple[S
     children = [child for child in element if isinstance(child.tag, str)]
     if children:
         names = [_named(child) for child in children]
-        passed: Counter[str] = Counter()
+        there, passed = Counter(names), Counter[str]()
         for name, child in zip(names, children, strict=True):
-            if names.count(name) > 1:
+            if there[name] > 1:
                 yield from _element(child, (*place, name, passed[name]))
                 passed[name] += 1
             else:

@@ -1,37 +1,50 @@
 """Jinja's sandbox with nothing in it that fills the memory or holds the process (SPEC section 4.1).
 
 A template is written by an admin, but it runs inside the save of whoever saves a record: whatever it asks for, it must come to
-an end, soon, in little memory, and with a sentence.
+an end, soon, in little memory, and with a sentence. Only what is in a list here can be said at all: kinds of nodes, filters
+(`webhooks.filters`), tests and methods. Wherever a value is made, it is charged to the budget (`webhooks.budget`).
 """
 
 from __future__ import annotations
 
+import operator
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from datetime import time as time_of_day
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal
 from functools import wraps
-from itertools import islice
-from typing import Any
+from math import isfinite
+from typing import Any, cast
 
-from jinja2 import StrictUndefined, nodes
+from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2 import filters as jinja
+from jinja2.compiler import CodeGenerator
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from jinja2.visitor import NodeTransformer
 
 from webhookui import exact_json
-from webhookui.webhooks.values import as_text, plain
+from webhookui.webhooks.budget import MAX_OUTPUT, fits, go_on, is_record, limited, listed, size_of, take, text_fits
+from webhookui.webhooks.filters import (
+    FILTERS,
+    KINDS,
+    comparable,
+    exact,
+    is_number,
+    joined,
+    kind_of,
+    needle,
+    offered,
+    within,
+)
+from webhookui.webhooks.line_breaks import keeping_line_breaks
+from webhookui.webhooks.values import JsonText, as_text, plain
 
-MAX_OUTPUT = 1_000_000
-"""Characters of any text in a template; elements of any list."""
-MAX_TIME_S = 3.0
-"""Processor time of all the templates of one request."""
-MAX_WIDTH = 1000
-"""What a text may be padded to, or a number rounded and formatted to."""
+__all__ = [
+    "DATE_METHODS", "DATE_PARTS", "LIST_METHODS", "MAX_OUTPUT", "TEXT_METHODS", "JsonText", "Sandbox", "bounded", "limited",
+    "unoffered",
+]  # fmt: skip
 
 TEXT_METHODS = frozenset({
     "capitalize", "casefold", "center", "count", "endswith", "find", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
@@ -50,147 +63,212 @@ METHODS: tuple[tuple[type | tuple[type, ...], frozenset[str]], ...] = (
     (LoopContext, frozenset({"changed", "cycle"})),
 )
 """What can be called, by the type that it belongs to."""
+PARTS: tuple[tuple[type | tuple[type, ...], frozenset[str]], ...] = (
+    ((date, time_of_day, timedelta), DATE_PARTS),
+    (jinja._GroupTuple, frozenset({"grouper", "list"})),
+    (LoopContext, frozenset({"depth", "depth0", "first", "index", "index0", "last", "length", "nextitem", "previtem",
+                             "revindex", "revindex0"})),
+)  # fmt: skip
+"""What else can be looked up."""
+STRFTIME = re.compile(r"(?:[^%]|%[-_0^#]?[aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%])*")
 
 STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign, nodes.Scope)
 """What may stand between {% and %}: if, for and set."""
-LEFT_OUT_FILTERS = ("indent", "wordwrap", "urlize", "pprint", "xmlattr", "random")
-EXACT = Context(prec=34)
-"""Decimal arithmetic: every amount that a field can hold, and four digits more (IEEE 754 decimal128)."""
-
-
-class _Budget(threading.local):
-    end: float | None = None
-
-
-_budget = _Budget()
-
-
-@contextmanager
-def limited() -> Iterator[None]:
-    """All rendering inside has MAX_TIME_S of processor time together."""
-    if _budget.end is not None:
-        yield
-        return
-    _budget.end = time.thread_time() + MAX_TIME_S
-    try:
-        with localcontext(EXACT):
-            yield
-    finally:
-        _budget.end = None
-
-
-def _go_on() -> None:
-    if _budget.end is not None and time.thread_time() > _budget.end:
-        raise SecurityError("it takes too long.")
-
-
-def _fits(value: Any) -> Any:
-    """The value, unless it is too long."""
-    if isinstance(value, str | list | tuple) and len(value) > MAX_OUTPUT:
-        raise SecurityError(f"the text gets longer than {MAX_OUTPUT} characters.")
-    return value
+EXPRESSIONS = (
+    nodes.Const, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Call, nodes.Filter, nodes.Test,
+    nodes.BinExpr, nodes.UnaryExpr, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.List, nodes.Tuple, nodes.Dict,
+)  # fmt: skip
+PARTS_OF_EXPRESSIONS = (nodes.Template, nodes.Operand, nodes.Keyword, nodes.Pair)
+WORDS_OF = {
+    "CallBlock": "call",
+    "FilterBlock": "filter",
+    "AssignBlock": "set … endset",
+    "FromImport": "from",
+    "NSRef": "set a.b",
+}
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt, "lteq": operator.le,
+    "in": lambda left, right: _contains(right, left), "notin": lambda left, right: not _contains(right, left),
+}  # fmt: skip
+TESTS_THAT_COMPARE = {
+    "eq": "eq", "equalto": "eq", "==": "eq", "ne": "ne", "!=": "ne", "gt": "gt", "greaterthan": "gt", ">": "gt", "ge": "gteq",
+    ">=": "gteq", "lt": "lt", "lessthan": "lt", "<": "lt", "le": "lteq", "<=": "lteq", "in": "in",
+}  # fmt: skip
 
 
 def bounded(value: Any) -> Any:
     """A JSON value, unless it is too large as a whole."""
     if isinstance(value, str):
-        return _fits(value)
-    if isinstance(value, list | dict):
-        _fits(exact_json.dumps(value))
+        text_fits(len(value))
+    elif isinstance(value, list | dict):
+        text_fits(len(exact_json.dumps(value)))
+    take(size_of(value))
     return value
+
+
+class _Generator(CodeGenerator):
+    """Computes nothing while it compiles: that would be outside of any budget."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible
+        return super()._output_child_to_const(node, frame, finalize)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """`finalize` makes the piece of output out of the value of a placeholder."""
 
+    code_generator_class = _Generator
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
+    intercepted_unops = frozenset({"+", "-"})
 
     def __init__(self, finalize: Callable[[Any], Any] | None = None) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize)
+        super().__init__(
+            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize, optimized=False
+        )
         self.globals.clear()
-        for name in LEFT_OUT_FILTERS:
-            del self.filters[name]
+        self.filters = {name: offered(name, each) for name, each in FILTERS.items()}
         self.filters |= {
-            "tojson": lambda value: JsonText(exact_json.dumps(plain(value))),
-            "string": as_text,
-            "replace": _replace,
-            "join": _joining(self.filters["join"]),
-            "format": _format,
-            "round": _round,
-            "center": lambda value, width=80: as_text(value).center(_width(width)),
-            "batch": _narrow(self.filters["batch"]),
-            "slice": _narrow(self.filters["slice"]),
+            "(made)": fits, "(key)": _key, "(number)": lambda text: Decimal(text), "(pieces)": _pieces,
+            "(turns)": _turns, "(slice)": _slice, "(compare)": _compare,
+        }  # fmt: skip
+        self.tests = {
+            name: _watched(cast(Any, each)) for name, each in self.tests.items() if name not in ("callable", "escaped")
         }
-        self.filters = {name: _watched(each) for name, each in self.filters.items()}
-        self.filters |= {"(pieces)": _joined, "(turns)": _turns}
+        self.tests |= {name: _comparing(kind) for name, kind in TESTS_THAT_COMPARE.items()}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        return watched(super()._parse(source, name, filename))
+        return keeping_line_breaks(lambda text: super(Sandbox, self)._parse(text, name, filename), source)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is behind an empty reference is empty; a record has fields, no methods; a number has neither."""
+        go_on()
         if obj is None:
             return None
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        if isinstance(obj, date | time_of_day | timedelta | LoopContext) and not attribute.startswith("_"):
-            return super().getattr(obj, attribute)
-        if any(isinstance(obj, kind) and attribute in names for kind, names in METHODS):
-            return getattr(obj, attribute)
-        return super().getattr(obj, attribute) if attribute.startswith("_") else self.undefined(obj=obj, name=attribute)
+        if attribute.startswith("_"):
+            return self.unsafe_undefined(obj, attribute)
+        if isinstance(obj, Undefined):
+            str(obj)  # raises in the words of what is missing
+        if is_record(obj) or isinstance(obj, dict):
+            return obj[attribute] if attribute in obj else self._missing(attribute)
+        if any(isinstance(obj, kind) and attribute in names for kind, names in (*METHODS, *PARTS)):
+            return getattr(obj, attribute, self._missing(attribute))
+        return self._missing(attribute)
+
+    def _missing(self, name: object) -> Undefined:
+        return self.undefined(hint=f"there is no “{name}” in this value.", name=str(name))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if obj is None:
+        go_on()
+        if obj is None or argument is None or (isinstance(argument, int) and obj in ("", [], ())):
             return None
-        return self.getattr(obj, argument) if isinstance(argument, str) else super().getitem(obj, argument)
+        if isinstance(argument, str) or is_record(obj) or isinstance(obj, dict):
+            return self.getattr(obj, as_text(argument))
+        if isinstance(obj, str | list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return self._missing(as_text(argument))
 
     def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        _go_on()
+        go_on()
+        if obj is None:
+            return None  # a method of what is absent
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         if not any(isinstance(owner, kind) and name in names for kind, names in METHODS):
             raise SecurityError("there is nothing to call here.")
+        for name_of_loop in ("_loop_vars", "_block_vars"):
+            kwargs.pop(name_of_loop, None)
         if isinstance(owner, str):
-            if name == "replace":
-                return _replace(owner, *args, **kwargs)
-            if name == "join":
-                return _join(owner, *args)
+            args = tuple(None if each is None else as_text(each) if is_record(each) else each for each in args)
+            if name in ("replace", "join"):
+                return fits(self.filters[name](owner, *args, **kwargs) if name == "replace" else joined(owner, *args))
             if name in ("center", "ljust", "rjust", "zfill"):
-                _width(args[0] if args else kwargs.get("width", 0))
-        return _fits(obj(*args, **kwargs))
+                within(args[0] if args else kwargs.get("width", 0))
+            for each in (*args, *kwargs.values()):
+                needle(each)
+        if name == "strftime" and not STRFTIME.fullmatch(needle(args[0] if args else "")):
+            raise SecurityError("strftime has no such code.")
+        return fits(obj(*args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        _go_on()
+        go_on()
+        if operator == "+" and _adds_texts(left, right):
+            return _added(left, right)
+        if left is None or right is None:
+            return None
         if operator == "**" and not (_is_small(left, 10**6) and _is_small(right, 100)):
             raise SecurityError("these numbers are too large for **.")
         if operator == "%" and isinstance(left, str):
             raise SecurityError("write placeholders instead of % in a text.")
-        if operator == "*" and not (_is_number(left) and _is_number(right)):
+        if operator == "*" and not (is_number(left) and is_number(right)):
             raise SecurityError("only numbers can be multiplied.")
-        if operator == "+" and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
-            return _fits(left + right) if len(left) + len(right) <= MAX_OUTPUT else _fits([*left, *right])  # type: ignore[operator]
-        if _is_number(left) and _is_number(right) and isinstance(left, Decimal) != isinstance(right, Decimal):
-            left, right = _exact(left), _exact(right)
-        result = super().call_binop(context, operator, left, right)
-        return plain(result) if _is_number(result) else result
+        if is_number(left) and is_number(right) and not (isinstance(left, int) and isinstance(right, int)):
+            left, right = exact(left), exact(right)
+        try:
+            result = super().call_binop(context, operator, left, right)
+        except TypeError:
+            one, other = (KINDS.get(kind_of(each), "this") for each in (left, right))
+            advice = "; write ~ to join texts" if operator == "+" else ""
+            raise SecurityError(f"{one} and {other} have no {operator} between them{advice}.") from None
+        return plain(result) if is_number(result) else result
 
-
-class JsonText(str):
-    """What `tojson` gives: text that is JSON already."""
-
-    __slots__ = ()
+    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:
+        if arg is not None and not is_number(arg):
+            raise SecurityError(f"{KINDS.get(kind_of(arg), 'this')} has no {operator} before it.")
+        return None if arg is None else super().call_unop(context, operator, arg)
 
 
 class _Watch(NodeTransformer):
-    """Puts a watch where Jinja offers no place for one: at `~`, and at every turn of a loop."""
+    """Puts a watch wherever a value is made or compared without asking the sandbox."""
 
-    def visit_Concat(self, node: nodes.Concat, *args: Any, **kwargs: Any) -> nodes.Node:
-        self.generic_visit(node)
-        pieces = nodes.List(node.nodes, lineno=node.lineno)
-        return nodes.Filter(pieces, "(pieces)", [], [], None, None, lineno=node.lineno)
+    def _by(self, name: str, node: Any, *args: nodes.Expr) -> nodes.Filter:
+        return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
-    def visit_For(self, node: nodes.For, *args: Any, **kwargs: Any) -> nodes.Node:
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:
+        return (
+            self._by("(number)", nodes.Const(repr(node.value), lineno=node.lineno))
+            if type(node.value) is float
+            else node
+        )
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:
         self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, "(turns)", [], [], None, None, lineno=node.lineno)
+        return self._by("(made)", node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
+        self.generic_visit(node)
+        return self._by("(made)", node) if node.ctx == "load" else node
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
+        self.generic_visit(node)
+        for pair in node.items:
+            pair.key = self._by("(key)", pair.key)
+        return self._by("(made)", node)
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        return self._by("(pieces)", nodes.List(node.nodes, lineno=node.lineno))
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        ends = (node.arg.start, node.arg.stop, node.arg.step)
+        return self._by("(slice)", node.node, *(each or nodes.Const(None, lineno=node.lineno) for each in ends))
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        ops = [part for op in node.ops for part in (nodes.Const(op.op, lineno=node.lineno), op.expr)]
+        return self._by("(compare)", node.expr, *ops)
+
+    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:
+        self.generic_visit(node)
+        if node.expr2 is None:
+            node.expr2 = nodes.Const(None, lineno=node.lineno)
+        return node
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        self.generic_visit(node)
+        node.iter = self._by("(turns)", node.iter)
         return node
 
 
@@ -202,142 +280,113 @@ def watched(tree: nodes.Template) -> nodes.Template:
     return watched_tree
 
 
-def unoffered_statement(tree: nodes.Template) -> str:
-    """The name of a statement that is not offered (macros, blocks, includes, …); empty when there is none."""
-    for node in tree.find_all(nodes.Stmt):
-        if not isinstance(node, STATEMENTS) or (isinstance(node, nodes.For) and node.recursive):
-            return {
-                "CallBlock": "call",
-                "FilterBlock": "filter",
-                "AssignBlock": "set … endset",
-                "FromImport": "from",
-            }.get(type(node).__name__, type(node).__name__.lower())
+def unoffered(tree: nodes.Template) -> str:
+    """A sentence about what in the template is not offered (macros, blocks, includes, …); empty when there is none."""
+    for node in tree.find_all(nodes.Node):
+        name = WORDS_OF.get(type(node).__name__, type(node).__name__.lower())
+        if isinstance(node, nodes.Stmt):
+            if not isinstance(node, STATEMENTS) or (isinstance(node, nodes.For) and node.recursive):
+                return f"“{{% {name} %}}” is not offered here; if, for and set are."
+        elif not isinstance(node, EXPRESSIONS + PARTS_OF_EXPRESSIONS):
+            return f"“{name}” is not offered here."
+        elif isinstance(node, nodes.Const) and isinstance(node.value, float) and not isfinite(node.value):
+            return "A number is too large."
     return ""
 
 
 def _watched(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
-    def filtered(*args: Any, **kwargs: Any) -> Any:
-        _go_on()
-        return _fits(original(*args, **kwargs))
+    def tested(*args: Any, **kwargs: Any) -> Any:
+        go_on()
+        return original(*args, **kwargs)
 
-    return filtered
+    return tested
 
 
-def _turns(values: Iterable[Any]) -> Iterator[Any]:
-    for value in values if values is not None else ():
-        _go_on()
+def _comparing(kind: str) -> Callable[..., Any]:
+    return lambda value, other: _compare(value, kind, other)
+
+
+def _compare(first: Any, *rest: Any) -> bool:
+    """A chain of comparisons. An absent value is neither less nor more than anything, and in nothing."""
+    left = first
+    for kind, right in zip(rest[::2], rest[1::2], strict=True):
+        go_on()
+        take(size_of(left) + size_of(right))
+        one, other = _alike(left, right)
+        if kind not in ("eq", "ne") and (one is None or other is None):
+            if kind != "notin":
+                return False
+        elif not COMPARISONS[kind](one, other):
+            return False
+        left = right
+    return True
+
+
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """Both as they compare: a date, a time or a record beside a text is what the product writes for it."""
+    left, right = comparable(left), comparable(right)
+    if isinstance(left, str) and isinstance(right, date):
+        right = as_text(right)
+    if isinstance(right, str) and isinstance(left, date):
+        left = as_text(left)
+    return left, right
+
+
+def _contains(container: Any, value: Any) -> bool:
+    if isinstance(container, list | tuple):
+        return any(each == value for each in map(comparable, container))
+    if isinstance(container, dict):
+        return as_text(value) in container
+    return as_text(value) in as_text(container)
+
+
+def _adds_texts(left: Any, right: Any) -> bool:
+    kinds = (str, list, tuple)
+    return (isinstance(left, kinds) or isinstance(right, kinds)) and all(
+        each is None or isinstance(each, kinds) for each in (left, right)
+    )
+
+
+def _added(left: Any, right: Any) -> Any:
+    """Two texts or two lists one behind the other; what is absent adds nothing."""
+    if left is None or right is None:
+        return right if left is None else left
+    if isinstance(left, str) != isinstance(right, str):
+        raise SecurityError("a text and a list can't be added.")
+    if isinstance(left, str):
+        text_fits(len(left) + len(right))
+        return fits(left + right)
+    return listed([*left[:MAX_OUTPUT], *right[:MAX_OUTPUT]])
+
+
+def _key(value: Any) -> str:
+    if isinstance(value, list | tuple | dict):
+        raise SecurityError("a key is a text or a number.")
+    return as_text(value)
+
+
+def _slice(value: Any, start: Any = None, stop: Any = None, step: Any = None) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, str | list | tuple):
+        raise SecurityError("only a text or a list has parts.")
+    return fits(value[start:stop:step])
+
+
+def _turns(values: Any) -> Iterator[Any]:
+    """The turns of a loop: over a list, the characters of a text, the keys of an object; none over what is absent."""
+    if not (values is None or isinstance(values, str | list | tuple | dict)):
+        raise SecurityError("a loop goes over a list.")
+    for value in values or ():
+        go_on()
         yield value
 
 
-def _joined(pieces: Iterable[Any]) -> str:
-    _go_on()
-    return _join("", pieces)
-
-
-def _join(separator: Any, values: Iterable[Any]) -> str:
-    texts: list[str] = []
-    between, length = as_text(separator), 0
-    for value in values:
-        _go_on()
-        texts.append(as_text(value))
-        length += len(texts[-1]) + len(between)
-        if length > MAX_OUTPUT + len(between):
-            _fits("x" * (MAX_OUTPUT + 1))
-    return between.join(texts)
-
-
-def _joining(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Jinja's join, the texts of its elements added up first."""
-
-    @wraps(original)
-    def join(first: Any, value: Iterable[Any], d: str = "", attribute: Any = None) -> Any:
-        values = list(islice(value, MAX_OUTPUT))
-        if attribute is None:
-            return _join(d, values)
-        return original(first, values[:MAX_WIDTH], d, attribute)
-
-    return join
-
-
-def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
-    text, old, new = as_text(value), as_text(old), as_text(new)
-    times = text.count(old) if count is None or count < 0 else min(count, text.count(old))
-    if len(text) + times * (len(new) - len(old)) > MAX_OUTPUT:
-        _fits("x" * (MAX_OUTPUT + 1))
-    return text.replace(old, new, times)
-
-
-_SPECIFIED = re.compile(r"%(?P<flags>[#0\- +]*)(?P<width>\d*)(?:\.(?P<places>\d+))?(?P<kind>[A-Za-z%])")
-
-
-def _format(value: Any, *args: Any, **kwargs: Any) -> str:
-    """printf's formats, exact for decimals: `{{ "%.2f" | format(amount) }}`."""
-    source = as_text(value)
-    if kwargs or "%(" in source or re.search(r"%[^A-Za-z%]*\*", source):
-        raise SecurityError("format takes values in their order, with widths written out.")
-    left = iter(args)
-
-    def one(match: re.Match[str]) -> str:
-        if match["kind"] == "%":
-            return "%"
-        for digits in (match["width"], match["places"]):
-            _width(int(digits or 0))
-        try:
-            given = next(left)
-        except StopIteration:
-            raise SecurityError("format has fewer values than formats.") from None
-        if match["kind"] in "fF" and _is_number(given):
-            sign = "+" if "+" in match["flags"] else " " if " " in match["flags"] else ""
-            text = format(_exact(given), f"{sign}.{match['places'] or 6}f")
-            width = int(match["width"] or 0)
-            return (
-                text.ljust(width)
-                if "-" in match["flags"]
-                else text.zfill(width)
-                if "0" in match["flags"]
-                else text.rjust(width)
-            )
-        return str(match[0] % (as_text(given) if match["kind"] in "sr" else given))
-
-    return _SPECIFIED.sub(one, source)
-
-
-def _round(value: Any, precision: int = 0, method: str = "common") -> Decimal:
-    """Rounds exactly. Methods: common (half to even, as Python's round), ceil, floor."""
-    rounding = {"common": "ROUND_HALF_EVEN", "ceil": "ROUND_CEILING", "floor": "ROUND_FLOOR"}[method]
-    places = int(precision)
-    if not -MAX_WIDTH < places < MAX_WIDTH:
-        raise SecurityError("that precision is too large.")
-    rounded = _exact(value).quantize(Decimal(1).scaleb(-places), rounding=rounding)
-    return rounded if places >= 0 else rounded.quantize(Decimal(1))
-
-
-def _narrow(original: Callable[..., Any]) -> Callable[..., Any]:
-    """batch and slice with a number that is not too large."""
-
-    @wraps(original)
-    def narrow(value: Any, number: int, fill_with: Any = None) -> Any:
-        return original(value, _width(number), fill_with)
-
-    return narrow
-
-
-def _width(number: Any) -> int:
-    if not isinstance(number, int) or number > MAX_WIDTH:
-        raise SecurityError(f"a width is a number up to {MAX_WIDTH}.")
-    return number
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal)
+def _pieces(pieces: list[Any]) -> str:
+    go_on()
+    return str(fits(joined("", pieces)))
 
 
 def _is_small(value: Any, most: int) -> bool:
-    return _is_number(value) and abs(value) <= most
-
-
-def _exact(value: Any) -> Decimal:
-    if not _is_number(value):
-        raise SecurityError(f"“{as_text(value)[:40]}” is no number.")
-    return value if isinstance(value, Decimal) else Decimal(str(value))
+    return is_number(value) and abs(value) <= most

@@ -37,7 +37,7 @@ def split(text: str) -> Words:
     prompt = _PROMPT.match(text)
     text = text[prompt.end() :] if prompt else text
     if re.search(r'\^[ \t]*\n|\^"', text):
-        return Words(_windows(text), list(dict.fromkeys(re.findall(r"%[A-Za-z_]\w*%", text))))
+        return Words(_windows(text), list(dict.fromkeys(re.findall(r"%(?![0-9A-Fa-f]{2}%)[A-Za-z_]\w*%", text))))
     return _Shell(text).read()
 
 

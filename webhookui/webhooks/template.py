@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.environment import TemplateExpression
 
 from webhookui import exact_json
+from webhookui.webhooks.insertion import Inserted, into_json
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import (
     DATE_METHODS,
@@ -27,7 +29,7 @@ from webhookui.webhooks.sandbox import (
     Sandbox,
     bounded,
     limited,
-    unoffered_statement,
+    unoffered,
 )
 from webhookui.webhooks.values import as_text, plain
 
@@ -52,9 +54,13 @@ class TemplateProblem(Exception):
 
 @dataclass(frozen=True)
 class Schema:
-    """The placeholders that exist: name → a field type's name, or a function that gives the schema of what is behind it."""
+    """The placeholders that exist: name → a field type's name, or a function that gives the schema of what is behind it.
+
+    `many`: it is that of each record of a list, which must be looped over.
+    """
 
     fields: Mapping[str, str | Callable[[], Schema]]
+    many: bool = False
 
     def paths(self, depth: int = 2, prefix: str = "") -> Iterator[tuple[str, str]]:
         """(path, type) of every placeholder down to a depth, for pickers."""
@@ -74,7 +80,7 @@ _json = Sandbox(finalize=lambda value: _sealed(value))
 def _sealed(value: Any) -> str:
     """A placeholder's value as a piece that no text of the template can be taken for."""
     known = value if isinstance(value, JsonText) else exact_json.dumps(plain(value))
-    return f"\0{base64.b64encode(known.encode()).decode()}\0"
+    return "".join(f"\0{base64.b64encode(form.encode()).decode()}" for form in (known, as_text(value))) + "\0"
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,11 @@ def compiled(source: str) -> _Compiled:
     if "{" not in source:
         return _Compiled(source)
     tree = _parsed(source)
-    names = frozenset(meta.find_undeclared_variables(tree))
+    names = _names(tree)
     try:
         match tree.body:
             case [nodes.Output(nodes=[nodes.TemplateData(data=data)])]:
-                # Jinja makes one kind of line break of all; text without a statement or comment stays as it is
-                return _Compiled(data if re.search(r"\{[%#]", source) else source)
+                return _Compiled(data)
             case [nodes.Output(nodes=[expression])] if source.startswith("{{") and source.endswith("}}"):
                 return _Compiled(None, names, _alone(expression))
         return _Compiled(None, names, None, _text.from_string(source))
@@ -106,22 +111,39 @@ def compiled(source: str) -> _Compiled:
         raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None
 
 
+class _Names(meta.TrackingCodeGenerator):
+    """Finds the names that a template takes from outside. (Jinja's own finder computes the constants on its way.)"""
+
+    def __init__(self) -> None:
+        super().__init__(_typed)
+        self.optimizer = None
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
+        raise nodes.Impossible
+
+
+def _names(tree: nodes.Template) -> frozenset[str]:
+    found = _Names()
+    found.visit(tree)
+    return frozenset(found.undeclared_identifiers)
+
+
 def _alone(expression: nodes.Node) -> TemplateExpression:
-    """What gives the value of one expression. (Jinja's own compile_expression would parse it again, without watches.)"""
+    """What gives the value of one expression. (Jinja's own compile_expression would parse it again, outside of the sandbox.)"""
     result = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
     body = nodes.Template([result], lineno=1)
     body.set_environment(_typed)
     return TemplateExpression(_typed.from_string(body), undefined_to_none=False)
 
 
-def _parsed(source: str) -> nodes.Template:
-    if len(source) > MAX_TEMPLATE:
-        raise TemplateProblem(f"At most {MAX_TEMPLATE} characters.")
+def _parsed(source: str, longest: int = MAX_TEMPLATE) -> nodes.Template:
+    if len(source) > longest:
+        raise TemplateProblem(f"At most {longest} characters.")
     try:
         tree = _typed.parse(source)
+        if problem := unoffered(tree):
+            raise TemplateProblem(problem)
         _text.from_string(source)  # unknown filters and tests show only when code is made
-        if unoffered := unoffered_statement(tree):
-            raise TemplateProblem(f"“{{% {unoffered} %}}” is not offered here; if, for and set are.")
         return tree
     except TemplateProblem:
         raise
@@ -155,18 +177,41 @@ def check(source: str, schema: Schema) -> str:
         found = compiled(source)
     except TemplateProblem as problem:
         return str(problem)
-    if found.constant is not None:
-        return ""
-    tree = _typed.parse(source)
+    return "" if found.constant is not None else _misspoken(_typed.parse(source), found.names, schema)
+
+
+def check_body(source: str, schema: Schema, template_limit: int) -> str:
+    """The same for a template that is a body of its own, which may loop over lists of records."""
+    try:
+        _, names = _compiled_pieces(source, template_limit)
+        return _misspoken(_parsed(source, template_limit), names, schema)
+    except TemplateProblem as problem:
+        return str(problem)
+
+
+def _misspoken(tree: nodes.Template, names: frozenset[str], schema: Schema) -> str:
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         name = getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", "")
         if isinstance(name, str) and name.startswith("_"):
             return f"“{name}” can't be looked into."
-    for chain in _chains(tree, found.names | OF_JINJA):
-        missing = _missing(chain, schema)
+    looped = dict(_looped(tree, schema))
+    for chain in _chains(tree, names | OF_JINJA | looped.keys()):
+        known = looped.get(chain[0], schema)
+        missing = _missing(chain[1:], known, chain[:1]) if chain[0] in looped else _missing(chain, known)
         if missing:
             return missing
     return ""
+
+
+def _looped(tree: nodes.Template, schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """The names that loops give to the records of a list, each with what such a record has."""
+    for loop in tree.find_all(nodes.For):
+        over: nodes.Node = loop.iter
+        while isinstance(over, nodes.Filter) and over.node is not None:
+            over = over.node
+        known = schema.fields.get(over.name) if isinstance(over, nodes.Name) else None
+        if isinstance(loop.target, nodes.Name) and callable(known) and known().many:
+            yield loop.target.name, known()
 
 
 def _chains(tree: nodes.Template, free: frozenset[str]) -> Iterator[list[str]]:
@@ -186,14 +231,15 @@ def _chains(tree: nodes.Template, free: frozenset[str]) -> Iterator[list[str]]:
             yield [current.name, *chain]
 
 
-def _missing(chain: list[str], schema: Schema) -> str:
+def _missing(chain: list[str], schema: Schema, before: Sequence[str] = ()) -> str:
+    """What is wrong with a way through the schema, whose own place is `before`."""
     current = schema
     for position, name in enumerate(chain):
         known = current.fields.get(name)
-        path = ".".join(chain[: position + 1])
+        path = ".".join([*before, *chain[: position + 1]])
         if known is None:
             close = difflib.get_close_matches(name, current.fields, 1, 0.6)
-            hint = f" Did you mean “{'.'.join([*chain[:position], close[0]])}”?" if close else ""
+            hint = f" Did you mean “{'.'.join([*before, *chain[:position], close[0]])}”?" if close else ""
             return f"There is no placeholder “{path}”.{hint}"
         if isinstance(known, str):
             rest = chain[position + 1 :]
@@ -201,6 +247,8 @@ def _missing(chain: list[str], schema: Schema) -> str:
                 return f"“{path}” is a value and has no “{rest[0]}”."
             return ""
         current = known()
+        if current.many and chain[position + 1 :]:
+            return f"“{path}” is a list of records: write {{% for each in {path} %}} … {{% endfor %}}."
     return ""
 
 
@@ -243,37 +291,70 @@ def render_url(source: str, context: Mapping[str, Any]) -> str:
     return _generated(_compiled_url(source), found.names, context)
 
 
-_SEALED = re.compile("\0([A-Za-z0-9+/=]*)\0")
+_SEALED = re.compile("\0([A-Za-z0-9+/=]*)\0([A-Za-z0-9+/=]*)\0")
 
 
 def render_json(source: str, context: Mapping[str, Any]) -> Any:
     """The template as JSON with placeholders in it: one inside quotes gives text, one outside a whole value. No value can end
-    the text that it stands in, or add a key. Raises TemplateProblem; ValueError when it is no JSON."""
+    the text that it stands in, or add a key. Raises TemplateProblem; ValueError or NotEncodable when it is no JSON."""
     found = compiled(source)
     if found.text is None:
         value = render_value(source, context)
         if not isinstance(value, str):
             return value
         return exact_json.loads(value) if value.strip() else None
-    pieces = _SEALED.split(_generated(_compiled_json(source), found.names, context))
-    quoted = False
-    for position, piece in enumerate(pieces):
-        if position % 2:
-            known = base64.b64decode(piece).decode()
-            pieces[position] = exact_json.dumps(as_text(exact_json.loads(known)))[1:-1] if quoted else known
-        else:
-            quoted ^= len(re.findall(r'(?<!\\)(?:\\\\)*"', piece)) % 2 == 1
-    return exact_json.loads("".join(pieces))
+    text = into_json(_pieces(_generated(_compiled_json(source), found.names, context, 3 * MAX_OUTPUT)))
+    if len(text) > MAX_OUTPUT:
+        raise TemplateProblem(f"The text gets longer than {MAX_OUTPUT} characters.")
+    return exact_json.loads(text)
 
 
-def _generated(template: Template, names: frozenset[str], context: Mapping[str, Any]) -> str:
+def render_pieces(source: str, context: Mapping[str, Any], longest: int, template_limit: int) -> list[str | Inserted]:
+    """The template as what was typed and what placeholders brought, by turns. `longest`: characters of the whole,
+    `template_limit`: of the template. Raises TemplateProblem."""
+    template, names = _compiled_pieces(source, template_limit)
+    return _pieces(_generated(template, names, context, longest))
+
+
+def names_of_body(source: str, template_limit: int) -> frozenset[str]:
+    """The names from outside that a template speaks of. Raises TemplateProblem."""
+    return _compiled_pieces(source, template_limit)[1]
+
+
+def constant_pieces(source: str, sample: Inserted, template_limit: int) -> list[str | Inserted] | None:
+    """The same with a sample for every value; None when there are conditions or loops. Raises TemplateProblem."""
+    tree = _parsed(source, template_limit)
+    if not all(isinstance(node, nodes.Output) for node in tree.body):
+        return None
+    parts = [part for node in tree.find_all(nodes.Output) for part in node.nodes]
+    return [part.data if isinstance(part, nodes.TemplateData) else sample for part in parts]
+
+
+@lru_cache(maxsize=128)
+def _compiled_pieces(source: str, template_limit: int) -> tuple[Template, frozenset[str]]:
+    tree = _parsed(source, template_limit)
+    return _json.from_string(source), _names(tree)
+
+
+def _pieces(sealed: str) -> list[str | Inserted]:
+    pieces: list[str | Inserted] = []
+    parts = iter(_SEALED.split(sealed))
+    for text in parts:
+        pieces.append(text)
+        forms = [base64.b64decode(each).decode() for each in islice(parts, 2)]
+        if forms:
+            pieces.append(Inserted(*forms))
+    return pieces
+
+
+def _generated(template: Template, names: frozenset[str], context: Mapping[str, Any], longest: int = MAX_OUTPUT) -> str:
     parts: list[str] = []
     length = 0
     with _in_words():
         for part in template.generate(**_of(context, names)):
             length += len(part)
-            if length > MAX_OUTPUT:
-                raise TemplateProblem(f"The text gets longer than {MAX_OUTPUT} characters.")
+            if length > longest:
+                raise TemplateProblem(f"The text gets longer than {longest} characters.")
             parts.append(part)
         return str(plain("".join(parts)))
 

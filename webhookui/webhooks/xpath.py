@@ -98,14 +98,6 @@ def read(body: bytes) -> Any:
     return root
 
 
-_DECLARED = re.compile(r"""^(\s*<\?xml\b[^>]*?)\s+encoding\s*=\s*(?:"[^"]*"|'[^']*')""")
-
-
-def in_utf8(text: str) -> bytes:
-    """XML that is text already, as bytes: the encoding that its declaration names is not the one that it stands in."""
-    return _DECLARED.sub(r"\1", text.removeprefix("\ufeff"), count=1).encode()
-
-
 def hint(path: str, namespaces: Mapping[str, str], body: bytes) -> str:
     """Why a path may match nothing, when it looks for elements of no namespace in a response whose elements have one."""
     try:

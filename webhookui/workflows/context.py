@@ -46,9 +46,9 @@ def schema_of(modules: Catalog, module: str) -> Schema:
     return Schema({**_about_record(modules, module), "previous": lambda: Schema(_fields(modules, module))})
 
 
-def related_schema_of(modules: Catalog, module: str) -> Schema:
-    """The placeholders of the parameter rows of a related module: they speak of the related record."""
-    return Schema(_about_record(modules, module))
+def related_schema_of(modules: Catalog, module: str, *, many: bool = True) -> Schema:
+    """The placeholders of a related record. `many`: a webhook's record has a list of them."""
+    return Schema(_about_record(modules, module), many)
 
 
 def _about_record(modules: Catalog, module: str) -> dict[str, str | Callable[[], Schema]]:
@@ -76,7 +76,7 @@ def _field_schema(modules: Catalog, field: FieldInfo) -> str | Callable[[], Sche
 
 def context_of(
     session: Session,
-    record: Record,
+    record: Record | None,
     *,
     address: str,
     workflow_id: int | None,
@@ -84,8 +84,13 @@ def context_of(
     delivery_id: int | None = None,
     change: Change | None = None,
 ) -> Context:
-    """The context of a record as it is now, or as it was at a past `change` of it."""
-    save = Save.past(session, change) if change is not None else Save.standing(session, record)
+    """The context of a record as it is now, or as it was at a past `change` of it, for which the record may be gone."""
+    if change is not None:
+        save = Save.past(session, change)
+    elif record is not None:
+        save = Save.standing(session, record)
+    else:
+        raise ValueError("A record, or a change of one.")
     made = ContextOfSave(catalog(session), save, Reader(session), address)
     return made.context(workflow_id=workflow_id, workflow=workflow, delivery_id=delivery_id)
 

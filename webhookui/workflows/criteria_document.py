@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhookui.crm.catalog import Catalog
-from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.field_types import FIELD_TYPES, FieldError, storable
 from webhookui.workflows.criteria import constant, is_day
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
 from webhookui.workflows.operators import COMPARABLE_FAMILIES, MAX_DAYS, OPERATORS, Operator, operators_for
@@ -176,9 +176,9 @@ class _ConditionCheck:
         if isinstance(value, Mapping) or (isinstance(value, list) and (in_list or path.family != "choices")):
             self.errors[at] = "Give one value here."
             return None
-        if operator.free_text and path.family != "choices":
-            return str(value)
         try:
+            if operator.free_text and path.family != "choices":
+                return storable(str(value))
             return _parse(path, value)
         except FieldError as error:
             self.errors[at] = str(error)

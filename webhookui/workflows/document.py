@@ -10,9 +10,9 @@ from webhookui.crm.catalog import Catalog
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.document_reader import UNSTORABLE
-from webhookui.workflows.context import related_schema_of, schema_of
+from webhookui.webhooks.secret_scope import SECRET_KEYS, SecretScope, origin_as_written, secret_scope
+from webhookui.workflows.context import related_schema_of, schema_of, to_one_fields
 from webhookui.workflows.criteria_document import parse_criteria
-from webhookui.workflows.secret_scope import SECRET_KEYS, secret_scope
 from webhookui.workflows.trigger import Errors, parse_trigger, refuse_unknown
 
 MAX_ACTIONS = 3
@@ -34,11 +34,15 @@ class InvalidDocument(Exception):
 
 @dataclass(frozen=True)
 class StoredAction:
-    """What is stored of an action that an edit may leave unchanged: its row's id, definition and opened secrets."""
+    """What is stored of an action that an edit may leave unchanged: its row's id, definition and opened secrets.
+
+    `typed_for`: the addresses that the secrets were typed for.
+    """
 
     id: int
     definition: Mapping[str, Any]
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    typed_for: SecretScope = field(default_factory=lambda: SecretScope("", ""))
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,9 @@ class _ActionCheck:
 
     def __init__(self, modules: Catalog, module: str, related: Sequence[str]) -> None:
         self.schema = schema_of(modules, module)
-        self.related_schemas = {name: related_schema_of(modules, name) for name in related}
+        self.related_schemas = {
+            name: related_schema_of(modules, name, many=not to_one_fields(modules, module, name)) for name in related
+        }
         self.capture_fields = {name: info.type for name, info in modules.module(module).fields.items()}
 
     def parse(self, row: Any, known: StoredAction | None, at: str, errors: Errors) -> Action | None:
@@ -235,11 +241,16 @@ def _with_stored_secrets(row: Mapping[str, Any], known: StoredAction | None, at:
     signing = row.get("signing")
     if isinstance(signing, Mapping) and "secret" in signing and signing["secret"] in (None, ""):
         secrets = known.secrets.get("signing") if known else None
-        if secrets:
-            complete["signing"] = {**signing, "secret": secrets[0]}
-        else:
+        if known is None or not secrets:
             errors[f"{at}.signing.secret"] = "Type the signing secret, or give {} as “signing” to have one made."
             complete["signing"] = {}
+        elif known.typed_for.url != origin_as_written(row.get("url")):
+            errors[f"{at}.signing.secret"] = (
+                "The address has changed: type the signing secret again, or give {} as “signing” to have one made for it."
+            )
+            complete["signing"] = {}
+        else:
+            complete["signing"] = {**signing, "secret": secrets[0]}
     return complete
 
 
@@ -258,7 +269,7 @@ def _authorization_with_secret(
     stored = known.secrets.get(key) if known else None
     if known is None or not stored or known.definition.get("authorization", {}).get("type") != kind:
         errors[place] = f"Type the {words}."
-    elif secret_scope(known.definition) != secret_scope(row):
+    elif known.typed_for != secret_scope(row):
         errors[place] = f"The address has changed: type the {words} again, so that it goes nowhere unnoticed."
     else:
         complete[key] = stored

@@ -16,7 +16,7 @@ from webhookui.workflows.criteria import ConditionRow, Subject
 from webhookui.workflows.reading import Reader
 from webhookui.workflows.save import Save, latest_change
 from webhookui.workflows.tables import FirstMet, Workflow
-from webhookui.workflows.trigger import RECURRENCES, TRIGGERS
+from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 
 KIND_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "": "looked at"}
 
@@ -127,8 +127,8 @@ def _module(workflow: Workflow, save: Save) -> tuple[Check, ...]:
 
 def _trigger(workflow: Workflow, compiled: CompiledWorkflow, save: Save) -> Check:
     label = TRIGGERS[workflow.trigger["on"]].label
-    if workflow.trigger["on"] == "schedule":
-        return Check("trigger", "Trigger", False, "The workflow runs on a schedule, not when a record is saved.")
+    if not TRIGGERS[workflow.trigger["on"]].runs:
+        return Check("trigger", "Trigger", False, DOES_NOT_RUN)
     if not save.kind:
         return Check("trigger", "Trigger", True, f"{label}. There is no save to look at: the record is taken as it is.")
     words = f"{label}. The record was {KIND_WORDS[save.kind]}."

@@ -18,6 +18,7 @@ from webhookui.crm.records import RecordEvent
 from webhookui.db import revision as current_revision
 from webhookui.delivery.outbox import enqueue
 from webhookui.secrets import SecretBox
+from webhookui.webhooks.budget import shared
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.request import Request, RequestError, build_request
@@ -62,10 +63,24 @@ class WorkflowListener:
         reader = Reader(session)
         subject = Subject(save.values, save.before, save.at, reader)
         made = ContextOfSave(modules, save, reader, self.address)
-        fired = []
+        with shared():
+            fired = self._fire_all(session, workflows, subject, made, event)
+        if fired:
+            _note_run(session, fired, save.at)
+
+    def _fire_all(
+        self,
+        session: Session,
+        workflows: list[CompiledWorkflow],
+        subject: Subject,
+        made: ContextOfSave,
+        event: RecordEvent,
+    ) -> list[int]:
+        """Ids of those whose criteria hold, or can't be checked."""
+        save, fired = made.save, []
         for workflow in workflows:
             try:
-                if not workflow.criteria.hold(subject, workflow.clock(save.at, reader)):
+                if not workflow.criteria.hold(subject, workflow.clock(save.at, made.reader)):
                     continue
             except SQLAlchemyError:
                 raise
@@ -80,8 +95,7 @@ class WorkflowListener:
                 continue
             self._fire(session, workflow, made, event)
             fired.append(workflow.id)
-        if fired:
-            _note_run(session, fired, save.at)
+        return fired
 
     def _fire(
         self,

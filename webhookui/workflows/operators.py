@@ -19,6 +19,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 
+from webhookui.crm.field_types import in_zone
+
 ValueKind = Literal["none", "one", "two", "list", "number"]
 
 MAX_DAYS = 36_500
@@ -38,7 +40,7 @@ class Clock:
 
     def day(self, value: date | datetime) -> date:
         """The day a value falls on."""
-        return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+        return in_zone(value, self.zone).date() if isinstance(value, datetime) else value
 
 
 Test = Callable[[Any, Any, Clock], bool]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from webhookui import db as database
 from webhookui.crm import records
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
 from webhookui.delivery.log import DeliveryNotFound
-from webhookui.delivery.outbox import enqueue
+from webhookui.delivery.outbox import enqueue, origin_of
+from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import from_definition, secrets_of, webhook_document
-from webhookui.webhooks.request import Request, build_request
+from webhookui.webhooks.request import Context, Payload, Request, build_request
 from webhookui.workflows.context import context_of
 from webhookui.workflows.tables import WorkflowWebhook
 
@@ -28,9 +30,10 @@ class NotRedeliverable(Exception):
 
 
 def redeliver(session: Session, delivery_id: int, payload: str, by: str, address: str) -> Delivery:
-    """A new delivery of what `delivery_id` was: `payload` "original" sends the same request, "current" a rebuilt one.
+    """A new delivery of what `delivery_id` was, to the webhook's address and with its authorization as they are now.
 
-    Raises DeliveryNotFound and NotRedeliverable.
+    `payload` "original" sends the body of then under the old id, "current" a rebuilt one under a new id (docs/decisions/0025).
+    A test's webhook is the draft that it carries. Raises DeliveryNotFound and NotRedeliverable.
     """
     if payload not in PAYLOADS:
         raise NotRedeliverable(f"“{payload}” is not one of: {', '.join(PAYLOADS)}.")
@@ -43,7 +46,8 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
     if row is None and definition is None:
         raise NotRedeliverable("The webhook of this delivery does not exist any more.")
     webhook = from_definition(definition if definition is not None else row.definition, {})  # type: ignore[union-attr]
-    build = _same_request(old, stored) if payload == "original" else _rebuilt(session, old, webhook, address)
+    original = payload == "original"
+    build = (_readdressed if original else _rebuilt)(session, old, stored, webhook, address)
     made = enqueue(
         session,
         webhook_row=row,
@@ -58,21 +62,65 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         build=build,
         test=old.test,
         redelivery_of=old.id,
+        message_id=old.message_id if original else None,
         definition=definition,
         secrets=stored.secrets if stored is not None and definition is not None else None,
     )
     return session.get_one(Delivery, made)
 
 
-def _same_request(old: Delivery, stored: DeliveryRequest | None) -> Any:
+def _readdressed(
+    session: Session, old: Delivery, stored: DeliveryRequest | None, webhook: Webhook, address: str
+) -> Callable[[int], Request]:
+    """The payload of then, to the address of now: that of the record as it was at the save."""
     if stored is None or not old.lane:
         raise NotRedeliverable("No request was ever built for this delivery. Redeliver with the record as it is now.")
+    payload = _payload_of(old, stored, webhook)
+    change = session.get(Change, old.change_id) if old.change_id else None
+    record = session.get(Record, old.record_id) if change is None and old.record_id else None
+    if change is None and record is None:
+        return _readdressed_without_record(old, stored, webhook, payload)
+
+    def build(delivery_id: int) -> Request:
+        context = context_of(
+            session, record, address=address, workflow_id=old.workflow_id, workflow=old.workflow, delivery_id=delivery_id,
+            change=change,
+        )  # fmt: skip
+        return build_request(webhook, context, payload)
+
+    return build
+
+
+def _payload_of(old: Delivery, stored: DeliveryRequest, webhook: Webhook) -> Payload:
+    content_type = next((value for name, value in stored.headers if name.lower() == "content-type"), None)
+    query = stored.query
+    if (
+        old.method == "GET" and query is None
+    ):  # made before the parameters' part was kept: all that the URL has not itself
+        own = webhook.url.partition("?")[2]
+        whole = urlsplit(old.url).query
+        query = whole.removeprefix(own).removeprefix("&") if own else whole
+    return Payload(old.method, content_type, stored.body, query)
+
+
+def _readdressed_without_record(
+    old: Delivery, stored: DeliveryRequest, webhook: Webhook, payload: Payload
+) -> Callable[[int], Request]:
+    """Neither the record nor the trace of its save is left: placeholders can't be filled in, but texts stand as they are."""
+    if "{" not in webhook.url and not any("{" in header.value for header in webhook.headers):
+        return lambda _delivery_id: build_request(webhook, Context({}), payload)
+    if origin_of(old.url) != origin_of(webhook.url):
+        raise NotRedeliverable(
+            "The webhook's address has changed, and neither the record nor the save is left to make the new one from."
+        )
     headers = tuple((name, value) for name, value in stored.headers)
-    request = Request(old.method, old.url, headers, stored.body)
+    request = Request(old.method, old.url, headers, stored.body, query=stored.query)
     return lambda _delivery_id: request
 
 
-def _rebuilt(session: Session, old: Delivery, webhook: Webhook, address: str) -> Any:
+def _rebuilt(
+    session: Session, old: Delivery, _stored: DeliveryRequest | None, webhook: Webhook, address: str
+) -> Callable[[int], Request]:
     try:
         record = records.get(session, old.module, old.record_id or 0)
     except RecordNotFound:
@@ -110,7 +158,7 @@ def send_test(
     secrets: dict[str, Any] = dict(secrets_of(webhook))
     if webhook.signing and webhook.signing_secret:
         secrets["signing"] = [webhook.signing_secret]
-    secrets.pop("signing_secret", None)
+    definition = webhook_document(webhook)
 
     def build(delivery_id: int) -> Request:
         return build_request(
@@ -133,7 +181,7 @@ def send_test(
         caused_by=by,
         build=build,
         test=True,
-        definition=webhook_document(webhook),
-        secrets=box.seal(database.dumps(secrets)) if secrets else None,
+        definition=definition,
+        secrets=seal(box, definition, secrets),
     )
     return session.get_one(Delivery, made)

@@ -11,16 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
-from webhookui.db import dumps, loads, now, touch
+from webhookui.db import now, touch
 from webhookui.delivery import waiting
+from webhookui.delivery.sealed_secrets import seal, unseal
 from webhookui.people import audit
 from webhookui.people.tables import User
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.document import secrets_of, webhook_document
+from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 from webhookui.webhooks.signature import new_secret
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
+from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
 
 OVERLAP = timedelta(hours=24)
 """How long the signing secret before the newest one signs too."""
@@ -137,7 +140,7 @@ def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | Non
     session.add(copy)
     session.flush()
     for row in webhooks_of(session, workflow_id):
-        secrets = {**_open(box, row)}
+        secrets, _ = _open(box, row)
         fresh = new_secret() if secrets.pop("signing", None) else None
         twin = WorkflowWebhook(
             workflow_id=copy.id or 0, position=row.position, title=row.title, definition=dict(row.definition)
@@ -161,7 +164,7 @@ def rotate_signing(
     """
     workflow = get(session, workflow_id)
     row = next((row for row in webhooks_of(session, workflow_id) if row.id == webhook_id), None)
-    stored = _open(box, row) if row is not None else {}
+    stored = _open(box, row)[0] if row is not None else {}
     if row is None or not stored.get("signing"):
         raise WorkflowNotFound("This webhook is not signed. Save it with “Sign the request” first.")
     fresh = new_secret()
@@ -182,8 +185,11 @@ def set_active(session: Session, workflow_id: int, active: bool, by: User | None
     """Switches a workflow on or off. Nothing happens when it is so already.
 
     Nothing of a workflow that is off goes out: what waits is held, and goes on when it is on again (SPEC section 3).
+    Raises InvalidDocument for a trigger that does not run.
     """
     workflow = get(session, workflow_id)
+    if active and not TRIGGERS[workflow.trigger["on"]].runs:
+        raise InvalidDocument({"trigger.on": DOES_NOT_RUN})
     if workflow.active != active:
         workflow.active = active
         workflow.version += 1
@@ -247,7 +253,7 @@ def fresh_signing_secrets(session: Session) -> dict[int, str]:
 
 def stored_actions(session: Session, box: SecretBox, workflow_id: int) -> list[StoredAction]:
     """The actions of a workflow as an edit of it is checked against, their secrets opened."""
-    return [StoredAction(row.id or 0, row.definition, _open(box, row)) for row in webhooks_of(session, workflow_id)]
+    return [StoredAction(row.id or 0, row.definition, *_open(box, row)) for row in webhooks_of(session, workflow_id)]
 
 
 def _zone(by: User | None) -> str:
@@ -278,8 +284,11 @@ def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions:
         webhook = (
             with_changes(action.webhook, signing_secret=new_secret()) if action.new_signing_secret else action.webhook
         )
+        stored, typed_for = _open(box, row)
         row.definition = webhook_document(webhook)
-        signing = _rotate(row, _open(box, row), webhook.signing_secret if webhook.signing else None)
+        if typed_for.url != secret_scope(row.definition).url:
+            stored.pop("signing", None)  # it was for another address, and signs nothing that goes to this one
+        signing = _rotate(row, stored, webhook.signing_secret if webhook.signing else None)
         _seal(box, row, {**_authorization_secrets(webhook), **({"signing": signing} if signing else {})})
         session.flush()
         if action.new_signing_secret and webhook.signing_secret:
@@ -306,13 +315,12 @@ def _rotate(row: WorkflowWebhook, stored: Mapping[str, Any], newest: str | None)
     return [newest, *before[:1]]
 
 
-def _open(box: SecretBox, row: WorkflowWebhook) -> dict[str, Any]:
-    secrets: dict[str, Any] = loads(box.open(row.secrets)) if row.secrets else {}
-    return secrets
+def _open(box: SecretBox, row: WorkflowWebhook) -> tuple[dict[str, Any], SecretScope]:
+    return unseal(box, row.definition, row.secrets)
 
 
 def _seal(box: SecretBox, row: WorkflowWebhook, secrets: Mapping[str, Any]) -> None:
-    row.secrets = box.seal(dumps(secrets)) if secrets else None
+    row.secrets = seal(box, row.definition, secrets)
 
 
 def _show_once(session: Session, row: WorkflowWebhook, secret: str) -> None:

@@ -21,6 +21,8 @@ class Trigger:
     kinds: frozenset[str]
     sees_changes: bool = True
     """Whether its saves change values, so that a condition may speak of the change."""
+    runs: bool = True
+    """Whether anything acts on it yet. One that does not run is neither offered nor saved nor switched on."""
 
 
 TRIGGERS: dict[str, Trigger] = {
@@ -30,9 +32,14 @@ TRIGGERS: dict[str, Trigger] = {
         Trigger("update", "On update", frozenset({"update"})),
         Trigger("create_or_update", "On creation or update", frozenset({"create", "update"})),
         Trigger("delete", "On deletion", frozenset({"delete"}), sees_changes=False),
-        Trigger("schedule", "On a schedule", frozenset(), sees_changes=False),
+        Trigger("schedule", "On a schedule", frozenset(), sees_changes=False, runs=False),
     )
 }
+
+OFFERED: dict[str, Trigger] = {name: trigger for name, trigger in TRIGGERS.items() if trigger.runs}
+"""The triggers that can be chosen."""
+
+DOES_NOT_RUN = "Schedules do not run yet. Choose a trigger on a save of the record."
 
 RECURRENCES: dict[str, str] = {
     "every_time": "Every time the conditions are met",
@@ -80,12 +87,14 @@ def parse_trigger(document: Any, at: str, errors: Errors, time_zone: str) -> dic
         errors[at] = "The trigger is an object with “on”."
         return {}
     refuse_unknown(document, {"on", "recurrence", "schedule"}, at, errors)
-    on = _one_of(document.get("on"), TRIGGERS, f"{at}.on", errors, "Choose what starts the workflow.")
+    on = _one_of(document.get("on"), TRIGGERS, f"{at}.on", errors, "Choose what starts the workflow.", offered=OFFERED)
     recurrence = _one_of(document.get("recurrence") or "every_time", RECURRENCES, f"{at}.recurrence", errors, "")
     trigger: dict[str, Any] = {"on": on, "recurrence": recurrence}
     schedule = document.get("schedule")
     if on == "schedule":
         trigger["schedule"] = _parse_schedule(schedule, f"{at}.schedule", errors, time_zone)
+        if not TRIGGERS[on].runs:
+            errors[f"{at}.on"] = DOES_NOT_RUN
     elif schedule is not None and on:
         errors[f"{at}.schedule"] = "Only a trigger on a schedule has one."
     return trigger
@@ -99,10 +108,17 @@ def refuse_unknown(document: Mapping[str, Any], known: set[str], at: str, errors
             errors[path] = f"Unknown key “{key}”. Known here: {', '.join(sorted(known))}."
 
 
-def _one_of(value: Any, known: Mapping[str, Any], at: str, errors: Errors, missing: str) -> str:
+def _one_of(
+    value: Any,
+    known: Mapping[str, Any],
+    at: str,
+    errors: Errors,
+    missing: str,
+    offered: Mapping[str, Any] | None = None,
+) -> str:
     if isinstance(value, str) and value in known:
         return value
-    words = ", ".join(known)
+    words = ", ".join(offered or known)
     errors[at] = missing if value in (None, "") else f"“{value}” is none of: {words}."
     return ""
 

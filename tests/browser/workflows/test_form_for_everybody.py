@@ -47,12 +47,6 @@ def conditions(page: Page) -> None:
     add_condition(page, "any", "contact.email")
 
 
-def scheduled(page: Page) -> None:
-    step(page, "Trigger")
-    page.get_by_label("On a schedule").check()
-    at(page, "trigger.schedule.every").select_option("week")
-
-
 def everything_on(page: Page) -> None:
     page.get_by_label("Contacts", exact=True).check()
     webhook(page)
@@ -158,7 +152,6 @@ def leaving(page: Page) -> None:
 
 
 STATES: dict[str, Callable[[Page], None]] = {
-    "a schedule": scheduled,
     "conditions": conditions,
     "everything of a webhook": everything_on,
     "what capture rows take": tried,

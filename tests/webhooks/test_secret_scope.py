@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhookui.workflows.secret_scope import origin_as_written, secret_scope
+from webhookui.webhooks.secret_scope import origin_as_written, secret_scope
 
 SAME = [
     ("https://api.example.com/a", "https://api.example.com/b?c=d"),

@@ -1,10 +1,16 @@
-"""Where a stored secret may go: when that changes, it must be typed again (SPEC section 4.4)."""
+"""The addresses that secrets were typed for (SPEC section 4.4).
+
+They are kept with the secrets. When an edit gives the webhook another one, the secrets must be typed again; and nothing secret
+is put onto a request that goes anywhere else, whatever the webhook says by then.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from webhookui.webhooks.address import LITERAL_TAIL
 
 SECRET_KEYS: Mapping[str, str] = {
     "basic": "password",
@@ -20,12 +26,21 @@ AMBIGUOUS = set("{}@\\")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-def secret_scope(definition: Mapping[str, Any]) -> tuple[str, ...]:
-    """The scheme, host and port, as written, of every URL that the action's secret is sent to."""
+class SecretScope(NamedTuple):
+    """Where a webhook's secrets may go, as `origin_as_written` writes it. `token_url`: of OAuth 2, else empty."""
+
+    url: str
+    token_url: str
+
+
+def secret_scope(definition: Mapping[str, Any]) -> SecretScope:
+    """The scheme, host and port, as written, of every URL that the action's secrets are sent to."""
     authorization = definition.get("authorization")
     token_url = authorization.get("token_url") if isinstance(authorization, Mapping) else None
     kind = authorization.get("type") if isinstance(authorization, Mapping) else None
-    return origin_as_written(definition.get("url")), origin_as_written(token_url) if kind == "oauth2" else ""
+    return SecretScope(
+        origin_as_written(definition.get("url")), origin_as_written(token_url) if kind == "oauth2" else ""
+    )
 
 
 def origin_as_written(url: Any) -> str:
@@ -43,3 +58,13 @@ def origin_as_written(url: Any) -> str:
     if not colon or "]" in port:
         host, port = authority, ""
     return f"{scheme}://{host}:{port or DEFAULT_PORTS.get(scheme, '')}"
+
+
+def host_pattern(written: str) -> tuple[str, str, int] | None:
+    """(scheme, end of the host, port) of an origin whose host begins with a placeholder; None when that is not written out."""
+    match = re.match(r"(https?)://([^/?#]*)", written, re.IGNORECASE)
+    tail = match[2].rpartition("}")[2].lower() if match and "}" in match[2] else ""
+    if match is None or not LITERAL_TAIL.fullmatch(tail):
+        return None
+    host, _, port = tail.partition(":")
+    return match[1].lower(), host, int(port or DEFAULT_PORTS[match[1].lower()])

@@ -6,8 +6,8 @@ What is paused stays so: rows of `endpoint` that name an endpoint alone pause al
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
