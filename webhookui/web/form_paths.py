@@ -7,6 +7,7 @@ the deeper one: a form can't do that, only a made-up request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -125,8 +126,10 @@ def texts_of(value: Any) -> list[str]:
 
 
 def number_or_text(value: Any) -> Any:
-    """A whole number as int; anything else as typed, for the document's check to complain about. None when empty."""
+    """A plain decimal number; anything else as typed, for the document's check to complain about. None when empty."""
     typed = text(value).strip()
     if not typed:
         return None
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 16 else typed
+    if re.fullmatch(r"\d{1,15}", typed, re.ASCII):
+        return int(typed)
+    return float(typed) if re.fullmatch(r"\d{0,15}\.\d{1,15}", typed, re.ASCII) else typed

@@ -178,11 +178,19 @@ class _ConditionCheck:
             return None
         try:
             if operator.free_text and path.family != "choices":
-                return storable(str(value))
-            return _parse(path, value)
+                text = storable(str(value)).replace("\r\n", "\n")
+                return self._one_line(text, at) if in_list else text
+            parsed = _parse(path, value)
+            return self._one_line(parsed, at) if in_list else parsed
         except FieldError as error:
             self.errors[at] = str(error)
             return None
+
+    def _one_line(self, value: Any, at: str) -> Any:
+        """The form has one value of a list on each line."""
+        if isinstance(value, str) and "\n" in value:
+            self.errors[at] = "A value of a list has no line break."
+        return value
 
 
 def _parse(path: FieldPath, value: Any) -> Any:
