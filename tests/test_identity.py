@@ -19,6 +19,8 @@ from sqlmodel import SQLModel
 from tests.conftest import BOTH, database_url
 from tests.support.log_rows import add_delivery
 from tests.support.older import older_installation
+from tests.support.receiver import Answer, receiving
+from tests.support.working import working
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.seed import seed
@@ -118,7 +120,9 @@ def test_an_older_database_gets_it_and_keeps_its_rows_keys_and_indexes(older: Pa
 
     before = everything()
     assert {"record", "delivery", "change", "attempt"} <= without_autoincrement(older)
-    migrated(older)
+    database = Database(f"sqlite:///{older}")
+    command.upgrade(configuration(database), "0010")
+    database.close()
     assert everything() == before
     assert not tables & without_autoincrement(older)
 
@@ -163,3 +167,24 @@ def test_a_migration_that_rebuilds_a_table_goes_on_counting(tmp_path: Path) -> N
     assert "record" not in without_autoincrement(tmp_path / "new.db")
     assert new_record(database) > first
     database.close()
+
+
+def test_what_comes_late_for_a_deleted_record_finds_no_other(tmp_path: Path) -> None:
+    """A capture writes nothing, a workflow that fires once for each record fires, the new record has a timeline of its own."""
+    capture = {"type": "JSONPATH", "on_success": [{"path": "$.id", "field": "description"}], "on_failure": []}
+    with receiving() as receiver, working(tmp_path) as made:
+        receiver.default = Answer(200, b'{"id": "INV-1"}')
+        action = {"url": receiver.url, "method": "POST", "content_type": "JSON", "capture": capture}
+        made.workflow("organizations", action, trigger={"on": "create", "recurrence": "first_time"})
+        gone = made.create("organizations", name="Gone")
+        late = made.last()[0].id
+        made.delete("organizations", gone)
+        made.start()
+        stays = made.create("organizations", name="Stays")
+        assert made.ended(late).status == "success"
+        assert [each.outcome for each in made.captured(late)] == ["no_record"]
+        own = made.last()[0]
+        assert (own.record_id, own.id != late) == (stays, True), "it is met for the first time"
+        assert made.ended(own.id).status == "success"
+        with made.db.read() as session:
+            assert {each.record_name for each in records.timeline(session, stays)} == {"Stays"}
