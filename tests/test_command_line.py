@@ -10,10 +10,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from tests.support import pages
 from tests.support.older import older_installation
@@ -21,6 +23,8 @@ from tests.test_main_job import document
 from webhookui import __version__, cli
 from webhookui.crm import records
 from webhookui.crm.records import Actor
+from webhookui.db import now
+from webhookui.delivery.tables import WorkerProcess
 from webhookui.installation import Installation, open_installation
 from webhookui.people import accounts, tokens
 from webhookui.secrets import SecretBox
@@ -260,7 +264,26 @@ def findings(done: Result) -> dict[str, str]:
     return {rest.partition(":")[0]: word for word, rest in lines}
 
 
-def test_the_doctor_finds_nothing_wrong_with_a_new_installation_but_that_nobody_can_log_in(run: Run, ann: str) -> None:
+def a_worker_lives(installation: Installation) -> None:
+    with installation.db.write() as session:
+        session.add(WorkerProcess(id="here:1:1", host="here", pid=1))
+
+
+def test_the_doctor_says_that_no_worker_lives(run: Run, ann: str, installation: Installation) -> None:
+    done = run("doctor")
+    assert done.exit_code == 1 and findings(done)["queue"] == "WRONG"
+    assert "no worker processes seen lately" in done.stdout and "webhookui worker" in done.stdout
+    a_worker_lives(installation)
+    assert run("doctor").exit_code == 0
+    with installation.db.write() as session:
+        session.execute(update(WorkerProcess).values(seen_at=now() - timedelta(minutes=5)))
+    assert findings(run("doctor"))["queue"] == "WRONG"
+
+
+def test_the_doctor_finds_nothing_wrong_with_an_installation_that_runs(
+    run: Run, ann: str, installation: Installation
+) -> None:
+    a_worker_lives(installation)
     done = run("doctor")
     assert done.exit_code == 0, done.output
     assert set(findings(done)) >= {"data folder", "clock", "database", "key file", "users", "queue"}
@@ -271,6 +294,7 @@ def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(run: Run, ann: str, in
     from cryptography.fernet import Fernet
 
     key_file = installation.settings.key_file
+    a_worker_lives(installation)
     good(run("workflows", "import", "-", typed=json.dumps(document(URL))))
     key = key_file.read_bytes()
 
@@ -288,6 +312,7 @@ def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(run: Run, ann: str, in
     wrong("key file", "can't be read with the keys", "Restore the key file")
     key_file.unlink()
     wrong("key file", "is missing", "Restore it")
+    assert not key_file.exists(), "the doctor makes no new one"
     key_file.write_bytes(key)
     key_file.chmod(0o600)
     assert run("doctor").exit_code == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ from webhookui.migrations import DatabaseTooNew
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser, UserNotFound
 from webhookui.secrets import SecretUnreadable
-from webhookui.settings import Settings
+from webhookui.settings import Settings, mistakes, unknown_names
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.store import WorkflowNotFound
@@ -41,9 +43,14 @@ class Commands(click.Group):
             click.echo(str(error), err=True)
         except SecretUnreadable as error:
             click.echo(f"{error} Restore the key file that it was stored with.", err=True)
-        except DBAPIError as error:
-            click.echo(f"The database can't be used: {str(error.orig).strip()}", err=True)
+        except (DBAPIError, sqlite3.Error) as error:
+            click.echo(f"The database can't be used: {str(getattr(error, 'orig', error)).strip()}", err=True)
             click.echo("webhookui doctor tells more.", err=True)
+        except OSError as error:
+            if not error.filename:
+                raise
+            click.echo(f"{error.filename} can't be used: {error.strerror or error}.", err=True)
+            click.echo("The data folder is set by WEBHOOKUI_INSTANCE; webhookui doctor tells more.", err=True)
         sys.exit(1)
 
 
@@ -54,13 +61,14 @@ def main() -> None:
 
 
 def read_settings(**over: Any) -> Settings:
-    """The settings; a mistake in them is a sentence, no traceback."""
+    """The settings; a mistake in them is a sentence, no traceback. What looks like a setting and is none is told."""
+    for sentence in unknown_names(os.environ):
+        click.echo(sentence, err=True)
     try:
         return Settings(**{name: value for name, value in over.items() if value is not None})
     except ValidationError as error:
-        for each in error.errors():
-            name = "WEBHOOKUI_" + "_".join(str(part) for part in each["loc"]).upper()
-            click.echo(f"{name}: {each['msg']}", err=True)
+        for sentence in mistakes(error):
+            click.echo(sentence, err=True)
         sys.exit(2)
 
 

@@ -16,7 +16,7 @@ from webhookui.migrations import revisions
 from webhookui.notify import mail_settings, outgoing, smtp
 from webhookui.people import accounts
 from webhookui.secrets import SecretBox, SecretUnreadable
-from webhookui.settings import Settings
+from webhookui.settings import Settings, unknown_names
 from webhookui.workflows.tables import WorkflowWebhook
 
 LEAST_FREE = 200 * 1024 * 1024
@@ -34,10 +34,12 @@ class Check:
 
 def checks(settings: Settings) -> Iterator[Check]:
     """In the order in which things must be right."""
+    unknown = list(unknown_names(os.environ))
+    yield Check("settings", not unknown, " ".join(unknown) or "all are known", "Correct the name, or take it away.")
     yield _folder(settings)
     yield _clock()
-    db = Database(settings.database)
     try:
+        db = Database(settings.database)
         reachable = db.is_reachable()
         current, head = revisions(db)
     except Exception as error:
@@ -54,7 +56,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     )
     if not migrated:
         return
-    yield _key(settings, db)
+    key = _key(settings, db)
+    yield key
     with db.read() as session:
         people = accounts.any_user(session)
         running = health.workers(session)
@@ -62,11 +65,12 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield Check(
         "users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin"
     )
-    good = waiting < 60
-    words = f"{running} worker process{'es' if running != 1 else ''} seen lately"
+    good = running > 0 and waiting < 60
+    words = f"{running or 'no'} worker process{'es' if running != 1 else ''} seen lately"
     words += f", the oldest queued delivery waits for {waiting:.0f} s" if waiting else ", nothing waits"
     yield Check("queue", good, words, "Start `webhookui run` or `webhookui worker`.")
-    yield _mail(settings, db)
+    if key.good:
+        yield _mail(settings, db)
     db.close()
 
 
@@ -126,7 +130,10 @@ def _key(settings: Settings, db: Database) -> Check:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         return Check("key file", False, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
-    box = SecretBox(path)
+    try:
+        box = SecretBox(path)
+    except (SecretUnreadable, OSError) as error:
+        return Check("key file", False, str(error), "Restore the key file that the secrets were stored with.")
     with db.read() as session:
         for row in session.query(WorkflowWebhook).filter(WorkflowWebhook.secrets.is_not(None)):  # type: ignore[union-attr]
             try:

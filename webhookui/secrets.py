@@ -25,7 +25,10 @@ class SecretBox:
 
     def _use(self, keys: list[bytes]) -> None:
         self._keys = keys
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise SecretUnreadable(f"{self.key_file} is no key file of webhookui.") from None
 
     def seal(self, plain: str) -> str:
         return self._fernet.encrypt(plain.encode()).decode()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +13,13 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import limits
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+PREFIX = "WEBHOOKUI_"
+DATABASES = ("sqlite", "postgresql+psycopg")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,7 +32,7 @@ def _split(value: Any) -> Any:
 class Settings(BaseSettings):
     """Every setting with its default. Times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="WEBHOOKUI_", frozen=True, ignored_types=(cached_property,))
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, ignored_types=(cached_property,))
 
     instance: Path = Field(Path("instance"), description="The data folder: database, queue, key, kept mails, backups.")
     database_url: str = Field("", description="SQLAlchemy URL. Empty: SQLite in the data folder.")
@@ -73,6 +80,19 @@ class Settings(BaseSettings):
 
     _lists = field_validator("retry_delays", "probe_delays", "allowed_networks", "allowed_hosts", mode="before")(_split)
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        try:
+            url = make_url(value) if value else None
+        except (ArgumentError, ValueError):
+            raise ValueError("no URL of a database") from None
+        if url is not None and url.drivername not in DATABASES:
+            raise ValueError("another kind of database")
+        if url is not None and url.drivername == "sqlite" and (not url.database or url.query or url.host):
+            raise ValueError("no file")
+        return value
+
     @field_validator("instance", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -119,3 +139,53 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """Where people reach this installation, without a slash at the end."""
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+# ---- mistakes, in words -----------------------------------------------------------------------------------------------
+
+WANTED: dict[str, str] = {
+    "instance": "a folder",
+    "database_url": "empty, sqlite:////folder/file.db or postgresql+psycopg://user:password@host/name",
+    "secret_key_file": "a file",
+    "base_url": "an address such as https://crm.example.com",
+    "secure_cookies": "true or false",
+    "retry_delays": "whole numbers of seconds with commas between, such as 3600,7200,14400",
+    "probe_delays": "seconds with commas between, such as 60,120,300,600",
+    "allowed_networks": "networks with commas between, such as 10.1.0.0/16,192.168.7.20/32",
+    "allowed_hosts": "host names with commas between",
+    "ca_file": "a file",
+    "time_zone": "a time zone such as Europe/Prague",
+    "login_limit": "limits such as 10 per minute; 50 per hour",
+    "log_level": f"one of {', '.join(LOG_LEVELS)}",
+}
+"""Setting → what it may be, where its type and bounds do not say it."""
+
+
+def wanted(name: str) -> str:
+    """What a setting may be, in words."""
+    if name in WANTED:
+        return WANTED[name]
+    field = Settings.model_fields[name]
+    bounds = {key: getattr(each, key) for each in field.metadata for key in ("ge", "gt", "le") if hasattr(each, key)}
+    kind = "a whole number" if field.annotation is int else "a number"
+    if "ge" in bounds and "le" in bounds:
+        return f"{kind} from {bounds['ge']:g} to {bounds['le']:g}"
+    return f"{kind} above {bounds['gt']:g}" if "gt" in bounds else f"{kind}, {bounds.get('ge', 0):g} or more"
+
+
+def mistakes(error: ValidationError) -> Iterator[str]:
+    """A sentence for each setting that can't be used: its variable, its value, what is allowed. No password is among them."""
+    for name in dict.fromkeys(str(each["loc"][0]) for each in error.errors()):
+        first = next(each for each in error.errors() if each["loc"][0] == name)
+        value = os.environ.get(f"{PREFIX}{name.upper()}", str(first["input"]))
+        shown = "has a value that is not shown here" if "@" in value else f"is “{value[:200]}”"
+        yield f"{PREFIX}{name.upper()} {shown}. It must be {wanted(name)}."
+
+
+def unknown_names(environment: Iterable[str]) -> Iterator[str]:
+    """A sentence for each variable with our prefix that is no setting: it would be passed over in silence."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.startswith(f"{PREFIX}TESTS_"):
+            close = get_close_matches(name.upper(), known, 1)
+            yield f"{name} is no setting and is not looked at." + (f" Did you mean {close[0]}?" if close else "")

@@ -6,6 +6,7 @@ stands for each. Beside `db` and `text_index`, the only module that knows which 
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +49,22 @@ class ExactNumber(TypeDecorator[Any]):
 
     def process_bind_param(self, value: int | Decimal | None, dialect: Dialect) -> Any:
         return sort_key(value) if dialect.name == "sqlite" and value is not None else value
+
+
+class CarriedNumber(ExactNumber):
+    """A `json_number` that was read before, as text, to be compared with others: on SQLite its key, else its digits."""
+
+    cache_ok = True
+
+    @staticmethod
+    def checked(text: str) -> str:
+        """Raises ValueError for a text that neither database has said."""
+        if re.fullmatch(r"[01]|[02][0-9]{4,}~?|-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]{1,4})?", text) is None:
+            raise ValueError
+        return text
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return value if dialect.name == "sqlite" or value is None else Decimal(str(value).rstrip("~"))
 
 
 class _JsonNumber(FunctionElement[Any]):

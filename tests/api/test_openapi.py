@@ -10,7 +10,7 @@ import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from tests.api.conftest import Call
 from webhookui.api.openapi import OPERATIONS
@@ -69,7 +69,37 @@ def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
     }
     document = app.test_client().get("/api/v1/openapi.json").json
     described = {(method, path) for path, methods in document["paths"].items() for method in methods}
-    assert described == routes
+    assert described == routes | {("get", path) for path in ("/healthz", "/readyz", "/metrics")}
+    ids = [each["operationId"] for methods in document["paths"].values() for each in methods.values()]
+    assert len(ids) == len(set(ids)) and {"listModules", "createWorkflow", "readyz"} <= set(ids)
+
+
+def test_examples_fit_their_schemas_and_filters_are_described(app: Flask) -> None:
+    document = app.test_client().get("/api/v1/openapi.json").json
+    shown = 0
+    for name, schema in document["components"]["schemas"].items():
+        check = jsonschema_rs.validator_for(
+            {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        )
+        for example in schema.get("examples", []):
+            shown += 1
+            assert [str(error) for error in check.iter_errors(example)] == [], name
+    assert shown >= 4
+    listed = document["paths"]["/api/v1/records/{module}"]["get"]["parameters"]
+    filters = next(each for each in listed if each["name"] == "filter")
+    assert filters["style"] == "deepObject" and filters["schema"]["type"] == "object"
+    assert (
+        "schedule"
+        not in document["components"]["schemas"]["Workflow"]["properties"]["trigger"]["properties"]["on"]["enum"]
+    )
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_pages_for_whoever_watches_answer_as_described(
+    described: schemathesis.BaseSchema, call: Call, path: str
+) -> None:
+    for headers in ({}, {"Authorization": call.authorization}):  # type: ignore[attr-defined]
+        described[path]["GET"].Case().call_and_validate(headers=headers, excluded_checks=[ignored_auth])
 
 
 def test_the_document_needs_no_token_and_its_schemas_are_valid(app: Flask) -> None:

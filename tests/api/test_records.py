@@ -236,7 +236,9 @@ def test_a_list_is_sorted_by_any_field_without_regard_to_case(call: Call, leads:
     newest = items(call, "/records/leads", sort="-id", q="listing")
     assert ids(newest) == leads[::-1]
     by_source = [each["values"]["source"] for each in items(call, "/records/leads", sort="source", q="listing")]
-    assert by_source == ["Event", "Event", "Web", "Web", "Web", None, None], "what is empty comes last"
+    assert by_source == ["Web", "Web", "Web", "Event", "Event", None, None], (
+        "by the order of options; what is empty last"
+    )
 
 
 def test_amounts_are_sorted_as_numbers(call: Call) -> None:

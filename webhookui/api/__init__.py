@@ -13,5 +13,6 @@ def init_app(app: Flask) -> None:
 
     if not bp._got_registered_once:
         bp.before_request(auth.require_token)
+        bp.before_request(openapi.check_query)
         errors.register(bp)
     app.register_blueprint(bp)

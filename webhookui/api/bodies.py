@@ -14,6 +14,7 @@ from webhookui.db import row_number
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
+TWICE = "This is given twice; give one value."
 MOST = 200
 DEFAULT = 50
 
@@ -79,13 +80,19 @@ def cursor() -> int | None:
     return number
 
 
-def page(items: list[Any], following: int | None) -> dict[str, Any]:
+def page(items: list[Any], following: int | str | None) -> dict[str, Any]:
     return {"items": items, "next_cursor": str(following) if following is not None else None}
 
 
-def refuse_unknown_args(known: Collection[str], prefix: str = "") -> None:
-    """A query that is misspelled must not look as if it had filtered. Raises ApiError 422."""
-    unknown = [name for name in request.args if name not in known and not (prefix and name.startswith(prefix))]
-    if unknown:
-        fields = {name: f"There is no parameter “{name}” here." for name in unknown}
-        raise ApiError(422, "invalid", " ".join(fields.values()), fields)
+def check_args(known: Collection[str]) -> None:
+    """A query that is misspelled, or half of it unheard, must not look as if it had filtered. `known`: names; one that ends with
+    "[]" stands for all that have something in its brackets. Raises ApiError 422."""
+    fields = {}
+    for name, values in request.args.lists():
+        group = f"{name.partition('[')[0]}[]" if name.endswith("]") else name
+        if group not in known:
+            fields[name] = f"There is no parameter “{name}” here."
+        elif len(values) > 1:
+            fields[name] = TWICE
+    if fields:
+        raise ApiError(422, "invalid", " ".join(f"{name}: {words}" for name, words in fields.items()), fields)

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from webhookui.crm.catalog import UnknownModule
-from webhookui.crm.listing import InvalidListing
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
+from webhookui.crm.sorting import InvalidListing
 from webhookui.delivery.log import DeliveryNotFound, InvalidFilter
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.redeliver import NotRedeliverable
@@ -69,7 +69,7 @@ def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue
 
 
 def _record_conflict(error: RecordConflict) -> ResponseReturnValue:
-    words = dict.fromkeys(_in_values(error.changed).values(), "This was changed in the meantime.")
+    words = dict.fromkeys(_in_values(error.contested).values(), "This was changed in the meantime.")
     message = f"The record was changed in the meantime; it is at version {error.current.version} now."
     return answer(409, "conflict", message, {"version": f"The version is {error.current.version} now.", **words})
 

@@ -9,13 +9,12 @@ from flask.typing import ResponseReturnValue
 
 from webhookui import here
 from webhookui.api import bp
-from webhookui.api.bodies import cursor, limit, page, refuse_unknown_args
+from webhookui.api.bodies import cursor, limit, page
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
 
 
 @bp.get("/modules")
 def list_modules() -> ResponseReturnValue:
-    refuse_unknown_args({"limit", "cursor"})
     start, most = cursor() or 0, limit()
     with here.read() as session:
         known = catalog(session)

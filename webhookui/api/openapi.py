@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import jsonify
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import Rule
 
 from webhookui import __version__
 from webhookui.api import bp
+from webhookui.api.bodies import check_args
+from webhookui.api.openapi_examples import EXAMPLES
 from webhookui.db import LARGEST_ID
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.waiting import HOLDS
@@ -228,7 +232,7 @@ def _page(of: str) -> Schema:
 
 PAGE: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-    "cursor": {"type": "string", "pattern": "^[0-9]{0,9}$"},
+    "cursor": {"type": "string", "description": "`next_cursor` of the page before, with the same sort and filters."},
 }
 LOG: dict[str, Schema] = {
     "status": {"enum": list(STATUSES)}, "workflow_id": ROW, "webhook_id": ROW, "module": TEXT, "record_id": ROW,
@@ -236,6 +240,11 @@ LOG: dict[str, Schema] = {
 }  # fmt: skip
 VALUES = _object({"values": {"type": "object"}}, ["values"], **NO_MORE)
 CHANGE = _object({"values": {"type": "object"}, "version": _nullable("integer")}, ["values"], **NO_MORE)
+SORT: Schema = {
+    "type": "string",
+    "description": "A field, or id, name, created_at, updated_at; `-` before it: descending.",
+}
+FILTER: Schema = {"type": "object", "additionalProperties": TEXT, "description": "Field → value: `filter[stage]=New`."}
 R, W, D = "/records/{module}", "/workflows", "/deliveries"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -243,7 +252,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/modules/{module}", "One module", _ref("Module"), errors=(404,)),
     Operation(
         "get", R, "Records of a module; filter[field]=value filters", _page("Record"),
-        query={"q": TEXT, "sort": TEXT, **PAGE}, errors=(404, 422),
+        query={"q": TEXT, "sort": SORT, "filter[]": FILTER, **PAGE}, errors=(404, 422),
     ),
     Operation("post", R, "Create a record", _ref("Record"), 201, VALUES, errors=(400, 404, 415, 422)),
     Operation("get", R + "/{id}", "One record", _ref("Record"), errors=(404,)),
@@ -280,17 +289,41 @@ SCHEMAS: dict[str, Schema] = {
         | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},
         ["id", "status", "request", "attempts", "captures"],
     ),
-    "Error": ERROR,
+    "Error": ERROR, "Health": _object({"status": {"enum": ["ok", "unavailable"]}, "queue": TEXT, "reason": TEXT}, ["status"]),
 }  # fmt: skip
+
+HEALTH: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
+    "/healthz": ("The process lives", {"application/json": {"schema": _ref("Health")}}, (200,)),
+    "/readyz": (
+        "The database is reachable and migrated, and the queue is worked on where it is to be",
+        {"application/json": {"schema": _ref("Health")}}, (200, 503),
+    ),
+    "/metrics": ("Prometheus text; needs an admin's token", {"text/plain": {"schema": TEXT}}, (200, 401, 403)),
+}  # fmt: skip
+"""Pages for whoever watches: path → what, its answer, its codes."""
 
 PATH_PARAMETERS: dict[str, Schema] = {"module": TEXT, "id": ROW}
 
 
+def _with_example(name: str) -> Schema:
+    return SCHEMAS[name] | ({"examples": EXAMPLES[name]} if name in EXAMPLES else {})
+
+
 def document() -> dict[str, Any]:
-    """The OpenAPI document."""
+    """The OpenAPI document. Operations are named after the views that answer them."""
+    ids = {
+        (method.lower(), _path(rule)): _camel(rule.endpoint.partition(".")[2])
+        for rule in current_app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
-        paths.setdefault(f"/api/v1{operation.path}", {})[operation.method] = _operation(operation)
+        path = f"/api/v1{operation.path}"
+        paths.setdefault(path, {})[operation.method] = {
+            "operationId": ids[operation.method, path],
+            **_operation(operation),
+        }
+    paths |= {path: {"get": _health(path, *words)} for path, words in HEALTH.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "webhookui", "version": __version__, "description": "Records, workflows and deliveries."},
@@ -298,7 +331,10 @@ def document() -> dict[str, Any]:
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {name: _with_example(name) for name in SCHEMAS},
+            "responses": {
+                "Refused": {"description": "Refused", "content": {"application/json": {"schema": _ref("Error")}}}
+            },
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -309,20 +345,60 @@ def _operation(operation: Operation) -> dict[str, Any]:
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in PATH_PARAMETERS.items()
         if f"{{{name}}}" in operation.path
-    ] + [{"name": name, "in": "query", "schema": schema} for name, schema in operation.query.items()]
+    ] + [_query_parameter(name, schema) for name, schema in operation.query.items()]
     answer: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
         answer["content"] = {"application/json": {"schema": operation.answer}}
-    refused = {"description": "Refused", "content": {"application/json": {"schema": _ref("Error")}}}
+    refused = {"$ref": "#/components/responses/Refused"}
     made: dict[str, Any] = {
         "summary": operation.summary,
         "parameters": parameters,
-        "responses": {str(operation.status): answer, **{str(code): refused for code in (401, *operation.errors)}},
+        "responses": {
+            str(operation.status): answer,
+            **{str(code): refused for code in sorted({401, 422, *operation.errors})},
+        },
     }
     if operation.body is not None:
         needed = bool(operation.body.get("required")) or "$ref" in operation.body
         made["requestBody"] = {"required": needed, "content": {"application/json": {"schema": operation.body}}}
     return made
+
+
+def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
+    if name.endswith("[]"):
+        return {"name": name[:-2], "in": "query", "style": "deepObject", "explode": True, "schema": schema}
+    return {"name": name, "in": "query", "schema": schema}
+
+
+def _health(path: str, words: str, content: dict[str, Any], codes: tuple[int, ...]) -> dict[str, Any]:
+    answers: dict[str, Any] = {
+        str(code): {"description": words, "content": content} for code in codes if code in (200, 503)
+    }
+    answers |= {str(code): {"$ref": "#/components/responses/Refused"} for code in codes if code in (401, 403)}
+    found: dict[str, Any] = {"operationId": path[1:], "summary": words, "responses": answers}
+    return found if 401 in codes else {**found, "security": []}
+
+
+def _path(rule: Rule) -> str:
+    """A route as the document writes it: `/api/v1/workflows/<int:workflow_id>` is `/api/v1/workflows/{id}`."""
+    return re.sub(r"<(?:int:)?(\w+)>", lambda found: "{" + found[1].split("_")[-1] + "}", rule.rule)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)
+
+
+KNOWN_QUERY: dict[tuple[str, str], frozenset[str]] = {
+    (each.method, f"/api/v1{each.path}"): frozenset(each.query) for each in OPERATIONS
+}
+
+
+def check_query() -> None:
+    """Before every call: it reads the parameters that the document names, each once, and no others. Raises ApiError 422."""
+    if request.url_rule is not None:
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        check_args(KNOWN_QUERY.get((method, _path(request.url_rule)), frozenset()))
 
 
 @bp.get("/openapi.json")

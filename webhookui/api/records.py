@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from webhookui import here
 from webhookui.api import bp
 from webhookui.api.auth import actor
-from webhookui.api.bodies import cursor, limit, object_body, page, refuse_unknown_args
+from webhookui.api.bodies import limit, object_body, page
 from webhookui.api.errors import ApiError
 from webhookui.crm import listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
@@ -22,18 +22,17 @@ from webhookui.crm.tables import Record
 
 @bp.get("/records/<module>")
 def list_records(module: str) -> ResponseReturnValue:
-    refuse_unknown_args({"q", "sort", "limit", "cursor"}, "filter[")
     filters = {}
     for name, text in request.args.items():
         found = re.fullmatch(r"filter\[(\w+)\]", name)
         if found:
             filters[found.group(1)] = text
-        elif name.startswith("filter["):
+        elif name.startswith("filter"):
             raise ApiError(422, "invalid", f"“{name}” is not filter[field].", {name: "Write filter[field]=value."})
     query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)
     with here.read() as session:
         info = catalog(session).module(module)
-        found_records, following = listing.slice_after(session, query, cursor(), limit())
+        found_records, following = listing.slice_after(session, query, request.args.get("cursor", ""), limit())
     return jsonify(page([record_document(info, record) for record in found_records], following))
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from webhookui import here
 from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
-from webhookui.api.bodies import cursor, json_body, limit, object_body, page, refuse_unknown_args
+from webhookui.api.bodies import cursor, json_body, limit, object_body, page
 from webhookui.api.errors import ApiError
 from webhookui.crm import records
 from webhookui.db import LARGEST_ID
@@ -21,7 +21,6 @@ from webhookui.workflows.explain import explain
 @bp.get("/workflows")
 @admin_only
 def list_workflows() -> ResponseReturnValue:
-    refuse_unknown_args({"limit", "cursor"})
     most, after = limit(), cursor()
     with here.read() as session:
         found = [each for each in store.list_all(session) if after is None or (each.id or 0) > after]

@@ -6,28 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, String, and_, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.sorting import InvalidListing, sort_order
 from webhookui.crm.tables import Record
 from webhookui.db import dumps, row_number
 from webhookui.sql_numbers import json_number
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
-
-LIFTED = {"id": _R.id, "name": _R.name, "created_at": _R.created_at, "updated_at": _R.updated_at}
-"""What every module can be sorted by beside its fields."""
-
-
-class InvalidListing(Exception):
-    """A sort or filter that can't be: `field` names it, the text says why. `part`: "sort" or "filter"."""
-
-    def __init__(self, field: str, message: str, part: str = "filter") -> None:
-        super().__init__(message)
-        self.field = field
-        self.part = part
 
 
 @dataclass(frozen=True)
@@ -60,26 +49,32 @@ def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) 
     where = _where(info, query)
     total = session.scalar(select(func.count()).select_from(Record).where(*where)) or 0
     page = min(max(1, page), max(1, -(-total // per_page)))
-    statement = _ordered(info, query, select(Record).where(*where)).limit(per_page).offset((page - 1) * per_page)
+    statement = (
+        select(Record)
+        .where(*where)
+        .order_by(*sort_order(info, query.sort).clauses())
+        .limit(per_page)
+        .offset((page - 1) * per_page)
+    )
     return RecordPage(list(session.scalars(statement)), total, page, per_page)
 
 
-def slice_after(session: Session, query: ListQuery, cursor: int | None, limit: int) -> tuple[list[Record], int | None]:
-    """One page by cursor, for programs: the records, and the cursor to go on from.
+def slice_after(session: Session, query: ListQuery, cursor: str, limit: int) -> tuple[list[Record], str | None]:
+    """One page by cursor, for programs: the records, and the cursor to go on from. Raises InvalidListing.
 
-    Sorted by id, the cursor is the last id, so that records made meanwhile shift nothing; else it counts records.
+    A cursor says the last record's sort value and id: what is made, changed or deleted meanwhile shifts nothing.
     """
     info = catalog(session).module(query.module)
-    statement = _ordered(info, query, select(Record).where(*_where(info, query))).limit(limit + 1)
-    by_id = query.sort.removeprefix("-") == "id"
-    if by_id and cursor is not None:
-        statement = statement.where(_R.id < cursor if query.sort.startswith("-") else _R.id > cursor)
-    elif cursor is not None:
-        statement = statement.offset(cursor)
-    found = list(session.scalars(statement))
-    if len(found) <= limit:
-        return found, None
-    return found[:limit], found[limit - 1].id if by_id else (cursor or 0) + limit
+    order = sort_order(info, query.sort)
+    statement = select(Record, order.carried).where(*_where(info, query)).order_by(*order.clauses())
+    if cursor:
+        statement = statement.where(order.after(cursor))
+    rows = session.execute(statement.limit(limit + 1)).all()
+    records = [record for record, _ in rows[:limit]]
+    if len(rows) <= limit:
+        return records, None
+    last, carried = rows[limit - 1]
+    return records, order.cursor(carried, last.id)
 
 
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:
@@ -120,10 +115,10 @@ def _where(info: ModuleInfo, query: ListQuery) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _field(info: ModuleInfo, name: str, part: str = "filter") -> FieldInfo:
+def _field(info: ModuleInfo, name: str) -> FieldInfo:
     found = info.fields.get(name)
     if found is None:
-        raise InvalidListing(name, f"{info.label} has no field “{name}”.", part)
+        raise InvalidListing(name, f"{info.label} has no field “{name}”.")
     return found
 
 
@@ -152,22 +147,3 @@ def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
     if family == "choices":
         return and_(*(_contains(func.lower(_value(field)), dumps(each.lower())) for each in stored))
     return _value(field) == cast(str(stored), String)
-
-
-def _ordered(info: ModuleInfo, query: ListQuery, statement: Select[Any]) -> Select[Any]:
-    """By the asked field, empty values last, and by id so that pages never overlap."""
-    descending = query.sort.startswith("-")
-    name = query.sort.removeprefix("-") or "updated_at"
-    if name in LIFTED and name not in info.fields:
-        key: ColumnElement[Any] = func.lower(_R.name) if name == "name" else LIFTED[name]
-    else:
-        field = _field(info, name, "sort")
-        key = _value(field)
-        family = FIELD_TYPES[field.type].family
-        if family == "number":
-            key = json_number(_R["values"], name)
-        else:
-            key = cast(key, BigInteger) if family in ("reference", "user") else func.lower(key)
-    return statement.order_by(
-        key.is_(None), key.desc() if descending else key.asc(), _R.id.desc() if descending else _R.id.asc()
-    )

@@ -42,12 +42,16 @@ class InvalidRecord(Exception):
 
 
 class RecordConflict(Exception):
-    """Somebody saved in between. `changed`: field → (yours, theirs), both stored values, where the two differ."""
+    """Somebody saved in between. `changed`: field → (yours, theirs), both stored values, where the two differ; `contested`:
+    those of them that somebody else has changed since your version."""
 
-    def __init__(self, current: Record, changed: Mapping[str, tuple[Any, Any]]) -> None:
+    def __init__(
+        self, current: Record, changed: Mapping[str, tuple[Any, Any]], contested: Collection[str] = ()
+    ) -> None:
         super().__init__("The record was changed in the meantime.")
         self.current = current
         self.changed = dict(changed)
+        self.contested = tuple(contested)
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def update(
     before = dict(record.values)
     stored = _checked(session, info, values, before=before)
     if version is not None and version != record.version:
-        raise RecordConflict(record, _difference(stored, before))
+        differs, then = _difference(stored, before), values_at(session, record, version)
+        raise RecordConflict(record, differs, [name for name in differs if then.get(name) != before.get(name)])
     changed = {name: [before.get(name), value] for name, value in stored.items() if before.get(name) != value}
     changed = {name: pair for name, pair in changed.items() if pair not in ([None, False], [None, []])}
     if not changed:

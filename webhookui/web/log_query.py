@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from werkzeug.datastructures import MultiDict
+
 from webhookui.db import now, row_number
 from webhookui.delivery.log import InvalidFilter, LogFilter
 
@@ -18,6 +20,7 @@ RANGES: dict[str, tuple[str, timedelta]] = {
     "30d": ("Last 30 days", timedelta(days=30)),
 }
 """Value of `range` in the URL → (its words, how far back it reaches)."""
+TWICE = "This is given twice; give one value."
 MOST_OPEN = 20
 _MOST_ROWS = 500
 
@@ -68,8 +71,8 @@ _NAMES = (
 def read_query(args: Mapping[str, str], time_zone: str) -> LogQuery:
     """From a URL. A value that can't be read is left out of the filter and named in `errors`."""
     typed = {name: args[name].strip() for name in _NAMES if args.get(name, "").strip()}
-    errors: dict[str, str] = {}
-    usable = dict(typed)
+    errors = {name: TWICE for name in typed if isinstance(args, MultiDict) and len(args.getlist(name)) > 1}
+    usable = {name: text for name, text in typed.items() if name not in errors}
     for name in ("since", "until"):
         if name in usable:
             usable[name] = _to_utc(usable[name], time_zone)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm import listing, records
 from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
-from webhookui.crm.listing import InvalidListing
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
+from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.here import read, row_id, write
 from webhookui.web import record_page
