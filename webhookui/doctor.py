@@ -56,8 +56,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     )
     if not migrated:
         return
-    key = _key(settings, db)
-    yield key
+    yield _key(settings, db)
     with db.read() as session:
         people = accounts.any_user(session)
         running = health.workers(session)
@@ -69,8 +68,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     words = f"{running or 'no'} worker process{'es' if running != 1 else ''} seen lately"
     words += f", the oldest queued delivery waits for {waiting:.0f} s" if waiting else ", nothing waits"
     yield Check("queue", good, words, "Start `webhookui run` or `webhookui worker`.")
-    if key.good:
-        yield _mail(settings, db)
+    yield _mail(settings, db)
     db.close()
 
 
@@ -106,8 +104,14 @@ def _mail(settings: Settings, db: Database) -> Check:
     with db.read() as session:
         mails = outgoing.counts(session)
         try:
-            server = mail_settings.load(session, SecretBox(settings.key_file))
-        except SecretUnreadable as error:
+            if (
+                mail_settings.shown(session)["has_password"] and not settings.key_file.exists()
+            ):  # a box would make a new one
+                raise SecretUnreadable(f"The stored password can't be read: {settings.key_file} is missing.")
+            server = (
+                mail_settings.load(session, SecretBox(settings.key_file)) if mail_settings.is_set(session) else None
+            )
+        except (SecretUnreadable, OSError) as error:
             return Check("mail", False, str(error), "Type the password again under Settings → Mail.")
     numbers = ", ".join(f"{mails[status]} {status}" for status in ("waiting", "kept", "failed"))
     if server is None:
