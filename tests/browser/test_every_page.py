@@ -103,13 +103,13 @@ LOOKS: dict[str, Look] = {
     "search": Look("/records/search?q=e"),
     "search, nothing found": Look("/records/search?q=nothing-like-this"),
     "log": Look("/log"),
-    "log of a user": Look("/log", who="user"),
+    "log, not for a user": Look("/log", who="user", status=403),
     "log, filtered to nothing": Look("/log?status=dispatched&q=x", open_all),
     "log, a detail open": Look(f"/log?open={FAILED}"),
     "log, some selected": Look("/log", click("#log-rows input[type=checkbox]")),
     "delivery that failed": Look(f"/log/{FAILED}", open_all),
     "delivery that waits": Look(f"/log/{WAITING}", open_all),
-    "delivery of a user": Look(f"/log/{FAILED}", who="user"),
+    "delivery of a user": Look("/log/{theirs}", who="user"),
     "redeliveries": Look("/log/redeliveries"),
     "redelivery": Look("/log/redeliveries/{job}", open_all),
     "redelivery, asked": Look("/log/redeliveries/new?status=failed"),
@@ -216,6 +216,7 @@ def furnished(db: Database) -> dict[str, Any]:
         failed, waiting = log_rows.add_failed(session, **here), log_rows.add_waiting(session, **here)
         for status in ("queued", "success", "success"):
             log_rows.add_attempt(session, log_rows.add_delivery(session, status=status, duration_ms=80.0, **here))
+        theirs = log_rows.add_failed(session, module="deals", record_id=log_rows.record_of(session, pages.USER[0]))
         job = redelivery_jobs.start(session, "original", "Ann", ids=[failed.id or 0, 999])
         log_rows.add_attempt(
             session, failed, response_headers=[["Content-Type", "image/png"]], response_body=b"\x00" * 99
@@ -237,7 +238,8 @@ def furnished(db: Database) -> dict[str, Any]:
         endpoints.tell(session, "https://api.example.com:443")
         notices.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
-    return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id}
+    return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,
+            "theirs": theirs.id}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
