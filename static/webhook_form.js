@@ -19,6 +19,17 @@
     return { ok: answer.ok, nodes: [...parsed.body.childNodes] };
   }
 
+  // ---- secret values ----------------------------------------------------------------------------------------------
+
+  // What was typed in the open goes into the password-like control that takes its place.
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches?.("[data-secret-toggle]") || !target.checked) return;
+    const row = target.closest("[data-row]");
+    const [open, secret] = [row.querySelector("[data-plain-value] textarea"), row.querySelector("input[type=password]")];
+    if (open.value && !secret.value) [secret.value, open.value] = [open.value, ""];
+    secret.focus();
+  });
+
   // ---- preview ----------------------------------------------------------------------------------------------------
 
   let timer = 0;

@@ -33,6 +33,10 @@ PLANTED = {
     "access token": "pl4nted-access-token-9f8e7d",
     "signature secret": "whsec_cGw0bnRlZC1zaWduYXR1cmUtc2VjcmV0LTAwMQ==",
     "password of a draft": "pl4nted-draft-password-42",
+    "parameter": 'pl4nted parameter/with+"<&>\\é',
+    "header": "pl4nted-header-row-0815",
+    "part of the URL": "pl4nted:url/part?&é",
+    "parameter of a draft": "pl4nted-draft-parameter-43",
 }
 AUTHORIZATIONS: dict[str, dict[str, Any]] = {
     "basic": {"type": "basic", "username": "ann", "password": PLANTED["password"]},
@@ -42,6 +46,7 @@ AUTHORIZATIONS: dict[str, dict[str, Any]] = {
     "oauth2": {"type": "oauth2", "client_id": "ann", "client_secret": PLANTED["client secret"], "scope": ""},
 }
 ANSWERS = ("echo", "fail", "html", "redirect", "away", "broken", "nonsense", "inspector")
+CONTENT_TYPES = ("JSON", "XML", "FORM", "JSONARRAY")
 SEALED_WITH = "secret.key"
 VARIANTS = 12
 """Queries with which a page is looked at: filters of lists could be combined for ever."""
@@ -129,8 +134,13 @@ def workflow(
         "trigger": {"on": "create_or_update", "recurrence": "every_time"},
         "criteria": {"all": [{"field": "stage", "operator": "has_changed_to", "value": "Closed Won"}], "any": []},
         "actions": [{
-            "type": "webhook", "title": f"{kind} {answer}", "url": url(answer), "method": "POST", "content_type": "JSON",
-            "authorization": authorization, "parameters": [{"name": "amount", "value": "{{ amount }}"}],
+            "type": "webhook", "title": f"{kind} {answer}", "url": url(answer) + "?part={{ secret.part }}", "method": "POST",
+            "content_type": CONTENT_TYPES[(len(kind) + len(answer)) % len(CONTENT_TYPES)], "authorization": authorization,
+            "headers": [{"name": "X-Row", "value": PLANTED["header"], "secret": True}],
+            "parameters": [
+                {"name": "amount", "value": "{{ amount }}"}, {"name": "authtoken", "value": PLANTED["parameter"], "secret": True},
+            ],
+            "secrets": [{"name": "part", "value": PLANTED["part of the URL"]}],
             "capture": {
                 "type": "JSONPATH",
                 "on_success": [{"path": "$.you_sent.headers[0]", "field": "invoice_id"}],
@@ -162,7 +172,11 @@ def _csrf(page: str) -> str:
 
 def draft(url: str) -> dict[str, Any]:
     """The form of a workflow that nobody has saved."""
-    return {**FORM, "actions.0.url": url, "actions.0.authorization.password": PLANTED["password of a draft"]}
+    return {
+        **FORM, "actions.0.url": url, "actions.0.authorization.password": PLANTED["password of a draft"],
+        "actions.0.parameters.7.name": "authtoken", "actions.0.parameters.7.secret": "1",
+        "actions.0.parameters.7.secret_value": PLANTED["parameter of a draft"],
+    }  # fmt: skip
 
 
 def send_a_test(installation: Running, echo: Echo) -> None:
@@ -179,7 +193,11 @@ def assert_all_were_sent(came: str) -> None:
     for name in ("password", "password of a draft"):
         user = "ann" if name == "password" else "u"
         assert base64.b64encode(f"{user}:{PLANTED[name]}".encode()).decode() in came, name
-    for name in ("bearer token", "API key in a header", "access token"):
+    assert (
+        json.dumps(PLANTED["parameter"], ensure_ascii=False)[1:-1] in came and quote_plus(PLANTED["parameter"]) in came
+    )
+    assert f"part={quote(PLANTED['part of the URL'], safe='')}" in came
+    for name in ("bearer token", "API key in a header", "access token", "header", "parameter of a draft"):
         assert PLANTED[name] in came, name
     assert quote_plus(PLANTED["API key in the query"]) in came
     assert base64.b64encode(f"ann:{PLANTED['client secret']}".encode()).decode() in came
@@ -279,6 +297,10 @@ def test_a_document_that_is_refused_does_not_tell_its_secrets(installation: Runn
         {"authorization": PLANTED["password"]},
         {"signing": {"secret": PLANTED["signature secret"] + "!"}},
         {"signing": PLANTED["signature secret"]},
+        {"headers": [{"name": "X-Row", "value": PLANTED["header"] + "\n", "secret": True}]},
+        {"parameters": [{"name": "a", "value": PLANTED["parameter"], "secret": True, "type": "number"}]},
+        {"secrets": [{"name": "A B", "value": PLANTED["part of the URL"]}]},
+        {"secrets": PLANTED["part of the URL"]},
     ):
         document = workflow(installation, "basic", ("inspector",), {})
         document["actions"][0] |= wrong
@@ -311,4 +333,4 @@ def test_what_was_masked_is_still_to_be_read(installation: Running) -> None:
     attempt = installation.call("GET", f"/deliveries/{echoed['id']}")["attempts"][0]
     assert "Authorization: Bearer ••••••" in attempt["response"]["body"]
     assert "webhook-id" in attempt["response"]["body"]
-    assert json.loads(attempt["response"]["body"])["you_sent"]["path"] == "/echo/bearer"
+    assert json.loads(attempt["response"]["body"])["you_sent"]["path"] == "/echo/bearer?part=••••••"

@@ -13,10 +13,10 @@ import pytest
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.sending import Sending, sending
 from webhookui.delivery.sealed_secrets import seal
-from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
+from webhookui.delivery.secret_guard import check_goes_to
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
-from webhookui.webhooks.secret_scope import origin_as_written
+from webhookui.webhooks.secret_scope import SecretElsewhere, origin_as_written
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.redeliver import NotRedeliverable, redeliver
 from webhookui.workflows.tables import WorkflowWebhook
@@ -257,7 +257,7 @@ def test_a_redelivery_for_a_record_that_is_gone_knows_it_from_its_timeline(room:
 
 def test_without_record_and_timeline_only_a_place_that_is_written_out_is_known(room: Sending, places: Places) -> None:
     places.a.default = Answer(410)
-    workflow = room.hook(f"{places.a.url}/{{{{ last_name }}}}")
+    workflow = room.hook(f"{places.a.url}/{{{{ last_name }}}}", headers=[])
     old = room.save()
     room.settled(old)
     with room.db.write() as session:

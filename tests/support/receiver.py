@@ -41,7 +41,7 @@ class Receiver:
     """`answers` are given in order; when they are used up, `default`. What `routes` has for a path goes before both, and such
     requests are kept apart, in `routed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.requests: list[Received] = []
         self.routed: list[Received] = []
         self.routes: dict[str, Callable[[Received], Answer]] = {}
@@ -63,9 +63,9 @@ class Receiver:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _take(self, handler: BaseHTTPRequestHandler, received: Received) -> None:
@@ -105,8 +105,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiving(host: str = "127.0.0.1") -> Iterator[Receiver]:
+    receiver = Receiver(host)
     try:
         yield receiver
     finally:

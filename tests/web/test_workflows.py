@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery
-from tests.support.workflow_form import FORM, errors, value_of
+from tests.support.workflow_form import FORM, errors, inputs_of, value_of
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.db import Database
@@ -403,3 +403,53 @@ def test_the_page_shows_each_condition_with_what_it_saw(client: FlaskClient, db:
 def test_only_admins_get_in(app: Flask, db: Database, path: str) -> None:
     assert pages.user(app).get(path).status_code == 403
     assert app.test_client().get(path).status_code in (302, 303)
+
+
+def test_secret_rows_are_never_drawn_and_stay_when_nothing_is_typed(client: FlaskClient, db: Database) -> None:
+    rows = {
+        "actions.0.url": "https://api.example.com/{{ secret.part }}", "actions.0.secrets.0.name": "part",
+        "actions.0.secrets.0.secret_value": "pl4nted-part", "actions.0.headers.0.name": "X-Key",
+        "actions.0.headers.0.secret": "1", "actions.0.headers.0.secret_value": "pl4nted-header",
+        "actions.0.parameters.1.name": "token", "actions.0.parameters.1.secret": "1",
+        "actions.0.parameters.1.secret_value": "pl4nted-parameter",
+    }  # fmt: skip
+    workflow = saved(client, db, **rows)
+    page = client.get(f"/settings/workflows/{workflow.id}").text
+    assert "pl4nted" not in page and page.count("stored – leave unchanged") == 4
+    unchanged = {**inputs_of(page), "actions.0.authorization.password": "", "actions.0.description": "Saved again"}
+    answer = client.post(
+        f"/settings/workflows/{workflow.id}", data={**FORM, **unchanged, "version": str(workflow.version)}
+    )
+    assert answer.status_code == 303, errors(answer.text)
+    with db.read() as session:
+        box = client.application.extensions["webhookui"].box
+        [action] = store.stored_actions(session, box, workflow.id or 0)
+    assert action.definition["description"] == "Saved again"
+    assert action.secrets["values"] == {
+        "secrets.part": "pl4nted-part", "headers.x-key": "pl4nted-header", "parameters.token": "pl4nted-parameter",
+    }  # fmt: skip
+    renamed = {**unchanged, "actions.0.parameters.1.name": "other", "version": str(workflow.version + 1)}
+    answer = client.post(f"/settings/workflows/{workflow.id}", data={**FORM, **renamed})
+    assert answer.status_code == 422 and errors(answer.text) == {
+        "actions.0.parameters.1.value": "Type the secret value."
+    }
+
+
+def test_a_signing_secret_is_typed_or_made_anew_for_another_address(client: FlaskClient, db: Database) -> None:
+    signing = {"actions.0.authorization.type": "none", "actions.0.signing.on": "1"}
+    workflow = saved(client, db, **signing)
+    with db.read() as session:
+        [row] = store.webhooks_of(session, workflow.id or 0)
+    moved = {
+        **FORM,
+        **signing,
+        "actions.0.id": str(row.id),
+        "actions.0.signing.stored": "1",
+        "version": str(workflow.version),
+    }
+    moved["actions.0.url"] = "https://other.example.com/invoices"
+    answer = client.post(f"/settings/workflows/{workflow.id}", data=moved)
+    assert answer.status_code == 422
+    assert "have a new one made" in errors(answer.text)["actions.0.signing.secret"]
+    answer = client.post(f"/settings/workflows/{workflow.id}", data=moved | {"actions.0.signing.fresh": "1"})
+    assert answer.status_code == 303, errors(answer.text)

@@ -49,6 +49,10 @@ TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
 ROW: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
 FLAG: Schema = {"type": "boolean"}
+SECRET: Schema = {
+    "type": "boolean",
+    "description": "The value is stored encrypted, and null in answers; null keeps the stored one of the same name.",
+}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
 
@@ -60,7 +64,8 @@ RAW_ONLY: Schema = _nullable("string")
 PARAMETER = _object(
     {
         "name": {"type": "string", "minLength": 1},
-        "value": TEXT,
+        "value": _nullable("string"),
+        "secret": SECRET,
         "type": {"enum": list(PARAMETER_TYPES), "default": "auto"},
         "required": FLAG,
         "omit_empty": FLAG,
@@ -98,7 +103,7 @@ ACTION = _object(
                 for kind in AUTHORIZATIONS.values()
             ]
         },
-        "headers": _list(_object({"name": TEXT, "value": TEXT}, ["name"], **NO_MORE)),
+        "headers": _list(_object({"name": TEXT, "value": _nullable("string"), "secret": SECRET}, ["name"], **NO_MORE)),
         "parameters": _list(_ref("Parameter")),
         "related": _list(
             _object({"module": TEXT, "key": TEXT, "parameters": _list(_ref("Parameter"))}, ["module"], **NO_MORE),
@@ -132,6 +137,14 @@ ACTION = _object(
         },
         "rate_limit_per_s": _nullable("number"),
         "follow_redirects": FLAG,
+        "secrets": _list(
+            _object(
+                {"name": {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$"}, "value": _nullable("string")},
+                ["name"],
+                **NO_MORE,
+            ),
+            description="For {{ secret.name }} in the URL, headers and parameters. Values are write-only.",
+        ),
     },
     ["title", "url"],
     **NO_MORE,

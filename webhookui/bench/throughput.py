@@ -16,8 +16,8 @@ from webhookui.delivery import outbox
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings
-from webhookui.webhooks.document import from_definition
 from webhookui.webhooks.request import Request
+from webhookui.webhooks.stored import from_definition
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 BODY = b'{"invoice":{"name":"' + b"x" * 370 + b'"}}'

@@ -52,8 +52,8 @@ class Claimed:
 
 
 _CLAIMED = (
-    _D.id, _D.lane, _D.host, _D.method, _D.url, _R.headers, _R.body, _D.message_id, _D.webhook_id, _D.module, _D.record_id,
-    _D.attempt_count, _D.failure_count, _D.test, _D.redelivery_of, _R.definition, _R.secrets,
+    _D.id, _D.lane, _D.host, _D.method, func.coalesce(_R.url, _D.url), _R.headers, _R.body, _D.message_id, _D.webhook_id,
+    _D.module, _D.record_id, _D.attempt_count, _D.failure_count, _D.test, _D.redelivery_of, _R.definition, _R.secrets,
 )  # fmt: skip
 
 _FIRST_OF_ITS_RECORD = ~exists().where(

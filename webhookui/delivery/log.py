@@ -18,6 +18,7 @@ from webhookui.delivery.log_filter import InvalidFilter, LogFilter
 from webhookui.delivery.log_streams import LAST, Counts, Span, counted, matching, span_of
 from webhookui.delivery.log_text import counts_of_text, search
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, LogGroup
+from webhookui.webhooks.secret_values import veil, veil_body
 
 __all__ = [
     "CHANGEABLE", "Counts", "DeliveryNotFound",
@@ -116,16 +117,23 @@ def detail(session: Session, delivery_id: int) -> Detail:
     delivery = session.get(Delivery, delivery_id)
     if delivery is None:
         raise DeliveryNotFound(f"There is no delivery {delivery_id}.")
+    request = session.get(DeliveryRequest, delivery_id) or DeliveryRequest(delivery_id=delivery_id)
     attempts = select(Attempt).where(Attempt.delivery_id == delivery_id)  # type: ignore[arg-type]
     captures = select(CapturedValue).where(CapturedValue.delivery_id == delivery_id)  # type: ignore[arg-type]
     return Detail(
         delivery,
-        session.get(DeliveryRequest, delivery_id) or DeliveryRequest(delivery_id=delivery_id),
+        _shown(request),
         list(session.scalars(attempts.order_by(Attempt.number))),  # type: ignore[arg-type]
         list(session.scalars(captures.order_by(CapturedValue.id))),  # type: ignore[arg-type]
         session.get(Change, delivery.change_id) if delivery.change_id else None,
         list(session.scalars(select(_D.id).where(_D.redelivery_of == delivery_id).order_by(_D.id))),
     )
+
+
+def _shown(request: DeliveryRequest) -> DeliveryRequest:
+    """A copy for people: the mask stands for every secret."""
+    headers = [[name, veil(value)] for name, value in request.headers]
+    return DeliveryRequest(delivery_id=request.delivery_id, headers=headers, body=veil_body(request.body))
 
 
 def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from webhookui.delivery import diagnosis
-from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
+from webhookui.delivery.secret_guard import check_goes_to
 from webhookui.delivery.transport import Answer, Interrupted, Outgoing, Transport
 from webhookui.webhooks.authorization import basic_of_client, secret_of, secrets_in
 from webhookui.webhooks.body_text import as_utf8, text_of
 from webhookui.webhooks.definition import Authorization
 from webhookui.webhooks.redaction import redaction
-from webhookui.webhooks.secret_scope import SecretScope
+from webhookui.webhooks.secret_scope import SecretElsewhere, SecretScope
 
 EARLY_S = 30
 """A token is renewed so many seconds before it expires, and is kept for a second at least."""

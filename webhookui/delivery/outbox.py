@@ -18,6 +18,7 @@ from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.reasons import reason, storable
 from webhookui.webhooks.request import Request, RequestError
+from webhookui.webhooks.secret_values import veil
 from webhookui.workflows.tables import WorkflowWebhook
 
 log = structlog.get_logger("webhookui.delivery")
@@ -84,7 +85,7 @@ def enqueue(
     primary_key = connection.execute(_INSERT, saved).inserted_primary_key
     assert primary_key is not None
     delivery_id: int = primary_key[0]
-    stored = {"delivery_id": delivery_id, "headers": (), "body": None, "query": None}
+    stored = {"delivery_id": delivery_id, "headers": (), "body": None, "query": None, "url": None}
     if definition is not None:
         stored |= {"definition": definition, "secrets": secrets}
     session.flush()  # what is pending belongs to the save, not to the savepoint of this delivery
@@ -110,12 +111,15 @@ def _write_request(
     session: Session, delivery_id: int, request: Request, lane: str, stored: Mapping[str, object]
 ) -> None:
     connection = session.connection()
+    shown = veil(request.url)
     built = {
-        "the_url": request.url, "the_method": request.method, "the_note": " ".join(request.notes) or None,
+        "the_url": shown, "the_method": request.method, "the_note": " ".join(request.notes) or None,
         "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,
     }  # fmt: skip
     connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
     sent = {"headers": request.headers, "body": request.body, "query": request.query}
+    if shown != request.url:
+        sent["url"] = request.url
     connection.execute(_INSERT_REQUEST, {**stored, **sent})
 
 

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 from requests.exceptions import InvalidURL
 
-from webhookui.delivery.transport import Target, target_of
-from webhookui.webhooks.secret_scope import host_pattern
-
-
-class SecretElsewhere(Exception):
-    """A secret was about to go to an address that it was not typed for. The text is for people and names no secret."""
+from webhookui.delivery.target import Target, target_of
+from webhookui.webhooks.secret_scope import SecretElsewhere, host_pattern
 
 
 def check_goes_to(typed_for: str, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,7 @@ from webhookui.delivery.addresses import is_inspector
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.diagnosis import Diagnosis
 from webhookui.delivery.oauth import OAuthTokens, TokenRefused
-from webhookui.delivery.secret_guard import SecretElsewhere, check_goes_to
+from webhookui.delivery.secret_guard import check_goes_to
 from webhookui.delivery.transport import Answer, Hop, Interrupted, Outgoing, Transport
 from webhookui.delivery.webhooks_at_hand import WebhookAtHand, WebhooksAtHand, assemble
 from webhookui.secrets import SecretBox, SecretUnreadable
@@ -28,7 +28,9 @@ from webhookui.webhooks.authorization import authorize, mask
 from webhookui.webhooks.body_text import as_utf8
 from webhookui.webhooks.capture import Taken
 from webhookui.webhooks.redaction import Redaction, redaction
-from webhookui.webhooks.request import Request, RequestError
+from webhookui.webhooks.request import MAX_BODY, Request, RequestError
+from webhookui.webhooks.secret_scope import SecretElsewhere
+from webhookui.webhooks.secret_values import SecretGone, by_marker, reveal, reveal_body, reveal_url, veil
 from webhookui.webhooks.signature import signature_headers
 
 log = structlog.get_logger("webhookui.delivery")
@@ -82,7 +84,7 @@ class Sender:
         """What goes wrong is the result; raises nothing but transport.Interrupted and NotSent."""
         at = now()
         started = time.perf_counter()
-        masked = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
+        masked = _veiled(Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body))
         at_hand: WebhookAtHand | None = None
         known = redaction(())
         hops: list[Hop] = []
@@ -101,15 +103,17 @@ class Sender:
             end = time.monotonic() + at_hand.webhook.timeout_s
             request, masked, known = self._ready(claimed, at_hand, at, end)
             self._check_that_it_is_on(claimed)
-            answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end), hops), known)
+            answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end, known), hops), known)
             if answer.status_code == 401 and self._forget_token(at_hand, request) and not hops:
-                hops.append(Hop(401, request.method, request.url, "new_token"))
+                hops.append(Hop(401, request.method, masked.url, "new_token"))
                 again, masked, known = self._ready(claimed, at_hand, at, end)
                 if again.headers == request.headers:
                     hops.clear()  # the same token once more: the answer would be the same, too
                 else:
                     self._check_that_it_is_on(claimed)
-                    answer = _redacted(self._transport.exchange(self._outgoing(again, at_hand, end), hops), known)
+                    answer = _redacted(
+                        self._transport.exchange(self._outgoing(again, at_hand, end, known), hops), known
+                    )
                     answer.timing_ms["total"] = round((time.perf_counter() - started) * 1000, 2)
                     if answer.status_code == 401:
                         self._forget_token(at_hand, again)
@@ -157,7 +161,7 @@ class Sender:
             log.error("attempt_failed_unexpectedly", delivery=claimed.id, exception=trace)
         return found
 
-    def _outgoing(self, request: Request, at_hand: WebhookAtHand, end: float) -> Outgoing:
+    def _outgoing(self, request: Request, at_hand: WebhookAtHand, end: float, known: Redaction) -> Outgoing:
         webhook = at_hand.webhook
         return Outgoing(
             request.method,
@@ -167,6 +171,7 @@ class Sender:
             max(0.0, end - time.monotonic()),
             webhook.follow_redirects,
             is_inspector(request.url, self._address),
+            known,
         )
 
     def _at_hand(self, claimed: Claimed) -> WebhookAtHand:
@@ -191,11 +196,12 @@ class Sender:
         if at_hand.has_secrets:
             check_goes_to(at_hand.typed_for.url, claimed.url)
         token = self._tokens.get(authorization, at_hand.typed_for, end) if authorization.type == "oauth2" else None
-        request = authorize(plain, authorization, token)
+        marked = authorize(plain, authorization, token)
+        request = _revealed(marked, by_marker(at_hand.webhook))
         signature: Sequence[tuple[str, str]] = (("webhook-id", claimed.message_id),)
         if at_hand.webhook.signing:
-            signature = signature_headers(claimed.body, claimed.message_id, at, at_hand.signing_secrets())
-        masked = mask(request, authorization)
+            signature = signature_headers(request.body, claimed.message_id, at, at_hand.signing_secrets())
+        masked = _veiled(mask(marked, authorization))
         return (
             Request(request.method, request.url, (*request.headers, *signature), request.body),
             Request(masked.method, masked.url, (*masked.headers, *signature), None),
@@ -222,6 +228,26 @@ class Sender:
 
 class _Misconfigured(Exception):
     pass
+
+
+def _revealed(request: Request, secrets: Mapping[str, str]) -> Request:
+    """The request with the secrets that its markers stand for. Raises RequestError."""
+    try:
+        body = reveal_body(request.body, secrets)
+        headers = tuple((name, reveal(value, secrets)) for name, value in request.headers)
+        revealed = replace(request, url=reveal_url(request.url, secrets), headers=headers, body=body)
+    except (SecretGone, ValueError) as error:
+        raise RequestError("", str(error)) from None
+    if body is not None and len(body) > MAX_BODY:
+        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
+    return revealed
+
+
+def _veiled(request: Request) -> Request:
+    """The request as the log keeps it."""
+    return replace(
+        request, url=veil(request.url), headers=tuple((name, veil(value)) for name, value in request.headers)
+    )
 
 
 def _redacted(answer: Answer, known: Redaction) -> Answer:

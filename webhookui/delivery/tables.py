@@ -65,7 +65,7 @@ class Delivery(SQLModel, table=True):
     record_name: str = ""
     method: str
     url: str = Field(sa_column=Column(Text, nullable=False))
-    """As rendered; secrets are added only when it is sent."""
+    """As rendered; secrets are added only when it is sent, those of the URL itself are masked."""
     message_id: str = Field(default_factory=new_message_id, sa_column_kwargs={"server_default": ""})
     """What goes out as `webhook-id`: the same over all attempts, and over redeliveries of the original payload."""
     host: str = ""
@@ -126,6 +126,8 @@ class DeliveryRequest(SQLModel, table=True):
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     query: str | None = Field(default=None, sa_column=Column(Text))
     """The part of a GET's query that its parameters made: its payload, as the body is that of other methods."""
+    url: str | None = Field(default=None, sa_column=Column(Text))
+    """The delivery's URL with markers for secrets, when it has any; the delivery itself says the mask in their place."""
     definition: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     """A test of an unsaved draft carries its own definition …"""
     secrets: str | None = Field(default=None, sa_column=Column(Text))

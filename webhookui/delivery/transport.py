@@ -5,17 +5,14 @@ Does not care what is sent or why, nor whether an answer counts as a success.
 
 from __future__ import annotations
 
-import re
 import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from http.client import HTTPException, RemoteDisconnected
 from pathlib import Path
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin
 
-import idna
 import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
@@ -24,13 +21,15 @@ from webhookui.delivery.addresses import AddressBlocked, AddressPolicy, Redirect
 from webhookui.delivery.connections import Exchange, GuardedAdapter, Watch, this_thread, trusting
 from webhookui.delivery.resolver import Address
 from webhookui.delivery.response_head import FinalResponse
+from webhookui.delivery.target import DEFAULT_PORTS, Target, same_origin, target_of
 from webhookui.delivery.unpacking import ASKED_FOR, UNPACKED, EndsTooEarly, Unpacker, coding_of
+from webhookui.webhooks.redaction import NOTHING_SECRET, Redaction
+from webhookui.webhooks.secret_scope import SecretElsewhere
 
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 CHUNK = 65536
 USER_AGENT = f"webhookui/{__version__}"
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class DeadlinePassed(requests.Timeout):
@@ -56,6 +55,17 @@ class Outgoing:
     timeout_s: float
     follow_redirects: bool = False
     own: bool = False
+    secrets: Redaction = NOTHING_SECRET
+    """What no redirect may take along to another scheme, host or port, in its URL, its headers or its body."""
+
+    @property
+    def says_a_secret(self) -> bool:
+        known = self.secrets
+        return (
+            known.text(self.url) != self.url
+            or any(known.text(value) != value for _, value in self.headers)
+            or (self.body is not None and known.data(self.body) is not self.body)
+        )
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ class Transport:
         """Sends and reads the answer. `hops` grows by each redirect that is followed, also when the exchange then fails.
 
         Raises, when no status line came back, requests' exceptions, AddressBlocked, NameNotFound, DeadlinePassed, Interrupted.
+        SecretElsewhere for a redirect that would take a secret to another origin.
         """
         deadline = time.monotonic() + outgoing.timeout_s
         started = time.perf_counter()
@@ -128,11 +139,19 @@ class Transport:
             if redirects == MAX_REDIRECTS:
                 answer.unfollowed = f"after {MAX_REDIRECTS} redirects already"
                 break
+            before = outgoing
             try:
                 outgoing = redirected(outgoing, answer.status_code, location)
             except requests.exceptions.InvalidURL as error:
                 answer.unfollowed = f"with a Location that can't be called: {error}"
                 break
+            there = target_of(outgoing.url)
+            if outgoing.says_a_secret and not same_origin(there, target_of(before.url)):
+                raise SecretElsewhere(
+                    f"{target_of(before.url).host} answered {answer.status_code} and leads to {there.host}, which a secret of "
+                    "this request was not typed for; nothing was sent there. Give the webhook that address, and type the secret "
+                    "for it."
+                )
             hops.append(Hop(answer.status_code, outgoing.method, outgoing.url))
             try:
                 answer = self._once(outgoing, deadline)
@@ -255,53 +274,6 @@ class Transport:
         return b"".join(parts), False, None
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where a URL leads: `host` in ASCII and lower case, without brackets; `netloc` as the Host header spells it."""
-
-    scheme: str
-    host: str
-    port: int
-    netloc: str
-    url: str
-
-
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
-
-
-@lru_cache(maxsize=4096)
-def target_of(url: str) -> Target:
-    """Reads a URL the way the connection will be made. Raises InvalidURL."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        # No word of the URL itself, here and below: it may hold the key of an authorization in its query.
-        raise requests.exceptions.InvalidURL(f"{error}.") from None
-    scheme = parts.scheme.lower()
-    if scheme not in DEFAULT_PORTS:
-        raise requests.exceptions.InvalidURL("It does not start with http:// or https://.")
-    if "@" in parts.netloc or "\\" in parts.netloc:  # other programs would read another host out of it
-        raise requests.exceptions.InvalidURL("It has a user name or a backslash before the path.")
-    host = _ascii(parts.hostname or "")
-    if not _HOST.fullmatch(host):
-        raise requests.exceptions.InvalidURL(f"“{parts.hostname or ''}” is no name of a host.")
-    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
-    if parts.netloc.isascii():
-        netloc = parts.netloc
-    return Target(scheme, host, port or DEFAULT_PORTS[scheme], netloc, urlunsplit(parts._replace(netloc=netloc)))
-
-
-def _ascii(host: str) -> str:
-    """The name as DNS knows it (UTS 46), which also reads digits and dots of other scripts as what they stand for."""
-    if host.isascii():
-        return host.lower()
-    try:
-        return idna.encode(host, uts46=True).decode("ascii").lower()
-    except idna.IDNAError as error:
-        raise requests.exceptions.InvalidURL(f"“{host}” is no name of a host: {error}.") from error
-
-
 _ADDED = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", ASKED_FOR))
 
 
@@ -339,7 +311,7 @@ def redirected(outgoing: Outgoing, status_code: int, location: str) -> Outgoing:
     except ValueError as error:
         raise requests.exceptions.InvalidURL(f"{error}.") from None
     new, old = target_of(url), target_of(outgoing.url)
-    same = (new.scheme, new.host, new.port) == (old.scheme, old.host, old.port)
+    same = same_origin(new, old)
     becomes_get = outgoing.method == "POST" and status_code in (301, 302, 303)
     kept = [
         (name, value)

@@ -18,9 +18,9 @@ from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.document import from_definition
 from webhookui.webhooks.redaction import Redaction, redaction
 from webhookui.webhooks.secret_scope import SecretScope
+from webhookui.webhooks.stored import from_definition
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 State = Literal["on", "off", "removed"]
@@ -38,7 +38,7 @@ class WebhookAtHand:
 
     @property
     def has_secrets(self) -> bool:
-        return any(self.webhook.authorization.secrets.values()) or bool(self.signing)
+        return any(self.webhook.authorization.secrets.values()) or bool(self.signing or self.webhook.secret_values)
 
     def may_go_to(self, url: str) -> bool:
         """Whether it has no secret, or one that was typed for the place that a URL leads to. Raises InvalidURL."""
@@ -52,7 +52,9 @@ class WebhookAtHand:
     def redaction(self, token: str | None = None) -> Redaction:
         """What masks everything that is secret about it. `token`: the access token it is sent with."""
         signing = (*self.signing, *(each.partition("_")[2] for each in self.signing))
-        return redaction((*secrets_in(self.webhook.authorization, token), *signing))
+        return redaction(
+            (*secrets_in(self.webhook.authorization, token), *signing, *self.webhook.secret_values.values())
+        )
 
 
 def assemble(

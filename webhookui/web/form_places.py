@@ -11,6 +11,7 @@ from webhookui.web.workflow_draft import STEPS, step_of
 ROW_WORDS = {
     "parameters": "parameter",
     "headers": "header",
+    "secrets": "secret",
     "related": "related module",
     "on_success": "On Success row",
     "on_failure": "On Failure row",

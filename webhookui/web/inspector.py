@@ -88,7 +88,10 @@ def _without_secrets(session: Session, received: store.Received) -> store.Receiv
             at_hand = in_the_air(session, installation().box, sender)
             known = at_hand.redaction() if at_hand else known
     headers = ((name, known.text(_scheme_alone(name, value))) for name, value in received.headers)
-    return replace(received, path=known.text(received.path), query=known.text(received.query), headers=tuple(headers))
+    return replace(
+        received, path=known.text(received.path), query=known.text(received.query), headers=tuple(headers),
+        body=known.data(received.body),
+    )  # fmt: skip
 
 
 def _scheme_alone(name: str, value: str) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from difflib import SequenceMatcher
 from typing import Any
 
 from webhookui.web.form_paths import Draft, dict_of, number_or_text, rows_of, text, ticked
 from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.secret_values import secret_rows
 
 SECRETS = tuple(kind.secret for kind in AUTHORIZATIONS.values() if kind.secret)
 """Keys of an authorization whose values are secret."""
@@ -47,9 +49,8 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
                 for key in ("username", "name", "token_url", "client_id", "scope", "audience", *SECRETS)
             },
         },
-        "headers": [
-            {"name": text(row.get("name")), "value": text(row.get("value"))} for row in rows_of(raw.get("headers"))
-        ],
+        "headers": [_valued_row(row) for row in rows_of(raw.get("headers"))],
+        "secrets": [{**_valued_row({**row, "secret": True}), "secret": True} for row in rows_of(raw.get("secrets"))],
         "parameters": _parameters(raw.get("parameters")),
         "related_on": ticked(raw.get("related_on")),
         "related": [
@@ -75,6 +76,7 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
         "signing": {
             "on": ticked(signing.get("on")),
             "stored": ticked(signing.get("stored")),
+            "fresh": ticked(signing.get("fresh")),
             "secret": text(signing.get("secret")),
         },
         "success_if": {key: text(success_if.get(key)) for key in ("type", "path", "equals")},
@@ -84,11 +86,20 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
     }
 
 
+def _valued_row(row: Mapping[str, Any]) -> Draft:
+    """Name and value of a row. A secret value is typed into an input of its own; `stored`: one is there to leave unchanged."""
+    secret = ticked(row.get("secret"))
+    typed = text(row.get("secret_value")) if secret else ""
+    return {
+        "name": text(row.get("name")), "value": typed or text(row.get("value")), "secret": secret,
+        "stored": secret and ticked(row.get("stored")),
+    }  # fmt: skip
+
+
 def _parameters(rows: Any) -> list[Draft]:
     return [
         {
-            "name": text(row.get("name")),
-            "value": text(row.get("value")),
+            **_valued_row(row),
             "type": text(row.get("type")) or "auto",
             "required": ticked(row.get("required")),
             "omit_empty": ticked(row.get("omit_empty")),
@@ -112,7 +123,7 @@ def draft_of_webhook(action: Mapping[str, Any]) -> Draft:
     signing = action.get("signing")
     body = text(action.get("body"))
     raw = {
-        **action,
+        **_without_secret_values(action),
         "body": BREAK.sub("\n", body),
         "body_as_stored": json.dumps(body) if "\r" in body else "",
         "authorization": {
@@ -129,6 +140,13 @@ def draft_of_webhook(action: Mapping[str, Any]) -> Draft:
     return webhook_draft(raw)
 
 
+def _without_secret_values(action: Mapping[str, Any]) -> dict[str, Any]:
+    copied: dict[str, Any] = deepcopy({key: action.get(key) for key in ("headers", "parameters", "related", "secrets")})
+    for _, _, row in secret_rows(copied):
+        row.update(value=None, stored=bool(action.get("id")))  # type: ignore[attr-defined]  # a row of the copy
+    return {**action, **copied}
+
+
 def _capture_inputs(capture: Mapping[str, Any]) -> Draft:
     namespaces = dict_of(capture.get("namespaces"))
     return {**capture, "on": True, "namespaces": [{"prefix": key, "uri": uri} for key, uri in namespaces.items()]}
@@ -142,8 +160,8 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
         **{key: draft[key] for key in ("title", "description", "url", "method", "content_type")},
         "id": number_or_text(draft["id"]) or 0,  # 0: a new one, which takes over nothing that is stored
         "authorization": _authorization(draft["authorization"]),
-        "headers": [dict(row) for row in draft["headers"]],
-        "parameters": [dict(row) for row in draft["parameters"]],
+        "headers": [_row(row) for row in draft["headers"]],
+        "parameters": [_row(row) for row in draft["parameters"]],
         "related": _related(draft),
         "capture": _capture(capture) if capture["on"] else None,
         "timeout_s": number_or_text(draft["timeout_s"]),
@@ -157,6 +175,8 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
     if draft["content_type"] == RAW:
         action |= {"media_type": draft["media_type"], "body": _body(draft), "parameters": []}
         action["related"] = [{**row, "parameters": []} for row in action["related"]]
+    if draft["secrets"]:
+        action["secrets"] = [{"name": row["name"], "value": row["value"] or None} for row in draft["secrets"]]
     if success_if["type"]:
         action["success_if"] = {**success_if, "equals": success_if["equals"] or None}
     return action
@@ -196,6 +216,11 @@ def _authorization(draft: Draft) -> dict[str, Any]:
     return document
 
 
+def _row(draft: Draft) -> dict[str, Any]:
+    document = {key: value for key, value in draft.items() if key not in ("secret", "stored")}
+    return {**document, "value": draft["value"] or None, "secret": True} if draft["secret"] else document
+
+
 def _related(draft: Draft) -> list[dict[str, Any]]:
     if not draft["related_on"]:
         return []
@@ -203,7 +228,7 @@ def _related(draft: Draft) -> list[dict[str, Any]]:
         {
             "module": row["module"],
             "key": row["key"] or row["module"],
-            "parameters": [dict(parameter) for parameter in row["parameters"]],
+            "parameters": [_row(parameter) for parameter in row["parameters"]],
         }
         for row in draft["related"]
     ]
@@ -221,4 +246,4 @@ def _signing(draft: Draft) -> Any:
         return False
     if draft["secret"]:
         return {"secret": draft["secret"]}
-    return {"secret": None} if draft["stored"] else {}
+    return {"secret": None} if draft["stored"] and not draft["fresh"] else {}

@@ -25,6 +25,7 @@ from webhookui.webhooks.curl import CurlProblem, from_curl
 from webhookui.webhooks.pasted import PasteProblem, body_of
 from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.recipes import RECIPES, RecipeProblem
+from webhookui.webhooks.secret_values import secret_rows
 
 OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters")
 """What a cURL command speaks of; the rest of the webhook stays as it was …"""
@@ -139,7 +140,8 @@ def recipe() -> ResponseReturnValue:
 
 def _secrets(document: Mapping[str, Any]) -> dict[str, str]:
     """Secrets that were typed or pasted just now: they go back into their inputs, never into anything stored."""
-    return {key: value for key, value in document.get("authorization", {}).items() if key in SECRETS and value}
+    found = {key: value for key, value in document.get("authorization", {}).items() if key in SECRETS and value}
+    return found | {path: row["value"] for _, path, row in secret_rows(document) if row.get("value")}
 
 
 def _drawn(

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Record
 from webhookui.delivery.log import next_delivery_id
-from webhookui.delivery.transport import Outgoing, headers_on_the_wire, target_of
+from webhookui.delivery.target import target_of
+from webhookui.delivery.transport import Outgoing, headers_on_the_wire
 from webhookui.web.form_paths import Draft
 from webhookui.web.payload import Payload, payload
 from webhookui.web.webhook_trial import NotReady, webhook_without_secrets
@@ -18,6 +19,7 @@ from webhookui.webhooks.authorization import MASK, authorize
 from webhookui.webhooks.body_text import content_type_of
 from webhookui.webhooks.request import build_request
 from webhookui.webhooks.secret_scope import SECRET_KEYS, secret_scope
+from webhookui.webhooks.secret_values import veil, veil_body, with_markers
 from webhookui.workflows import store
 from webhookui.workflows.context import context_of
 
@@ -38,7 +40,7 @@ def shown_request(
     session: Session, draft: Draft, position: int, record: Record, address: str, workflow_id: int | None
 ) -> ShownRequest:
     """Raises NotReady and RequestError."""
-    webhook = webhook_without_secrets(session, draft, position)
+    webhook = with_markers(webhook_without_secrets(session, draft, position))
     number = next_delivery_id(session)
     context = context_of(
         session, record, address=address, workflow_id=workflow_id, workflow=draft["name"], delivery_id=number
@@ -56,10 +58,10 @@ def shown_request(
     wire = list(headers_on_the_wire(outgoing, target).items())
     return ShownRequest(
         method=request.method,
-        url=request.url,
-        headers=tuple((name, value) for name, value in wire if name.lower() in own),
+        url=veil(request.url),
+        headers=tuple((name, veil(value)) for name, value in wire if name.lower() in own),
         added=tuple((name, value) for name, value in wire if name.lower() not in own),
-        body=payload(request.body, content_type_of(request.headers)),
+        body=payload(veil_body(request.body), content_type_of(request.headers)),
         notes=request.notes,
     )
 

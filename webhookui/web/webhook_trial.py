@@ -16,6 +16,7 @@ from webhookui.web.form_paths import Draft
 from webhookui.web.workflow_draft import at_old_places, document_of, without_blank_rows
 from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
 from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.secret_values import secret_rows
 from webhookui.webhooks.signature import new_secret
 from webhookui.workflows import store
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, parse
@@ -82,6 +83,8 @@ def _show_only_the_request(action: dict[str, Any]) -> None:
         key = "username" if action["authorization"][kind.secret] == "" else kind.secret
         if key != "username" or action["authorization"][key] is None:
             action["authorization"][key] = MASK
+    for _, _, row in secret_rows(action):
+        row["value"] = MASK  # type: ignore[index]  # the draft's own
     action.update(signing=False, capture=None, success_if=None)  # no part of the request that a preview shows
 
 

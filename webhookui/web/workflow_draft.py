@@ -135,6 +135,7 @@ BLANK_WHEN: Mapping[str, tuple[str, ...]] = {
     "any": ("field", "value", "value_field"),
     "headers": ("name", "value"),
     "parameters": ("name", "value"),
+    "secrets": ("name", "value"),
     "on_success": ("path", "field"),
     "on_failure": ("path", "field"),
     "namespaces": ("prefix", "uri"),

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 from webhookui.webhooks.address import with_query
-from webhookui.webhooks.definition import Authorization
+from webhookui.webhooks.definition import MASK, Authorization
 from webhookui.webhooks.request import Request
-
-MASK = "••••••"
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ __all__ = ["CONTENT_TYPES", "ContentType", "NotEncodable", "form_pairs"]
 
 @dataclass(frozen=True)
 class ContentType:
-    """`media_type`: the Content-Type header. `encode(value, root name)` → body; raises NotEncodable."""
+    """`media_type`: the Content-Type header. `encode(value, root name)` → body; raises NotEncodable. `escape`: how a secret is
+    written into a text of it, a key of `secret_values.ESCAPES`."""
 
     name: str
     media_type: str
     encode: Callable[[Any, str], bytes]
+    escape: str
 
 
 def _json(value: Any, _root: str) -> bytes:
@@ -51,9 +53,9 @@ def form_pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 CONTENT_TYPES: dict[str, ContentType] = {
     each.name: each
     for each in (
-        ContentType("JSON", "application/json", _json),
-        ContentType("JSONARRAY", "application/json", _json_array),
-        ContentType("XML", "application/xml", xml_body),
-        ContentType("FORM", "application/x-www-form-urlencoded", _form),
+        ContentType("JSON", "application/json", _json, "j"),
+        ContentType("JSONARRAY", "application/json", _json_array, "j"),
+        ContentType("XML", "application/xml", xml_body, "x"),
+        ContentType("FORM", "application/x-www-form-urlencoded", _form, "f"),
     )
 }

@@ -8,25 +8,32 @@ from dataclasses import dataclass, field
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PARAMETER_TYPES = {"auto": "Auto", "text": "Text", "number": "Number", "boolean": "Boolean", "json": "JSON"}
 MAX_RELATED = 5
+MASK = "••••••"
+"""Stands for a secret wherever a request is shown."""
 DEFAULT_TIMEOUT_S = 10
 LONGEST_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One name–value row. `type` is a key of PARAMETER_TYPES."""
+    """One name–value row. `type` is a key of PARAMETER_TYPES. `secret`: the place of its secret value (`secret_values.Places`);
+    empty when its value is no secret."""
 
     name: str
     value: str = ""
     type: str = "auto"
     required: bool = False
     omit_empty: bool = False
+    secret: str = ""
 
 
 @dataclass(frozen=True)
 class Header:
+    """`secret`: as a parameter's."""
+
     name: str
     value: str = ""
+    secret: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,3 +118,9 @@ class Webhook:
     """Of RAW: the Content-Type as it is sent …"""
     body: str = ""
     """… and the template of the body."""
+    secret_names: tuple[str, ...] = ()
+    """Secrets that placeholders bring, as `{{ secret.name }}`, into the URL, headers and parameters."""
+    secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Place of a secret header, parameter or name → what was typed, where it is known."""
+    markers: Mapping[str, str] = field(default_factory=dict)
+    """Place → what stands for the secret in a request until it is sent."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhookui.webhooks import capture
 from webhookui.webhooks.address import host_is_fixed, url_problem
-from webhookui.webhooks.authorization import AUTHORIZATIONS, secrets_of_basic
+from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import (
     DEFAULT_TIMEOUT_S,
@@ -17,7 +16,6 @@ from webhookui.webhooks.definition import (
     MAX_RELATED,
     METHODS,
     PARAMETER_TYPES,
-    Authorization,
     Capture,
     CaptureRow,
     Header,
@@ -30,15 +28,23 @@ from webhookui.webhooks.document_authorization import check_collisions, parse_au
 from webhookui.webhooks.document_names import check_names
 from webhookui.webhooks.document_raw import parse_raw
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader, Errors
+from webhookui.webhooks.document_secrets import (
+    check_secret_in_url,
+    check_type_of_secret,
+    secret_names,
+    secret_values,
+    with_secret_names,
+)
 from webhookui.webhooks.header_names import header_name_problem
 from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.secret_values import Places
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.template import Schema
 
 KEYS = {
     "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
     "related", "capture", "timeout_s", "xml_root", "signing", "drop_stale_retries", "success_if", "rate_limit_per_s",
-    "follow_redirects", "list_style", "media_type", "body",
+    "follow_redirects", "list_style", "media_type", "body", "secrets",
 }  # fmt: skip
 
 
@@ -63,13 +69,18 @@ def parse_webhook(
     title = reader.text(document, "title", required="Give the action a title.")
     description = reader.text(document, "description")
     url = reader.text(document, "url", required="Give the URL to notify.")
+    names = secret_names(reader, document.get("secrets"))
+    schema = with_secret_names(schema, names)
+    related_schemas = {module: with_secret_names(each, names) for module, each in related_schemas.items()}
     _check_url(reader, url, schema)
     method = reader.choice(document, "method", METHODS, "POST")
     content_type = reader.choice(document, "content_type", (*CONTENT_TYPES, RAW), "JSON")
     authorization = parse_authorization(reader, document.get("authorization"), stored_secrets or {})
-    headers = _headers(reader, document.get("headers"), schema)
-    parameters = _parameters(reader, document.get("parameters"), "parameters", schema)
-    related = _related(reader, document.get("related"), related_schemas)
+    places = Places()
+    headers = _headers(reader, document.get("headers"), schema, places)
+    parameters = _parameters(reader, document.get("parameters"), "parameters", schema, places)
+    related = _related(reader, document.get("related"), related_schemas, places)
+    values = secret_values(reader, document)
     media_type, body = parse_raw(reader, document, (method, content_type), parameters, related, schema, related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
     check_names(reader, parameters, related, method, content_type, xml_root)
@@ -78,8 +89,9 @@ def parse_webhook(
     found = _capture(reader, document.get("capture"), capture_fields)
     success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
     signing, secret = _signing(reader, document.get("signing"))
-    if url and (AUTHORIZATIONS[authorization.type].secret or signing) and not host_is_fixed(url):
-        what = "an authorization" if AUTHORIZATIONS[authorization.type].secret else "a signature"
+    authorized = bool(AUTHORIZATIONS[authorization.type].secret)
+    if url and (authorized or signing or values) and not host_is_fixed(url):
+        what = "an authorization" if authorized else "a signature" if signing else "a secret"
         reader.say(
             "url", f"With {what} the host is written out, so that no record's value decides who gets the secret."
         )
@@ -93,6 +105,7 @@ def parse_webhook(
     return Webhook(
         title, url, description, method, content_type, authorization, headers, parameters, related, found, timeout_s,
         xml_root, signing, secret, drop_stale, success_if, rate_limit, follow, media_type=media_type, body=body,
+        secret_names=names, secret_values=values,
     )  # fmt: skip
 
 
@@ -100,6 +113,7 @@ def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
     if not url:
         return
     reader.template(url, "url", schema)
+    check_secret_in_url(reader, url)
     if url.startswith("{{"):
         return  # the whole address is a placeholder; it is judged when it is known
     known = PLACEHOLDER.sub("x1", url)
@@ -108,16 +122,19 @@ def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
         reader.say("url", problem[0].upper() + problem[1:])
 
 
-def _headers(reader: DocumentReader, value: Any, schema: Schema) -> tuple[Header, ...]:
+def _headers(reader: DocumentReader, value: Any, schema: Schema, places: Places) -> tuple[Header, ...]:
     found: list[Header] = []
     for position, row in reader.objects(value, "headers"):
         path = f"headers.{position}."
-        reader.refuse_unknown(row, {"name", "value"}, path)
+        reader.refuse_unknown(row, {"name", "value", "secret"}, path)
         name = reader.text(row, "name", path, required="Give the header a name.")
         text = reader.text(row, "value", path)
         reader.say_if(path + "name", header_name_problem(name) if name else "")
         if name and any(name.lower() == other.name.lower() for other in found):
             reader.say(path + "name", f"The header “{name}” stands there twice.")
+        if reader.truth(row, "secret", path):
+            found.append(Header(name, "", places.next("headers", name)))
+            continue
         if name.lower() == "content-type" and not text.strip():
             reader.say(path + "value", "Give the media type, or remove the row: it then follows from the body.")
         if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
@@ -127,22 +144,26 @@ def _headers(reader: DocumentReader, value: Any, schema: Schema) -> tuple[Header
     return tuple(found)
 
 
-def _parameters(reader: DocumentReader, value: Any, at: str, schema: Schema) -> tuple[Parameter, ...]:
+def _parameters(
+    reader: DocumentReader, value: Any, at: str, schema: Schema, places: Places, kind_of_place: str = "parameters"
+) -> tuple[Parameter, ...]:
     found = []
     for position, row in reader.objects(value, at):
         path = f"{at}.{position}."
-        reader.refuse_unknown(row, {"name", "value", "type", "required", "omit_empty"}, path)
+        reader.refuse_unknown(row, {"name", "value", "type", "required", "omit_empty", "secret"}, path)
         name = reader.text(row, "name", path, required="Give the parameter a name.")
-        text = reader.text(row, "value", path)
+        secret = reader.truth(row, "secret", path)
+        text = "" if secret else reader.text(row, "value", path)
         reader.template(text, path + "value", schema)
         kind = reader.choice(row, "type", tuple(PARAMETER_TYPES), "auto", path)
-        found.append(
-            Parameter(name, text, kind, reader.truth(row, "required", path), reader.truth(row, "omit_empty", path))
-        )
+        check_type_of_secret(reader, kind, text, path, secret=secret, named=bool(schema.alone))
+        required, omit = (reader.truth(row, key, path) for key in ("required", "omit_empty"))
+        place = places.next(kind_of_place, name) if secret else ""
+        found.append(Parameter(name, text, kind, required, omit, place))
     return tuple(found)
 
 
-def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema]) -> tuple[Related, ...]:
+def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema], places: Places) -> tuple[Related, ...]:
     found: list[Related] = []
     for position, row in reader.objects(value, "related"):
         path = f"related.{position}."
@@ -156,7 +177,8 @@ def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema]) 
         elif any(module == other.module for other in found):
             reader.say(path + "module", f"“{module}” stands there twice.")
         key = reader.text(row, "key", path) or module
-        parameters = _parameters(reader, row.get("parameters"), f"{path}parameters", schemas.get(module) or Schema({}))
+        known = schemas.get(module) or Schema({})
+        parameters = _parameters(reader, row.get("parameters"), f"{path}parameters", known, places, f"related.{key}")
         found.append(Related(module, key, parameters))
     return tuple(found)
 
@@ -252,7 +274,7 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         "method": webhook.method,
         "content_type": webhook.content_type,
         "authorization": written,
-        "headers": [{"name": each.name, "value": each.value} for each in webhook.headers],
+        "headers": [_row_document(each) for each in webhook.headers],
         "parameters": [_parameter_document(each) for each in webhook.parameters],
         "related": [
             {
@@ -273,13 +295,22 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         "rate_limit_per_s": webhook.rate_limit_per_s,
         "follow_redirects": webhook.follow_redirects,
         **({"media_type": webhook.media_type, "body": webhook.body} if webhook.content_type == RAW else {}),
+        **(
+            {"secrets": [{"name": name, "value": None} for name in webhook.secret_names]}
+            if webhook.secret_names
+            else {}
+        ),
     }
 
 
+def _row_document(row: Parameter | Header) -> dict[str, Any]:
+    secret = {"value": None, "secret": True} if row.secret else {"value": row.value}
+    return {"name": row.name, **secret}
+
+
 def _parameter_document(row: Parameter) -> dict[str, Any]:
-    return {
-        "name": row.name, "value": row.value, "type": row.type, "required": row.required, "omit_empty": row.omit_empty,
-    }  # fmt: skip
+    more = {"type": row.type, "required": row.required, "omit_empty": row.omit_empty}
+    return {**_row_document(row), **more}
 
 
 def _capture_document(found: Capture | None) -> dict[str, Any] | None:
@@ -292,75 +323,3 @@ def _capture_document(found: Capture | None) -> dict[str, Any] | None:
         for name in ("on_success", "on_failure")
     }
     return {"type": found.type, **rows, **({"namespaces": dict(found.namespaces)} if found.namespaces else {})}
-
-
-def secrets_of(webhook: Webhook) -> dict[str, str]:
-    """The secrets of the authorization that are known."""
-    return {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
-
-
-def with_secrets(webhook: Webhook, secrets: Mapping[str, str]) -> Webhook:
-    return replace(webhook, authorization=replace(webhook.authorization, secrets=dict(secrets)))
-
-
-def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -> Webhook:
-    """The webhook of a stored definition, which was checked when it was stored. Placeholders are not checked again."""
-    auth = definition.get("authorization") or {"type": "none"}
-    kind = AUTHORIZATIONS[auth.get("type", "none")]
-    username = auth.get("username") or secrets.get("username") or ""
-    known: dict[str, str | None] = {kind.secret: secrets.get(kind.secret)} if kind.secret else {}
-    if kind.name == "basic":
-        known = secrets_of_basic(username, secrets.get("password"))
-    found = definition.get("capture")
-    condition = definition.get("success_if")
-    return Webhook(
-        title=definition.get("title", ""),
-        url=definition.get("url", ""),
-        description=definition.get("description", ""),
-        method=definition.get("method", "POST"),
-        content_type=definition.get("content_type", "JSON"),
-        authorization=Authorization(
-            kind.name, username, auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
-            auth.get("client_id", ""), auth.get("scope", ""), known, auth.get("audience", ""),
-            auth.get("client_authentication", "basic"),
-        ),
-        headers=tuple(Header(row["name"], row.get("value", "")) for row in definition.get("headers") or ()),
-        parameters=_stored_parameters(definition.get("parameters")),
-        related=tuple(
-            Related(row["module"], row.get("key") or row["module"], _stored_parameters(row.get("parameters")))
-            for row in definition.get("related") or ()
-        ),
-        capture=None if not found else Capture(
-            found.get("type", "JSONPATH"), _stored_rows(found.get("on_success")), _stored_rows(found.get("on_failure")),
-            found.get("namespaces") or {},
-        ),
-        timeout_s=float(definition.get("timeout_s", DEFAULT_TIMEOUT_S)),
-        xml_root=definition.get("xml_root", "root"),
-        signing=bool(definition.get("signing") or isinstance(definition.get("signing"), Mapping)),
-        signing_secret=None,
-        drop_stale_retries=bool(definition.get("drop_stale_retries")),
-        success_if=None if not condition else SuccessIf(
-            condition.get("type", "JSONPATH"), condition["path"], condition.get("equals")
-        ),
-        rate_limit_per_s=definition.get("rate_limit_per_s"),
-        follow_redirects=bool(definition.get("follow_redirects")),
-        media_type=definition.get("media_type") or "",
-        body=definition.get("body") or "",
-    )  # fmt: skip
-
-
-def _stored_parameters(rows: Any) -> tuple[Parameter, ...]:
-    return tuple(
-        Parameter(
-            row["name"],
-            row.get("value", ""),
-            row.get("type", "auto"),
-            bool(row.get("required")),
-            bool(row.get("omit_empty")),
-        )
-        for row in rows or ()
-    )
-
-
-def _stored_rows(rows: Any) -> tuple[CaptureRow, ...]:
-    return tuple(CaptureRow(row["path"], row["field"], bool(row.get("all"))) for row in rows or ())

@@ -46,7 +46,7 @@ def parse_raw(
         reader.say("body", "Type the body.")
         return media_type, body
     lists = {each.key: _behind(related_schemas[each.module]) for each in related if each.module in related_schemas}
-    wrong = check_body(body, Schema({**schema.fields, **lists}), MAX_RAW_TEMPLATE)
+    wrong = check_body(body, Schema({**schema.fields, **lists}, alone=schema.alone), MAX_RAW_TEMPLATE)
     reader.say_if("body", wrong or ("" if problem else raw_body_problem(body, media_type)))
     return media_type, body
 

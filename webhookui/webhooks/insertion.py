@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 from webhookui import exact_json
+from webhookui.webhooks.secret_values import MARKER
 from webhookui.webhooks.xml_body import ILLEGAL, XML_NAME, NotEncodable
 
 
@@ -88,10 +89,23 @@ def into_xml(pieces: Pieces) -> str:
             found = ILLEGAL.search(piece.text)
             if found:
                 raise NotEncodable(f"The character U+{ord(found.group()):04X} can't stand in XML.")
-            inserted = _PUT[state](piece.text)
+            inserted = (_put_secret if MARKER.fullmatch(piece.text) else _put)(state, piece.text)
             written.append(inserted)
             unread = unread[-_CARRIED:] if not inserted else ""
     return "".join(written)
+
+
+def _put(state: str, text: str) -> str:
+    return _PUT[state](text)
+
+
+def _put_secret(state: str, marker: str) -> str:
+    """What is put in its place later is escaped as in a text: a CDATA section is left for it."""
+    if _PUT[state] is _in_cdata:
+        return f"]]>{marker}<![CDATA["
+    if _PUT[state] in (_in_comment, _as_name, _nowhere):
+        raise NotEncodable("A secret stands in a text, an attribute or a CDATA section of XML.")
+    return marker
 
 
 def _read_on(state: str, text: str) -> tuple[str, str]:

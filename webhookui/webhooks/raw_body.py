@@ -15,6 +15,7 @@ from typing import Any
 from lxml import etree
 
 from webhookui.webhooks.insertion import Inserted, Pieces, into_form, into_json, into_text, into_xml
+from webhookui.webhooks.secret_values import MARKER, PLAIN, QUERY
 from webhookui.webhooks.template import constant_pieces, names_of_body, render_pieces
 from webhookui.webhooks.xml_body import NotEncodable
 
@@ -34,10 +35,12 @@ LINES_OF_JSON = re.compile(r"(x-)?(nd-?json|json-?lines|jsonl)|stream\+json|json
 
 @dataclass(frozen=True)
 class RawKind:
-    """A family of media types. `write`: pieces → text, with the values in it. `problem(text, charset)`: why it can't be one."""
+    """A family of media types. `write`: pieces → text, with the values in it. `problem(text, charset)`: why it can't be one.
+    `escape`: how a secret is written into it, a key of `secret_values.ESCAPES`."""
 
     name: str
     write: Callable[[Pieces], str]
+    escape: str
     problem: Callable[[str, str], str] = lambda _text, _charset: ""
 
 
@@ -69,11 +72,11 @@ def _no_xml(text: str, charset: str) -> str:
 KINDS: Mapping[str, RawKind] = {
     each.name: each
     for each in (
-        RawKind("json", into_json, _no_json),
-        RawKind("json lines", into_json, _no_json_lines),
-        RawKind("xml", into_xml, _no_xml),
-        RawKind("form", into_form),
-        RawKind("text", into_text),
+        RawKind("json", into_json, "j", _no_json),
+        RawKind("json lines", into_json, "j", _no_json_lines),
+        RawKind("xml", into_xml, "x", _no_xml),
+        RawKind("form", into_form, QUERY),
+        RawKind("text", into_text, PLAIN),
     )
 }
 
@@ -143,6 +146,8 @@ def _encoded(pieces: Sequence[str | Inserted], media_type: str) -> bytes:
     if not text:
         return b""
     charset = charset_of(media_type, text)
+    if charset != "utf-8" and MARKER.search(text):
+        raise NotEncodable(f"A body with a secret in it is written in UTF-8, not in {charset}.")
     try:
         encoded = text.encode(charset)
     except UnicodeEncodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ class Recipe:
     document: dict[str, Any]
     asks: tuple[Ask, ...] = ()
     module: str = ""
+    secret_url: bool = False
+    """Who knows the URL may call it: the last segment of its path is kept as a secret."""
 
     def filled(self, answers: Mapping[str, str]) -> dict[str, Any]:
         """The document with what was asked for (token → text) in its places. Raises RecipeProblem when it is not all there."""
@@ -39,7 +42,14 @@ class Recipe:
         if missing:
             raise RecipeProblem(f"Required: {', '.join(missing)}.")
         filled: dict[str, Any] = _put(self.document, {ask.token: answers[ask.token].strip() for ask in self.asks})
-        return filled
+        return _last_segment_secret(filled) if self.secret_url else filled
+
+
+def _last_segment_secret(document: dict[str, Any]) -> dict[str, Any]:
+    address, _, token = document["url"].rpartition("/")
+    if not re.match(r"https?://[^/]+/", document["url"]) or not re.fullmatch(r"[\w.~-]+", token):
+        return document
+    return document | {"url": f"{address}/{{{{ secret.token }}}}", "secrets": [{"name": "token", "value": token}]}
 
 
 def _put(value: Any, answers: Mapping[str, str]) -> Any:
@@ -97,7 +107,9 @@ RECIPES: dict[str, Recipe] = {
                 "content_type": "JSON", "authorization": {"type": "none"}, "headers": [],
                 "parameters": [_row("text", "{{ record.name }}: {{ record.url }}", "text", required=True)],
             },
-            (Ask("WEBHOOK_URL", "Webhook URL", "Of an incoming webhook of your Slack app. It begins with https://hooks.slack.com/."),),
+            (Ask("WEBHOOK_URL", "Webhook URL", "Of an incoming webhook of your Slack app. It begins with https://hooks.slack.com/.",
+                 secret=True),),
+            secret_url=True,
         ),
         Recipe(
             "mailchimp_member", "Mailchimp: add member",

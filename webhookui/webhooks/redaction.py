@@ -39,6 +39,7 @@ _ESCAPED: tuple[Callable[[str], str], ...] = (
     lambda text: html.escape(text, quote=False),
     lambda text: html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
     lambda text: html.escape(text).replace("&#x27;", "&#039;"),
+    lambda text: html.escape(text).replace("&#x27;", "&apos;"),
 )
 
 
@@ -117,3 +118,6 @@ def _wide_pattern(forms: Iterable[str], charset: str) -> re.Pattern[bytes]:
 
 def _part(escaped: str, length: int) -> str:
     return escaped if length >= ANYWHERE else rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])"
+
+
+NOTHING_SECRET = Redaction(())

@@ -15,9 +15,10 @@ from webhookui.webhooks.address import dot_segment, normalized, url_problem, wit
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.naming import LEFT_OUT, Segment
-from webhookui.webhooks.raw_body import RAW, names_in, raw_body
+from webhookui.webhooks.raw_body import RAW, kind_of, names_in, raw_body
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.sandbox import limited
+from webhookui.webhooks.secret_values import PLAIN, QUERY, URL, marked, named
 from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
 from webhookui.webhooks.values import as_text, is_empty, number_of, plain
 
@@ -76,11 +77,38 @@ def build_request(webhook: Webhook, context: Context, payload: Payload | None = 
     """
     try:
         with limited():
-            return _built(webhook, context) if payload is None else _readdressed(webhook, context, payload)
+            escape = _escape(webhook)
+            hidden, context = marked(webhook, escape), _with_secrets(webhook, context, escape)
+            return _built(hidden, context) if payload is None else _readdressed(hidden, context, payload)
     except RequestError:
         raise
     except Exception as error:
         raise RequestError("", f"The request can't be built: {reason(error)}") from error
+
+
+def _escape(webhook: Webhook) -> str:
+    """How a secret is written into what the parameters make, or into a body of one's own."""
+    if webhook.method == "GET":
+        return QUERY
+    return (
+        kind_of(webhook.media_type).escape
+        if webhook.content_type == RAW
+        else CONTENT_TYPES[webhook.content_type].escape
+    )
+
+
+def _with_secrets(webhook: Webhook, context: Context, escape: str) -> Context:
+    """The context with `{{ secret.name }}` for parameter rows, those of related records included."""
+    if not webhook.secret_names:
+        return context
+
+    def related(module: str) -> Any:
+        found = context.related(module)
+        if isinstance(found, list):
+            return [named(webhook, values, escape) for values in found]
+        return None if found is None else named(webhook, found, escape)
+
+    return Context(named(webhook, context.values, escape), related, context.notes)
 
 
 def _built(webhook: Webhook, context: Context) -> Request:
@@ -115,7 +143,7 @@ def _readdressed(webhook: Webhook, context: Context, payload: Payload) -> Reques
 
 def _url(webhook: Webhook, context: Context) -> str:
     try:
-        url = render_url(webhook.url, context.values).strip()
+        url = render_url(webhook.url, named(webhook, context.values, URL)).strip()
     except TemplateProblem as problem:
         raise RequestError("url", f"URL to Notify: {problem}") from None
     if CONTROL.search(url):
@@ -132,7 +160,7 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
     for position, header in enumerate(webhook.headers):
         at = f"headers.{position}.value"
         try:
-            value = render_text(header.value, context.values).strip()
+            value = render_text(header.value, named(webhook, context.values, PLAIN)).strip()
         except TemplateProblem as problem:
             raise RequestError(at, f"Header {header.name}: {problem}") from None
         if CONTROL.search(value):

@@ -26,6 +26,10 @@ AMBIGUOUS = set("{}@\\")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
+class SecretElsewhere(Exception):
+    """A secret was about to go to an address that it was not typed for. The text is for people and names no secret."""
+
+
 class SecretScope(NamedTuple):
     """Where a webhook's secrets may go, as `origin_as_written` writes it. `token_url`: of OAuth 2, else empty."""
 

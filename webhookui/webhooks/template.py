@@ -61,6 +61,8 @@ class Schema:
 
     fields: Mapping[str, str | Callable[[], Schema]]
     many: bool = False
+    alone: frozenset[str] = frozenset()
+    """Names whose placeholders stand by themselves: no filter, method or expression takes them."""
 
     def paths(self, depth: int = 2, prefix: str = "") -> Iterator[tuple[str, str]]:
         """(path, type) of every placeholder down to a depth, for pickers."""
@@ -194,6 +196,8 @@ def _misspoken(tree: nodes.Template, names: frozenset[str], schema: Schema) -> s
         name = getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", "")
         if isinstance(name, str) and name.startswith("_"):
             return f"“{name}” can't be looked into."
+    if misused := _misused(tree, schema.alone & names):
+        return f"“{{{{ {misused}.… }}}}” stands by itself: a secret goes through no filter, method or expression."
     looped = dict(_looped(tree, schema))
     for chain in _chains(tree, names | OF_JINJA | looped.keys()):
         known = looped.get(chain[0], schema)
@@ -212,6 +216,20 @@ def _looped(tree: nodes.Template, schema: Schema) -> Iterator[tuple[str, Schema]
         known = schema.fields.get(over.name) if isinstance(over, nodes.Name) else None
         if isinstance(loop.target, nodes.Name) and callable(known) and known().many:
             yield loop.target.name, known()
+
+
+def _misused(tree: nodes.Template, names: frozenset[str]) -> str:
+    """A name that stands elsewhere than at the beginning of a placeholder that is `name.part` and nothing else; else empty."""
+    if not names:
+        return ""
+    good = {
+        id(part.node)
+        for output in tree.find_all(nodes.Output)
+        for part in output.nodes
+        if isinstance(part, nodes.Getattr) and isinstance(part.node, nodes.Name)
+    }
+    used = (name for name in tree.find_all(nodes.Name) if name.name in names)
+    return next((name.name for name in used if id(name) not in good), "")
 
 
 def _chains(tree: nodes.Template, free: frozenset[str]) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.document import from_definition
+from webhookui.webhooks.stored import from_definition
 from webhookui.workflows.criteria import Criteria, compile_criteria
 from webhookui.workflows.operators import Clock
 from webhookui.workflows.reading import Reader

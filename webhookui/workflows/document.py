@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.document_reader import UNSTORABLE
 from webhookui.webhooks.secret_scope import SECRET_KEYS, SecretScope, origin_as_written, secret_scope
+from webhookui.webhooks.secret_values import secret_rows
 from webhookui.workflows.context import related_schema_of, schema_of, to_one_fields
 from webhookui.workflows.criteria_document import parse_criteria
 from webhookui.workflows.trigger import Errors, parse_trigger, refuse_unknown
@@ -246,12 +248,42 @@ def _with_stored_secrets(row: Mapping[str, Any], known: StoredAction | None, at:
             complete["signing"] = {}
         elif known.typed_for.url != origin_as_written(row.get("url")):
             errors[f"{at}.signing.secret"] = (
-                "The address has changed: type the signing secret again, or give {} as “signing” to have one made for it."
+                "The address has changed: type the signing secret again, or have a new one made (“signing”: {} in a document)."
             )
             complete["signing"] = {}
         else:
             complete["signing"] = {**signing, "secret": secrets[0]}
+    _fill_in_rows(complete, row, known, at, errors)
     return complete
+
+
+def _fill_in_rows(
+    complete: dict[str, Any], row: Mapping[str, Any], known: StoredAction | None, at: str, errors: Errors
+) -> None:
+    """Secret headers, parameters and names of `row` that leave their values unchanged, into `complete`."""
+    stored: Mapping[str, str] = (known.secrets.get("values") or {}) if known else {}
+    moved = known is not None and known.typed_for.url != origin_as_written(row.get("url"))
+    filled: dict[str, str] = {}
+    for place, path, each in secret_rows(row):
+        if each.get("value") not in (None, ""):
+            continue
+        if place not in stored:
+            errors[f"{at}.{path}.value"] = "Type the secret value."
+        elif moved:
+            errors[f"{at}.{path}.value"] = (
+                "The address has changed: type the value again, so that it goes nowhere unnoticed."
+            )
+        else:
+            filled[path] = stored[place]
+    if filled:
+        complete |= deepcopy(
+            {key: complete[key] for key in ("headers", "parameters", "related", "secrets") if key in complete}
+        )
+    for path, value in filled.items():
+        target: Any = complete
+        for key in path.split("."):
+            target = target[int(key) if key.isdigit() else key]
+        target["value"] = value
 
 
 def _authorization_with_secret(

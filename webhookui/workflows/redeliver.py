@@ -17,8 +17,9 @@ from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.document import from_definition, secrets_of, webhook_document
 from webhookui.webhooks.request import Context, Payload, Request, build_request
+from webhookui.webhooks.secret_values import secrets_of, with_markers
+from webhookui.webhooks.stored import from_definition, stored_definition
 from webhookui.workflows.context import context_of
 from webhookui.workflows.tables import WorkflowWebhook
 
@@ -114,7 +115,7 @@ def _readdressed_without_record(
             "The webhook's address has changed, and neither the record nor the save is left to make the new one from."
         )
     headers = tuple((name, value) for name, value in stored.headers)
-    request = Request(old.method, old.url, headers, stored.body, query=stored.query)
+    request = Request(old.method, stored.url or old.url, headers, stored.body, query=stored.query)
     return lambda _delivery_id: request
 
 
@@ -158,7 +159,8 @@ def send_test(
     secrets: dict[str, Any] = dict(secrets_of(webhook))
     if webhook.signing and webhook.signing_secret:
         secrets["signing"] = [webhook.signing_secret]
-    definition = webhook_document(webhook)
+    webhook = with_markers(webhook)
+    definition = stored_definition(webhook)
 
     def build(delivery_id: int) -> Request:
         return build_request(

@@ -17,9 +17,10 @@ from webhookui.delivery.sealed_secrets import seal, unseal
 from webhookui.people import audit
 from webhookui.people.tables import User
 from webhookui.secrets import SecretBox
-from webhookui.webhooks.document import secrets_of, webhook_document
 from webhookui.webhooks.secret_scope import SecretScope, secret_scope
+from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.signature import new_secret
+from webhookui.webhooks.stored import stored_definition
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
@@ -225,7 +226,7 @@ def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[st
     """
     actions = []
     for row in webhooks_of(session, workflow.id or 0):
-        action = {"type": "webhook", **row.definition}
+        action = {"type": "webhook", **{key: value for key, value in row.definition.items() if key != "markers"}}
         fresh = session.info.get(FRESH, {}).get(row.id) if with_ids else None
         if fresh:
             action["signing"] = {"secret": fresh}
@@ -285,7 +286,8 @@ def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions:
             with_changes(action.webhook, signing_secret=new_secret()) if action.new_signing_secret else action.webhook
         )
         stored, typed_for = _open(box, row)
-        row.definition = webhook_document(webhook)
+        webhook = with_markers(webhook, row.definition.get("markers"))
+        row.definition = stored_definition(webhook)
         if typed_for.url != secret_scope(row.definition).url:
             stored.pop("signing", None)  # it was for another address, and signs nothing that goes to this one
         signing = _rotate(row, stored, webhook.signing_secret if webhook.signing else None)
@@ -300,7 +302,7 @@ def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions:
 
 
 def _authorization_secrets(webhook: Any) -> dict[str, Any]:
-    return {key: value for key, value in secrets_of(webhook).items() if key != "signing" and value is not None}
+    return {key: value for key, value in secrets_of(webhook).items() if value is not None}
 
 
 def _rotate(row: WorkflowWebhook, stored: Mapping[str, Any], newest: str | None) -> list[str]:

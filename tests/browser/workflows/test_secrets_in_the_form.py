@@ -136,3 +136,26 @@ def test_a_stored_secret_is_left_unchanged_and_typed_again_for_another_address(
         token.fill("for-the-stranger")
         save(form)
         assert fired(installation, stranger, deal, 1).header("Authorization") == "Bearer for-the-stranger"
+
+
+def test_a_row_becomes_secret_with_what_was_typed_and_is_dots_from_then_on(
+    form: Page, installation: Running, receiver: Receiver, deal: int
+) -> None:
+    at(form, "actions.0.parameters.0.name").fill("authtoken")
+    at(form, "actions.0.parameters.0.value").fill("h1dden-value")
+    form.locator("[id='actions.0.parameters.0']").get_by_role("button", name="More for this parameter").click()
+    form.get_by_role("checkbox", name="Secret").check()
+    secret = form.locator("[name='actions.0.parameters.0.secret_value']")
+    expect(secret).to_be_focused()
+    expect(secret).to_have_value("h1dden-value")
+    expect(at(form, "actions.0.parameters.0.value")).to_have_value("")
+    preview_settles(form)
+    expect(preview_of(form)).to_contain_text("••••••")
+    assert "h1dden-value" not in preview_of(form).inner_text()
+    save(form)
+    assert fired(installation, receiver, deal, 1).body == b'{"authtoken":"h1dden-value"}'
+    open_webhook(form, installation)
+    assert "h1dden-value" not in form.content()
+    expect(secret).to_have_attribute("placeholder", "stored – leave unchanged")
+    save(form)
+    assert fired(installation, receiver, deal, 2).body == b'{"authtoken":"h1dden-value"}'

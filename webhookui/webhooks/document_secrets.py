@@ -1,0 +1,85 @@
+"""Secret rows of an action's document: what may be saved (SPEC sections 4.1 and 10)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from webhookui.webhooks.definition import MASK
+from webhookui.webhooks.document_reader import DocumentReader
+from webhookui.webhooks.secret_values import secret_rows
+from webhookui.webhooks.template import Schema
+
+NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL_IN_BODY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+NOT_IN_HEADER = re.compile(r"[^\x20-\x7e]")
+MENTIONED = re.compile(r"\bsecret\s*\.\s*(\w+)")
+
+
+def secret_names(reader: DocumentReader, value: Any) -> tuple[str, ...]:
+    """The names of `{{ secret.name }}`, of the action's "secrets"."""
+    names: list[str] = []
+    for position, row in reader.objects(value, "secrets"):
+        path = f"secrets.{position}."
+        reader.refuse_unknown(row, {"name", "value"}, path)
+        name = reader.text(row, "name", path, required="Give the secret a name.")
+        if name and not NAME.fullmatch(name):
+            reader.say(
+                path + "name", "The name of a secret is lower case letters, digits and underscores: {{ secret.token }}."
+            )
+        elif name in names:
+            reader.say(path + "name", f"“{name}” stands there twice.")
+        names.append(name)
+    return tuple(names)
+
+
+def with_secret_names(schema: Schema, names: tuple[str, ...]) -> Schema:
+    """The placeholders, with those that stand for a secret; a field of the name `secret` gives way to them."""
+    if not names:
+        return schema
+    known = Schema(dict.fromkeys(names, "text"))
+    return Schema({**schema.fields, "secret": lambda: known}, alone=frozenset({"secret"}))
+
+
+def secret_values(reader: DocumentReader, document: Mapping[str, Any]) -> dict[str, str]:
+    """Place → what was typed there."""
+    found: dict[str, str] = {}
+    in_headers = {name for text in _texts(document.get("headers")) for name in MENTIONED.findall(text)}
+    for place, path, row in secret_rows(document):
+        value = row.get("value")
+        if not isinstance(value, str) or not value:
+            reader.say(f"{path}.value", "Type the secret value.")
+            continue
+        found[place] = value
+        kind, _, name = place.partition(".")
+        if value == MASK:
+            continue
+        foreign = (
+            NOT_IN_HEADER.search(value) if kind == "headers" or (kind == "secrets" and name in in_headers) else None
+        )
+        if (CONTROL if kind in ("headers", "secrets") else CONTROL_IN_BODY).search(value):
+            reader.say(f"{path}.value", "A line break or control character can't be sent.")
+        elif foreign:
+            reader.say(f"{path}.value", f"The character “{foreign.group()}” can't be sent in a header.")
+    return found
+
+
+def check_type_of_secret(reader: DocumentReader, kind: str, text: str, path: str, *, secret: bool, named: bool) -> None:
+    """`secret`: the row's value is one; `named`: it may speak of one."""
+    if (secret and kind not in ("auto", "text")) or (
+        named and kind in ("number", "boolean") and MENTIONED.search(text)
+    ):
+        reader.say(path + "type", "A secret goes out as text, as it was typed.")
+
+
+def check_secret_in_url(reader: DocumentReader, url: str) -> None:
+    """A secret may stand in path and query: the host is shown and compared, and must be known."""
+    authority = re.match(r"[^/?#]*(//[^/?#]*)?", url)
+    if authority and MENTIONED.search(authority[0]):
+        reader.say("url", "A secret stands in the path or the query of a URL, not in its host.")
+
+
+def _texts(rows: Any) -> list[str]:
+    return [row["value"] for row in rows or () if isinstance(row, Mapping) and isinstance(row.get("value"), str)]

@@ -1,0 +1,168 @@
+"""Secret header values, parameters and parts of a URL (SPEC section 4.1): a marker stands for each until it is sent.
+
+A request is built, stored and shown with markers, so that no database, log or page ever holds the secret. A marker is made of
+letters and digits, which no encoding changes, and can't be guessed; its last letter says how the secret is to be escaped where
+it stands. At the last moment `reveal` puts the secrets in, `veil` the mask for people.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets as random
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape as xml_escape
+
+from webhookui import exact_json
+from webhookui.webhooks.address import dot_segment
+from webhookui.webhooks.definition import MASK, Header, Parameter, Webhook
+
+URL, QUERY, PLAIN = "u", "f", "t"
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "j": lambda text: exact_json.dumps(text)[1:-1],
+    "x": lambda text: xml_escape(text, {'"': "&quot;", "'": "&apos;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}),
+    QUERY: quote_plus,
+    URL: lambda text: quote(text, safe=""),
+    PLAIN: str,
+}
+"""Last letter of a marker → how a secret is written there: in JSON, XML, FORM and queries, a URL, a header or plain text."""
+
+MARKER = re.compile(f"wuisecret([0-9a-f]{{32}})([{''.join(ESCAPES)}])")
+_MARKER_BYTES = re.compile(MARKER.pattern.encode())
+
+
+class SecretGone(Exception):
+    """A request has the marker of a secret that its webhook does not have any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A secret of this request is not part of the webhook any more; nothing was sent. Redeliver it with the record as it "
+            "is now."
+        )
+
+
+def new_marker() -> str:
+    return f"wuisecret{random.token_hex(16)}"
+
+
+class Places:
+    """Names the places of secrets in one action, so that an edit finds the stored one: by list, name and number."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def next(self, kind: str, name: str) -> str:
+        key = f"{kind}.{name.lower() if kind == 'headers' else name}"
+        self._seen[key] += 1
+        return key if self._seen[key] == 1 else f"{key}#{self._seen[key]}"
+
+
+def secret_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """(place, path, row) of every row of an action's document whose value is secret. Whatever is malformed is passed over."""
+    places = Places()
+    for kind, path, rows in _lists(document):
+        for position, row in enumerate(rows if isinstance(rows, list) else ()):
+            if isinstance(row, Mapping) and (kind == "secrets" or row.get("secret") is True):
+                name = row.get("name")
+                yield places.next(kind, name.strip() if isinstance(name, str) else ""), f"{path}.{position}", row
+
+
+def _lists(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    yield from ((kind, kind, document.get(kind)) for kind in ("headers", "parameters", "secrets"))
+    related = document.get("related")
+    for position, each in enumerate(related if isinstance(related, list) else ()):
+        if isinstance(each, Mapping):
+            key = str(each.get("key") or each.get("module")).strip()
+            yield f"related.{key}", f"related.{position}.parameters", each.get("parameters")
+
+
+def with_markers(webhook: Webhook, known: Mapping[str, str] | None = None) -> Webhook:
+    """The webhook with a marker for each of its secrets; those of the same places keep theirs, `known`."""
+    known = known or {}
+    return replace(webhook, markers={place: known.get(place) or new_marker() for place in webhook.secret_values})
+
+
+def marked(webhook: Webhook, escape: str) -> Webhook:
+    """The webhook with markers for the values of its secret rows. `escape`: for its parameters."""
+    if not webhook.markers:
+        return webhook
+
+    def header(row: Header) -> Header:
+        return replace(row, value=webhook.markers[row.secret] + PLAIN) if row.secret else row
+
+    def rows(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+        return tuple(
+            replace(row, value=webhook.markers[row.secret] + escape, type="text") if row.secret else row
+            for row in parameters
+        )
+
+    return replace(
+        webhook,
+        headers=tuple(header(row) for row in webhook.headers),
+        parameters=rows(webhook.parameters),
+        related=tuple(replace(each, parameters=rows(each.parameters)) for each in webhook.related),
+    )
+
+
+def named(webhook: Webhook, values: Mapping[str, Any], escape: str) -> Mapping[str, Any]:
+    """What placeholders stand for, with `secret.name` among it, as markers."""
+    if not webhook.secret_names:
+        return values
+    found = {name: webhook.markers[f"secrets.{name}"] + escape for name in webhook.secret_names}
+    return ChainMap({"secret": found}, values)  # type: ignore[arg-type]  # it is only read
+
+
+def by_marker(webhook: Webhook) -> Mapping[str, str]:
+    """Marker → secret, of those that are known."""
+    return {
+        marker: webhook.secret_values[place]
+        for place, marker in webhook.markers.items()
+        if place in webhook.secret_values
+    }
+
+
+def secrets_of(webhook: Webhook) -> dict[str, Any]:
+    """The secrets that are known, as they are sealed: the authorization's by their keys, and "values" by their places."""
+    found: dict[str, Any] = {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
+    return {**found, "values": dict(webhook.secret_values)} if webhook.secret_values else found
+
+
+def reveal(text: str, secrets: Mapping[str, str]) -> str:
+    """A text of a request as it is sent. Raises SecretGone."""
+
+    def secret(match: re.Match[str]) -> str:
+        known = secrets.get(match[0][:-1])
+        if known is None:
+            raise SecretGone
+        return ESCAPES[match[2]](known)
+
+    return MARKER.sub(secret, text)
+
+
+def reveal_url(url: str, secrets: Mapping[str, str]) -> str:
+    """Raises SecretGone; ValueError for a secret that would make the path lead elsewhere."""
+    revealed = reveal(url, secrets)
+    if revealed != url and dot_segment(revealed):
+        raise ValueError(
+            "A secret makes “.” or “..” a part of the URL's path, which leads elsewhere; nothing was sent."
+        )
+    return revealed
+
+
+def reveal_body(body: bytes | None, secrets: Mapping[str, str]) -> bytes | None:
+    """Raises SecretGone."""
+    if body is None or _MARKER_BYTES.search(body) is None:
+        return body
+    return _MARKER_BYTES.sub(lambda match: reveal(match[0].decode(), secrets).encode(), body)
+
+
+def veil(text: str) -> str:
+    """A text of a request as it is shown."""
+    return MARKER.sub(MASK, text)
+
+
+def veil_body(body: bytes | None) -> bytes | None:
+    return body if body is None else _MARKER_BYTES.sub(MASK.encode(), body)
