@@ -82,26 +82,30 @@ def test_a_commit_makes_the_token_old_and_the_change_is_seen(
     assert len(asked) == 2
 
 
+BEA = ("bea@example.com", pages.ADMIN[1])
+"""Another admin: the log's polls are for admins."""
+
+
 def test_a_token_is_good_for_its_own_session_and_path_alone(
     app: Flask, client: FlaskClient, db: Database, asked: list[str]
 ) -> None:
     token = poll(client, 1).headers[HEADER]
     asked.clear()
-    assert poll(pages.user(app), 1, seen=token).headers[HEADER] != token
+    assert poll(pages._logged_in(app, *BEA, "admin"), 1, seen=token).headers[HEADER] != token
     assert client.get(f"/inspector/demo/live?seen={token}").headers.get(HEADER) != token
     assert poll(app.test_client(), 1, seen=token).status_code in (302, 401)
     assert [path for path in asked if path.endswith("/live")] == ["/log/live", "/inspector/demo/live", "/log/live"]
 
 
 def test_who_is_locked_out_is_so_at_the_next_poll(app: Flask, db: Database) -> None:
-    client = pages.user(app)
+    client = pages._logged_in(app, *BEA, "admin")
     token = poll(client, 1).headers[HEADER]
     with db.write() as session:
-        user = accounts.by_email(session, pages.USER[0])
+        user = accounts.by_email(session, BEA[0])
         accounts.set_access(session, user, role=user.role, active=False, by=session.get(User, user.id))
     assert poll(client, 1, seen=token).status_code in (302, 401)
     with db.write() as session:
-        user = accounts.by_email(session, pages.USER[0])
+        user = accounts.by_email(session, BEA[0])
         accounts.set_access(session, user, role=user.role, active=True, by=session.get(User, user.id))
 
 
