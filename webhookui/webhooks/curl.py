@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,6 +17,7 @@ from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.curl_options import Command, CurlProblem, command_of
 from webhookui.webhooks.curl_request import FORM, bytes_of, query_pieces, sent_by
 from webhookui.webhooks.definition import LONGEST_TIMEOUT_S, METHODS, Parameter
+from webhookui.webhooks.document import parameter_document
 from webhookui.webhooks.header_names import RESERVED_HEADERS
 from webhookui.webhooks.pasted import PasteProblem, body_of, request_of
 from webhookui.webhooks.raw_body import RAW
@@ -226,7 +227,7 @@ def _in_rows(command: Command, sent: Request, document: dict[str, Any]) -> dict[
         return {}
     pairs = [pair.partition("=") for pair in pieces.split("&")]
     rows = [Parameter(unquote_plus(name), literal(unquote_plus(value)), "text") for name, _, value in pairs]
-    changed = {"url": _literal(sent.url[: -len(pieces) - 1]), "parameters": [asdict(row) for row in rows]}
+    changed = {"url": _literal(sent.url[: -len(pieces) - 1]), "parameters": [parameter_document(row) for row in rows]}
     return {} if _difference(command, sent, {**document, **changed}) else changed
 
 

@@ -275,12 +275,12 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         "content_type": webhook.content_type,
         "authorization": written,
         "headers": [_row_document(each) for each in webhook.headers],
-        "parameters": [_parameter_document(each) for each in webhook.parameters],
+        "parameters": [parameter_document(each) for each in webhook.parameters],
         "related": [
             {
                 "module": each.module,
                 "key": each.key,
-                "parameters": [_parameter_document(row) for row in each.parameters],
+                "parameters": [parameter_document(row) for row in each.parameters],
             }
             for each in webhook.related
         ],
@@ -308,7 +308,8 @@ def _row_document(row: Parameter | Header) -> dict[str, Any]:
     return {"name": row.name, **secret}
 
 
-def _parameter_document(row: Parameter) -> dict[str, Any]:
+def parameter_document(row: Parameter) -> dict[str, Any]:
+    """A row as the document has it."""
     more = {"type": row.type, "required": row.required, "omit_empty": row.omit_empty}
     return {**_row_document(row), **more}
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from webhookui.webhooks import meaning
 from webhookui.webhooks.authorization import authorize
 from webhookui.webhooks.body_text import body_text
-from webhookui.webhooks.document import parse_webhook
+from webhookui.webhooks.document import parameter_document, parse_webhook
 from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.request import Context, Request, RequestError, build_request
 from webhookui.webhooks.sample import SampleProblem, parameters_from_sample, root_name
@@ -68,7 +68,7 @@ def _as_rows(body: bytes, kind: str, header: str) -> dict[str, Any]:
     text = _text(body)
     try:
         rows = parameters_from_sample(text, kind)
-        document: dict[str, Any] = {"content_type": kind, "parameters": [asdict(row) for row in rows]}
+        document: dict[str, Any] = {"content_type": kind, "parameters": [parameter_document(row) for row in rows]}
         if kind == "XML":
             document["xml_root"] = root_name(text)
     except SampleProblem as problem:
