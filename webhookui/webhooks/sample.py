@@ -35,7 +35,7 @@ def _json(text: str) -> list[Parameter]:
         value = exact_json.loads(text)
         exact_json.dumps(value).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
-        raise SampleProblem(f"This is not JSON: {error}") from None
+        raise SampleProblem(f"This is not JSON: {str(error).partition(';')[0]}") from None
     if not isinstance(value, dict | list):
         raise SampleProblem("A body is an object or a list; this is a single value.")
     return rows_of(value)
