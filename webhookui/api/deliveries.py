@@ -16,7 +16,7 @@ from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, limit, object_body, page
 from webhookui.api.errors import ApiError
-from webhookui.delivery import log, waiting
+from webhookui.delivery import by_hand, log, waiting
 from webhookui.delivery.log import Detail, LogFilter
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
 from webhookui.webhooks.body_text import body_text, content_type_of
@@ -53,6 +53,22 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
         made = redeliver(session, delivery_id, payload, me().name, here.installation().settings.address)
         held = waiting.holds(session, [made])  # type: ignore[list-item]
     return jsonify(delivery_document(made, held)), 202
+
+
+@bp.post("/deliveries/<int:delivery_id>/try-now")
+@admin_only
+def try_delivery_now(delivery_id: int) -> ResponseReturnValue:
+    with here.write() as session:
+        found = by_hand.try_now(session, delivery_id)
+        held = waiting.holds(session, [found])  # type: ignore[list-item]
+    return jsonify(delivery_document(found, held))
+
+
+@bp.post("/deliveries/<int:delivery_id>/give-up")
+@admin_only
+def give_up_delivery(delivery_id: int) -> ResponseReturnValue:
+    with here.write() as session:
+        return jsonify(delivery_document(by_hand.give_up(session, delivery_id, me().name), {}))
 
 
 def _detail(session: Session, delivery_id: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from webhookui.crm.catalog import UnknownModule
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
 from webhookui.crm.sorting import InvalidListing
+from webhookui.delivery.by_hand import NotWaiting
 from webhookui.delivery.log import DeliveryNotFound, InvalidFilter
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.redeliver import NotRedeliverable
@@ -108,6 +109,7 @@ HANDLERS: dict[type[Exception], Any] = {
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),
     RecordConflict: _record_conflict,
     WorkflowConflict: _workflow_conflict,
+    NotWaiting: lambda error: answer(409, "not_waiting", str(error)),
     NotRedeliverable: lambda error: answer(409, "not_redeliverable", str(error)),
 }
 """What the domain raises → how it is answered."""

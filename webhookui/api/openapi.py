@@ -292,6 +292,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "post", D + "/{id}/redeliver", "Send it again, as a new delivery", _ref("Delivery"), 202,
         _object({"payload": {"enum": list(PAYLOADS)}}, **NO_MORE), errors=(400, 403, 404, 409, 415, 422),
     ),
+    Operation(
+        "post", D + "/{id}/try-now", "Make the next attempt of one that waits now; 409 when it has ended, is in the air or held",
+        _ref("Delivery"), errors=(403, 404, 409),
+    ),
+    Operation(
+        "post", D + "/{id}/give-up", "End one that waits as Failed; 409 when it has ended or is in the air", _ref("Delivery"),
+        errors=(403, 404, 409),
+    ),
 )  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {

@@ -2,13 +2,13 @@
 "nobody waits for a slow neighbour").
 
 A lane is one webhook at one endpoint (scheme://host:port): "https://api.example.com:443#12". What waits in one holds up no
-other. Tests of an endpoint have a lane of their own, and so has what somebody wants to be tried now.
+other. Tests of an endpoint have a lane of their own.
 """
 
 from __future__ import annotations
 
-TEST, NOW = "#test", "#now"
-"""Ends of the names of lanes that nothing holds up: tests, and deliveries of a webhook that are to be tried now."""
+TEST = "#test"
+"""End of the names of lanes that nothing holds up: those of tests."""
 
 SLOW_SENDERS = 2
 """Senders of a lane that is new, slow or failing, when it is the only one of its endpoint that is being sent to."""
@@ -30,13 +30,13 @@ def endpoint_of(lane: str) -> str:
 
 def webhook_id_of(lane: str) -> int | None:
     """None for a lane of tests."""
-    number = lane.partition("#")[2].removesuffix(NOW)
+    number = lane.partition("#")[2]
     return int(number) if number.isdecimal() else None
 
 
 def group_of(lane: str) -> str:
     """Lanes of one group share an endpoint's senders and its pause."""
-    return lane if lane.endswith((TEST, NOW)) else endpoint_of(lane)
+    return lane if lane.endswith(TEST) else endpoint_of(lane)
 
 
 class Lane:

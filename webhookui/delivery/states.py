@@ -58,6 +58,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "interrupted", ("dispatched",), "retry", "The process died while the request was in the air; due at once."
     ),
     Transition("superseded", ("retry", "dispatched"), "failed", "A newer delivery for the same record replaces it."),
+    Transition("hurried", ("retry",), "retry", "An admin pressed Try now: the next attempt is due at once."),
+    Transition("given_up", ("queued", "retry"), "failed", "An admin pressed Give up."),
     Transition("failed_by_hand", ("queued", "retry"), "failed", "An admin pressed Fail all."),
     Transition(
         "ended",

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from webhookui.delivery import circuit, log, waiting
+from webhookui.delivery import by_hand, circuit, log, waiting
 from webhookui.delivery.log_choices import choices, record_name
 from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.states import STATUSES
@@ -137,6 +137,34 @@ def body(delivery_id: int) -> ResponseReturnValue:
     answer.headers["Content-Disposition"] = f'attachment; filename="{body_file(delivery_id, number)}"'
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
+
+
+@bp.post("/<int:delivery_id>/try-now")
+@admin_only
+def try_now(delivery_id: int) -> ResponseReturnValue:
+    """Makes the next attempt of one that waits now."""
+    try:
+        with write() as session:
+            by_hand.try_now(session, delivery_id)
+    except (log.DeliveryNotFound, by_hand.NotWaiting) as error:
+        flash(str(error), "warning")
+    else:
+        flash(f"The next attempt of delivery {delivery_id} is made now.", "success")
+    return redirect(f"/log/{delivery_id}", 303)
+
+
+@bp.post("/<int:delivery_id>/give-up")
+@admin_only
+def give_up(delivery_id: int) -> ResponseReturnValue:
+    """Ends one that waits as Failed."""
+    try:
+        with write() as session:
+            by_hand.give_up(session, delivery_id, current_user.name)
+    except (log.DeliveryNotFound, by_hand.NotWaiting) as error:
+        flash(str(error), "warning")
+    else:
+        flash(f"Delivery {delivery_id} is given up. It can be redelivered.", "success")
+    return redirect(f"/log/{delivery_id}", 303)
 
 
 @bp.post("/endpoints/resume")

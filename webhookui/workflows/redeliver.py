@@ -14,6 +14,7 @@ from webhookui.crm.tables import Change, Record
 from webhookui.delivery.log import DeliveryNotFound
 from webhookui.delivery.outbox import enqueue, origin_of
 from webhookui.delivery.sealed_secrets import seal
+from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.secrets import SecretBox
 from webhookui.webhooks.definition import Webhook
@@ -24,6 +25,17 @@ from webhookui.workflows.context import context_of
 from webhookui.workflows.tables import WorkflowWebhook
 
 PAYLOADS = {"original": "the original payload", "current": "the record as it is now"}
+
+_STILL_WAITS = (
+    "It still waits to be sent, and would go out twice: use “Try now” (try-now in the API), or give it up first."
+)
+UNFINISHED = {
+    "queued": _STILL_WAITS,
+    "retry": _STILL_WAITS,
+    "dispatched": "It is being sent at this moment, and would go out twice: wait for its answer. Should that be a failure with "
+    "retries left, use “Try now” (try-now in the API).",
+}
+"""Status of one that has attempts to come → why it is not sent as a new delivery."""
 
 
 class NotRedeliverable(Exception):
@@ -41,6 +53,8 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
     old = session.get(Delivery, delivery_id)
     if old is None:
         raise DeliveryNotFound(f"There is no delivery {delivery_id}.")
+    if not STATUSES[old.status].final:
+        raise NotRedeliverable(UNFINISHED[old.status])
     stored = session.get(DeliveryRequest, delivery_id)
     row = session.get(WorkflowWebhook, old.webhook_id) if old.webhook_id else None
     definition = stored.definition if stored is not None and stored.definition is not None else None

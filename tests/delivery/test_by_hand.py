@@ -1,0 +1,179 @@
+"""Try now and Give up: one delivery that waits, by an admin (SPEC section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from tests.conftest import BOTH, database_url
+from tests.support.receiver import Answer, Receiver
+from tests.support.running import until
+from tests.support.sending import Sending
+from webhookui.db import now
+from webhookui.delivery import by_hand, claim
+from webhookui.delivery.tables import Delivery, Endpoint
+from webhookui.notify.tables import OutgoingMail
+from webhookui.workflows import redeliver, store
+
+
+@pytest.fixture(params=BOTH)
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sending]:
+    """Not started: what is saved waits. A retry is due in an hour."""
+    made = Sending(tmp_path, database_url=database_url(request.param, request), retry_delays=(3600, 7200), workers=2)
+    if request.param == "postgresql":
+        from tests.support import prepared
+
+        with made.db.write() as session:
+            prepared.ann(session)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def in_retry(room: Sending, receiver: Receiver, answer: Answer | None = None) -> int:
+    """A delivery whose first attempt failed."""
+    answers = iter([Answer(500, b"{}")])
+    receiver.routes["/hook"] = lambda _received: next(answers, answer or Answer())
+    room.hook(f"{receiver.url}/hook")
+    room.start()
+    delivery = room.save()
+    until(lambda: room.logged(delivery).delivery.status == "retry", 20)
+    return delivery
+
+
+def try_now(room: Sending, delivery_id: int) -> Delivery:
+    with room.db.write() as session:
+        return by_hand.try_now(session, delivery_id)
+
+
+def give_up(room: Sending, delivery_id: int) -> Delivery:
+    with room.db.write() as session:
+        return by_hand.give_up(session, delivery_id, "Ann")
+
+
+DOING = {"try now": try_now, "give up": give_up}
+
+
+def test_the_next_attempt_of_a_retry_is_made_at_once(room: Sending, receiver: Receiver) -> None:
+    delivery = in_retry(room, receiver)
+    try_now(room, delivery)
+    found = room.settled(delivery, attempts=2)
+    assert (found.delivery.status, [each.number for each in found.attempts]) == ("success", [1, 2])
+
+
+def test_trying_now_is_the_schedules_next_attempt_and_no_extra_one(room: Sending, receiver: Receiver) -> None:
+    delivery = in_retry(room, receiver, Answer(500, b"{}"))
+    try_now(room, delivery)
+    until(lambda: room.logged(delivery).delivery.failure_count == 2, 20)
+    found = room.logged(delivery).delivery
+    assert found.status == "retry" and found.next_attempt_at is not None
+    assert (found.next_attempt_at - now()).total_seconds() > 7200 * 0.7  # the second delay, less its jitter
+    try_now(room, delivery)
+    assert room.settled(delivery, attempts=3).delivery.status == "failed"
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_what_is_given_up_is_failed_by_somebody_and_nobody_is_mailed(
+    attempts: int, room: Sending, receiver: Receiver
+) -> None:
+    if attempts:
+        delivery = in_retry(room, receiver)
+    else:
+        room.hook(receiver.url)
+        delivery = room.save()
+    give_up(room, delivery)
+    found = room.logged(delivery)
+    assert (found.delivery.status, found.delivery.error) == ("failed", "Given up by Ann.")
+    assert found.delivery.next_attempt_at is None and found.delivery.finished_at is not None
+    assert len(found.attempts) == attempts
+    with room.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(OutgoingMail)) == 0
+
+
+@pytest.mark.parametrize("doing", DOING)
+@pytest.mark.parametrize(
+    ("status", "words"), [("dispatched", "at this moment"), ("success", "ended"), ("failed", "ended")]
+)
+def test_what_does_not_wait_is_left_as_it_is(status: str, words: str, doing: str, room: Sending) -> None:
+    room.hook("https://example.com/")
+    delivery = room.save()
+    with room.db.write() as session:
+        session.get_one(Delivery, delivery).status = status
+    before = room.logged(delivery).delivery
+    with pytest.raises(by_hand.NotWaiting, match=words):
+        DOING[doing](room, delivery)
+    assert room.logged(delivery).delivery == before
+
+
+@pytest.mark.parametrize("doing", DOING)
+def test_a_sender_that_was_faster_keeps_it(doing: str, room: Sending, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delivery is claimed after it was read as waiting and before it is moved."""
+    room.hook("https://example.com/")
+    delivery = room.save()
+    lane = room.logged(delivery).delivery.lane
+    read = by_hand._waiting
+
+    def read_and_then_claimed(session, delivery_id):  # type: ignore[no-untyped-def]
+        found = read(session, delivery_id)
+        if room.db.skip_locked():
+            assert len(claim.claim(room.db, "a sender", lane, 1)) == 1
+        else:  # SQLite has one writer at a time: what the read says is true until the end; the UPDATE asks all the same
+            values = {"status": "dispatched", "claimed_by": "a sender"}
+            session.connection().execute(update(Delivery.__table__).values(**values))  # type: ignore[attr-defined]
+        return found
+
+    monkeypatch.setattr(by_hand, "_waiting", read_and_then_claimed)
+    with pytest.raises(by_hand.NotWaiting, match="at this moment"):
+        DOING[doing](room, delivery)
+    found = room.logged(delivery).delivery
+    assert (found.error, found.finished_at) == (None, None)
+    if room.db.skip_locked():  # the other one's stand-in was rolled back with the refusal
+        assert (found.status, found.claimed_by) == ("dispatched", "a sender")
+
+
+def test_nothing_of_a_workflow_that_is_off_is_tried_but_it_can_be_given_up(room: Sending) -> None:
+    workflow_id = room.hook("https://example.com/")
+    delivery = room.save()
+    with room.db.write() as session:
+        store.set_active(session, workflow_id, False, room.user)
+    with pytest.raises(by_hand.NotWaiting, match="switch the workflow on first"):
+        try_now(room, delivery)
+    assert give_up(room, delivery).status == "failed"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_paused_names_resume_now(whole: bool, room: Sending) -> None:
+    room.hook("https://example.com/")
+    delivery = room.save()
+    lane = room.logged(delivery).delivery.lane
+    with room.db.write() as session:
+        session.add(Endpoint(lane=lane.partition("#")[0] if whole else lane, state="open"))
+    with pytest.raises(by_hand.NotWaiting, match="Resume now"):
+        try_now(room, delivery)
+
+
+def test_one_that_goes_after_another_of_its_record_names_it(room: Sending) -> None:
+    room.hook("https://example.com/")
+    first, second = room.save(), room.save()
+    record = room.logged(first).delivery.record_id
+    with room.db.write() as session:
+        session.get_one(Delivery, second).record_id = record
+    with pytest.raises(by_hand.NotWaiting, match=f"Delivery {first},"):
+        try_now(room, second)
+    assert try_now(room, first).status == "queued"
+
+
+@pytest.mark.parametrize("payload", redeliver.PAYLOADS)
+@pytest.mark.parametrize("status", redeliver.UNFINISHED)
+def test_what_has_attempts_to_come_is_not_redelivered(status: str, payload: str, room: Sending) -> None:
+    room.hook("https://example.com/")
+    delivery = room.save()
+    with room.db.write() as session:
+        session.get_one(Delivery, delivery).status = status
+    with room.db.write() as session, pytest.raises(redeliver.NotRedeliverable, match="Try now"):
+        redeliver.redeliver(session, delivery, payload, "Ann", "http://127.0.0.1:8000")
+    assert [each.id for each in room.deliveries()] == [delivery]
