@@ -146,16 +146,18 @@ def test_sending_old_data_again_does_not_end_the_retry_of_newer_data(made: Worki
 
 
 def test_sending_the_record_as_it_is_now_ends_the_retries_before_it(made: Working, receiver: Receiver) -> None:
-    receiver.answers = [DOWN, UP]
+    receiver.answers = [UP, DOWN, UP]
     workflow = made.workflow("contacts", put(receiver))
-    contact = made.create("contacts", last_name="old")
-    made.ended(1, "retry")
+    contact = made.create("contacts", last_name="older")
+    made.ended(1)
+    made.update("contacts", contact, last_name="old")
+    made.ended(2, "retry")
     with made.db.write() as session:
         store.set_active(session, workflow, False, made.user)
     made.update("contacts", contact, last_name="new")
-    second = again(made, 1, "current")
+    third = again(made, 1, "current")
     with made.db.write() as session:
         store.set_active(session, workflow, True, made.user)
-    assert made.ended(second).status == "success"
-    assert made.ended(1).error == f"superseded by delivery {second}"
+    assert made.ended(third).status == "success"
+    assert made.ended(2).error == f"superseded by delivery {third}"
     assert receiver.requests[-1].body == b'{"name":"new"}'
