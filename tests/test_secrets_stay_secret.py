@@ -66,7 +66,8 @@ def forms_of(name: str) -> set[bytes]:
     found |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     found |= {json.dumps(each)[1:-1] for each in set(found)} | {html.escape(each) for each in set(found)}
     encoded = {
-        base64.b64encode(each.encode()).decode().rstrip("=") for each in (secret, f"ann:{secret}", f"u:{secret}")
+        base64.b64encode(each.encode()).decode().rstrip("=")
+        for each in (secret, f"ann:{secret}", f"ann:{quote_plus(secret)}", f"u:{secret}")
     }
     if secret.startswith("whsec_"):
         encoded.add(secret.removeprefix("whsec_").rstrip("="))
@@ -200,7 +201,8 @@ def assert_all_were_sent(came: str) -> None:
     for name in ("bearer token", "API key in a header", "access token", "header", "parameter of a draft"):
         assert PLANTED[name] in came, name
     assert quote_plus(PLANTED["API key in the query"]) in came
-    assert base64.b64encode(f"ann:{PLANTED['client secret']}".encode()).decode() in came
+    # RFC 6749 section 2.3.1: id and secret are form-encoded before Basic
+    assert base64.b64encode(f"ann:{quote_plus(PLANTED['client secret'])}".encode()).decode() in came
     assert "webhook-signature: v1," in came
 
 

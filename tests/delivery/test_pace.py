@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.receiver import Answer, Received, Receiver
 from tests.support.running import Running, until
-from tests.support.sending import Sending, sending
+from tests.support.sending import NUMBER, Sending, sending
 
 PER_S = 10
 LATE_S = 0.8
@@ -91,7 +91,7 @@ def test_the_limit_is_one_for_all_worker_processes(tmp_path: Path, receiver: Rec
         for _ in range(2):
             installation.start("worker")
         until(lambda: (tmp_path / "worker.log").read_text().count("works on the queue") == 2, 60)
-        action = {"type": "webhook", "title": "A", "url": receiver.url, "rate_limit_per_s": PER_S}
+        action = {"type": "webhook", "title": "A", "url": receiver.url, "rate_limit_per_s": PER_S, "headers": [NUMBER]}
         document = {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}
         installation.call("POST", "/workflows", document)
         for number in range(30):
