@@ -184,7 +184,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def token(received: Received) -> Answer:
     """A token endpoint (RFC 6749 section 4.4.2): one token for those who know the secret."""
     known = received.body == b"grant_type=client_credentials&scope=w+r"
-    known = known and received.header("Authorization") == "Basic bWU6czNjcjN0IQ=="  # me:s3cr3t!
+    known = known and received.header("Authorization") == "Basic bWU6czNjcjN0JTIx"  # me:s3cr3t%21
     body = (
         {"access_token": "access-1", "token_type": "Bearer", "expires_in": 3600}
         if known

@@ -137,6 +137,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
         self.tests |= {name: _comparing(kind) for name, kind in TESTS_THAT_COMPARE.items()}
 
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        return super()._generate(watched(source), *args, **kwargs)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return keeping_line_breaks(lambda text: super(Sandbox, self)._parse(text, name, filename), source)
 
