@@ -95,7 +95,15 @@ def tls_server(
     set_up(context)
 
     def serve(connection: socket.socket, number: int) -> None:
-        with context.wrap_socket(connection, server_side=True) as secured:
+        with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
+            try:
+                secured.do_handshake()
+            except ssl.SSLError:
+                # What the client has sent by now is read, or the reset would take the alert away from it.
+                secured.settimeout(5)
+                while socket.socket.recv(secured, 65536):
+                    pass
+                raise
             behaviour(secured, number)
 
     with raw_server(serve) as url:
