@@ -125,8 +125,11 @@
   function showParts() {
     if (!form()) return;
     for (const part of form().querySelectorAll("[data-shown-when]")) {
-      const [name, values] = part.dataset.shownWhen.split("=");
-      part.hidden = !values.split("|").includes(valueOf(name));
+      const holds = (condition) => {
+        const [name, values] = condition.split("=");
+        return values.split("|").includes(valueOf(name));
+      };
+      part.hidden = !part.dataset.shownWhen.split(" ").some(holds);
     }
   }
 

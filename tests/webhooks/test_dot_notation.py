@@ -82,6 +82,8 @@ REFUSED: list[tuple[list[str], dict[int, list[str]]]] = [
     ([".".join("a" * 33)], {0: ["at most 32 parts"]}),
     (["a", "a.b", "c", "c.d", "e.1"], {1: ["“a”"], 3: ["“c”"], 4: ["gap"]}),
 ]
+REPEATABLE = (["a", "a"], ["a.b", "a.b"])
+"""In FORM a name may stand more than once, unless an index says which element it is."""
 
 
 @pytest.mark.parametrize("content_type", ["JSON", "JSONARRAY", "FORM", "XML"])
@@ -90,6 +92,9 @@ def test_names_that_cannot_stand_together_are_refused_at_the_row_and_both_are_na
     names: list[str], wanted: dict[int, list[str]], content_type: str
 ) -> None:
     errors = refusals([(name, "x") for name in names], content_type=content_type)
+    if content_type == "FORM" and names in REPEATABLE:
+        assert errors == {}
+        return
     for row, words in wanted.items():
         sentence = errors[f"parameters.{row}.name"]
         assert all(word in sentence for word in words), sentence

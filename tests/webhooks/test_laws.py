@@ -98,6 +98,11 @@ def php_like(body: str) -> Any:
     return found
 
 
+def is_no_list(name: str) -> bool:
+    """A name that ends with `[]` says that it is one of a list, and these brackets are no part of it."""
+    return len(name) < 3 or not name.endswith("[]")
+
+
 @law
 @given(tricky_text, tricky_text)
 def test_any_text_comes_out_of_a_form_body_as_it_went_in(one: str, other: str) -> None:
@@ -109,7 +114,7 @@ def test_any_text_comes_out_of_a_form_body_as_it_went_in(one: str, other: str) -
 
 
 @law
-@given(st.dictionaries(keys.filter(naming.is_expressible), tricky_text, min_size=1, max_size=4))
+@given(st.dictionaries(keys.filter(naming.is_expressible).filter(is_no_list), tricky_text, min_size=1, max_size=4))
 def test_any_name_comes_out_of_a_form_body_as_it_went_in(pairs: dict[str, str]) -> None:
     rows = [(f"a.{naming.join([name])}", f"{{{{ v{at} }}}}") for at, name in enumerate(pairs)]
     values = {f"v{at}": text for at, text in enumerate(pairs.values())}

@@ -108,7 +108,7 @@ CASES: dict[str, tuple[str, Sent]] = {
         STRIPE,
         Sent(
             "POST", "/v1/customers",
-            "name=Jenny+Rosen&email=jenny%2B1%40example.com&metadata[order_id]=6735&expand[0]=invoice&expand[1]=tax",
+            "name=Jenny+Rosen&email=jenny%2B1%40example.com&metadata[order_id]=6735&expand[]=invoice&expand[]=tax",
             {"Content-Type": FORM, "Authorization": "Basic c2tfdGVzdF80ZUMzOUhxTHlqV0Q6"}, "basic",
         ),
     ),

@@ -21,6 +21,7 @@ from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATI
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
+from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.raw_body import RAW
 from webhookui.workflows.operators import OPERATORS
 from webhookui.workflows.redeliver import PAYLOADS
@@ -88,6 +89,10 @@ ACTION = _object(
         "url": {"type": "string", "minLength": 1},
         "method": {"enum": list(METHODS)},
         "content_type": {"enum": [*CONTENT_TYPES, RAW]},
+        "list_style": {
+            "enum": [*LIST_STYLES, None],
+            "description": "FORM and query strings: how a list is written. Null: indexed in FORM, one text in a query string.",
+        },
         "media_type": RAW_ONLY | {"description": "RAW: the Content-Type header, with its charset."},
         "body": RAW_ONLY | {"description": "RAW: the template of the body, sent byte for byte."},
         "authorization": {

@@ -34,6 +34,7 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
         "url": text(raw.get("url")),
         "method": text(raw.get("method")) or "POST",
         "content_type": text(raw.get("content_type")) or "JSON",
+        "list_style": text(raw.get("list_style")),
         "media_type": text(raw.get("media_type")) or "application/json",
         "body": text(raw.get("body")),
         "body_as_stored": text(raw.get("body_as_stored")),
@@ -172,6 +173,8 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
         "rate_limit_per_s": number_or_text(draft["rate_limit_per_s"]),
         "follow_redirects": draft["follow_redirects"],
     }
+    if draft["list_style"] and (draft["method"] == "GET" or draft["content_type"] == "FORM"):
+        action["list_style"] = draft["list_style"]
     if draft["content_type"] == RAW:
         action |= {"media_type": draft["media_type"], "body": _body(draft), "parameters": []}
         action["related"] = [{**row, "parameters": []} for row in action["related"]]

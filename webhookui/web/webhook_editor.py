@@ -20,6 +20,7 @@ from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATI
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
+from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.recipes import RECIPES
 from webhookui.workflows import store
@@ -38,6 +39,7 @@ def editor_choices() -> dict[str, Any]:
         "methods": [(name, name) for name in METHODS],
         "content_types": [(name, name) for name in (*CONTENT_TYPES, RAW)],
         "media_types": MEDIA_TYPES,
+        "list_styles": [("", "the usual way"), *LIST_STYLES.items()],
         "authorizations": [(name, kind.label) for name, kind in AUTHORIZATIONS.items()],
         "client_authentications": list(CLIENT_AUTHENTICATIONS.items()),
         "parameter_types": list(PARAMETER_TYPES.items()),

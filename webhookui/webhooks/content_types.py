@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus
 
 from webhookui import exact_json
-from webhookui.webhooks.values import as_text
+from webhookui.webhooks.form_body import form_pairs, joined
 from webhookui.webhooks.xml_body import NotEncodable, xml_body
 
-__all__ = ["CONTENT_TYPES", "ContentType", "NotEncodable", "form_pairs"]
+__all__ = ["CONTENT_TYPES", "ContentType", "NotEncodable"]
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,7 @@ def _json_array(value: Any, _root: str) -> bytes:
 
 
 def _form(value: Any, _root: str) -> bytes:
-    return "&".join(f"{name}={text}" for name, text in form_pairs(value)).encode()
-
-
-def form_pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Encoded (name, text) with brackets for what is nested: `a[b]`, `lines[0][name]`. What is empty is an empty text.
-
-    The brackets of the structure stand as they are; a bracket inside a name is encoded, so that it is none.
-    """
-    if isinstance(value, dict | list) and value:
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            name = quote_plus(str(key))
-            yield from form_pairs(inner, f"{prefix}[{name}]" if prefix else name)
-    elif prefix:
-        yield prefix, "" if value in ([], {}) else quote_plus(as_text(value))
+    return joined(form_pairs(value))
 
 
 CONTENT_TYPES: dict[str, ContentType] = {

@@ -112,8 +112,8 @@ class Webhook:
     success_if: SuccessIf | None = None
     rate_limit_per_s: float | None = None
     follow_redirects: bool = False
-    list_style: str = "indexed"
-    """A key of LIST_STYLES."""
+    list_style: str | None = None
+    """A key of form_body.LIST_STYLES. None: indexed in FORM, one text in a query string."""
     media_type: str = ""
     """Of RAW: the Content-Type as it is sent …"""
     body: str = ""

@@ -35,6 +35,7 @@ from webhookui.webhooks.document_secrets import (
     secret_values,
     with_secret_names,
 )
+from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.header_names import header_name_problem
 from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.secret_values import Places
@@ -81,6 +82,7 @@ def parse_webhook(
     parameters = _parameters(reader, document.get("parameters"), "parameters", schema, places)
     related = _related(reader, document.get("related"), related_schemas, places)
     values = secret_values(reader, document)
+    list_style = _list_style(reader, document.get("list_style"), method, content_type)
     media_type, body = parse_raw(reader, document, (method, content_type), parameters, related, schema, related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
     check_names(reader, parameters, related, method, content_type, xml_root)
@@ -104,9 +106,20 @@ def parse_webhook(
         return None
     return Webhook(
         title, url, description, method, content_type, authorization, headers, parameters, related, found, timeout_s,
-        xml_root, signing, secret, drop_stale, success_if, rate_limit, follow, media_type=media_type, body=body,
+        xml_root, signing, secret, drop_stale, success_if, rate_limit, follow, list_style, media_type, body,
         secret_names=names, secret_values=values,
     )  # fmt: skip
+
+
+def _list_style(reader: DocumentReader, value: Any, method: str, content_type: str) -> str | None:
+    """How lists are written; None leaves it at what it was before there was a choice."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in LIST_STYLES:
+        reader.say("list_style", f"“{value}” is not one of: {', '.join(LIST_STYLES)}.")
+    elif method != "GET" and content_type != "FORM":
+        reader.say("list_style", f"Only FORM and query strings have this; in {content_type} a list is a list.")
+    return str(value)
 
 
 def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
@@ -294,6 +307,7 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         else {"type": webhook.success_if.type, "path": webhook.success_if.path, "equals": webhook.success_if.equals},
         "rate_limit_per_s": webhook.rate_limit_per_s,
         "follow_redirects": webhook.follow_redirects,
+        **({"list_style": webhook.list_style} if webhook.list_style else {}),
         **({"media_type": webhook.media_type, "body": webhook.body} if webhook.content_type == RAW else {}),
         **(
             {"secrets": [{"name": name, "value": None} for name in webhook.secret_names]}

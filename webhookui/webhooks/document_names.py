@@ -21,18 +21,19 @@ def check_names(
     content_type: str,
     xml_root: str,
 ) -> None:
-    """Duplicates, conflicts, gaps; in XML, legal names. In a query string the names of parameters are literal."""
+    """Conflicts, gaps, and duplicates where the other end would lose one; in XML, legal names. In a query string and in FORM a
+    name may stand more than once; in a query string the names of parameters are literal."""
     if content_type == "RAW" and method != "GET":
         return
     paths = [f"parameters.{position}.name" for position in range(len(parameters))]
     paths += [f"related.{position}.key" for position in range(len(related))]
     names = [parameter.name for parameter in parameters] + [each.key for each in related]
     if method == "GET":
-        for position, name in enumerate(names):
-            if name and name in names[:position]:
-                reader.say(paths[position], f"“{name}” stands there twice.")
+        for position in range(len(parameters), len(names)):
+            if names[position] and names[position] in names[:position]:
+                reader.say(paths[position], f"“{names[position]}” stands there twice.")
     else:
-        _check_list(reader, names, paths, content_type)
+        _check_list(reader, names, paths, content_type, len(parameters) if content_type == "FORM" else 0)
     for position, each in enumerate(related):
         inner = [parameter.name for parameter in each.parameters]
         places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
@@ -46,9 +47,13 @@ def check_names(
         _check_xml(reader, parameters, related, xml_root)
 
 
-def _check_list(reader: DocumentReader, names: Sequence[str], paths: Sequence[str], content_type: str) -> None:
+def _check_list(
+    reader: DocumentReader, names: Sequence[str], paths: Sequence[str], content_type: str, repeatable: int = 0
+) -> None:
+    """`repeatable`: so many of the names, from the first, may stand there more than once."""
     kept = [position for position, name in enumerate(names) if name]
-    for error in naming.check([names[position] for position in kept]):
+    may_repeat = sum(position < repeatable for position in kept)
+    for error in naming.check([names[position] for position in kept], may_repeat):
         reader.say(paths[kept[error.position]], str(error))
     if content_type not in ("JSONARRAY", "JSON"):
         for position, place in _places(names):

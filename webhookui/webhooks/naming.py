@@ -76,8 +76,11 @@ class _Node:
         self.children: dict[Segment, _Node] = {}
 
 
-def check(names: Sequence[str]) -> list[NamingError]:
-    """What is wrong with the names of one list of rows: duplicates, a place beside its parts, gaps. In the rows' order."""
+def check(names: Sequence[str], repeatable: int = 0) -> list[NamingError]:
+    """What is wrong with the names of one list of rows: duplicates, a place beside its parts, gaps. In the rows' order.
+
+    `repeatable`: so many of them, from the first, may stand there again, unless they say by an index which one they are.
+    """
     errors: list[NamingError] = []
     root = _Node("")
     places: list[tuple[Segment, ...] | None] = []
@@ -89,7 +92,8 @@ def check(names: Sequence[str]) -> list[NamingError]:
             places.append(None)
             continue
         places.append(segments)
-        problem = _place(root, name, segments)
+        may_repeat = position < repeatable and not any(isinstance(segment, int) for segment in segments)
+        problem = _place(root, name, segments, may_repeat=may_repeat)
         if problem:
             errors.append(NamingError(problem, position))
     for message, position in _gaps(root, places):
@@ -97,7 +101,7 @@ def check(names: Sequence[str]) -> list[NamingError]:
     return sorted(errors, key=lambda error: error.position)
 
 
-def _place(root: _Node, name: str, segments: Sequence[Segment]) -> str:
+def _place(root: _Node, name: str, segments: Sequence[Segment], *, may_repeat: bool) -> str:
     node = root
     for depth, segment in enumerate(segments):
         if node.leaf:
@@ -110,6 +114,8 @@ def _place(root: _Node, name: str, segments: Sequence[Segment]) -> str:
             node.children[segment] = _Node(name)
         node = node.children[segment]
         if depth == len(segments) - 1:
+            if node.leaf and may_repeat:
+                return ""
             if node.leaf:
                 return f"“{name}” stands there twice."
             if node.children:

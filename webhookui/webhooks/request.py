@@ -12,8 +12,9 @@ from urllib.parse import quote, quote_plus
 
 from webhookui.webhooks import naming
 from webhookui.webhooks.address import dot_segment, normalized, url_problem, with_query
-from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable, form_pairs
+from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
 from webhookui.webhooks.definition import Parameter, Related, Webhook
+from webhookui.webhooks.form_body import form_body, form_pairs
 from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.raw_body import RAW, kind_of, names_in, raw_body
 from webhookui.webhooks.reasons import reason
@@ -180,8 +181,11 @@ def _body(webhook: Webhook, context: Context) -> bytes:
     """The body; no bytes when there is nothing to send (SPEC section 4.2)."""
     if not webhook.parameters and not webhook.related:
         return b""
+    rows = _placed(webhook, context)
+    if webhook.content_type == "FORM":
+        return form_body(rows, webhook.list_style or "indexed")
     try:
-        return CONTENT_TYPES[webhook.content_type].encode(_nested(webhook, context), webhook.xml_root)
+        return CONTENT_TYPES[webhook.content_type].encode(naming.nest(rows), webhook.xml_root)
     except NotEncodable as error:
         raise RequestError("parameters", str(error)) from None
 
@@ -200,12 +204,13 @@ def _only(names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
-def _nested(webhook: Webhook, context: Context) -> Any:
+def _placed(webhook: Webhook, context: Context) -> list[tuple[tuple[Segment, ...], Any]]:
+    """(place, value) of every row, those of the related modules' keys last."""
     rows = list(_rows(webhook.parameters, context.values, "parameters"))
     for position, related in enumerate(webhook.related):
         value = _related_value(related, position, context)
         rows.append((_segments(related.key), value))
-    return naming.nest(rows)
+    return rows
 
 
 def _related_value(related: Related, position: int, context: Context) -> Any:
@@ -235,14 +240,17 @@ def _segments(name: str) -> tuple[Segment, ...]:
 
 def _query(webhook: Webhook, context: Context) -> list[tuple[str, str]]:
     """Encoded parameters of a GET: names are taken literally; related modules come in brackets behind their key."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for position, parameter in enumerate(webhook.parameters):
         value = parameter_value(parameter, context.values, f"parameters.{position}.value")
-        if value is not LEFT_OUT:
-            pairs.append((quote_plus(parameter.name), quote_plus(as_text(value))))
+        if value is LEFT_OUT:
+            continue
+        if webhook.list_style is None:  # a list is one text, as it is everywhere in running text
+            value = as_text(value)
+        pairs += form_pairs(value, quote_plus(parameter.name, safe="[]"), webhook.list_style or "indexed")
     for position, related in enumerate(webhook.related):
         value = _related_value(related, position, context)
-        pairs += form_pairs(value, quote_plus(related.key))
+        pairs += form_pairs(value, quote_plus(related.key), webhook.list_style or "indexed")
     return pairs
 
 

@@ -106,7 +106,10 @@ def _form(text: str) -> list[Parameter]:
 
 
 def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segment, ...]:
-    """`a[b][0]` as its segments; `a[]` is the next element of the list."""
+    """`a[b][0]` as its segments; `a[][b]` is in the next element of the list, and `a[]` stays the name that it is."""
+    if name.endswith("[]") and len(name) > 2:
+        *outer, last = _bracketed(name[:-2], counted)
+        return (*outer, f"{last}[]")
     first, *rest = name.split("[")
     place: tuple[Segment, ...] = (first,)
     for part in (each.removesuffix("]") for each in rest):

@@ -69,6 +69,7 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         ),
         rate_limit_per_s=definition.get("rate_limit_per_s"),
         follow_redirects=bool(definition.get("follow_redirects")),
+        list_style=definition.get("list_style"),
         media_type=definition.get("media_type") or "",
         body=definition.get("body") or "",
         secret_names=tuple(row["name"] for row in definition.get("secrets") or ()),
