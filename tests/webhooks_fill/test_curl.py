@@ -347,7 +347,7 @@ def meaning(body: str, content_type: str) -> Any:
         return typed(exact_json.loads(body))
     if "xml" in content_type:
         return tree_of(xpath.read(body.encode()))
-    return [(re.sub(r"\[\d*\]", "[]", name), value) for name, value in parse_qsl(body, keep_blank_values=True)]
+    return parse_qsl(body, keep_blank_values=True)
 
 
 def typed(value: Any) -> Any:

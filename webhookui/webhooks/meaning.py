@@ -100,12 +100,11 @@ def _without_indentation(element: Any, preserved: bool) -> None:
 
 def form_meaning(body: bytes, _content_type: str = "") -> list[tuple[bytes, ...]]:
     """(name, value) pairs as bytes in their order; a piece without an equals sign is a name alone."""
-    pairs = [
-        [unquote_to_bytes(half.replace(b"+", b" ")) for half in piece.split(b"=", 1)]
+    return [
+        tuple(unquote_to_bytes(half.replace(b"+", b" ")) for half in piece.split(b"=", 1))
         for piece in body.split(b"&")
         if piece
     ]
-    return [(re.sub(rb"\[\d*\]", b"[]", pair[0]) if len(pair) > 1 else pair[0], *pair[1:]) for pair in pairs]
 
 
 _READERS: dict[str, Callable[[bytes, str], Any]] = {
