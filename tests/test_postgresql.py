@@ -235,11 +235,15 @@ def test_the_queue_is_in_the_same_database(here: Installation) -> None:
     assert not (here.settings.instance / "queue.db").exists()
 
 
-def test_the_command_line_says_how_to_back_up_and_the_doctor_is_content(tmp_path: Path, database: str) -> None:
+def test_the_command_line_says_how_to_back_up_and_the_doctor_reaches_the_database(
+    tmp_path: Path, database: str
+) -> None:
     installation = Running(tmp_path, WEBHOOKUI_DATABASE_URL=database).set_up()
     done = installation.command("backup", str(tmp_path / "copy"), good=False)
     assert done.returncode == 1 and "pg_dump" in done.stderr
-    assert "ok     database: reachable" in installation.command("doctor").stdout
+    doctor = installation.command("doctor", good=False)
+    assert "ok     database: reachable" in doctor.stdout
+    assert doctor.returncode == 1 and "worker" in doctor.stdout, "no process works on the queue here"
 
 
 # ---- texts ------------------------------------------------------------------------------------------------------------
