@@ -13,6 +13,7 @@ from tests.delivery.test_pace import ids, keeps
 from tests.support import postgres
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
+from tests.support.sending import NUMBER
 
 pytestmark = pytest.mark.postgresql
 PER_S = 10
@@ -48,7 +49,7 @@ def workflow(installation: Running, name: str, url: str, **action: Any) -> None:
     document = {
         "name": name, "module": "contacts", "trigger": {"on": "create"},
         "criteria": {"all": [{"field": "last_name", "operator": "is", "value": name}], "any": []},
-        "actions": [{"type": "webhook", "title": name, "url": url, **action}],
+        "actions": [{"type": "webhook", "title": name, "url": url, "headers": [NUMBER], **action}],
     }  # fmt: skip
     installation.call("POST", "/workflows", document)
 
