@@ -16,6 +16,7 @@ from tests.support.working import Working, working
 from webhookui.crm import records
 from webhookui.crm.tables import Change
 from webhookui.delivery.tables import CapturedValue
+from webhookui.web.log_detail import read_detail
 from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.template import Schema
 from webhookui.workflows import store
@@ -72,6 +73,12 @@ FITS: list[tuple[str, str, str, Any]] = [
     ("contacts", "email", '"zoe@example.com"', "zoe@example.com"),
     ("contacts", "phone", '"+420 123 456"', "+420 123 456"),
     ("contacts", "birthday", '"1985-02-28"', "1985-02-28"),
+    ("contacts", "birthday", '"1985-02-28T23:59:59-08:00"', "1985-02-28"),
+    ("contacts", "birthday", '"1985-03-01T00:30:00+01:00"', "1985-03-01"),
+    ("contacts", "birthday", '"1985-02-28T00:00:00.0000000Z"', "1985-02-28"),
+    ("contacts", "birthday", '" 1985-02-28 10:30 "', "1985-02-28"),
+    ("contacts", "birthday", '"1985-02-28Z"', "1985-02-28"),
+    ("contacts", "birthday", '"1985-02-28+01:00"', "1985-02-28"),
     ("contacts", "do_not_call", "true", True),
     ("contacts", "do_not_call", "0", False),
     ("contacts", "do_not_call", '"yes"', True),
@@ -101,6 +108,9 @@ DOES_NOT_FIT: list[tuple[str, str, str, str]] = [
     ("contacts", "email", '"nobody"', "not an e-mail address"),
     ("contacts", "phone", '"call me"', "not a phone number"),
     ("contacts", "birthday", '"28.2.1985"', "not a date"),
+    ("contacts", "birthday", '"1985-02-30T00:00:00Z"', "not a date"),
+    ("contacts", "birthday", '"1985-02-28T25:00:00Z"', "not a date"),
+    ("contacts", "birthday", '"1985-02-28 and so on"', "not a date"),
     ("contacts", "birthday", "19850228", "not a date"),
     ("contacts", "do_not_call", '"perhaps"', "yes or no"),
     ("contacts", "do_not_call", "2", "yes or no"),
@@ -364,3 +374,41 @@ def test_two_captures_at_once_lose_nothing_of_each_other_or_of_people(made: Work
         made.ended(delivery)
     values = made.values("deals", deal)
     assert (values["invoice_id"], values["invoice_error"], values["next_step"]) == ("true", "true", "call")
+
+
+DETAILS: list[tuple[str, str, str]] = [
+    # field of a contact, JSON in the response, what Details say
+    ("title", '{"a": [1.50, true, null, "ž"]}', '{"a":[1.50,true,null,"ž"]}'),
+    ("title", '["a", "b"]', '["a","b"]'),
+    ("title", "true", "true"),
+    ("title", "1e20", "100000000000000000000"),
+    ("title", "null", "(empty)"),
+    ("last_name", "null", "null"),
+    ("do_not_call", "false", "false"),
+    ("do_not_call", '{"a": true}', '{"a":true}'),
+    ("do_not_call", "[null]", "[null]"),
+    ("interests", '["Events", "support"]', "Events, Support"),
+    ("interests", '["Events", "Chess"]', '["Events","Chess"]'),
+]
+
+
+@pytest.mark.parametrize(("field", "json", "words"), DETAILS, ids=lambda each: str(each)[:24])
+def test_details_show_a_value_as_json_never_as_a_programming_language(
+    shared: tuple[Working, Receiver], field: str, json: str, words: str
+) -> None:
+    row, _, _ = captured(shared, "contacts", field, json)
+    with shared[0].db.read() as session:
+        view = read_detail(session, row.delivery_id)
+    assert [value for _, value, _, _ in view.captures] == [words]
+
+
+def test_success_may_equal_what_json_says(made: Working, receiver: Receiver) -> None:
+    receiver.default = Answer(200, b'{"ok": {"a": true}, "n": 1.50}')
+    made.workflow(
+        "contacts", {"url": receiver.url, "success_if": {"type": "JSONPATH", "path": "$.ok", "equals": {"a": True}}}
+    )
+    made.workflow(
+        "contacts", {"url": receiver.url, "success_if": {"type": "JSONPATH", "path": "$.n", "equals": D("1.50")}}
+    )
+    made.create("contacts", last_name="A")
+    assert [made.ended(number).status for number in (1, 2)] == ["success", "success"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from webhookui import exact_json
 from webhookui.webhooks import capture
 from webhookui.webhooks.jsonpath import EXTENDED
 from webhookui.webhooks.path_error import PathError
@@ -119,3 +122,33 @@ def test_where_the_dialect_would_guess_it_fails_in_words(path: str) -> None:
 )
 def test_what_both_know_is_followed_by_the_rfc(path: str) -> None:
     assert capture.dialect("JSONPATH", path) != EXTENDED
+
+
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, places=20), st.decimals(allow_nan=False, allow_infinity=False)
+)
+@pytest.mark.parametrize("sign", "+-*")
+def test_what_is_calculated_has_all_its_digits(sign: str, left: Decimal, right: Decimal) -> None:
+    body = exact_json.dumps({"a": left, "b": right}).encode()
+    with localcontext(prec=10_000):
+        expected = {"+": left + right, "-": left - right, "*": left * right}[sign]
+    if len(expected.as_tuple().digits) > 1000:
+        with pytest.raises(PathError, match="more than 1000 digits"):
+            capture.find_here("JSONPATH", f"$.a {sign} $.b", body, {})
+    else:
+        assert capture.find_here("JSONPATH", f"$.a {sign} $.b", body, {}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "found"),
+    [
+        ("$.a + $.b", b'{"a":12345678901234567890123456789.5,"b":0.25}', Decimal("12345678901234567890123456789.75")),
+        ("$.a * 3", b'{"a":12345678901234567890123456789}', Decimal("37037036703703703670370370367")),
+        ("$.a.`str()`", b'{"a":[0.12345678901234567890123]}', "0.12345678901234567890123"),
+        ("$.a.`str()`", b'{"a":{"b":9007199254740993.5}}', '{"b":9007199254740993.5}'),
+        ("$.a.`sorted`", b'{"a":[9007199254740993.5,9007199254740993.25]}',
+         [Decimal("9007199254740993.25"), Decimal("9007199254740993.5")]),
+    ],
+)  # fmt: skip
+def test_no_function_rounds(path: str, body: bytes, found: Any) -> None:
+    assert capture.find_here("JSONPATH", path, body, {}) == [found]

@@ -230,3 +230,12 @@ NOT_SIMPLE = [
 def test_paths_that_could_take_long_are_followed_apart() -> None:
     assert [path for path in SIMPLE if not is_simple(path)] == []
     assert [path for path in NOT_SIMPLE if is_simple(path)] == []
+
+
+@pytest.mark.parametrize("digits", ["0.12345678901234567", "1234567890.12345678", "-0.1000000000000001"])
+def test_a_number_whose_digits_xpath_rounds_is_refused_in_words(digits: str) -> None:
+    body = f"<a><b>{digits}</b></a>".encode()
+    with pytest.raises(PathError, match="Take its text instead"):
+        capture.find("XPATH", "number(/a/b)", body)
+    assert capture.find("XPATH", "/a/b", body) == [digits]
+    assert capture.find("XPATH", "number(/a/b)", b"<a><b> 1234567890.12 </b></a>") == [Decimal("1234567890.12")]

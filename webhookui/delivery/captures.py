@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -108,10 +110,41 @@ def fitting(taken: Taken, field_type: str) -> Any:
     if field_type == "multi_picklist":
         flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
         return [as_text(value) for value in flat]
+    if field_type == "date" and len(values) == 1:
+        return day_of(values[0])
     value: Any = values[0] if len(values) == 1 else ", ".join(as_text(value) for value in values)
     if isinstance(value, bool) and field_type in ("number", "currency"):
         return as_text(value)
     return as_text(value) if FIELD_TYPES[field_type].family in ("text", "choice") and value is not None else value
+
+
+_TIME_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([Tt ]\d{2}:\d{2}.*)")
+_DAY_IN_A_ZONE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})")
+
+
+def day_of(value: Any) -> Any:
+    """The day of a date-time as it is written, in the zone that it is written in; anything else as it is."""
+    text = value.strip() if isinstance(value, str) else ""
+    if match := _DAY_IN_A_ZONE.fullmatch(text):  # xs:date of XML Schema
+        return match[1]
+    if match := _TIME_OF_DAY.fullmatch(text):
+        try:
+            datetime.fromisoformat(text.upper())
+        except ValueError:
+            return value
+        return match[1]
+    return value
+
+
+def shown(row: CapturedValue, field_type: str | None) -> str:
+    """A captured value in the Details of the log."""
+    if row.outcome not in ("written", "does_not_fit", "test"):
+        return "–"
+    if row.value is None:
+        return "(empty)" if row.outcome == "written" else "null"
+    if field_type == "multi_picklist" and isinstance(row.value, list) and row.outcome == "written":
+        return ", ".join(as_text(each) for each in row.value)
+    return as_text(row.value)
 
 
 def as_text(value: Any) -> str:

@@ -119,7 +119,7 @@ def _token_of(answer: Answer) -> _Token:
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ValueError("its answer has no access_token that can be sent.")
     if not str(kind).lower().startswith("bearer"):
-        raise ValueError(f"its token is of the type “{kind}”, and only bearer tokens are known here.")
+        raise ValueError(f"its token is of the type {json.dumps(kind)}, and only bearer tokens are known here.")
     return _Token(value, time.monotonic() + max(1.0, _lifetime_s(said.get("expires_in")) - EARLY_S))
 
 
@@ -142,7 +142,7 @@ def _lifetime_s(told: Any) -> float:
     except (TypeError, ValueError):
         seconds = math.nan
     if math.isnan(seconds):
-        raise ValueError(f"its expires_in is “{told}”, which is no number of seconds.")
+        raise ValueError(f"its expires_in is {json.dumps(told)}, which is no number of seconds.")
     return seconds
 
 

@@ -25,7 +25,7 @@ def said(body: Payload) -> str:
     found = ""
     if body.kind == "json":
         try:
-            found = _sentence(json.loads(text.lstrip("\ufeff")), at_top=True)
+            found = _sentence(json.loads(text.lstrip("\ufeff"), parse_float=str), at_top=True)
         except (ValueError, RecursionError):
             found = ""
     elif body.kind == "xml":

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.tables import Change
 from webhookui.delivery import log
+from webhookui.delivery.captures import shown
 from webhookui.delivery.log import Detail
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.surroundings import Surroundings, surroundings
@@ -107,8 +108,8 @@ class DetailView:
     said: str
     """What the third party says is wrong; empty when it said nothing or nothing is wrong."""
     steps: tuple[Step, ...]
-    captures: tuple[tuple[CapturedValue, str, str], ...]
-    """(row, word of its outcome, tone)."""
+    captures: tuple[tuple[CapturedValue, str, str, str], ...]
+    """(row, its value in words, word of its outcome, tone)."""
     request_line: str
 
 
@@ -149,9 +150,16 @@ def detail_view(
         latest=latest,
         said=said(latest.response) if latest and failed and latest.attempt.status_code else "",
         steps=next_steps(delivery, latest.attempt.error_code if latest else "configuration", around),
-        captures=tuple((row, *OUTCOMES.get(row.outcome, (row.outcome, "neutral"))) for row in detail.captures),
+        captures=tuple(
+            (row, shown(row, _type_of(module, row.field)), *OUTCOMES.get(row.outcome, (row.outcome, "neutral")))
+            for row in detail.captures
+        ),
         request_line=request_line(delivery.method, delivery.url),
     )
+
+
+def _type_of(module: ModuleInfo | None, field: str) -> str | None:
+    return module.fields[field].type if module and field in module.fields else None
 
 
 def body_file(delivery_id: int | None, attempt: int | None = None) -> str:

@@ -41,6 +41,7 @@ from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.secret_values import Places
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.template import Schema
+from webhookui.webhooks.values import as_text
 
 KEYS = {
     "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
@@ -248,7 +249,7 @@ def _success_if(reader: DocumentReader, value: Any, namespaces: Mapping[str, str
     _check_path(reader, kind, path, namespaces, "success_if.path")
     equals = value.get("equals")
     if equals is not None and not isinstance(equals, str):
-        equals = str(equals).lower() if isinstance(equals, bool) else str(equals)
+        equals = as_text(equals)
     return SuccessIf(kind, path, equals)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from webhookui.exact_json import dumps
 from webhookui.webhooks.template import Schema, check
 
 Errors = dict[str, str]
@@ -63,7 +64,8 @@ class DocumentReader:
     ) -> str:
         value = document.get(key, default)
         if value not in choices:
-            self.say(path + key, f"“{value}” is not one of: {', '.join(choices)}.")
+            given = value if isinstance(value, str) else dumps(value)
+            self.say(path + key, f"“{given[:60]}” is not one of: {', '.join(choices)}.")
             return default
         return str(value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +12,7 @@ from jsonpath_rfc9535 import JSONPathError
 
 from webhookui.webhooks import jsonpath_extended
 from webhookui.webhooks.body_text import text_of
-from webhookui.webhooks.jsonpath_rfc import Exact, compile_query
+from webhookui.webhooks.jsonpath_rfc import Exact, compile_query, with_decimals
 from webhookui.webhooks.path_error import MAX_PATH, PathError
 
 RFC, EXTENDED = "RFC 9535", "extended"
@@ -48,7 +47,7 @@ def find(path: str, body: bytes) -> list[Any]:
     _dialect, select = compiled(path)
     document = read(body)
     try:
-        return [_plain(value) for value in select(document)]
+        return [with_decimals(value) for value in select(document)]
     except (JSONPathError, ArithmeticError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise PathError(f"The path fails on this response: {error}") from None
 
@@ -68,13 +67,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"The name “{twice[:60]}” stands twice in one object.")
     return made
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Exact):
-        return Decimal(value.digits)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value

@@ -7,21 +7,25 @@ jsonpath-ng would take, and might take to mean something else than was meant, is
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from typing import Any
 
 from jsonpath_ng.ext import parse as parse_ng
 from jsonpath_rfc9535 import JSONPathError
 from jsonpath_rfc9535.node import JSONPathNode
 
-from webhookui.webhooks.jsonpath_rfc import compile_query, exact, is_number
+from webhookui.webhooks.jsonpath_rfc import compile_query, exact, is_number, with_decimals
 from webhookui.webhooks.path_error import PathError
 from webhookui.webhooks.values import as_text
 
 Select = Callable[[Any], list[Any]]
+OPERATORS: dict[str, Callable[[Decimal, Decimal], Decimal]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+_EXACTLY = Context(prec=1000, traps=[Inexact, InvalidOperation, Overflow])
+"""Arithmetic that gives all digits of a result, or fails."""
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 FUNCTIONS = re.compile(r"len|keys|sorted|str\(\)|parent|sub\(/.*/,\s+[^`]*\)|split\([^`]*\)")
 MATCHES = re.compile(
@@ -175,7 +179,7 @@ def _as_it_is(value: Any) -> Any:
 
 def as_text_of_number(value: Any) -> str:
     """A value as the text that JSON has for it, where Python's would be another (True, None, 1e+16)."""
-    return str(getattr(value, "digits", None) or as_text(value))
+    return str(getattr(value, "digits", None) or as_text(with_decimals(value)))
 
 
 def _text(value: Any) -> str:
@@ -187,7 +191,7 @@ def _text(value: Any) -> str:
 def _sorted(value: Any) -> Any:
     if not isinstance(value, list) or not _comparable(value):
         raise PathError("Only a list of numbers, or one of texts, can be sorted.")
-    return value
+    return with_decimals(value)  # compared by their digits, not as floats
 
 
 def _sortable(names: list[str]) -> Callable[[Any], Any]:
@@ -227,9 +231,7 @@ def _operand(side: str) -> Select | None:
     return (lambda document: _follow(steps, document)) if steps else None
 
 
-def _calculated(operator: str, left: Select, right: Select) -> Select:
-    query = parse_ng(f"$.left[*] {operator} $.right[*]")
-
+def _calculated(sign: str, left: Select, right: Select) -> Select:
     def select(document: Any) -> list[Any]:
         sides = [left(document), right(document)]
         if not sides[0] or not sides[1]:
@@ -238,8 +240,10 @@ def _calculated(operator: str, left: Select, right: Select) -> Select:
             raise PathError(f"{len(sides[0])} and {len(sides[1])} values can't be calculated with each other.")
         if not all(is_number(value) for side in sides for value in side):
             raise PathError("Only numbers can be calculated with.")
-        numbers = [[exact(value) for value in side] for side in sides]
-        found = query.find({"left": numbers[0], "right": numbers[1]})
-        return [each.value for each in found]
+        try:
+            with localcontext(_EXACTLY):
+                return [OPERATORS[sign](exact(one), exact(other)) for one, other in zip(*sides, strict=True)]
+        except ArithmeticError:
+            raise PathError(f"What is calculated has more than {_EXACTLY.prec} digits.") from None
 
     return select

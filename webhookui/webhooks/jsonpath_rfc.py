@@ -57,6 +57,17 @@ def exact(number: Any) -> Decimal:
     return Decimal(repr(number) if isinstance(number, float) else number)
 
 
+def with_decimals(value: Any) -> Any:
+    """The value with a Decimal in the place of each number that has a fraction or an exponent."""
+    if isinstance(value, Exact):
+        return Decimal(value.digits)
+    if isinstance(value, dict):
+        return {key: with_decimals(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_decimals(inner) for inner in value]
+    return value
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 

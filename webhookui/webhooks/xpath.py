@@ -27,6 +27,7 @@ _NAME = r"(?:[A-Za-z_][\w.-]*:)?(?:[A-Za-z_][\w.-]*|\*)"
 _TEST = rf"\[(?:\d+|last\(\)|(?:@?{_NAME}|(?:local-)?name\(\)|\.)\s*=\s*(?:'[^']*'|\"[^\"]*\"))\]"
 _STEP = rf"(?:@?{_NAME}|\.|text\(\))(?:{_TEST})*"
 _PATH = rf"(?:\.?//?)?{_STEP}(?:/{_STEP})*"
+_NUMBER_OF = re.compile(rf"\s*number\(\s*({_PATH})\s*\)\s*")
 _SIMPLE = re.compile(rf"\s*(?:{_PATH}|(?:string|count|number|boolean|normalize-space|sum)\(\s*{_PATH}\s*\))\s*")
 """Children and attributes, from the root or with one // in front, with tests on the element itself."""
 
@@ -79,6 +80,7 @@ def find(path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:
     if isinstance(found, list):
         return [_text(each) for each in found]
     if isinstance(found, float):
+        _check_digits(path, namespaces, root, found)
         return _number(found)
     return [found] if found != "" else []
 
@@ -121,6 +123,16 @@ def _text(found: Any) -> Any:
     if isinstance(found, etree._Element):
         return str(_string_value(found)).strip()
     return found[1] if isinstance(found, tuple) else found
+
+
+def _check_digits(path: str, namespaces: Mapping[str, str], root: Any, found: float) -> None:
+    """Raises PathError for the number of a text whose digits XPath has rounded."""
+    inner = _NUMBER_OF.fullmatch(path)
+    if inner is None:
+        return
+    text = str(_compiled(f"string({inner[1]})", tuple(sorted(namespaces.items())))(root)).strip()
+    if re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) and Decimal(text) != Decimal(f"{found:.15g}"):
+        raise PathError("XPath rounds numbers of so many digits. Take its text instead, without number().")
 
 
 def _number(found: float) -> list[Any]:
