@@ -364,6 +364,9 @@
     if (problems) window.addEventListener("load", () => setTimeout(() => reveal(problems.dataset.reveal, problems.dataset.revealStep)));
     initial = problems ? "" : typed();
     if (!problems) restore();
+    // A module that was chosen before this script was there (a slow network, the browser's own memory of the page).
+    const module = document.getElementById("module");
+    if (module && module.value !== form().dataset.module) redraw(module);
   });
 
   window.webhookuiForm = { ask, go, redrawn, previewsIn, restorePreviews, secretsIn, restoreSecrets };
