@@ -21,7 +21,7 @@ _NULLS = {(0, 0, 0, 1): "utf-32-be", (1, 0, 0, 0): "utf-32-le", (0, 1, 0, 1): "u
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.:-]+)")
 _HTML = re.compile(rb"(?is)\s*<(?:!doctype html|html|head|meta)\b.*?<?meta[^>]*?charset\s*=\s*[\"']?([\w.:-]+)")
-_NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+_NO_CHARSETS = {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 """What Python decodes though no body is written in it: some in more than linear time, some into what nobody meant."""
 
 
@@ -44,10 +44,10 @@ def body_text(body: bytes, content_type: str = "", *, was_cut: bool = False) -> 
         text = _decoded(body, name, was_cut)
         if text is not None:
             note = ""
-            if said and not name.startswith(_name(said) or "?"):
+            if said and not name.startswith(charset_name(said) or "?"):
                 note = f"It says charset={said}, which it is not; read as {name.upper()}."
             inside = _inside(body)
-            named = _mark_of(body) or _name(said) or _name(inside)
+            named = _mark_of(body) or charset_name(said) or charset_name(inside)
             is_guess = bool(inside) and not named and name == "utf-8"
             if is_guess:
                 note = f"It says encoding={inside}, which is not known here; read as {name.upper()}."
@@ -85,10 +85,10 @@ def _candidates(body: bytes, said: str) -> list[str]:
     """Names of charsets, the one that counts the most first."""
     by_mark = _mark_of(body)
     by_nulls = next((name for bits, name in _NULLS.items() if bits == tuple(min(byte, 1) for byte in body[:4])), "")
-    by_header = _name(said)
+    by_header = charset_name(said)
     if by_header in ("utf-16", "utf-32"):  # without a mark; Python would take this machine's order of bytes
         by_header = by_nulls if by_nulls.startswith(by_header) else ""
-    by_itself = _name(_inside(body))
+    by_itself = charset_name(_inside(body))
     if by_itself.startswith(("utf-16", "utf-32")):  # it could be read as ASCII; some writers say so of UTF-8
         by_itself = ""
     return [name for name in dict.fromkeys((by_mark, by_header, by_nulls, by_itself, "utf-8")) if name]
@@ -104,8 +104,8 @@ def _inside(body: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def _name(charset: str) -> str:
-    """Python's name of a charset; empty for one that is not known."""
+def charset_name(charset: str) -> str:
+    """Python's name of a charset; empty for one that is not known, or that no body is written in."""
     try:
         name = codecs.lookup(charset).name if charset else ""
     except (LookupError, ValueError):

@@ -5,7 +5,6 @@ What a value may be is decided by the media type: in JSON and XML none breaks ou
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from lxml import etree
 
+from webhookui.webhooks.body_text import charset_name
 from webhookui.webhooks.insertion import Inserted, Pieces, into_form, into_json, into_text, into_xml
 from webhookui.webhooks.secret_values import MARKER, PLAIN, QUERY
 from webhookui.webhooks.template import constant_pieces, names_of_body, render_pieces
@@ -28,8 +28,6 @@ _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
 _PARAMETER = rf"[ \t]*;[ \t]*(?:({_WORD})=({_WORD}|{_QUOTED}))?"
 MEDIA_TYPE = re.compile(rf"({_WORD})/({_WORD})((?:{_PARAMETER})*)[ \t]*")
 """RFC 9110 section 8.3.1."""
-NO_CHARSETS = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7", "mbcs", "oem"}
-"""Python's names of encodings that are no charset of a body."""
 LINES_OF_JSON = re.compile(r"(x-)?(nd-?json|json-?lines|jsonl)|stream\+json|json-seq|x-json-stream")
 
 
@@ -111,12 +109,12 @@ def _charset_parameter(media_type: str) -> str:
 
 def _codec(charset: str) -> str:
     """The name by which Python knows it; empty when that is no charset of a text."""
+    name = charset_name(charset)
     try:
-        info = codecs.lookup(charset)
-        "".encode(info.name)  # raises for what is no encoding of a text
+        "".encode(name or "utf-8")  # raises for what is no encoding of a text
     except (LookupError, ValueError):
         return ""
-    return "" if info.name in NO_CHARSETS else info.name
+    return name
 
 
 _DECLARED = re.compile(r"\ufeff?<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
