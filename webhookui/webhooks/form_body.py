@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -25,12 +25,9 @@ Pairs = Iterator[tuple[str, str]]
 """Encoded (name, text)."""
 
 
-def form_body(rows: Iterable[tuple[Sequence[Segment], Any]], style: str) -> bytes:
+def form_body(rows: Rows, style: str) -> bytes:
     """The body of the rows (place, value), in their order; a name may stand there more than once."""
-    return joined(_pairs("", [(place, value) for place, value in rows if value is not LEFT_OUT], style))
-
-
-def joined(pairs: Iterable[tuple[str, str]]) -> bytes:
+    pairs = _pairs("", [(place, value) for place, value in rows if value is not LEFT_OUT], style)
     return "&".join(f"{name}={text}" for name, text in pairs).encode()
 
 

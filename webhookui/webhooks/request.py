@@ -14,7 +14,7 @@ from webhookui.webhooks import naming
 from webhookui.webhooks.address import dot_segment, normalized, url_problem, with_query
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
 from webhookui.webhooks.definition import Parameter, Related, Webhook
-from webhookui.webhooks.form_body import form_body, form_pairs
+from webhookui.webhooks.form_body import Rows, form_pairs
 from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.raw_body import RAW, kind_of, names_in, raw_body
 from webhookui.webhooks.reasons import reason
@@ -182,10 +182,8 @@ def _body(webhook: Webhook, context: Context) -> bytes:
     if not webhook.parameters and not webhook.related:
         return b""
     rows = _placed(webhook, context)
-    if webhook.content_type == "FORM":
-        return form_body(rows, webhook.list_style or "indexed")
     try:
-        return CONTENT_TYPES[webhook.content_type].encode(naming.nest(rows), webhook.xml_root)
+        return CONTENT_TYPES[webhook.content_type].encode(rows, webhook.xml_root, webhook.list_style or "indexed")
     except NotEncodable as error:
         raise RequestError("parameters", str(error)) from None
 
@@ -204,9 +202,9 @@ def _only(names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
-def _placed(webhook: Webhook, context: Context) -> list[tuple[tuple[Segment, ...], Any]]:
+def _placed(webhook: Webhook, context: Context) -> Rows:
     """(place, value) of every row, those of the related modules' keys last."""
-    rows = list(_rows(webhook.parameters, context.values, "parameters"))
+    rows: Rows = [*_rows(webhook.parameters, context.values, "parameters")]
     for position, related in enumerate(webhook.related):
         value = _related_value(related, position, context)
         rows.append((_segments(related.key), value))
