@@ -120,9 +120,7 @@ class SortOrder:
                 raise ValueError
             value = None if carried is None else self.kind.read(carried) if sort == self.sort else carried
         except (ValueError, TypeError, RecursionError, binascii.Error):
-            raise InvalidListing(
-                "cursor", "This cursor is not one of ours. Use next_cursor of the page before.", "cursor"
-            ) from None
+            raise InvalidListing("cursor", NOT_OURS, "cursor") from None
         if sort != self.sort:
             words = f"This cursor is of a list sorted by “{sort[:60]}”. Start again without a cursor."
             raise InvalidListing("cursor", words, "cursor")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.db import now
 from webhookui.delivery import states, waiting
+from webhookui.delivery.claim import goes_before
 from webhookui.delivery.log import DeliveryNotFound
 from webhookui.delivery.tables import Delivery
 
@@ -87,16 +88,8 @@ def _moved(session: Session, delivery: Delivery, number: int) -> Delivery:
 
 
 def _goes_first(session: Session, delivery: Delivery) -> int | None:
-    """The oldest delivery of the webhook and record that has to be answered before this one is first sent (`claim.py`)."""
+    """The oldest delivery of the webhook and record that has to be answered before this one is first sent."""
     if delivery.status != "queued" or delivery.webhook_id is None or delivery.record_id is None:
         return None
-    found: int | None = session.scalar(
-        select(_D.id)
-        .where(
-            _D.webhook_id == delivery.webhook_id, _D.record_id == delivery.record_id, _D.id < delivery.id,
-            _D.failure_count == 0, _D.status.in_(("queued", "dispatched", "retry")),
-        )
-        .order_by(_D.id)
-        .limit(1)
-    )  # fmt: skip
+    found: int | None = session.scalar(select(_D.id).where(*goes_before(_D, delivery)).order_by(_D.id).limit(1))
     return found

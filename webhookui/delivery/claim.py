@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, now
@@ -56,15 +56,20 @@ _CLAIMED = (
     _D.module, _D.record_id, _D.attempt_count, _D.failure_count, _D.test, _D.redelivery_of, _R.definition, _R.secrets,
 )  # fmt: skip
 
-_FIRST_OF_ITS_RECORD = ~exists().where(
-    _Older.c.webhook_id == _D.webhook_id,
-    _Older.c.record_id == _D.record_id,
-    _Older.c.id < _D.id,
-    _Older.c.failure_count == 0,
-    _Older.c.status.in_(("queued", "dispatched", "retry")),
-)
-"""The deliveries of one webhook for one record are first sent in the order of the saves: none while an older one has never been
-answered, which goes for one that was interrupted too."""
+
+def goes_before(older: Any, delivery: Any) -> tuple[ColumnElement[bool], ...]:
+    """The deliveries of one webhook for one record are first sent in the order of the saves: none while an older one has never
+    been answered, which goes for one that was interrupted too. `older`: columns; `delivery`: columns, or a delivery."""
+    return (
+        older.webhook_id == delivery.webhook_id,
+        older.record_id == delivery.record_id,
+        older.id < delivery.id,
+        older.failure_count == 0,
+        older.status.in_(("queued", "dispatched", "retry")),
+    )
+
+
+_FIRST_OF_ITS_RECORD = ~exists().where(*goes_before(_Older.c, _D))
 
 
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)

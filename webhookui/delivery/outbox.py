@@ -15,6 +15,7 @@ from webhookui.db import after_commit, is_unavailable, now, unavailable_because
 from webhookui.delivery import stale, states
 from webhookui.delivery.lanes import endpoint_of, lane_name
 from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
+from webhookui.delivery.target import DEFAULT_PORTS
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.reasons import reason, storable
 from webhookui.webhooks.request import Request, RequestError
@@ -22,8 +23,6 @@ from webhookui.webhooks.secret_values import veil
 from webhookui.workflows.tables import WorkflowWebhook
 
 log = structlog.get_logger("webhookui.delivery")
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str) -> str:

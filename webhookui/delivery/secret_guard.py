@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from requests.exceptions import InvalidURL
 
-from webhookui.delivery.target import Target, target_of
+from webhookui.delivery.target import Target, same_origin, target_of
 from webhookui.webhooks.secret_scope import SecretElsewhere, host_pattern
 
 
@@ -37,7 +37,7 @@ def goes_to(typed_for: str, url: str) -> bool:
         wanted = target_of(typed_for)
     except InvalidURL:
         return False
-    return (wanted.scheme, wanted.host, wanted.port) == (target.scheme, target.host, target.port)
+    return same_origin(wanted, target)
 
 
 def _address(target: Target) -> str:

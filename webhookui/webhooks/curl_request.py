@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from webhookui.webhooks.curl_options import Command, CurlProblem
 from webhookui.webhooks.meaning import split_url
-from webhookui.webhooks.request import Request
+from webhookui.webhooks.request import CONTROL, Request
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -35,7 +35,7 @@ def bytes_of(text: str) -> bytes:
 
 def _url(command: Command) -> tuple[str, str | None]:
     """The address, and the user that stood in it."""
-    if re.search(r"[\x00-\x1f\x7f]", command.url):
+    if CONTROL.search(command.url):
         raise CurlProblem("The address has a line break or control character in it.")
     if not command.glob_off and (several := _SEVERAL.search(command.url)):
         raise CurlProblem(f"cURL makes several requests of {several[0]}; paste a command with one address.")

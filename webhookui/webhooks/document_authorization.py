@@ -12,6 +12,7 @@ from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATI
 from webhookui.webhooks.definition import Authorization, Header
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader
 from webhookui.webhooks.header_names import header_name_problem
+from webhookui.webhooks.request import CONTROL
 
 
 def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str, str]) -> Authorization:
@@ -93,7 +94,7 @@ def _unsendable(kind: str, plain: Mapping[str, str], secret: str) -> str:
     """Why a secret can't stand where it is to be sent; empty when it can, or when a preview has masked it."""
     if secret == MASK:
         return ""
-    if re.search(r"[\x00-\x1f\x7f]", secret):
+    if CONTROL.search(secret):
         return "A line break or control character can't be sent."
     in_a_header = kind == "bearer" or (kind == "api_key" and plain["in"] == "header")
     foreign = re.search(r"[^\x20-\x7e]", secret) if in_a_header else None

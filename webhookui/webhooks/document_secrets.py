@@ -8,11 +8,11 @@ from typing import Any
 
 from webhookui.webhooks.definition import MASK
 from webhookui.webhooks.document_reader import DocumentReader
+from webhookui.webhooks.request import CONTROL
 from webhookui.webhooks.secret_values import secret_rows
 from webhookui.webhooks.template import Schema
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CONTROL_IN_BODY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 NOT_IN_HEADER = re.compile(r"[^\x20-\x7e]")
 MENTIONED = re.compile(r"\bsecret\s*\.\s*(\w+)")
