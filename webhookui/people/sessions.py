@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.db import now
 from webhookui.people.tables import User, UserSession
+from webhookui.people.tokens import hash_of
 
 LONGEST = timedelta(days=30)
 """A session ends by itself after this time, however much it is used."""
@@ -20,7 +20,7 @@ def begin(session: Session, user: User) -> str:
     """A new session of the user: what its cookie says. Takes the rows of sessions that have run out away."""
     session.execute(delete(UserSession).where(UserSession.created_at < now() - LONGEST))  # type: ignore[arg-type]
     token = secrets.token_urlsafe(32)
-    session.add(UserSession(token_hash=_hash(token), user_id=user.id or 0))
+    session.add(UserSession(token_hash=hash_of(token), user_id=user.id or 0))
     return token
 
 
@@ -29,7 +29,7 @@ def user_of(session: Session, token: str) -> User | None:
     query = select(User).join(UserSession, UserSession.user_id == User.id)  # type: ignore[arg-type]
     return session.scalar(
         query.where(
-            UserSession.token_hash == _hash(token),  # type: ignore[arg-type]
+            UserSession.token_hash == hash_of(token),  # type: ignore[arg-type]
             UserSession.created_at >= now() - LONGEST,  # type: ignore[arg-type]
             User.active,  # type: ignore[arg-type]
         )
@@ -37,12 +37,8 @@ def user_of(session: Session, token: str) -> User | None:
 
 
 def end(session: Session, token: str) -> None:
-    session.execute(delete(UserSession).where(UserSession.token_hash == _hash(token)))  # type: ignore[arg-type]
+    session.execute(delete(UserSession).where(UserSession.token_hash == hash_of(token)))  # type: ignore[arg-type]
 
 
 def end_all(session: Session, user: User) -> None:
     session.execute(delete(UserSession).where(UserSession.user_id == user.id))  # type: ignore[arg-type]
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -21,14 +21,14 @@ USED_EVERY = timedelta(minutes=5)
 def create(session: Session, user: User, name: str, by: User | str | None = None) -> str:
     """A new token, in the only moment in which it is known."""
     token = PREFIX + secrets.token_urlsafe(32)
-    session.add(ApiToken(user_id=user.id or 0, name=name.strip() or "Token", token_hash=_hash(token), hint=token[:9]))
+    session.add(ApiToken(user_id=user.id or 0, name=name.strip() or "Token", token_hash=hash_of(token), hint=token[:9]))
     audit.note(session, by or user, "created", "token", "", name.strip() or "Token")
     return token
 
 
 def user_of(session: Session, token: str) -> tuple[User, ApiToken] | None:
     """The active user that a token belongs to, and the token."""
-    found = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(token)))  # type: ignore[arg-type]
+    found = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_of(token)))  # type: ignore[arg-type]
     if found is None:
         return None
     user = session.get(User, found.user_id)
@@ -66,5 +66,6 @@ def revoke_all(session: Session, user: User, by: User | str) -> None:
         session.delete(found)
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
+    """What is stored of a token or a session: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

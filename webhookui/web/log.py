@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -143,28 +143,16 @@ def body(delivery_id: int) -> ResponseReturnValue:
 @admin_only
 def try_now(delivery_id: int) -> ResponseReturnValue:
     """Makes the next attempt of one that waits now."""
-    try:
-        with write() as session:
-            by_hand.try_now(session, delivery_id)
-    except (log.DeliveryNotFound, by_hand.NotWaiting) as error:
-        flash(str(error), "warning")
-    else:
-        flash(f"The next attempt of delivery {delivery_id} is made now.", "success")
-    return redirect(f"/log/{delivery_id}", 303)
+    done = f"The next attempt of delivery {delivery_id} is made now."
+    return _by_hand(delivery_id, lambda session: by_hand.try_now(session, delivery_id), done)
 
 
 @bp.post("/<int:delivery_id>/give-up")
 @admin_only
 def give_up(delivery_id: int) -> ResponseReturnValue:
     """Ends one that waits as Failed."""
-    try:
-        with write() as session:
-            by_hand.give_up(session, delivery_id, current_user.name)
-    except (log.DeliveryNotFound, by_hand.NotWaiting) as error:
-        flash(str(error), "warning")
-    else:
-        flash(f"Delivery {delivery_id} is given up. It can be redelivered.", "success")
-    return redirect(f"/log/{delivery_id}", 303)
+    done = f"Delivery {delivery_id} is given up. It can be redelivered."
+    return _by_hand(delivery_id, lambda session: by_hand.give_up(session, delivery_id, current_user.name), done)
 
 
 @bp.post("/endpoints/resume")
@@ -220,6 +208,18 @@ def shown_version(delivery: Delivery) -> int:
 
 
 lane_words = bp.app_template_global("lane_words")(endpoint_name)
+
+
+def _by_hand(delivery_id: int, act: Callable[[Session], object], done: str) -> ResponseReturnValue:
+    """Does it, or says why it can't be done to this delivery; back to its page either way."""
+    try:
+        with write() as session:
+            act(session)
+    except (log.DeliveryNotFound, by_hand.NotWaiting) as error:
+        flash(str(error), "warning")
+    else:
+        flash(done, "success")
+    return redirect(f"/log/{delivery_id}", 303)
 
 
 def _query() -> LogQuery:
