@@ -17,13 +17,15 @@ from sqlalchemy.exc import OperationalError
 
 from tests.support import pages
 from tests.support.older import older_installation
-from webhookui.crm.tables import Record
+from webhookui.crm.tables import Change, Record
 from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import DatabaseTooNew, configuration, migrate, revisions
 from webhookui.settings import Settings
 from webhookui.workflows import store
+from webhookui.workflows.explain import explain_change
+from webhookui.workflows.tables import WorkflowVersion
 
 
 def opened(folder: Path) -> Installation:
@@ -98,6 +100,32 @@ def test_a_workflow_on_a_schedule_is_switched_off_by_the_migration_shown_and_sta
         assert "can&#39;t be switched on. Schedules do not run yet." in answer.text
         assert 'aria-checked="true"' not in answer.text
         assert "On a schedule" not in client.get("/settings/workflows/new").text
+
+
+def test_what_a_workflow_was_before_versions_were_kept_is_said_to_be_unknown_not_guessed(older: Path) -> None:
+    with sqlite3.connect(older / "webhookui.db") as connection:
+        connection.execute("UPDATE workflow SET version = 3, updated_at = '2999-01-01 00:00:00.000000'")
+        fired = connection.execute("SELECT change_id, record_id FROM delivery WHERE change_id IS NOT NULL").fetchone()
+    installation = opened(older)
+    try:
+        with installation.db.write() as session:
+            workflow = store.list_all(session)[0]
+            kept = session.scalars(select(WorkflowVersion).where(WorkflowVersion.workflow_id == workflow.id)).one()
+            assert (kept.number, kept.action, kept.document["criteria"]) == (3, "kept", workflow.criteria)
+            assert [each["title"] for each in kept.document["actions"]] and "markers" not in str(kept.document)
+            change = session.get(Change, fired[0])
+            assert change is not None and change.workflows_revision is None
+            found = explain_change(session, workflow, change)
+            assert found.fires and found.summary == "It fired: the log has deliveries of this save."
+            assert "is not known: its versions are kept from 2999-01-01" in found.checks[0].words
+            for delivery in session.scalars(select(Delivery)):
+                delivery.change_id = None
+            session.flush()
+            found = explain_change(session, workflow, change)
+            words = "The log has no delivery of this save. What the workflow was then is not known"
+            assert not found.fires and found.summary.startswith(words)
+    finally:
+        installation.close()
 
 
 def test_before_a_migration_there_is_a_copy_of_the_database_as_it_was(older: Path) -> None:

@@ -363,11 +363,9 @@ def insert_or_update(session: Session, table: type[SQLModel]) -> Any:
 
 def touch(session: Session, name: str) -> None:
     """Moves the revision `name`, so that every process drops what it cached under it."""
-    row = session.get(Revision, name)
-    if row is None:
-        session.add(Revision(name=name, value=1))
-    else:
-        row.value = row.value + 1
+    moved = insert_or_update(session, Revision).values(name=name, value=1)
+    value = Revision.__table__.c.value + 1  # type: ignore[attr-defined] # by the database: two that move it at once both count
+    session.execute(moved.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
 def revision(session: Session, name: str) -> int:

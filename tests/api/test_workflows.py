@@ -238,14 +238,26 @@ def test_explain_tells_each_condition_with_the_value_it_saw(call: Call) -> None:
     call("PATCH", f"/records/deals/{deal['id']}", {"values": {"stage": "Closed Won"}})
     after = call("POST", path, {"record_id": deal["id"]}).json
     assert after["fires"] is True and after["stopped_by"] is None and len(after["delivery_ids"]) == 1
+    assert (after["version"], after["latest"]) == (1, True)
     call("PUT", f"/workflows/{workflow['id']}", workflow | {"active": False})
-    assert call("POST", path, {"record_id": deal["id"]}).json["stopped_by"] == "active"
+    past = call("POST", path, {"record_id": deal["id"]}).json
+    assert (past["fires"], past["stopped_by"], past["version"], past["latest"]) == (True, None, 1, False), (
+        "as it was then"
+    )
+    call("PATCH", f"/records/deals/{deal['id']}", {"values": {"stage": "Proposal"}})
+    now = call("POST", path, {"record_id": deal["id"]}).json
+    assert (now["stopped_by"], now["version"], now["latest"]) == ("active", 2, True)
+    call("DELETE", f"/workflows/{workflow['id']}")
+    body = {"record_id": deal["id"], "change_id": after["change_id"]}
+    assert call("POST", path, body).json["delivery_ids"] == after["delivery_ids"], "of a deleted workflow too"
+    assert call("POST", path, body).json["fires"] is True
 
 
 @pytest.mark.parametrize(
     ("body", "path"),
     [({}, "record_id"), ({"record_id": "x"}, "record_id"), ({"record_id": 999999}, "record_id"),
-     ({"record_id": 10**30}, "record_id"), ({"record_id": 1, "colour": 1}, "colour")],
+     ({"record_id": 10**30}, "record_id"), ({"record_id": 1, "change_id": 999999}, "change_id"),
+     ({"record_id": 1, "change_id": "x"}, "change_id"), ({"record_id": 1, "colour": 1}, "colour")],
 )  # fmt: skip
 def test_explain_names_what_is_wrong(call: Call, body: Any, path: str) -> None:
     workflow = created(call, document())

@@ -288,8 +288,9 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("delete", W + "/{id}", "Delete a workflow; its deliveries stay in the log", None, 204, errors=(403, 404)),
     Operation(
-        "post", W + "/{id}/explain", "Why it would or would not fire for a record", {"type": "object"}, 200,
-        _object({"record_id": ROW}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
+        "post", W + "/{id}/explain", "Why it fired, or not, at a record's latest save or at one change, by its version of then",
+        {"type": "object"}, 200,
+        _object({"record_id": ROW, "change_id": ROW}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
     ),
     Operation("get", D, "The webhook log", _page("Delivery"), query=LOG | PAGE, errors=(403, 422)),
     Operation("get", D + "/{id}", "One delivery with its attempts and captures", _ref("DeliveryDetail"), errors=(403, 404)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue
@@ -13,9 +14,10 @@ from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, json_body, limit, object_body, page
 from webhookui.api.errors import ApiError
 from webhookui.crm import records
+from webhookui.crm.tables import Change
 from webhookui.db import LARGEST_ID
 from webhookui.workflows import store
-from webhookui.workflows.explain import explain
+from webhookui.workflows.explain import Explanation, explain, explain_change
 
 
 @bp.get("/workflows")
@@ -69,18 +71,34 @@ def delete_workflow(workflow_id: int) -> ResponseReturnValue:
 @bp.post("/workflows/<int:workflow_id>/explain")
 @admin_only
 def explain_workflow(workflow_id: int) -> ResponseReturnValue:
-    """Whether it would fire for the record's latest save, and each condition with the value it saw."""
+    """Whether it fired for the record's latest save, or the `change_id` given, and each condition with the value it saw."""
     with here.read() as session:
-        workflow = store.get(session, workflow_id)
-        body = object_body({"record_id"}, required={"record_id"})
-        record_id = body["record_id"]
-        if isinstance(record_id, bool) or not isinstance(record_id, int) or not 0 <= record_id <= LARGEST_ID:
-            raise ApiError(422, "invalid", "record_id is a whole number.", {"record_id": "A whole number."})
+        workflow = store.get_even_deleted(session, workflow_id)
+        body = object_body({"record_id", "change_id"}, required={"record_id"})
+        record_id = _id_in(body, "record_id")
+        if body.get("change_id") is not None:
+            change = session.get(Change, _id_in(body, "change_id"))
+            if change is None or change.record_id != record_id:
+                words = f"Record {record_id} has no such change."
+                raise ApiError(422, "invalid", words, {"change_id": words})
+            return jsonify(_explained(explain_change(session, workflow, change)))
         try:
             record = records.get(session, workflow.module, record_id)
         except records.RecordNotFound as error:
             raise ApiError(422, "invalid", str(error), {"record_id": str(error)}) from None
-        found = explain(session, workflow, record)
-    document = asdict(found)
-    document["at"] = f"{found.at:%Y-%m-%dT%H:%M:%SZ}"
-    return jsonify(document | {"stopped_by": found.stopped_by})
+        return jsonify(_explained(explain(session, workflow, record)))
+
+
+def _id_in(body: dict[str, Any], key: str) -> int:
+    value = body[key]
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_ID:
+        raise ApiError(422, "invalid", f"{key} is a whole number.", {key: "A whole number."})
+    return value
+
+
+def _explained(found: Explanation) -> dict[str, Any]:
+    document = asdict(found) | {"stopped_by": found.stopped_by}
+    for key in ("at", "version_at"):
+        if document[key] is not None:
+            document[key] = f"{document[key]:%Y-%m-%dT%H:%M:%SZ}"
+    return document

@@ -4,7 +4,7 @@ inside the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
-from webhookui.crm.tables import Change, Link, Record
-from webhookui.db import LARGEST_ID, now
+from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
+from webhookui.db import LARGEST_ID, now, revision
 from webhookui.people.tables import User
 
 
@@ -83,7 +83,7 @@ def create(
     session.flush()
     _link(session, info, record, {}, full)
     filled = {name: [None, value] for name, value in full.items() if value not in (None, [], False)}
-    change = _note(session, record, "create", actor, filled)
+    change = _note(session, record, "create", actor, filled, run_workflows)
     _tell(session, RecordEvent("create", record, None, full, change, actor), run_workflows)
     return record
 
@@ -120,7 +120,7 @@ def update(
     _lift(info, record)
     session.flush()
     _link(session, info, record, before, after)
-    change = _note(session, record, "update", actor, changed)
+    change = _note(session, record, "update", actor, changed, run_workflows)
     _tell(session, RecordEvent("update", record, before, after, change, actor), run_workflows)
     return record
 
@@ -140,7 +140,7 @@ def delete(
         raise RecordConflict(record, {})
     before = dict(record.values)
     kept = {name: [value, None] for name, value in before.items() if value not in (None, [], False)}
-    change = _note(session, record, "delete", actor, kept)
+    change = _note(session, record, "delete", actor, kept, run_workflows)
     # Listeners see the record while what it refers to, and what refers to it, is still there.
     _tell(session, RecordEvent("delete", record, before, None, change, actor), run_workflows)
     system = Actor("system", f"Deletion of {record.name}", actor.user_id)
@@ -334,7 +334,11 @@ def _link(
         session.execute(insert(Link), rows)
 
 
-def _note(session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]]) -> Change:
+def _note(
+    session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]], asks: bool
+) -> Change:
+    """`asks`: the save may run workflows, and will be told to the listeners that there are."""
+    asks = bool(_listeners(session, actor, asks))
     change = Change(
         record_id=record.id or 0,
         module=record.module,
@@ -346,6 +350,7 @@ def _note(session: Session, record: Record, kind: str, actor: Actor, values: dic
         by=actor.by,
         delivery_id=actor.delivery_id,
         version=record.version,
+        workflows_revision=revision(session, "workflows") if asks else ASKED_NONE,
         values=values,
     )
     session.add(change)
@@ -354,8 +359,13 @@ def _note(session: Session, record: Record, kind: str, actor: Actor, values: dic
 
 
 def _tell(session: Session, event: RecordEvent, run_workflows: bool) -> None:
-    """Captures never run workflows: no loops (SPEC section 3)."""
-    if not run_workflows or event.actor.source == "capture":
-        return
-    for listener in session.info.get("record_listeners", ()):
+    for listener in _listeners(session, event.actor, run_workflows):
         listener(session, event)
+
+
+def _listeners(session: Session, actor: Actor, run_workflows: bool) -> Sequence[Any]:
+    """Who is told of a save. Captures never run workflows: no loops (SPEC section 3)."""
+    if not run_workflows or actor.source == "capture":
+        return ()
+    listeners: Sequence[Any] = session.info.get("record_listeners", ())
+    return listeners

@@ -84,6 +84,10 @@ class Link(SQLModel, table=True):
     target_id: int = Field(foreign_key="record.id")
 
 
+ASKED_NONE = -1
+"""In place of a revision: the save ran no workflows."""
+
+
 class Change(SQLModel, table=True):
     """One save of one record: the timeline's row and the cause of deliveries."""
 
@@ -105,5 +109,7 @@ class Change(SQLModel, table=True):
     delivery_id: int | None = None
     """The delivery whose capture made this change."""
     version: int
+    workflows_revision: int | None = None
+    """The revision of the workflows that this save asked; ASKED_NONE for one that asked none; None: it was not noted then."""
     values: dict[str, list[Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """field → [stored value before, stored value after], only the fields that changed."""

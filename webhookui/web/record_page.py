@@ -29,6 +29,7 @@ from webhookui.web.record_form import (
 from webhookui.web.record_reading import activity, differences, names_in, related_lists
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
+from webhookui.workflows.save import latest_change
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -201,5 +202,7 @@ def workflows(module: str, record_id: int) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
-        found = [(workflow, explain(session, workflow, record)) for workflow in store.list_all(session, module)]
+        saved = latest_change(session, record_id, without_captures=True)
+        there = store.list_all(session, module, there_at=saved.at if saved else None)
+        found = [(workflow, explain(session, workflow, record)) for workflow in there]
         return render_template("records/workflows.html", nav=module, info=info, record=record, found=found)

@@ -29,7 +29,7 @@ def show(workflow_id: int) -> ResponseReturnValue:
     record_id, change_id = request.args.get("record_id", type=row_id), request.args.get("change_id", type=row_id)
     with read() as session:
         try:
-            workflow = store.get(session, workflow_id)
+            workflow = store.get_even_deleted(session, workflow_id)
         except store.WorkflowNotFound as error:
             abort(404, description=str(error))
         record = _record(session, workflow.module, record_id)
@@ -38,6 +38,8 @@ def show(workflow_id: int) -> ResponseReturnValue:
         if record_id is not None:
             changes = records.timeline(session, record_id, limit=SHOWN_CHANGES)
             change = next((each for each in changes if each.id == change_id), None)
+            if change is None and record is None:  # deleted, or of the module that the workflow once looked at
+                change = next((each for each in changes if each.source != "capture"), None)
             if change is not None:
                 explanation = explain_change(session, workflow, change)
             elif record is not None:

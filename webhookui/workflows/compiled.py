@@ -66,11 +66,6 @@ def compile_workflow(
     )
 
 
-def compile_row(workflow: Workflow, modules: Catalog) -> CompiledWorkflow:
-    """A workflow for an explanation: its webhooks are left out."""
-    return compile_workflow(workflow.model_dump(), (), modules)
-
-
 def _webhooks(session: Session, workflow_ids: list[int]) -> dict[int, tuple[tuple[WorkflowWebhook, Webhook], ...]]:
     """Workflow → its webhooks in order. Their secrets are not opened: a request is built without them."""
     if not workflow_ids:

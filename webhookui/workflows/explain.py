@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
-from webhookui.crm.tables import Change, Record
+from webhookui.crm.tables import ASKED_NONE, Change, Record
 from webhookui.delivery.tables import Delivery
-from webhookui.workflows.compiled import CompiledWorkflow, compile_row
+from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
 from webhookui.workflows.criteria import ConditionRow, Subject
 from webhookui.workflows.reading import Reader
-from webhookui.workflows.save import Save, latest_change
+from webhookui.workflows.save import ReaderAt, Save, latest_change
 from webhookui.workflows.tables import FirstMet, Workflow
 from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
+from webhookui.workflows.versions import KEYS, InForce, in_force
 
 KIND_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "": "looked at"}
 
@@ -26,7 +28,7 @@ class Check:
     """One thing that must hold, with a sentence about what was found."""
 
     name: str
-    """"active", "module", "trigger", "loop_guard", "all", "any" or "recurrence"."""
+    """"version", "active", "module", "trigger", "loop_guard", "run", "all", "any" or "recurrence"."""
     label: str
     held: bool
     words: str
@@ -34,7 +36,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The answer for one workflow and one save: it `fires` when every check holds."""
+    """The answer for one workflow and one save: it `fires` when every check holds, and it did when the log says so."""
 
     workflow_id: int
     workflow: str
@@ -50,11 +52,17 @@ class Explanation:
     delivery_ids: tuple[int, ...]
     """Deliveries that this save really made through this workflow."""
     notes: tuple[str, ...] = ()
+    version: int | None = None
+    """The version of the workflow that this goes by; None when there was none yet, or it is not known."""
+    version_at: datetime | None = None
+    """When that version was saved."""
+    latest: bool = True
+    """Whether that version is the workflow as it is now."""
 
     @property
     def stopped_by(self) -> str | None:
-        """Name of the first check that does not hold."""
-        return next((check.name for check in self.checks if not check.held), None)
+        """Name of the first check that does not hold; None when it fires."""
+        return None if self.fires else next((check.name for check in self.checks if not check.held), None)
 
 
 def explain(session: Session, workflow: Workflow, record: Record, change: Change | None = None) -> Explanation:
@@ -76,24 +84,30 @@ def _save(session: Session, record: Record, change: Change | None) -> Save:
 
 
 def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanation:
-    """What the listener did, or would do, at this save, with the workflow as it is now."""
-    compiled = compile_row(workflow, catalog(session))
-    reader = Reader(session)
-    clock = compiled.clock(save.at, reader)
-    subject = Subject(save.values, save.before, save.at, reader)
-    conditions = compiled.criteria.explain(subject, clock)
-    groups = (_all_group(conditions), _any_group(conditions))
-    met = all(group.held for group in groups)
-    checks = (
-        _active(workflow),
-        *_module(workflow, save),
-        _trigger(workflow, compiled, save),
-        _loop_guard(save),
-        *groups,
-        _recurrence(session, workflow, compiled, save, met),
-    )
-    fires = all(check.held for check in checks)
+    """What the listener did at this past save, by the version in force then; or would do, with the record as it stands."""
     assert workflow.id is not None
+    was = in_force(session, workflow, save.change) if save.change is not None else _now(workflow)
+    row = {**workflow.model_dump(), **was.document}
+    delivery_ids = _deliveries(session, workflow.id, save)
+    conditions: tuple[ConditionRow, ...] = ()
+    if was.state in ("not_made", "unknown"):
+        checks: tuple[Check, ...] = (_version(was),)
+    else:
+        compiled = compile_workflow(row, (), catalog(session))
+        reader = ReaderAt(session, save.change) if save.change is not None else Reader(session)
+        clock = compiled.clock(save.at, reader)
+        conditions = compiled.criteria.explain(Subject(save.values, save.before, save.at, reader), clock)
+        groups = (_all_group(conditions), _any_group(conditions))
+        checks = (
+            _active(was),
+            *_module(row["module"], save),
+            _trigger(row["trigger"]["on"], compiled, save),
+            _loop_guard(save),
+            *_run(save),
+            *groups,
+            _recurrence(session, compiled, save, all(group.held for group in groups)),
+        )
+    held = all(check.held for check in checks)
     return Explanation(
         workflow_id=workflow.id,
         workflow=workflow.name,
@@ -102,32 +116,51 @@ def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanatio
         change_id=save.change.id if save.change else None,
         at=save.at,
         caused_by=save.change.by if save.change else "",
-        fires=fires,
-        summary=_summary(checks, conditions),
+        fires=held or bool(delivery_ids),
+        summary=_summary(checks, conditions, was.state == "unknown") if held or not delivery_ids else LOG_SAYS,
         checks=checks,
         conditions=conditions,
-        delivery_ids=_deliveries(session, workflow.id, save),
-        notes=_notes(workflow, save),
+        delivery_ids=delivery_ids,
+        notes=_notes(workflow, was, save, held, delivery_ids),
+        version=was.number if was.state in ("known", "deleted") else None,
+        version_at=was.since if was.state in ("known", "deleted") else None,
+        latest=was.state in ("known", "deleted") and was.number == workflow.version,
     )
 
 
-def _active(workflow: Workflow) -> Check:
-    if workflow.deleted_at is not None:
-        return Check("active", "Active", False, "The workflow has been deleted.")
-    words = "The workflow is active." if workflow.active else "The workflow is switched off."
-    return Check("active", "Active", workflow.active, words)
+LOG_SAYS = "It fired: the log has deliveries of this save."
 
 
-def _module(workflow: Workflow, save: Save) -> tuple[Check, ...]:
-    if workflow.module == save.module:
+def _now(workflow: Workflow) -> InForce:
+    document = {key: getattr(workflow, key) for key in KEYS}
+    state: Literal["deleted", "known"] = "deleted" if workflow.deleted_at else "known"
+    return InForce(state, document, workflow.version, workflow.updated_at)
+
+
+def _version(was: InForce) -> Check:
+    words = f"What the workflow was then is not known: its versions are kept from {was.since:%Y-%m-%d %H:%M} UTC on."
+    if was.state == "not_made":
+        words = "The workflow was made after this save."
+    return Check("version", "Version", False, words)
+
+
+def _active(was: InForce) -> Check:
+    if was.state == "deleted":
+        return Check("active", "Active", False, "The workflow had been deleted.")
+    active = bool(was.document["active"])
+    words = "The workflow is active." if active else "The workflow is switched off."
+    return Check("active", "Active", active, words)
+
+
+def _module(module: str, save: Save) -> tuple[Check, ...]:
+    if module == save.module:
         return ()
-    words = f"The workflow looks at {workflow.module}; this is a record of {save.module}."
-    return (Check("module", "Module", False, words),)
+    return (Check("module", "Module", False, f"The workflow looks at {module}; this is a record of {save.module}."),)
 
 
-def _trigger(workflow: Workflow, compiled: CompiledWorkflow, save: Save) -> Check:
-    label = TRIGGERS[workflow.trigger["on"]].label
-    if not TRIGGERS[workflow.trigger["on"]].runs:
+def _trigger(on: str, compiled: CompiledWorkflow, save: Save) -> Check:
+    label = TRIGGERS[on].label
+    if not TRIGGERS[on].runs:
         return Check("trigger", "Trigger", False, DOES_NOT_RUN)
     if not save.kind:
         return Check("trigger", "Trigger", True, f"{label}. There is no save to look at: the record is taken as it is.")
@@ -140,6 +173,16 @@ def _loop_guard(save: Save) -> Check:
         words = "The save was made by a capture. Such a save runs no workflows, so that none can go round in circles."
         return Check("loop_guard", "Loop guard", False, words)
     return Check("loop_guard", "Loop guard", True, "The save was not made by a capture.")
+
+
+def _run(save: Save) -> tuple[Check, ...]:
+    """A save that no capture made, and that ran no workflows even so."""
+    if save.change is None or save.change.workflows_revision != ASKED_NONE or save.source == "capture":
+        return ()
+    words = "The save was made without running workflows."
+    if save.source == "import":
+        words = "The import was told not to run workflows."
+    return (Check("run", "Workflows run", False, words),)
 
 
 def _all_group(conditions: tuple[ConditionRow, ...]) -> Check:
@@ -156,12 +199,13 @@ def _any_group(conditions: tuple[ConditionRow, ...]) -> Check:
     return Check("any", "Any condition", held > 0 or not rows, words)
 
 
-def _recurrence(session: Session, workflow: Workflow, compiled: CompiledWorkflow, save: Save, met: bool) -> Check:
+def _recurrence(session: Session, compiled: CompiledWorkflow, save: Save, met: bool) -> Check:
+    """As of the save: what was met later is not looked at."""
     label = "Recurrence"
     if not compiled.first_time:
         return Check("recurrence", label, True, RECURRENCES["every_time"] + ".")
     words = RECURRENCES["first_time"] + "."
-    first = session.get(FirstMet, (workflow.id, save.record_id))
+    first = session.get(FirstMet, (compiled.id, save.record_id))
     if first is None or first.at > save.at:
         return Check("recurrence", label, True, f"{words} They had not been met before.")
     if met and save.change is not None and first.at == save.at:
@@ -169,10 +213,12 @@ def _recurrence(session: Session, workflow: Workflow, compiled: CompiledWorkflow
     return Check("recurrence", label, False, f"{words} They were first met at {first.at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-def _summary(checks: tuple[Check, ...], conditions: tuple[ConditionRow, ...]) -> str:
+def _summary(checks: tuple[Check, ...], conditions: tuple[ConditionRow, ...], unknown: bool) -> str:
     failed = next((check for check in checks if not check.held), None)
     if failed is None:
         return "It fires: everything holds."
+    if unknown:
+        return f"The log has no delivery of this save. {failed.words}"
     if failed.name == "all":
         row = next(row for row in conditions if row.group == "all" and not row.held)
         seen = f"the value is “{row.seen}”" if row.seen else "the field is empty"
@@ -193,12 +239,20 @@ def _deliveries(session: Session, workflow_id: int, save: Save) -> tuple[int, ..
     return tuple(session.scalars(query.order_by(Delivery.id)))
 
 
-def _notes(workflow: Workflow, save: Save) -> tuple[str, ...]:
+def _notes(workflow: Workflow, was: InForce, save: Save, held: bool, delivery_ids: tuple[int, ...]) -> tuple[str, ...]:
     notes = []
-    if save.change is not None and workflow.created_at > save.at:
-        notes.append("The workflow was made after this save.")
-    elif save.change is not None and workflow.updated_at > save.at:
-        notes.append("The workflow was edited after this save; this is what it says now.")
-    if save.source == "import":
+    if save.change is None:
+        return ()
+    if was.state == "known" and workflow.deleted_at is not None:
+        notes.append("The workflow has been deleted since.")
+    elif was.state == "known" and was.document["active"] and not workflow.active:
+        notes.append("The workflow has been switched off since.")
+    if delivery_ids and not held and was.state != "unknown":
+        notes.append(
+            "What did not hold is read from what is known today: what it looks at has changed since, or can't be checked."
+        )
+    elif held and not delivery_ids and was.document["actions"]:
+        notes.append("The log has no delivery of this save (any more).")
+    if save.source == "import" and save.change.workflows_revision is None:
         notes.append("An import that was told not to run workflows runs none.")
     return tuple(notes)

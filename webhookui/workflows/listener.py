@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.records import RecordEvent
+from webhookui.crm.tables import Change
 from webhookui.db import revision as current_revision
 from webhookui.delivery.outbox import enqueue
 from webhookui.secrets import SecretBox
@@ -54,9 +55,8 @@ class WorkflowListener:
 
     def __call__(self, session: Session, event: RecordEvent) -> None:
         modules = catalog(session)
-        workflows = [
-            each for each in self._workflows(session, modules, event.record.module) if event.kind in each.kinds
-        ]
+        found = self._workflows(session, modules, event.record.module, event.change)
+        workflows = [each for each in found if event.kind in each.kinds]
         if not workflows:
             return
         save = Save.happening(event)
@@ -122,17 +122,26 @@ class WorkflowListener:
                 build=_builder(workflow, webhook, made, refused),
             )
 
-    def _workflows(self, session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkflow, ...]:
+    def _workflows(
+        self, session: Session, modules: Catalog, module: str, change: Change
+    ) -> tuple[CompiledWorkflow, ...]:
+        """Those of the revision that the change names: it will be explained by them."""
         if session.info.get(UNSAVED):
             return load(session, modules, module)
         key = session.get_bind().engine.pool
-        revision = current_revision(session, "workflows")
-        cache = self._caches.get(key)
-        if cache is None or cache.revision != revision or cache.modules is not modules:
-            cache = self._caches[key] = _Cache(revision, modules, {})
-        if module not in cache.by_module:
-            cache.by_module[module] = load(session, modules, module)
-        return cache.by_module[module]
+        while True:
+            revision = change.workflows_revision or 0
+            cache = self._caches.get(key)
+            if cache is None or cache.revision != revision or cache.modules is not modules:
+                cache = self._caches[key] = _Cache(revision, modules, {})
+            if module not in cache.by_module:
+                loaded = load(session, modules, module)
+                moved = current_revision(session, "workflows")
+                if moved != revision:  # PostgreSQL: a workflow was saved between the two looks
+                    change.workflows_revision = moved
+                    continue
+                cache.by_module[module] = loaded
+            return cache.by_module[module]
 
 
 def _builder(

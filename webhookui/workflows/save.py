@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change, Record
 from webhookui.db import now
+from webhookui.workflows.reading import Reader
 
 if TYPE_CHECKING:
     from webhookui.crm.records import RecordEvent
@@ -47,7 +48,7 @@ class Save:
     def past(cls, session: Session, change: Change) -> Self:
         """The save that `change` is the trace of; the record may have changed or gone since then."""
         record = session.get(Record, change.record_id)
-        after = _values_after(session, record, change)
+        after = _values_after(session, record, change.record_id, change)
         before = {**after, **{field: old for field, (old, _) in change.values.items()}}
         if change.kind == "delete":
             after = before
@@ -81,13 +82,40 @@ class Save:
         )
 
 
-def _values_after(session: Session, record: Record | None, change: Change) -> dict[str, Any]:
-    """The record's stored values right after a past change: today's, with every later change undone."""
+def _values_after(session: Session, record: Record | None, record_id: int, change: Change) -> dict[str, Any]:
+    """The record's stored values right after a past change, of it or of another: today's, with every later one undone."""
     values = dict(record.values) if record else {}
-    later = select(Change).where(Change.record_id == change.record_id, Change.id > change.id)  # type: ignore[arg-type, operator]
+    later = select(Change).where(Change.record_id == record_id, Change.id > change.id)  # type: ignore[arg-type, operator]
     for undone in session.scalars(later.order_by(Change.id.desc())):  # type: ignore[union-attr]
         values.update({field: old for field, (old, _) in undone.values.items()})
     return values
+
+
+class ReaderAt(Reader):
+    """Reads what a past save saw: referenced records with the values that they had then, deleted ones too."""
+
+    def __init__(self, session: Session, change: Change) -> None:
+        super().__init__(session)
+        self._change = change
+
+    def record(self, record_id: int, among: Iterable[int] = ()) -> Record | None:
+        if record_id not in self._records:
+            self._records[record_id] = self._then(record_id)
+        return self._records[record_id]
+
+    def _then(self, record_id: int) -> Record | None:
+        record, last = self.session.get(Record, record_id), self._last(record_id)
+        if last is None:
+            return record
+        if last.kind == "delete":
+            return None
+        values = _values_after(self.session, record, record_id, self._change)
+        return Record(id=record_id, module=last.module, name=last.record_name, values=values)
+
+    def _last(self, record_id: int) -> Change | None:
+        """The newest change of the record up to the save."""
+        query = select(Change).where(Change.record_id == record_id, Change.id <= self._change.id)  # type: ignore[arg-type, operator]
+        return self.session.scalars(query.order_by(Change.id.desc()).limit(1)).first()  # type: ignore[union-attr]
 
 
 def latest_change(session: Session, record_id: int, *, without_captures: bool = False) -> Change | None:

@@ -21,6 +21,7 @@ from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.signature import new_secret
 from webhookui.webhooks.stored import stored_definition
+from webhookui.workflows import versions
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
@@ -56,9 +57,23 @@ def get(session: Session, workflow_id: int) -> Workflow:
     return workflow
 
 
-def list_all(session: Session, module: str | None = None) -> list[Workflow]:
-    """All workflows that are not deleted, or those of one module, in the order in which they were made."""
-    query = select(Workflow).where(Workflow.deleted_at.is_(None))  # type: ignore[union-attr]
+def get_even_deleted(session: Session, workflow_id: int) -> Workflow:
+    """The workflow, also one that has been deleted: its past is explained all the same. Raises WorkflowNotFound."""
+    workflow = session.get(Workflow, workflow_id)
+    if workflow is None:
+        raise WorkflowNotFound(f"There is no workflow {workflow_id}.")
+    return workflow
+
+
+def list_all(session: Session, module: str | None = None, there_at: datetime | None = None) -> list[Workflow]:
+    """All workflows that are not deleted, or those of one module, in the order in which they were made.
+
+    `there_at`: those that were deleted after that time too.
+    """
+    there = Workflow.deleted_at.is_(None)  # type: ignore[union-attr]
+    if there_at is not None:
+        there |= Workflow.deleted_at >= there_at  # type: ignore[operator]
+    query = select(Workflow).where(there)
     if module is not None:
         query = query.where(Workflow.module == module)  # type: ignore[arg-type]
     return list(session.scalars(query.order_by(Workflow.id)))  # type: ignore[arg-type]
@@ -84,7 +99,7 @@ def create(session: Session, box: SecretBox, document: Any, by: User | None) -> 
     session.add(workflow)
     session.flush()
     _save_actions(session, box, workflow, parsed.actions)
-    _moved(session, workflow, by, "created")
+    _saved(session, workflow, by, "created")
     return workflow
 
 
@@ -108,7 +123,7 @@ def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, b
         waiting.end(session, waiting.of_webhook(removed), words)
     if workflow.active and not was_active:
         waiting.ring_for(session, waiting.of_workflow(workflow_id))
-    _moved(session, workflow, by, "changed")
+    _saved(session, workflow, by, "changed")
     return workflow
 
 
@@ -117,12 +132,13 @@ def delete(session: Session, workflow_id: int, by: User | None) -> None:
     workflow = get(session, workflow_id)
     workflow.deleted_at = now()
     workflow.active = False
+    workflow.version += 1
     for row in webhooks_of(session, workflow_id):
         row.deleted_at = workflow.deleted_at
     session.flush()
     words = f"The workflow was deleted{_by(by)} while this delivery waited."
     waiting.end(session, waiting.of_workflow(workflow_id), words)
-    _moved(session, workflow, by, "deleted")
+    _saved(session, workflow, by, "deleted")
 
 
 def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | None) -> Workflow:
@@ -151,7 +167,7 @@ def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | Non
         session.flush()
         if fresh:
             _show_once(session, twin, fresh)
-    _moved(session, copy, by, "created", {"copy_of": workflow_id})
+    _saved(session, copy, by, "created", {"copy_of": workflow_id})
     return copy
 
 
@@ -197,7 +213,7 @@ def set_active(session: Session, workflow_id: int, active: bool, by: User | None
         workflow.updated_at = now()
         if active:
             waiting.ring_for(session, waiting.of_workflow(workflow_id))
-        _moved(session, workflow, by, "activated" if active else "deactivated")
+        _saved(session, workflow, by, "activated" if active else "deactivated")
     return workflow
 
 
@@ -329,6 +345,14 @@ def _show_once(session: Session, row: WorkflowWebhook, secret: str) -> None:
     session.info.setdefault(FRESH, {})[row.id] = secret
 
 
+def _saved(
+    session: Session, workflow: Workflow, by: User | None, action: str, details: Mapping[str, Any] | None = None
+) -> None:
+    """What every save ends with: it is kept as a version, and told."""
+    _moved(session, workflow, by, action, details)
+    versions.note(session, workflow, webhooks_of(session, workflow.id or 0), by, action)
+
+
 def _moved(
     session: Session, workflow: Workflow, by: User | None, action: str, details: Mapping[str, Any] | None = None
 ) -> None:
@@ -348,6 +372,7 @@ __all__ = [
     "end_waiting",
     "fresh_signing_secrets",
     "get",
+    "get_even_deleted",
     "list_all",
     "overlaps",
     "replace",

@@ -32,6 +32,27 @@ class Workflow(SQLModel, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class WorkflowVersion(SQLModel, table=True):
+    """A workflow as one save of it left it: what an explanation of a past change goes by (SPEC section 3, Versions)."""
+
+    __tablename__ = "workflow_version"
+
+    id: int | None = Field(default=None, primary_key=True)
+    workflow_id: int = Field(foreign_key="workflow.id", index=True)
+    number: int
+    """The workflow's `version`."""
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    revision: int = 0
+    """The revision of "workflows" that began with it: changes that name it, or a later one, were looked at by this version."""
+    by: str = ""
+    user_id: int | None = None
+    action: str
+    """created, changed, activated, deactivated, deleted; "kept" for what was there when versions began to be kept."""
+    document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """The document with the ids of its actions and without secrets."""
+    deleted: bool = False
+
+
 class WorkflowWebhook(SQLModel, table=True):
     """One webhook action of a workflow. A removed one stays as a row for the log."""
 

@@ -1,0 +1,78 @@
+"""Versions of workflows: each save of one is kept, and each past change finds the one that was in force (SPEC section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.crm.tables import Change
+from webhookui.db import revision
+from webhookui.people.tables import User
+from webhookui.workflows.tables import Workflow, WorkflowVersion, WorkflowWebhook
+
+KEYS = ("name", "description", "module", "active", "related_modules", "trigger", "criteria")
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What a workflow was at a past change.
+
+    `state`: "not_made" yet, "known", "deleted" already, or "unknown": it was there, but versions were not kept yet, and
+    `document` is the earliest that was.
+    """
+
+    state: Literal["not_made", "known", "deleted", "unknown"]
+    document: Mapping[str, Any]
+    number: int
+    since: datetime
+
+
+def note(
+    session: Session, workflow: Workflow, webhooks: Sequence[WorkflowWebhook], by: User | None, action: str
+) -> None:
+    """Keeps what a save has made of the workflow, secrets left out. Comes after the save has moved the revision."""
+    document = {key: getattr(workflow, key) for key in KEYS}
+    document["actions"] = [{"id": row.id, "type": "webhook", **_without_markers(row)} for row in webhooks]
+    session.add(
+        WorkflowVersion(
+            workflow_id=workflow.id or 0,
+            number=workflow.version,
+            revision=revision(session, "workflows"),
+            by=by.name if by else "command line",
+            user_id=by.id if by else None,
+            action=action,
+            document=document,
+            deleted=workflow.deleted_at is not None,
+        )
+    )
+    session.flush()
+
+
+def _without_markers(row: WorkflowWebhook) -> dict[str, Any]:
+    return {key: value for key, value in row.definition.items() if key != "markers"}
+
+
+def in_force(session: Session, workflow: Workflow, change: Change) -> InForce:
+    """What the workflow was when the change was saved.
+
+    The change says which revision of the workflows it asked: clocks don't matter. One that asked none, or that is older
+    than this note, is placed by its time.
+    """
+    query = select(WorkflowVersion).where(WorkflowVersion.workflow_id == workflow.id)  # type: ignore[arg-type]
+    kept = list(session.scalars(query.order_by(WorkflowVersion.id)))  # type: ignore[arg-type]
+    asked = change.workflows_revision
+    if asked is None or asked < 0:
+        before = [each for each in kept if each.at <= change.at]
+    else:
+        before = [each for each in kept if each.revision <= asked]
+    if before:
+        last = before[-1]
+        return InForce("deleted" if last.deleted else "known", last.document, last.number, last.at)
+    first = kept[0]  # there is one: a workflow is made by a save, and the migration kept one of each that there was
+    made_later = first.action != "kept" or workflow.created_at > change.at
+    return InForce("not_made" if made_later else "unknown", first.document, first.number, first.at)
