@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from webhookui.webhooks.definition import Webhook
@@ -26,10 +28,32 @@ def parameters(rows: Rows) -> list[dict[str, Any]]:
     return [{"name": row[0], "value": row[1], "type": row[2] if len(row) > 2 else "auto"} for row in rows]
 
 
-def saved(rows: Rows = (), values: Sequence[str] = (), **action: Any) -> Webhook:
-    """The action as it is saved. `values`: names of text placeholders. Raises Refused."""
+FIELD_TYPES: Mapping[type, str] = {
+    str: "text",
+    bool: "checkbox",
+    int: "number",
+    Decimal: "number",
+    date: "date",
+    datetime: "datetime",
+    list: "multi_picklist",
+}
+
+
+def schema_of(values: Mapping[str, Any]) -> Schema:
+    """The placeholders that stand for these values."""
+    return Schema({name: _schema_of(value) for name, value in values.items()})
+
+
+def _schema_of(value: Any) -> str | Callable[[], Schema]:
+    if isinstance(value, Mapping):
+        return lambda: schema_of(value)
+    return FIELD_TYPES.get(type(value), "")
+
+
+def saved(rows: Rows = (), values: Sequence[str] | Mapping[str, Any] = (), **action: Any) -> Webhook:
+    """The action as it is saved. `values`: names of text placeholders, or what they stand for. Raises Refused."""
     errors: dict[str, str] = {}
-    schema = Schema(dict.fromkeys(values, "text"))
+    schema = schema_of(values) if isinstance(values, Mapping) else Schema(dict.fromkeys(values, "text"))
     document = {"title": "A", "url": "https://example.com/", "parameters": parameters(rows), **action}
     webhook = parse_webhook(document, "", errors, schema, {"deals": Schema({}), "cases": Schema({})}, {"field": "text"})
     if webhook is None:
@@ -49,7 +73,7 @@ def refusals(rows: Rows = (), **action: Any) -> dict[str, str]:
 def built(rows: Rows = (), values: Mapping[str, Any] | None = None, **action: Any) -> Request:
     """The request of an action that is saved with these rows, for these values."""
     known = values or {}
-    return build_request(saved(rows, list(known), **action), Context(known))
+    return build_request(saved(rows, known, **action), Context(known))
 
 
 def body(rows: Rows = (), values: Mapping[str, Any] | None = None, **action: Any) -> str:

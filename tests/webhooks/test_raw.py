@@ -88,6 +88,7 @@ UNBUILDABLE: list[tuple[str, str, str]] = [
 ]
 
 
+@pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize(("media_type", "body", "words"), UNBUILDABLE, ids=lambda each: repr(each)[:40])
 def test_what_the_media_type_can_not_carry_is_not_sent(media_type: str, body: str, words: str) -> None:
     with pytest.raises(RequestError, match=re.escape(words)) as refused:

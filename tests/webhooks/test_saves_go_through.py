@@ -129,6 +129,7 @@ def test_criteria_that_cannot_be_checked_fail_their_own_workflow(
     assert deliveries[0].error == "The entry criteria can't be checked: a number or date that is too large."
 
 
+@pytest.mark.usefixtures("saved_untried")
 def test_a_failure_that_cannot_be_told_of_stops_nothing(made: Working) -> None:
     def writes_and_raises(session: Any, deliveries: list[Delivery]) -> None:
         session.add(

@@ -191,6 +191,7 @@ def test_a_named_secret_stands_in_a_body_of_ones_own(case: str) -> None:
     assert (sent.body or b"").decode() == expected
 
 
+@pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize(
     ("media_type", "body", "words"),
     [

@@ -264,6 +264,7 @@ NOT_FILLED: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize(("row", "words"), NOT_FILLED, ids=lambda each: str(each)[:60])
 def test_what_cannot_be_filled_in_fails_at_once_in_words_and_the_record_is_saved(
     made: Working, row: dict[str, Any], words: str
@@ -353,6 +354,7 @@ URLS: dict[str, str | None] = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize("url", URLS)
 def test_what_placeholders_bring_into_a_url_is_percent_encoded(made: Working, url: str) -> None:
     made.workflow("deals", {"url": url})
@@ -379,6 +381,7 @@ HEADERS: dict[str, str | None] = {
 }
 
 
+@pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize("value", HEADERS)
 def test_no_line_break_gets_into_a_header(made: Working, value: str) -> None:
     made.workflow("deals", {"url": ANYWHERE, "headers": [{"name": "X-Note", "value": value}]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,10 +37,13 @@ from webhookui.webhooks.document_secrets import (
 from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.header_names import header_name_problem
 from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.rehearsal import check_buildable
+from webhookui.webhooks.request import CONTROL, CONTROL_IN_HEADER
 from webhookui.webhooks.secret_values import Places
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.template import Schema
 from webhookui.webhooks.values import as_text
+from webhookui.webhooks.xml_body import namespace_problem
 
 KEYS = {
     "id", "type", "title", "description", "url", "method", "content_type", "authorization", "headers", "parameters",
@@ -105,11 +107,13 @@ def parse_webhook(
     follow = reader.truth(document, "follow_redirects")
     if len(errors) > before:
         return None
-    return Webhook(
+    webhook = Webhook(
         title, url, description, method, content_type, authorization, headers, parameters, related, found, timeout_s,
         xml_root, signing, secret, drop_stale, success_if, rate_limit, follow, list_style, media_type, body,
         secret_names=names, secret_values=values,
     )  # fmt: skip
+    check_buildable(reader, webhook, schema, related_schemas)
+    return webhook if len(errors) == before else None
 
 
 def _list_style(reader: DocumentReader, value: Any, method: str, content_type: str) -> str | None:
@@ -128,6 +132,8 @@ def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
         return
     reader.template(url, "url", schema)
     check_secret_in_url(reader, url)
+    if CONTROL.search(PLACEHOLDER.sub("", url)):
+        reader.say("url", "A line break or control character can't stand in an address.")
     if url.startswith("{{"):
         return  # the whole address is a placeholder; it is judged when it is known
     known = PLACEHOLDER.sub("x1", url)
@@ -151,7 +157,7 @@ def _headers(reader: DocumentReader, value: Any, schema: Schema, places: Places)
             continue
         if name.lower() == "content-type" and not text.strip():
             reader.say(path + "value", "Give the media type, or remove the row: it then follows from the body.")
-        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+        if CONTROL_IN_HEADER.search(text.strip()):
             reader.say(path + "value", "A line break or control character can't be sent in a header.")
         reader.template(text, path + "value", schema)
         found.append(Header(name, text))
@@ -209,6 +215,8 @@ def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> C
     if not isinstance(spaces, Mapping) or not all(isinstance(each, str) for each in (*spaces, *spaces.values())):
         reader.say("capture.namespaces", "Namespaces are an object: prefix → URI.")
         spaces = {}
+    for prefix, uri in spaces.items():
+        reader.say_if("capture.namespaces", namespace_problem(prefix, uri))
     lists = {}
     for name in ("on_success", "on_failure"):
         rows: list[CaptureRow] = []

@@ -12,7 +12,7 @@ from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATI
 from webhookui.webhooks.definition import Authorization, Header
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader
 from webhookui.webhooks.header_names import header_name_problem
-from webhookui.webhooks.request import CONTROL
+from webhookui.webhooks.request import CONTROL, CONTROL_IN_HEADER
 
 
 def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str, str]) -> Authorization:
@@ -29,6 +29,9 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
     for key in ("name", "token_url", "client_id"):
         if key in kind.plain and not plain[key].strip():
             reader.say(path + key, "This is required.")
+    for key, text in plain.items():
+        if key != "name" and CONTROL.search(text):  # a header's name has a rule of its own
+            reader.say(path + key, "A line break or control character can't be sent.")
     if ":" in plain.get("username", ""):
         reader.say(
             path + "username", "A user name has no colon: what stands behind it would be taken for the password."
@@ -94,8 +97,8 @@ def _unsendable(kind: str, plain: Mapping[str, str], secret: str) -> str:
     """Why a secret can't stand where it is to be sent; empty when it can, or when a preview has masked it."""
     if secret == MASK:
         return ""
-    if CONTROL.search(secret):
+    key_in_header = kind == "api_key" and plain["in"] == "header"
+    if (CONTROL_IN_HEADER if key_in_header else CONTROL).search(secret):
         return "A line break or control character can't be sent."
-    in_a_header = kind == "bearer" or (kind == "api_key" and plain["in"] == "header")
-    foreign = re.search(r"[^\x20-\x7e]", secret) if in_a_header else None
+    foreign = re.search(r"[^\t\x20-\x7e]", secret) if kind == "bearer" or key_in_header else None
     return f"The character “{foreign.group()}” can't be sent in a header." if foreign else ""

@@ -11,7 +11,7 @@ from webhookui.exact_json import dumps
 from webhookui.webhooks.template import Schema, check
 
 Errors = dict[str, str]
-PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 

@@ -24,9 +24,11 @@ from webhookui.webhooks.template import TemplateProblem, is_constant, render_jso
 from webhookui.webhooks.values import as_text, is_empty, number_of, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""All but the tab, which may stand within a header's value (RFC 9110 section 5.5)."""
 MAX_BODY = 10 * 2**20
 """Bytes."""
-SAFE_IN_HEADER = "%/:?#[]@!$&'()*+,;=-._~ \"<>\\^`{|}"
+SAFE_IN_HEADER = "%/:?#[]@!$&'()*+,;=-._~ \t\"<>\\^`{|}"
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
             value = render_text(header.value, named(webhook, context.values, PLAIN)).strip()
         except TemplateProblem as problem:
             raise RequestError(at, f"Header {header.name}: {problem}") from None
-        if CONTROL.search(value):
+        if CONTROL_IN_HEADER.search(value):
             raise RequestError(
                 at, f"Header {header.name}: a line break or control character can't be sent in a header."
             )

@@ -275,6 +275,11 @@ def is_constant(source: str) -> bool:
     return compiled(source).constant is not None
 
 
+def speaks_of(source: str) -> frozenset[str]:
+    """The names that it takes from outside; none when it gives the same for every record. Raises TemplateProblem."""
+    return compiled(source).names
+
+
 def render_value(source: str, context: Mapping[str, Any]) -> Any:
     """A JSON value: typed when the template is one placeholder and nothing else, else text. Raises TemplateProblem."""
     found = compiled(source)

@@ -22,6 +22,7 @@ _START = (
 _NCNAME = f"[{_START}][{_START}\\-.0-9\u00b7\u0300-\u036f\u203f-\u2040]*"
 XML_NAME = re.compile(f"{_NCNAME}(:{_NCNAME})?")
 """A name of XML 1.0 with at most one colon (Namespaces in XML, section 4)."""
+NAMESPACE = re.compile(r"[^\s<>\"{}|\\^`\x00-\x1f\x7f]+")
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 ALWAYS_DECLARED = {"xml": "http://www.w3.org/XML/1998/namespace"}
 
@@ -81,10 +82,19 @@ def _declared(value: Any) -> dict[str | None, str]:
     for key, uri in value.items():
         if key == "@xmlns" or key.startswith("@xmlns:"):
             prefix, text = key[7:] or None, _legal(uri)
-            if not text or prefix in ("xml", "xmlns"):
-                raise NotEncodable(f"{key} can't stand for the namespace “{text}”.")
+            if problem := namespace_problem(key[7:] or "x", text):
+                raise NotEncodable(f"{key} can't stand for the namespace “{text}”. {problem}")
             found[prefix] = text
     return found
+
+
+def namespace_problem(prefix: str, uri: str) -> str:
+    """A sentence about what is wrong with a declared namespace (Namespaces in XML, sections 2 and 3); empty when all is well."""
+    if not re.fullmatch(_NCNAME, prefix) or prefix in ALWAYS_DECLARED or prefix == "xmlns":
+        return f"“{prefix}” is no prefix that can be declared."
+    if not uri:
+        return "A namespace is not empty."
+    return "" if NAMESPACE.fullmatch(uri) else f"“{uri}” is no URI."
 
 
 def _qualified(name: str, spaces: Spaces, *, attribute: bool = False) -> str:
