@@ -15,6 +15,7 @@ from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import webhook_document
+from webhookui.workflows import versions
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 
@@ -108,6 +109,7 @@ def add_webhook(session: Session) -> int:
     )
     session.add(row)
     session.flush()
+    versions.note(session, workflow, [row], None, "created")
     return row.id or 0
 
 

@@ -113,7 +113,7 @@ def build(page: Page) -> Typed:
     add_webhook(page)
     at(page, "actions.0.url").fill("https://api.example.com/things")
     typed = Typed(
-        [Row(f"p{number}", f"{{{{ amount }}}} {number}") for number in range(10)],
+        [Row(f"p{number}", f"{{{{ amount + {number} - {number} }}}}") for number in range(10)],
         [
             ("contacts", "contacts", [Row("email", "{{ email }}"), Row("last", "{{ last_name }}")]),
             ("tasks", "tasks", [Row("subject", "{{ subject }}"), Row("due", "{{ due_date }}")]),
