@@ -226,6 +226,22 @@ def test_the_selection_bar_counts_and_clears(log: Page, address: str, db: Databa
     expect(bar).to_be_hidden()
 
 
+def test_the_selected_are_given_up_after_a_question(log: Page, address: str, db: Database) -> None:
+    with db.write() as session:
+        webhook = add_webhook(session)
+        for _ in range(2):
+            add_delivery(session, webhook_id=webhook, status="retry", failure_count=1)
+    log.goto(f"{address}/log")
+    log.get_by_label("Select all deliveries shown").check()
+    bar = log.locator("#redeliver-many")
+    bar.get_by_label("What to do with them").select_option("Give up")
+    bar.get_by_role("button", name="Apply").click()
+    expect(log.get_by_role("heading", name="Give up 2")).to_be_visible()
+    log.get_by_role("button", name="Give up 2").click()
+    expect(log.get_by_role("heading", name=re.compile(r"Give up \d+"))).to_be_visible()
+    expect(log.locator("#redelivery")).to_contain_text("2 selected")
+
+
 @pytest.mark.parametrize("by", ["status", "text"])
 def test_rows_that_a_filter_is_about_to_replace_can_not_be_clicked(
     log: Page, address: str, db: Database, by: str

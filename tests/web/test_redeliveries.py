@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from sqlalchemy import select
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_webhook
-from webhookui.db import Database
+from webhookui.db import Database, now
 from webhookui.delivery import filing, log_text
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows import redelivery_jobs
@@ -195,3 +196,72 @@ def test_only_admins_redeliver(app: Flask, client: FlaskClient, db: Database) ->
 def test_a_job_that_does_not_exist_is_not_found(client: FlaskClient, db: Database) -> None:
     assert client.get("/log/redeliveries/4711").status_code == 404
     assert client.post("/log/redeliveries/4711/cancel").status_code == 404
+
+
+def waiting(db: Database) -> list[int]:
+    """One in Retry, one that has failed, one in Retry."""
+    with db.write() as session:
+        webhook = add_webhook(session)
+        later = now() + timedelta(hours=1)
+        made = [
+            add_delivery(session, webhook_id=webhook, status=status, next_attempt_at=at, failure_count=1)
+            for status, at in (("retry", later), ("failed", None), ("retry", later))
+        ]
+        return [each.id or 0 for each in made]
+
+
+def states_of(db: Database, ids: list[int]) -> list[tuple[str, str | None]]:
+    with db.read() as session:
+        return [(each.status, each.error) for each in (session.get(Delivery, number) for number in ids) if each]
+
+
+def test_the_selected_are_tried_now_but_for_what_has_ended(client: FlaskClient, db: Database) -> None:
+    ids = waiting(db)
+    answer = client.post("/log/redeliver", data={"scope": "selected", "payload": "try_now", "ids": ids})
+    work(db)
+    with db.read() as session:
+        due = [session.get(Delivery, number).next_attempt_at <= now() for number in (ids[0], ids[2])]  # type: ignore[union-attr, operator]
+    page = " ".join(client.get(answer.headers["Location"]).text.split())
+    assert due == [True, True]
+    assert repeated(db) == []
+    assert "2 tried now, 1 refused." in page
+    assert "It has ended: Failed. It can be redelivered." in page
+
+
+def test_giving_up_the_selected_asks_first_and_tells_by_whom(client: FlaskClient, db: Database) -> None:
+    ids = waiting(db)
+    asked = client.post("/log/redeliver", data={"scope": "selected", "payload": "give_up", "ids": ids[:2]})
+    page = client.get(asked.headers["Location"]).text
+    assert "Give up 2" in page and "without a mail" in page
+    work(db)
+    assert [status for status, _ in states_of(db, ids)] == ["retry", "failed", "retry"]
+    form = {"scope": "selected", "payload": "give_up", "asked": "1", "ids": ",".join(map(str, ids[:2]))}
+    job = client.post("/log/redeliver", data=form).headers["Location"]
+    work(db)
+    found = states_of(db, ids)
+    assert [status for status, _ in found] == ["failed", "failed", "retry"]
+    assert (found[0][1] or "").startswith("Given up by ")
+    assert "1 given up, 1 refused." in " ".join(client.get(job).text.split())
+
+
+@pytest.mark.parametrize(("act", "title"), [("try_now", "Try now 2"), ("give_up", "Give up 2")])
+def test_all_that_match_are_tried_now_or_given_up(client: FlaskClient, db: Database, act: str, title: str) -> None:
+    ids = waiting(db)
+    filing.file_some(db)
+    asked = client.post("/log/redeliver?status=retry", data={"scope": "matching", "payload": act})
+    page = client.get(asked.headers["Location"]).text
+    assert title in page and f'name="payload" value="{act}"' in page
+    job = client.post("/log/redeliveries?status=retry", data={"payload": act}).headers["Location"]
+    work(db)
+    done = {"try_now": "2 tried now.", "give_up": "2 given up."}[act]
+    assert done in " ".join(client.get(job).text.split())
+    assert [status for status, _ in states_of(db, ids)].count("failed") == (1 if act == "try_now" else 3)
+
+
+def test_what_waits_is_passed_over_with_the_way_out(client: FlaskClient, db: Database) -> None:
+    ids = waiting(db)
+    job = client.post("/log/redeliver", data={"scope": "selected", "ids": ids}).headers["Location"]
+    work(db)
+    page = client.get(job).text
+    assert repeated(db) == [ids[1]]
+    assert "use “Try now”" in page

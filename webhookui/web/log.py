@@ -19,6 +19,7 @@ from webhookui.web.access import admin_only, may_read_delivery
 from webhookui.web.log_detail import DetailView, body_file, read_detail, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
 from webhookui.web.redeliveries import running_jobs
+from webhookui.workflows.redelivery_jobs import ACTS
 
 bp = Blueprint("log", __name__)
 
@@ -51,6 +52,7 @@ def index() -> ResponseReturnValue:
             redelivering=running_jobs(session),
             ranges=RANGES,
             statuses=STATUSES,
+            acts=ACTS,
         )
 
 

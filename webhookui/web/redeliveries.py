@@ -1,4 +1,5 @@
-"""Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own
+"""Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own, which
+may try now and give up, too
 (SPEC section 6)."""
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from webhookui.web.log_query import LogQuery, pairs, read_query
 from webhookui.web.security import render_error
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.redeliver import PAYLOADS, NotRedeliverable, redeliver
-from webhookui.workflows.redelivery_jobs import JobNotFound
+from webhookui.workflows.redelivery_jobs import ACTS, Act, JobNotFound
 from webhookui.workflows.tables import RedeliveryJob
 
 bp = Blueprint("redeliveries", __name__)
@@ -49,23 +50,26 @@ def redeliver_one(delivery_id: int) -> ResponseReturnValue:
 @bp.post("/redeliver")
 @admin_only
 def redeliver_selected() -> ResponseReturnValue:
-    """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter."""
+    """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter. The page
+    asks about those that are to be given up, too."""
     query = _query()
     if request.form.get("scope") == "matching":
-        return redirect(query.url("/log/redeliveries/new", payload=_payload()), 303)
-    ids = list(pairs(",".join(request.form.getlist("ids"))))
+        return redirect(query.url("/log/redeliveries/new", payload=_act()), 303)
+    ids = _ids()
     if not ids:
-        flash("Select the deliveries to send again first.", "warning")
+        flash("Select the deliveries first.", "warning")
         return redirect(query.url(), 303)
+    if _act() == "give_up" and request.form.get("asked") != "1":
+        return redirect(query.url("/log/redeliveries/new", payload=_act(), ids=",".join(map(str, ids))), 303)
     with write() as session:
-        job = redelivery_jobs.start(session, _payload(), current_user.name, ids=ids)
+        job = redelivery_jobs.start(session, _act(), current_user.name, ids=ids)
     return redirect(f"/log/redeliveries/{job.id}", 303)
 
 
 @bp.get("/redeliveries/new")
 @admin_only
 def new() -> ResponseReturnValue:
-    """Asks whether all that match the filter are meant."""
+    """Asks whether all that match the filter are meant, or the selected (`ids`)."""
     query = _query()
     with read() as session:
         counts = log.counts(session, query.wanted, thorough=True)
@@ -76,7 +80,10 @@ def new() -> ResponseReturnValue:
         query=query,
         counts=counts,
         words=words,
-        payload=_payload(),
+        ids=_ids(),
+        payload=_act(),
+        act=ACTS[_act()],
+        redelivers=_act() in PAYLOADS,
         payloads=PAYLOADS,
         statuses=STATUSES,
     )
@@ -88,9 +95,9 @@ def create() -> ResponseReturnValue:
     """A job for all that match the URL's filter. A filter that can't be read is not taken for a wider one."""
     query = _query()
     if query.errors:
-        return redirect(query.url("/log/redeliveries/new", payload=_payload()), 303)
+        return redirect(query.url("/log/redeliveries/new", payload=_act()), 303)
     with write() as session:
-        job = redelivery_jobs.start(session, _payload(), current_user.name, wanted=query.wanted)
+        job = redelivery_jobs.start(session, _act(), current_user.name, wanted=query.wanted)
     return redirect(f"/log/redeliveries/{job.id}", 303)
 
 
@@ -121,7 +128,7 @@ def show(job_id: int) -> ResponseReturnValue:
     with read() as session:
         progress = _progress(session, redelivery_jobs.get(session, job_id))
     template = "log/_redelivery.html" if request.headers.get("HX-Request") else "log/redelivery.html"
-    return render_template(template, nav="log", progress=progress, job=progress.job, payloads=PAYLOADS)
+    return render_template(template, nav="log", progress=progress, job=progress.job)
 
 
 @bp.post("/redeliveries/<int:job_id>/cancel")
@@ -137,8 +144,9 @@ class Progress:
     """A job as its page shows it."""
 
     job: RedeliveryJob
+    act: Act
     words: list[tuple[str, object]]
-    """What is sent again: its filter, in words."""
+    """What it is about: its filter, in words."""
     part: float
     """0…1"""
     left_s: float | None
@@ -165,11 +173,23 @@ def _progress(session: Session, job: RedeliveryJob) -> Progress:
     left_s = gone_s * (1 - part) / part if done and gone_s > 3 and job.finished_at is None else None
     words = in_words(session, LogFilter.from_args(job.wanted)) if job.wanted is not None else []
     begun = job.created_at.astimezone(ZoneInfo(current_user.time_zone))
-    return Progress(job, words, part if job.finished_at is None else 1.0, left_s, f"{begun:%Y-%m-%dT%H:%M}")
+    return Progress(
+        job, ACTS[job.payload], words, part if job.finished_at is None else 1.0, left_s, f"{begun:%Y-%m-%dT%H:%M}"
+    )
 
 
 def _payload() -> str:
     return "current" if request.values.get("payload") == "current" else "original"
+
+
+def _act() -> str:
+    """What is to be done, one of ACTS; without a word, or with an unknown one, what `_payload` says."""
+    asked = request.values.get("payload", "")
+    return asked if asked in ACTS else _payload()
+
+
+def _ids() -> list[int]:
+    return list(pairs(",".join(request.values.getlist("ids"))))
 
 
 def _query() -> LogQuery:

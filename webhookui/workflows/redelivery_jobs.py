@@ -1,4 +1,5 @@
-"""Redelivering many: the selected, or all that match a filter, as a job in the background (SPEC section 6).
+"""Redelivering, trying now and giving up many: the selected, or all that match a filter, as a job in the background
+(SPEC section 6).
 
 The job is a row; the queue carries its bell alone. Deliveries are taken in the order of their ids, a few in a transaction that
 also says how far the job is: whatever is killed, whenever, none is left out and none is sent twice.
@@ -7,7 +8,8 @@ also says how far the job is: whatever is killed, whenever, none is left out and
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -16,10 +18,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.db import Database, after_commit, is_unavailable, now
+from webhookui.delivery import by_hand
 from webhookui.delivery import log as deliveries
 from webhookui.delivery.log import DeliveryNotFound, LogFilter
 from webhookui.delivery.tables import Delivery
-from webhookui.workflows.redeliver import NotRedeliverable, redeliver
+from webhookui.workflows.redeliver import PAYLOADS, NotRedeliverable, redeliver
 from webhookui.workflows.tables import RedeliveryJob
 
 log = structlog.get_logger("webhookui.workflows")
@@ -32,6 +35,36 @@ MOST_REASONS, MOST_EXAMPLES = 50, 20
 OTHER_REASONS = "Other reasons."
 
 
+@dataclass(frozen=True)
+class Act:
+    """What a job does to each delivery. `label`: of the choice; `name`: of such a job; `done`: said behind a number."""
+
+    label: str
+    name: str
+    done: str
+    run: Callable[[Session, int, str, str], object]
+    """With the id of a delivery, who asked for it and the installation's address. Raises DeliveryNotFound and, with the reason
+    for people, NotRedeliverable or NotWaiting."""
+
+
+def _redeliver(payload: str) -> Act:
+    return Act(
+        f"Redeliver {PAYLOADS[payload]}" if payload == "original" else f"Redeliver with {PAYLOADS[payload]}",
+        "Redelivery",
+        "sent again",
+        lambda session, number, by, address: redeliver(session, number, payload, by, address),
+    )
+
+
+ACTS: Mapping[str, Act] = {
+    **{payload: _redeliver(payload) for payload in PAYLOADS},
+    "try_now": Act("Try now", "Try now", "tried now", lambda session, number, *_: by_hand.try_now(session, number)),
+    "give_up": Act(
+        "Give up", "Give up", "given up", lambda session, number, by, _: by_hand.give_up(session, number, by)
+    ),
+}
+
+
 class JobNotFound(Exception):
     """There is no such job."""
 
@@ -39,7 +72,8 @@ class JobNotFound(Exception):
 def start(
     session: Session, payload: str, by: str, *, ids: Sequence[int] | None = None, wanted: LogFilter | None = None
 ) -> RedeliveryJob:
-    """A job for the deliveries `ids`, or for all that match `wanted` now. It is worked on after the commit."""
+    """A job that does one of ACTS (`payload`) to the deliveries `ids`, or to all that match `wanted` now. It is worked on after
+    the commit."""
     chosen = sorted(set(ids)) if ids is not None else None
     job = RedeliveryJob(
         payload=payload,
@@ -127,7 +161,7 @@ def _batch(db: Database, job_id: int, address: str) -> None:
         job.position = job.up_to if reached is None else reached
         if job.position >= job.up_to:
             job.finished_at = now()
-            log.info("redelivered", job=job.id, made=job.made, refused=job.refused)
+            log.info("redelivered", job=job.id, act=job.payload, made=job.made, refused=job.refused)
 
 
 def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
@@ -141,10 +175,10 @@ def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
 def _one(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -> None:
     try:
         with session.begin_nested():
-            redeliver(session, delivery_id, job.payload, job.by, address)
+            ACTS[job.payload].run(session, delivery_id, job.by, address)
     except DeliveryNotFound:
         _refuse(job, delivery_id, "It is not in the log any more.")
-    except NotRedeliverable as error:
+    except (NotRedeliverable, by_hand.NotWaiting) as error:
         _refuse(job, delivery_id, str(error))
     except Exception as error:  # one that breaks the program must not hold up the others for ever
         if is_unavailable(error):

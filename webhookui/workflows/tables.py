@@ -78,7 +78,7 @@ class RedeliveryJob(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     payload: str
-    """"original" or "current"."""
+    """One of `redelivery_jobs.ACTS`."""
     by: str
     """Who asked for it, by name."""
     ids: list[int] | None = Field(default=None, sa_column=Column(JSON))
