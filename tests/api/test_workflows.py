@@ -171,6 +171,8 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("actions.0.parameters.1", PARAMETER | {"colour": 1}, "actions.0.parameters.1.colour", "“colour”"),
     ("actions.0.parameters.1", PARAMETER | {"type": "date"}, "actions.0.parameters.1.type", "date"),
     ("actions.0.parameters.1", PARAMETER | {"value": "{{ amout }}"}, "actions.0.parameters.1.value", "amout"),
+    ("actions.0.parameters.1", PARAMETER | {"value": "abc", "type": "number"}, "actions.0.parameters.1.value", "is no number"),
+    ("actions.0.parameters.1", PARAMETER | {"value": "{{ name | round(1) }}"}, "actions.0.parameters.1.value", "can't be filled"),
     ("actions.0.parameters.1", PARAMETER | {"required": 1}, "actions.0.parameters.1.required", "true or false"),
     ("actions.0.parameters.1", PARAMETER | {"name": "invoice"}, "actions.0.parameters.1.name", "invoice"),
     ("actions.0.parameters.1", PARAMETER | {"name": "invoice.lines.2.x"}, "actions.0.parameters.1.name", ""),
