@@ -265,3 +265,11 @@ def test_what_waits_is_passed_over_with_the_way_out(client: FlaskClient, db: Dat
     page = client.get(job).text
     assert repeated(db) == [ids[1]]
     assert "use “Try now”" in page
+
+
+def test_an_unknown_act_is_not_taken_for_another(client: FlaskClient, db: Database) -> None:
+    ids = failed(db, 1)
+    for path in ("/log/redeliver", "/log/redeliveries"):
+        assert client.post(path, data={"payload": "give-up", "ids": ids}).status_code == 400
+    work(db)
+    assert repeated(db) == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
@@ -183,9 +183,11 @@ def _payload() -> str:
 
 
 def _act() -> str:
-    """What is to be done, one of ACTS; without a word, or with an unknown one, what `_payload` says."""
-    asked = request.values.get("payload", "")
-    return asked if asked in ACTS else _payload()
+    """What is to be done, one of ACTS; an unknown word is not taken for another."""
+    asked = request.values.get("payload") or "original"
+    if asked not in ACTS:
+        abort(400, description=f"“{asked[:40]}” is not one of: {', '.join(ACTS)}.")
+    return asked
 
 
 def _ids() -> list[int]:
