@@ -83,7 +83,6 @@ def new() -> ResponseReturnValue:
         ids=_ids(),
         payload=_act(),
         act=ACTS[_act()],
-        redelivers=_act() in PAYLOADS,
         payloads=PAYLOADS,
         statuses=STATUSES,
     )

@@ -45,6 +45,8 @@ class Act:
     run: Callable[[Session, int, str, str], object]
     """With the id of a delivery, who asked for it and the installation's address. Raises DeliveryNotFound and, with the reason
     for people, NotRedeliverable or NotWaiting."""
+    redelivers: bool = False
+    """Whether it makes new deliveries."""
 
 
 def _redeliver(payload: str) -> Act:
@@ -53,6 +55,7 @@ def _redeliver(payload: str) -> Act:
         "Redelivery",
         "sent again",
         lambda session, number, by, address: redeliver(session, number, payload, by, address),
+        redelivers=True,
     )
 
 
