@@ -30,7 +30,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
     """Opens the data folder: migrates the database, seeds the modules, connects workflows to records."""
     from webhookui.crm import seed
     from webhookui.migrations import migrate
-    from webhookui.notify import endpoints, failures
+    from webhookui.notify import endpoints, failures, holds
     from webhookui.workflows.listener import WorkflowListener
 
     settings = settings or Settings()
@@ -44,9 +44,10 @@ def open_installation(settings: Settings | None = None) -> Installation:
             seed.seed(session)
         queue = Queue(settings, db, box)
     db.services.update(
-        record_listeners=[WorkflowListener(settings.address, box)],
+        record_listeners=[WorkflowListener(settings.address, box, settings.loop_limit)],
         failed_listeners=[failures.tell],
         endpoint_listeners=[endpoints.tell],
+        hold_listeners=[holds.tell],
         wake=queue.wake,
         wake_at=queue.wake_at,
         ring_mail=queue.ring_mail,

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Failures in a row after which a webhook, or an endpoint that can’t be reached, is paused.",
     )
+    loop_limit: int = Field(
+        20,
+        ge=1,
+        description="Times a minute that saves by the API may make a workflow fire for one record; beyond, it is held for it.",
+    )
     probe_delays: Annotated[tuple[float, ...], NoDecode] = Field(
         (60, 120, 300, 600), description="Seconds from one probe of what is paused to the next; the last goes on."
     )

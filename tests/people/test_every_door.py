@@ -40,6 +40,7 @@ DOORS: dict[str, str] = {
         ("api.list_deliveries", "api.get_delivery", "api.redeliver_delivery",
          "api.try_delivery_now", "api.give_up_delivery", "api.list_workflows", "api.create_workflow",
          "api.get_workflow", "api.replace_workflow", "api.delete_workflow", "api.explain_workflow", "health.metrics",
+         "api.list_holds", "api.release_workflow", "workflows.release", "workflows.give_up_held",
          "dashboard.index", "inspector.index", "inspector.show", "inspector.clear", "inspector.live", "inspector.script",
          "inspector.start_over", "log.index", "log.live", "log.fail_all", "log.resume",
          "log.try_now", "log.give_up", "redeliveries.redeliver_one",

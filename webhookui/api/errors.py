@@ -16,6 +16,7 @@ from webhookui.delivery.by_hand import NotWaiting
 from webhookui.delivery.log import DeliveryNotFound, InvalidFilter
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.redeliver import NotRedeliverable
+from webhookui.workflows.runaway import NotHeld
 from webhookui.workflows.store import WorkflowConflict, WorkflowNotFound
 
 
@@ -110,6 +111,7 @@ HANDLERS: dict[type[Exception], Any] = {
     RecordConflict: _record_conflict,
     WorkflowConflict: _workflow_conflict,
     NotWaiting: lambda error: answer(409, "not_waiting", str(error)),
+    NotHeld: lambda error: answer(409, "not_held", str(error)),
     NotRedeliverable: lambda error: answer(409, "not_redeliverable", str(error)),
 }
 """What the domain raises → how it is answered."""

@@ -193,6 +193,11 @@ DELIVERY_PROPERTIES: dict[str, Schema] = {
     "error": _nullable("string"), "note": _nullable("string"),
     "held": _nullable("string") | {"description": f"What holds it: {', '.join(HOLDS)}."},
 }  # fmt: skip
+HOLD = _object(
+    {"record_id": NUMBER, "module": TEXT, "record_name": TEXT, "at": TIME, "fired": NUMBER, "deliveries": NUMBER},
+    ["record_id", "at", "fired", "deliveries"],
+    description="`fired`: how often within the minute before `at`; `deliveries`: how many wait.",
+)
 MESSAGE = _object(
     {"method": TEXT, "url": TEXT, "headers": _list(_list(TEXT)), "body": _nullable("string"), "body_base64": TEXT}
 )
@@ -292,6 +297,15 @@ OPERATIONS: tuple[Operation, ...] = (
         {"type": "object"}, 200,
         _object({"record_id": ROW, "change_id": ROW}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
     ),
+    Operation(
+        "get", W + "/{id}/holds", "Records for which it is held, because saves through the API make it fire in a loop",
+        _page("Hold"), query=PAGE, errors=(403, 404, 422),
+    ),
+    Operation(
+        "post", W + "/{id}/release", "Send what waits, for one record or for all; 409 when it is not held",
+        _object({"deliveries": NUMBER}, ["deliveries"]), 200, _object({"record_id": ROW}, **NO_MORE),
+        errors=(400, 403, 404, 409, 415, 422),
+    ),
     Operation("get", D, "The webhook log", _page("Delivery"), query=LOG | PAGE, errors=(403, 422)),
     Operation("get", D + "/{id}", "One delivery with its attempts and captures", _ref("DeliveryDetail"), errors=(403, 404)),
     Operation(
@@ -311,6 +325,7 @@ OPERATIONS: tuple[Operation, ...] = (
 SCHEMAS: dict[str, Schema] = {
     "Module": MODULE, "Record": RECORD, "Parameter": PARAMETER, "CaptureRow": CAPTURE_ROW, "Condition": CONDITION,
     "Action": ACTION, "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
+    "Hold": HOLD,
     "DeliveryDetail": _object(
         DELIVERY_PROPERTIES | {"message_id": TEXT}
         | {"request": MESSAGE, "attempts": _list(ATTEMPT), "captures": _list({"type": "object"})},

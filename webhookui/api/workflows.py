@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from flask import jsonify
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from webhookui import here
@@ -16,7 +16,7 @@ from webhookui.api.errors import ApiError
 from webhookui.crm import records
 from webhookui.crm.tables import Change
 from webhookui.db import LARGEST_ID
-from webhookui.workflows import store
+from webhookui.workflows import runaway, store
 from webhookui.workflows.explain import Explanation, explain, explain_change
 
 
@@ -66,6 +66,43 @@ def delete_workflow(workflow_id: int) -> ResponseReturnValue:
     with here.write() as session:
         store.delete(session, workflow_id, me())
     return "", 204
+
+
+@bp.get("/workflows/<int:workflow_id>/holds")
+@admin_only
+def list_holds(workflow_id: int) -> ResponseReturnValue:
+    """The records for which the workflow is held because it fires in a loop."""
+    most, after = limit(), cursor()
+    with here.read() as session:
+        store.get(session, workflow_id)
+        found = sorted(runaway.standing(session, workflow_id), key=lambda each: each.hold.record_id)
+    found = [each for each in found if after is None or each.hold.record_id > after]
+    documents = [_hold(each) for each in found[:most]]
+    return jsonify(page(documents, found[most - 1].hold.record_id if len(found) > most else None))
+
+
+@bp.post("/workflows/<int:workflow_id>/release")
+@admin_only
+def release_workflow(workflow_id: int) -> ResponseReturnValue:
+    """Sends what waits, for one record or for all for which the workflow is held."""
+    with here.read() as session:
+        store.get(session, workflow_id)
+    body = object_body({"record_id"}) if request.data else {}
+    record_id = _id_in(body, "record_id") if "record_id" in body else None
+    with here.write() as session:
+        return jsonify({"deliveries": runaway.release(session, workflow_id, record_id, me())})
+
+
+def _hold(held: runaway.Held) -> dict[str, Any]:
+    hold = held.hold
+    return {
+        "record_id": hold.record_id,
+        "module": hold.module,
+        "record_name": hold.record_name,
+        "at": f"{hold.at:%Y-%m-%dT%H:%M:%SZ}",
+        "fired": hold.fired,
+        "deliveries": held.waits,
+    }
 
 
 @bp.post("/workflows/<int:workflow_id>/explain")

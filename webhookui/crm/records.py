@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
@@ -56,7 +57,8 @@ class RecordConflict(Exception):
 
 @dataclass(frozen=True)
 class RecordEvent:
-    """One change, told to listeners. `before` and `after` are stored values; None before a creation, after a deletion."""
+    """One change, told to listeners. `before` and `after` are stored values; None before a creation, after a deletion.
+    `last_saved`: when the record was saved before."""
 
     kind: str
     record: Record
@@ -64,6 +66,7 @@ class RecordEvent:
     after: dict[str, Any] | None
     change: Change
     actor: Actor
+    last_saved: datetime | None = None
 
 
 def create(
@@ -116,12 +119,12 @@ def update(
     after = {**{name: before.get(name, _nothing(field)) for name, field in info.fields.items()}, **stored}
     record.values = after
     record.version += 1
-    record.updated_at = now()
+    last_saved, record.updated_at = record.updated_at, now()
     _lift(info, record)
     session.flush()
     _link(session, info, record, before, after)
     change = _note(session, record, "update", actor, changed, run_workflows)
-    _tell(session, RecordEvent("update", record, before, after, change, actor), run_workflows)
+    _tell(session, RecordEvent("update", record, before, after, change, actor, last_saved), run_workflows)
     return record
 
 

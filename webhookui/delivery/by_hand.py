@@ -25,6 +25,7 @@ class NotWaiting(Exception):
 
 HELD = {
     "workflow_off": "Its workflow is switched off, and nothing of it goes out: switch the workflow on first.",
+    "loop": "Its workflow is held for this record, for which it fired in a loop: press “Release” first.",
     "endpoint_paused": "Its endpoint is paused: press “Resume now” above the webhook log, or wait for the next probe.",
     "webhook_paused": "Its webhook is paused: press “Resume now” above the webhook log, or wait for the next probe.",
 }

@@ -291,7 +291,7 @@ def waiting_lanes(session: Session, endpoint: str) -> list[str]:
         for begin in range(0, len(lanes), 500)
         for lane in session.scalars(
             select(_D.lane)
-            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(waiting.WAITING), due)
+            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(waiting.WAITING), due, ~waiting.LOOPS)
             .distinct()
         )
     }

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exis
 from sqlalchemy.orm import Session
 
 from webhookui.db import Database, now
-from webhookui.delivery import states, tally
+from webhookui.delivery import states, tally, waiting
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
@@ -75,13 +75,15 @@ _FIRST_OF_ITS_RECORD = ~exists().where(*goes_before(_Older.c, _D))
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _QUEUED = (
     select(_D.id, _D.created_at)
-    .where(_D.lane == bindparam("lane"), _D.status == "queued", _D.next_attempt_at.is_(None), _FIRST_OF_ITS_RECORD)
+    .where(_D.lane == bindparam("lane"), _D.status == "queued", _D.next_attempt_at.is_(None))
+    .where(_FIRST_OF_ITS_RECORD, ~waiting.LOOPS)
     .order_by(_D.id)
     .limit(bindparam("most"))
 )
 _RETRIES = (
     select(_D.id, _D.next_attempt_at)
     .where(_D.lane == bindparam("lane"), _D.status == "retry", _D.next_attempt_at <= bindparam("time"))
+    .where(~waiting.LOOPS)
     .order_by(_D.next_attempt_at, _D.id)
     .limit(bindparam("most"))
 )

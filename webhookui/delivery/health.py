@@ -28,7 +28,7 @@ class Health:
     workers: int
     paused: int
     held: int
-    """Deliveries that wait for a workflow that is off."""
+    """Deliveries that wait for a workflow that is off, or that is held for their record."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def workers(session: Session) -> int:
 
 
 def oldest_queued_s(session: Session) -> float:
-    """Seconds, of those that nothing holds: no switch of their workflow, no pause of their webhook or endpoint.
+    """Seconds, of those that nothing holds: no switch of their workflow, no loop, no pause of their webhook or endpoint.
 
     Queued ones are in no group of the log's; saying so lets its index give the oldest first, however many wait.
     """
@@ -75,6 +75,7 @@ def oldest_queued_s(session: Session) -> float:
             col(Delivery.workflow_id).is_(None),
             col(Delivery.workflow_id).not_in(waiting.off_workflows(session)),
         ),
+        ~waiting.LOOPS,
         *(~waiting.of_lane(lane) for lane in sorted(paused)),
     ]
     query = select(col(Delivery.created_at)).where(*conditions).order_by(col(Delivery.id)).limit(1)
@@ -86,6 +87,7 @@ def measure(session: Session) -> Health:
     paused = session.scalar(select(func.count()).select_from(Endpoint).where(Endpoint.state != "closed"))  # type: ignore[arg-type]
     off = waiting.off_workflows(session)
     held = sum(number for workflow_id, number in waiting.counts(session).items() if workflow_id in off)
+    held += waiting.in_loops(session, off)
     return Health(
         log.counts(session, LogFilter()).numbers, oldest_queued_s(session), workers(session), paused or 0, held
     )

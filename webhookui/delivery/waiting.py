@@ -1,16 +1,17 @@
 """What waits to be sent (Queued, Retry): what holds it back, how much it is, and ending it (SPEC sections 3 and 6).
 
 Nothing is written at a delivery that is held: it waits for its workflow, its webhook or its endpoint, and goes on with them.
+Or for a person, where the workflow fired in a loop for the record (docs/decisions/0050).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -18,7 +19,7 @@ from webhookui.db import after_commit, now
 from webhookui.delivery import states
 from webhookui.delivery.lanes import TEST, group_of
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.workflows.tables import Workflow
+from webhookui.workflows.tables import Workflow, WorkflowHold
 
 WAITING = ("queued", "retry")
 
@@ -29,6 +30,13 @@ _WAITS = and_(_D.status.in_(WAITING), _D.log_group_id.is_(None))
 """A waiting delivery is never in a group of the log's; saying so lets the index of those answer."""
 
 Condition = ColumnElement[bool]
+
+_H = WorkflowHold.__table__.c  # type: ignore[attr-defined]
+LOOPS: Condition = and_(
+    ~_D.test,
+    exists().where(_H.workflow_id == _D.workflow_id, _H.record_id == _D.record_id, _H.released_at.is_(None)),
+)
+"""The delivery's workflow is held for its record."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,11 @@ HOLDS: dict[str, Hold] = {
             "The workflow is switched off: this delivery is held, and goes on when it is switched on again.",
         ),
         Hold(
+            "loop", 4, "workflow loops",
+            "The workflow is held for this record: it fired {fired} times within a minute because of saves through the API. "
+            "Its deliveries wait until an admin releases them.",
+        ),
+        Hold(
             "endpoint_paused", 2, "endpoint is paused",
             "The endpoint is paused because it can’t be reached: this delivery waits until a probe is answered.",
         ),
@@ -67,6 +80,7 @@ class Waits(Protocol):
     id: int | None
     status: str
     workflow_id: int | None
+    record_id: int | None
     lane: str
     test: bool
 
@@ -80,17 +94,34 @@ def holds(session: Session, deliveries: Iterable[Waits]) -> dict[int, Hold]:
     lanes = {name for each in waiting for name in (each.lane, group_of(each.lane))}
     statement = select(col(Endpoint.lane)).where(col(Endpoint.lane).in_(lanes), col(Endpoint.state) == "open")
     paused = set(session.scalars(statement))
+    looping = _loops(session, {each.record_id for each in waiting if each.record_id})
     found = {}
     for each in waiting:
         name = (
             "workflow_off" if each.workflow_id in switched_off
+            else "loop" if (each.workflow_id, each.record_id) in looping
             else "endpoint_paused" if group_of(each.lane) in paused
             else "webhook_paused" if each.lane in paused
             else None
         )  # fmt: skip
-        if name is not None:
+        if name == "loop":
+            found[each.id or 0] = in_a_loop(looping[each.workflow_id or 0, each.record_id or 0])
+        elif name is not None:
             found[each.id or 0] = HOLDS[name]
     return found
+
+
+def in_a_loop(fired: int) -> Hold:
+    """The hold of a workflow that fired so often within a minute for one record."""
+    return replace(HOLDS["loop"], sentence=HOLDS["loop"].sentence.format(fired=fired))
+
+
+def _loops(session: Session, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
+    """(workflow, record) → how often it fired, of those that are held."""
+    if not record_ids:
+        return {}
+    statement = select(_H.workflow_id, _H.record_id, _H.fired).where(_H.released_at.is_(None))
+    return {(row[0], row[1]): row[2] for row in session.execute(statement.where(_H.record_id.in_(record_ids)))}
 
 
 def off_workflows(session: Session, among: Collection[int] | None = None) -> set[int]:
@@ -111,8 +142,24 @@ def count(session: Session, which: Condition) -> int:
     return session.scalar(select(func.count()).select_from(Delivery).where(_WAITS, which)) or 0
 
 
+def in_loops(session: Session, but: Collection[int] = ()) -> int:
+    """Deliveries that wait for the release of their workflow, those of some workflows aside."""
+    pair = and_(_D.workflow_id == _H.workflow_id, _D.record_id == _H.record_id)
+    held = (
+        select(func.count())
+        .join_from(WorkflowHold, Delivery, pair)
+        .where(_WAITS, ~_D.test, _H.released_at.is_(None), _H.workflow_id.not_in(but))
+    )
+    return session.scalar(held) or 0
+
+
 def of_workflow(workflow_id: int) -> Condition:
     return and_(_D.workflow_id == workflow_id, ~_D.test)
+
+
+def of_loop(workflow_id: int, record_id: int) -> Condition:
+    """What waits, or would, for the release of a workflow that is held for a record."""
+    return and_(_D.record_id == record_id, of_workflow(workflow_id))
 
 
 def of_webhook(webhook_id: int) -> Condition:

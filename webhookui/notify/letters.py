@@ -19,6 +19,7 @@ from webhookui.delivery.lanes import webhook_id_of
 from webhookui.delivery.tables import Attempt, Delivery, Endpoint
 from webhookui.notify.tables import Notice
 from webhookui.people.tables import User
+from webhookui.workflows.tables import Workflow, WorkflowHold
 
 LONGEST = 1000
 """Characters of one text that comes from outside, such as an error."""
@@ -191,5 +192,44 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Lett
     return Letter(one_line(f"Paused: {name} {fails}", 200), opening, [fact for fact in facts if fact[1]], log, closing)
 
 
-KINDS: dict[str, Callable[[Session, Notice, User, str], Letter | None]] = {"failed": failed, "endpoint": endpoint}
+_LOOP = (
+    "Look at what the third party writes back through the API, and let the workflow's entry criteria leave that alone; "
+    "then press “Release” in the webhook log, which sends what waits, or “Give up all” first."
+)
+
+
+def loop(session: Session, notice: Notice, user: User, address: str) -> Letter | None:
+    """A workflow that is held for a record, or for how many. None when all were released meanwhile."""
+    held = select(WorkflowHold).where(
+        WorkflowHold.workflow_id == int(notice.subject),  # type: ignore[arg-type]
+        WorkflowHold.released_at.is_(None),  # type: ignore[union-attr]
+    )
+    holds = list(session.scalars(held.order_by(WorkflowHold.at.desc())))  # type: ignore[attr-defined]
+    workflow = session.get(Workflow, int(notice.subject))
+    if not holds or workflow is None:
+        return None
+    last, name = holds[0], one_line(workflow.name, 120)
+    record = one_line(last.record_name, 120) or "a record"
+    which = record if len(holds) == 1 else f"{len(holds)} records"
+    opening = f"The workflow “{name}” fires in a loop, and is held for {which}. Its deliveries wait, and nothing of them is lost."
+    facts = [
+        ("What" if len(holds) == 1 else "The last of them", f"{record}: it fired {last.fired} times within a minute"),
+        ("Why", "saves through the API made it fire, most likely by the third party that it calls"),
+        ("Since", _when(last.at, user)),
+        ("What to do", _LOOP),
+    ]
+    log = f"{address}/log?workflow_id={workflow.id}"
+    links = [
+        ("Webhook log", log if len(holds) > 1 else f"{log}&record_id={last.record_id}"),
+        ("The workflow", f"{address}/settings/workflows/{workflow.id}"),
+    ]
+    subject = one_line(f"Held: {name} fires in a loop for {which}", 200)
+    return Letter(subject, opening, facts, links, _closing(address, "you are an admin"))
+
+
+KINDS: dict[str, Callable[[Session, Notice, User, str], Letter | None]] = {
+    "failed": failed,
+    "endpoint": endpoint,
+    "loop": loop,
+}
 """A notice's kind → what its mail says."""

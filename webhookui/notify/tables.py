@@ -18,9 +18,9 @@ class Notice(SQLModel, table=True):
 
     user_id: int = Field(foreign_key="user.id", primary_key=True)
     kind: str = Field(primary_key=True)
-    """"failed" (a webhook's deliveries) or "endpoint" (its circuit)."""
+    """A name of `letters.KINDS`: "failed" (a webhook's deliveries), "endpoint" (its circuit) or "loop" (a workflow's holds)."""
     subject: str = Field(primary_key=True)
-    """The webhook's id, or the endpoint's lane."""
+    """The webhook's id, the endpoint's lane, or the workflow's id."""
     count: int = 0
     """Events that no mail has told of yet."""
     delivery_id: int | None = None

@@ -19,6 +19,7 @@ from webhookui.web.access import admin_only, may_read_delivery
 from webhookui.web.log_detail import DetailView, body_file, read_detail, spoken
 from webhookui.web.log_query import RANGES, LogQuery, pairs, read_query
 from webhookui.web.redeliveries import running_jobs
+from webhookui.workflows import runaway
 from webhookui.workflows.redelivery_jobs import ACTS
 
 bp = Blueprint("log", __name__)
@@ -48,6 +49,7 @@ def index() -> ResponseReturnValue:
             choices=choices(session, query.wanted),
             record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
             paused=paused,
+            loops=runaway.loops(session),
             names=circuit.names(session, [row.lane for row in paused]),
             redelivering=running_jobs(session),
             ranges=RANGES,
@@ -70,14 +72,15 @@ def live() -> ResponseReturnValue:
         moved = log.moved(session, rows)
         details = _details(session, [d.id for d in log.moved(session, opened) if d.id is not None])
         fresh = _fresh(session, query, rows) if args.get("first") == "1" else []
-        counts, paused = None, None
+        counts, paused, loops = None, None, []
         if moved or fresh or args.get("recount") == "1":
             counts, paused = log.counts(session, query.wanted), circuit.paused(session)
+            loops = runaway.loops(session)
         names = circuit.names(session, [row.lane for row in paused or ()])
         note_holds(session, [*moved, *fresh])
     if counts is not None and counts_token(counts) == args.get("counts", ""):
         counts = None
-    if paused is not None and paused_token(paused) == args.get("paused", ""):
+    if paused is not None and paused_token(paused, loops) == args.get("paused", ""):
         paused = None
     announced = len(fresh) if args.get("flow") != "1" else 0
     flowing = [] if announced else fresh
@@ -95,6 +98,7 @@ def live() -> ResponseReturnValue:
         announced=announced,
         counts=counts,
         paused=paused,
+        loops=loops,
         names=names,
         spoken=spoken([(d.id, d.status) for d in moved if d.id is not None]),
         statuses=STATUSES,
@@ -188,9 +192,12 @@ def counts_token(counts: log.Counts) -> str:
 
 
 @bp.app_template_global()
-def paused_token(paused: Sequence[Endpoint]) -> str:
-    """The paused endpoints in one word, to tell whether something about them moved."""
-    return ",".join(f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused)
+def paused_token(paused: Sequence[Endpoint], loops: Sequence[runaway.Loops]) -> str:
+    """What is paused or held in one word, to tell whether something about it moved."""
+    words = [f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused]
+    return ",".join(
+        [*words, *(f"{each.workflow_id}|{len(each.held)}|{each.held[0].hold.at}|{each.waits}" for each in loops)]
+    )
 
 
 def note_holds(session: Session, deliveries: Sequence[Delivery]) -> None:

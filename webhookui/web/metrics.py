@@ -40,7 +40,9 @@ class Figures(Collector):
         yield _gauge("webhookui_workers", "Worker processes that were seen lately.", found.workers)
         yield _gauge("webhookui_queue_worked_on", "1 while a worker process answers the queue.", state.worked_on)
         yield _gauge("webhookui_paused_endpoints", "Webhooks and endpoints that are paused.", found.paused)
-        yield _gauge("webhookui_held_deliveries", "Deliveries that wait for a workflow that is off.", found.held)
+        yield _gauge(
+            "webhookui_held_deliveries", "Deliveries that wait for a workflow that is off or held.", found.held
+        )
 
     def _attempts(self) -> Iterator[Metric]:
         found = tally.read(self._session)

@@ -13,6 +13,7 @@ from webhookui.here import read
 from webhookui.web.form_paths import Draft
 from webhookui.web.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_form import form_of
+from webhookui.workflows import runaway
 from webhookui.workflows.tables import Workflow
 from webhookui.workflows.trigger import OFFERED, RECURRENCES, SCHEDULE_LABELS, TRIGGERS, Trigger
 
@@ -50,6 +51,7 @@ def form_page(
         if workflow is None:
             workflow = workflow_of_form(session)
         form = form_of(session, draft, errors=errors, workflow=workflow)
+        loops = runaway.loops(session, workflow.id) if workflow and workflow.id else []
         waits = waiting.count(session, waiting.of_workflow(workflow.id)) if workflow and workflow.id else 0
     template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
     page = render_template(
@@ -57,6 +59,7 @@ def form_page(
         nav=NAV,
         form=form,
         waiting=waits,
+        loops=loops,
         conflict=conflict,
         current_version=workflow.version if workflow else "",
         triggers=_offered(draft["trigger"]["on"]),

@@ -12,7 +12,7 @@ from webhookui.delivery import waiting
 from webhookui.delivery.log import counts_by_workflow
 from webhookui.delivery.states import STATUSES
 from webhookui.here import installation, read, write
-from webhookui.web import workflow_explain, workflow_import
+from webhookui.web import workflow_explain, workflow_holds, workflow_import
 from webhookui.web.access import admin_only, me
 from webhookui.web.form_paths import at, edit_rows
 from webhookui.web.webhook_editor import workflow_of_form
@@ -26,7 +26,7 @@ from webhookui.web.workflow_draft import (
 )
 from webhookui.web.workflow_form import form_of
 from webhookui.web.workflow_page import NAV, flash_signing, form_page
-from webhookui.workflows import store
+from webhookui.workflows import runaway, store
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.tables import Workflow
 from webhookui.workflows.trigger import TRIGGERS
@@ -34,6 +34,7 @@ from webhookui.workflows.trigger import TRIGGERS
 bp = Blueprint("workflows", __name__)
 workflow_import.add_routes(bp)
 workflow_explain.add_routes(bp)
+workflow_holds.add_routes(bp)
 
 # ---- the list ---------------------------------------------------------------------------------------------------------
 
@@ -48,6 +49,7 @@ def index() -> ResponseReturnValue:
             workflows=store.list_all(session),
             counts=counts_by_workflow(session),
             waits=waiting.counts(session),
+            loops={each.workflow_id: each for each in runaway.loops(session)},
             infos=catalog(session).modules,
             triggers=TRIGGERS,
             statuses=STATUSES,

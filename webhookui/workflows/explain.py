@@ -8,10 +8,13 @@ from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import ASKED_NONE, Change, Record
+from webhookui.delivery import waiting
 from webhookui.delivery.tables import Delivery
+from webhookui.delivery.waiting import Hold
 from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
 from webhookui.workflows.criteria import ConditionRow, Subject
 from webhookui.workflows.reading import Reader
@@ -88,7 +91,7 @@ def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanatio
     assert workflow.id is not None
     was = in_force(session, workflow, save.change) if save.change is not None else _now(workflow)
     row = {**workflow.model_dump(), **was.document}
-    delivery_ids = _deliveries(session, workflow.id, save)
+    delivery_ids, hold = _deliveries(session, workflow.id, save)
     conditions: tuple[ConditionRow, ...] = ()
     if was.state in ("not_made", "unknown"):
         checks: tuple[Check, ...] = (_version(was),)
@@ -102,12 +105,12 @@ def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanatio
             _active(was),
             *_module(row["module"], save),
             _trigger(row["trigger"]["on"], compiled, save),
-            _loop_guard(save),
+            _loop_guard(save, hold),
             *_run(save),
             *groups,
             _recurrence(session, compiled, save, all(group.held for group in groups)),
         )
-    held = all(check.held for check in checks)
+    held = all(check.held or (hold is not None and check.name == "loop_guard") for check in checks)
     return Explanation(
         workflow_id=workflow.id,
         workflow=workflow.name,
@@ -117,7 +120,13 @@ def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanatio
         at=save.at,
         caused_by=save.change.by if save.change else "",
         fires=held or bool(delivery_ids),
-        summary=_summary(checks, conditions, was.state == "unknown") if held or not delivery_ids else LOG_SAYS,
+        summary=(
+            "It fired, but the loop guard holds its deliveries."
+            if hold
+            else _summary(checks, conditions, was.state == "unknown")
+            if held or not delivery_ids
+            else LOG_SAYS
+        ),
         checks=checks,
         conditions=conditions,
         delivery_ids=delivery_ids,
@@ -168,7 +177,9 @@ def _trigger(on: str, compiled: CompiledWorkflow, save: Save) -> Check:
     return Check("trigger", "Trigger", save.kind in compiled.kinds, words)
 
 
-def _loop_guard(save: Save) -> Check:
+def _loop_guard(save: Save, hold: Hold | None) -> Check:
+    if hold is not None:
+        return Check("loop_guard", "Loop guard", False, hold.sentence)
     if save.source == "capture":
         words = "The save was made by a capture. Such a save runs no workflows, so that none can go round in circles."
         return Check("loop_guard", "Loop guard", False, words)
@@ -227,16 +238,20 @@ def _summary(checks: tuple[Check, ...], conditions: tuple[ConditionRow, ...], un
     return f"It does not fire: {failed.words[:1].lower()}{failed.words[1:]}"
 
 
-def _deliveries(session: Session, workflow_id: int, save: Save) -> tuple[int, ...]:
+def _deliveries(session: Session, workflow_id: int, save: Save) -> tuple[tuple[int, ...], Hold | None]:
+    """Those that the save made, and the hold that keeps them because the workflow fires in a loop."""
     if save.change is None:
-        return ()
-    query = select(Delivery.id).where(  # type: ignore[call-overload]
-        Delivery.workflow_id == workflow_id,
-        Delivery.record_id == save.record_id,
-        Delivery.change_id == save.change.id,
-        Delivery.redelivery_of.is_(None),  # type: ignore[union-attr]
+        return (), None
+    query = select(Delivery).where(
+        col(Delivery.workflow_id) == workflow_id,
+        col(Delivery.record_id) == save.record_id,
+        col(Delivery.change_id) == save.change.id,
+        col(Delivery.redelivery_of).is_(None),
     )
-    return tuple(session.scalars(query.order_by(Delivery.id)))
+    found = list(session.scalars(query.order_by(col(Delivery.id))))
+    holds = waiting.holds(session, found)  # type: ignore[arg-type]
+    loop = next((hold for hold in holds.values() if hold.name == "loop"), None)
+    return tuple(each.id for each in found if each.id is not None), loop
 
 
 def _notes(workflow: Workflow, was: InForce, save: Save, held: bool, delivery_ids: tuple[int, ...]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from webhookui.webhooks.budget import shared
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.request import Request, RequestError, build_request
+from webhookui.workflows import runaway
 from webhookui.workflows.compiled import CompiledWorkflow, load
 from webhookui.workflows.context import ContextOfSave
 from webhookui.workflows.criteria import Subject
@@ -48,9 +49,10 @@ class _Cache:
 class WorkflowListener:
     """Is called with every change of a record that may run workflows. Does not care how deliveries are sent."""
 
-    def __init__(self, address: str, box: SecretBox) -> None:
+    def __init__(self, address: str, box: SecretBox, loop_limit: int) -> None:
         self.address = address
         self.box = box
+        self.loop_limit = loop_limit
         self._caches: WeakKeyDictionary[Any, _Cache] = WeakKeyDictionary()
 
     def __call__(self, session: Session, event: RecordEvent) -> None:
@@ -67,6 +69,8 @@ class WorkflowListener:
             fired = self._fire_all(session, workflows, subject, made, event)
         if fired:
             _note_run(session, fired, save.at)
+            if event.actor.source == "api":
+                runaway.look(session, fired, event.change, event.last_saved, self.loop_limit)
 
     def _fire_all(
         self,

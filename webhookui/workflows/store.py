@@ -21,7 +21,7 @@ from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.signature import new_secret
 from webhookui.webhooks.stored import stored_definition
-from webhookui.workflows import versions
+from webhookui.workflows import runaway, versions
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
@@ -138,6 +138,7 @@ def delete(session: Session, workflow_id: int, by: User | None) -> None:
     session.flush()
     words = f"The workflow was deleted{_by(by)} while this delivery waited."
     waiting.end(session, waiting.of_workflow(workflow_id), words)
+    runaway.forget(session, workflow_id)
     _saved(session, workflow, by, "deleted")
 
 

@@ -71,6 +71,23 @@ class WorkflowWebhook(SQLModel, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class WorkflowHold(SQLModel, table=True):
+    """A workflow that is held for one record, because saves by the API made it fire too often (`workflows/runaway.py`)."""
+
+    __tablename__ = "workflow_hold"
+
+    workflow_id: int = Field(foreign_key="workflow.id", primary_key=True)
+    record_id: int = Field(primary_key=True)
+    """No foreign key: what waits for a deleted record is held, too."""
+    module: str
+    record_name: str
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    fired: int
+    """How often it fired within the minute before."""
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """A hold that was released stays for a minute: what fired before the release is not counted again."""
+
+
 class RedeliveryJob(SQLModel, table=True):
     """Redelivering the selected deliveries, or all that match a filter: what is to be done, and how far it is."""
 
