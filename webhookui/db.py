@@ -267,17 +267,20 @@ class Database:
         with self._watch_lock:
             return str(self._watching().execute("PRAGMA data_version").fetchone()[0])
 
-    def committed_revision(self, name: str) -> int:
-        """The revision `name` as it stands committed at this moment, whichever process moved it last.
+    def committed_revision(self, name: str, known: int) -> int:
+        """The revision `name` as it stands committed at this moment, whichever process moved it last. `known`: what it was.
 
-        It is asked before each request goes out: some microseconds on SQLite, one round trip on PostgreSQL.
+        It is asked before each request goes out: some microseconds on SQLite, one round trip on PostgreSQL. A row is only there
+        when it has moved: each row costs the thread its turn at the interpreter.
         """
         if not self.is_sqlite:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                return connection.scalar(_REVISION, {"name": name}) or 0
+                moved = connection.scalar(_MOVED_REVISION, {"name": name, "known": known})
+                return known if moved is None else moved
         with self._watch_lock:
-            row = self._watching().execute("SELECT value FROM revision WHERE name = ?", (name,)).fetchone()
-        return row[0] if row is not None else 0
+            cursor = self._watching().execute(_MOVED_REVISION.text, {"name": name, "known": known})
+            row = cursor.fetchone()
+        return known if row is None else row[0]
 
     def _watching(self) -> sqlite3.Connection:
         """A connection that is never in a transaction, so that each statement sees what is committed. Under `_watch_lock`."""
@@ -375,6 +378,7 @@ def revision(session: Session, name: str) -> int:
 
 
 _REVISION = select(Revision.__table__.c.value).where(Revision.__table__.c.name == bindparam("name"))  # type: ignore[attr-defined]
+_MOVED_REVISION = text("SELECT value FROM revision WHERE name = :name AND value <> :known")
 
 
 def is_unavailable(error: Exception) -> bool:
