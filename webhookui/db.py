@@ -364,6 +364,20 @@ def insert_or_update(session: Session, table: type[SQLModel]) -> Any:
     return dialect.insert(table.__table__)  # type: ignore[attr-defined]
 
 
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Takes back what was written within it when it raises. SQLAlchemy's `begin_nested` costs every save that fires four times as
+    much: it compiles its statements each time."""
+    connection.exec_driver_sql("SAVEPOINT within")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT within")
+        raise
+    finally:
+        connection.exec_driver_sql("RELEASE SAVEPOINT within")
+
+
 def touch(session: Session, name: str) -> None:
     """Moves the revision `name`, so that every process drops what it cached under it."""
     moved = insert_or_update(session, Revision).values(name=name, value=1)

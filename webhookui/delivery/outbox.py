@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webhookui.crm.tables import Change
-from webhookui.db import after_commit, is_unavailable, now, unavailable_because
+from webhookui.db import after_commit, is_unavailable, now, savepoint, unavailable_because
 from webhookui.delivery import stale, states
 from webhookui.delivery.lanes import endpoint_of, lane_name
 from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
@@ -89,7 +89,7 @@ def enqueue(
         stored |= {"definition": definition, "secrets": secrets}
     session.flush()  # what is pending belongs to the save, not to the savepoint of this delivery
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             request = build(delivery_id)
             lane = lane_name(origin_of(request.url), webhook_id, test=test)
             _write_request(session, delivery_id, request, lane, stored)
