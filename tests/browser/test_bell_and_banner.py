@@ -34,9 +34,16 @@ def log_in(page: Page, address: str) -> None:
 
 
 def look(page: Page) -> None:
-    """Time passes for the page, until it has looked once more."""
-    with page.expect_response(re.compile("/notifications/live")):
-        page.clock.run_for(21_000)
+    """Time passes for the page, until it has looked once more and shows what it was told.
+
+    To wait for the answer alone would not do: a look that is due before the page has read it is put off, and then dropped
+    together with the element that the answer replaces.
+    """
+    page.evaluate("""() => {
+      window.looked = new Promise((done) => document.addEventListener("htmx:afterRequest", done, { once: true }));
+    }""")
+    page.clock.run_for(21_000)
+    page.evaluate("() => window.looked.then(() => null)")
 
 
 def look_until(page: Page, there: bool, words: str) -> None:

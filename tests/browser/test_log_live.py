@@ -27,10 +27,7 @@ A_SECOND = 1_000
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(
-        database, "captured_value", "attempt", "delivery_request", "delivery", "endpoint", "inspected_request",
-        "inspector_script",
-    )  # fmt: skip
+    pages.empty(database, *pages.LOG, "inspected_request", "inspector_script")
     return database
 
 

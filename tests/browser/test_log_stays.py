@@ -35,7 +35,7 @@ WATCH = """() => {
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(database, "attempt", "delivery_request", "delivery")
+    pages.empty(database, *pages.LOG)
     return database
 
 

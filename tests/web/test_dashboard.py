@@ -29,7 +29,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(database, "attempt", "delivery_request", "delivery", "delivery_slot", "endpoint")
+    pages.empty(database, *pages.LOG)
     return database
 
 

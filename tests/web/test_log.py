@@ -24,7 +24,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(database, "captured_value", "attempt", "delivery_request", "delivery", "change", "endpoint")
+    pages.empty(database, *pages.LOG, "change")
     return database
 
 

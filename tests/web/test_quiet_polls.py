@@ -28,7 +28,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(database, "attempt", "delivery_request", "delivery")
+    pages.empty(database, *pages.LOG)
     return database
 
 

@@ -31,7 +31,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    pages.empty(app.extensions["webhookui"].db, "workflow_webhook", "workflow")
+    pages.empty(app.extensions["webhookui"].db, "workflow_webhook", "workflow_version", "workflow")
     return pages.admin(app)
 
 

@@ -32,7 +32,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(database, "delivery_request", "delivery", "workflow_webhook", "workflow", "link", "change", "record")
+    pages.empty(database, *pages.WORK)
     return database
 
 

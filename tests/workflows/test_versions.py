@@ -87,10 +87,7 @@ class Room:
 
 @pytest.fixture
 def room(here: Installation) -> Room:
-    pages.empty(
-        here.db, "delivery_request", "delivery", "workflow_first_met", "workflow_webhook", "workflow", "link", "change",
-        "record",
-    )  # fmt: skip
+    pages.empty(here.db, *pages.WORK)
     with here.db.write() as session:
         touch(session, "workflows")
     return Room(here)

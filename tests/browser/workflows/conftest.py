@@ -20,10 +20,7 @@ ANN = Actor("person", "Ann")
 @pytest.fixture
 def db(app: Flask) -> Database:
     database: Database = app.extensions["webhookui"].db
-    pages.empty(
-        database, "delivery_request", "delivery", "workflow_first_met", "workflow_webhook", "workflow", "link", "change",
-        "record",
-    )  # fmt: skip
+    pages.empty(database, *pages.WORK)
     with database.write() as session:
         contact = records.create(
             session, "contacts", {"first_name": "Jo", "last_name": "Roe", "email": "jo@x.org"}, ANN
