@@ -28,17 +28,19 @@ from webhookui.notify.tables import Notice, Notification
 from webhookui.workflows import explain, redeliver, runaway, store
 from webhookui.workflows.tables import Workflow, WorkflowHold
 
+on_both = pytest.mark.parametrize("room", BOTH, indirect=True)
 LIMIT = 5
 """Of `room`, so that each test is short; that of the settings is 20."""
 API = Actor("api", "Ann Admin", None)
 SPEC_LIMIT = 20
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sending]:
-    """Not started: what is saved waits."""
-    made = Sending(tmp_path, database_url=database_url(request.param, request), loop_limit=LIMIT, workers=2)
-    if request.param == "postgresql":
+    """Not started: what is saved waits. On SQLite, unless the test asks for both."""
+    kind = getattr(request, "param", "sqlite")
+    made = Sending(tmp_path, database_url=database_url(kind, request), loop_limit=LIMIT, workers=2)
+    if kind == "postgresql":
         from tests.support import prepared
 
         with made.db.write() as session:
@@ -94,7 +96,7 @@ def told(room: Sending) -> int:
 def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver
 ) -> None:
-    """A web process and two workers; on each request, the third party saves the record through the API."""
+    """On each request, the third party saves the record through the API. On PostgreSQL: a web process and two workers."""
     installation = Running(tmp_path, WEBHOOKUI_DATABASE_URL=database_url(kind, request)).set_up()
     writes_back = True
 
@@ -106,9 +108,8 @@ def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
 
     receiver.routes["/hook"] = third_party
     try:
-        installation.start("web")
-        for _ in range(2):
-            installation.start("worker")
+        for each in ("run",) if kind == "sqlite" else ("web", "worker", "worker"):
+            installation.start(each)
         workflow = installation.call("POST", "/workflows", {
             "name": "Sync deal", "module": "deals", "trigger": {"on": "create_or_update"},
             "actions": [{"type": "webhook", "title": "Sync", "url": f"{receiver.url}/hook",
@@ -150,6 +151,7 @@ def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
 # ---- what is a loop, and what is none ---------------------------------------------------------------------------------
 
 
+@on_both
 def test_the_first_save_beyond_the_limit_is_held_with_all_that_follow_whoever_makes_them(
     room: Sending, deal: int
 ) -> None:
@@ -248,6 +250,7 @@ def test_a_workflow_with_three_webhooks_fires_once_at_a_save(room: Sending, deal
     assert len(held(room)) == 3 * (LIMIT + 1)
 
 
+@on_both
 def test_processes_that_save_at_once_count_together(room: Sending, deal: int) -> None:
     """Two installations on one database, four threads: a hold begins with the very save that is beyond the limit."""
     hook(room)
@@ -287,6 +290,7 @@ def looping(room: Sending, deal: int, receiver: Receiver) -> int:
     return workflow
 
 
+@on_both
 def test_nothing_of_it_is_sent_until_it_is_released_and_then_in_order(
     room: Sending, deal: int, looping: int, receiver: Receiver
 ) -> None:
@@ -314,6 +318,7 @@ def test_a_retry_of_it_is_held_too(room: Sending, deal: int, looping: int, recei
     assert len(receiver.requests) == 1 and 1 in held(room)
 
 
+@on_both
 def test_after_a_release_it_is_counted_anew_and_told_anew(room: Sending, deal: int, looping: int) -> None:
     for times in (1, 2):
         assert told(room) == times
@@ -359,6 +364,7 @@ def test_a_switch_is_told_before_the_loop_and_a_deletion_ends_both(room: Sending
     assert standing(room) == [] and {each.status for each in room.deliveries()} == {"failed"}
 
 
+@on_both
 def test_the_alarm_of_the_oldest_queued_leaves_them_out(room: Sending, deal: int, looping: int) -> None:
     with room.db.read() as session:
         found = health.measure(session)
@@ -417,6 +423,7 @@ def test_old_releases_are_cleared_away(room: Sending, deal: int, looping: int) -
 # ---- what it costs ----------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_a_save_by_a_person_asks_nothing_and_one_by_the_api_one_thing(room: Sending, deal: int) -> None:
     """Statements of a save: the same for a person, whether or not a hold stands; one more for the API, where it can be a loop."""
 
