@@ -65,7 +65,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "ended",
         ("queued", "retry"),
         "failed",
-        "An admin ended what waits of a workflow, deleted the workflow, or removed the action from it.",
+        "An admin ended what waits, or is held, of a workflow, deleted the workflow, or removed the action from it.",
     ),
     Transition("removed", ("dispatched",), "failed", "The attempt failed, and its webhook was removed meanwhile."),
 )

@@ -157,7 +157,7 @@ def give_up(session: Session, workflow_id: int, record_id: int | None, by: User 
     held = _held(session, workflow_id, record_id)
     words = f"Given up{f' by {by.name}' if by else ''} while the workflow was held for the record."
     for each in held:
-        waiting.end(session, waiting.of_loop(workflow_id, each.hold.record_id), words, "failed_by_hand")
+        waiting.end(session, waiting.of_loop(workflow_id, each.hold.record_id), words)
     return _note(session, by, "ended what was held of", held)
 
 
