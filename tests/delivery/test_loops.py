@@ -25,7 +25,7 @@ from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change, Record
 from webhookui.db import now
 from webhookui.delivery import by_hand, health, waiting
-from webhookui.delivery.tables import Delivery, DeliveryRequest
+from webhookui.delivery.tables import Delivery, DeliveryRequest, Endpoint
 from webhookui.installation import open_installation
 from webhookui.notify.tables import Notice, Notification
 from webhookui.workflows import explain, redeliver, runaway, store
@@ -364,6 +364,22 @@ def test_after_a_release_it_is_counted_anew_and_told_anew(room: Sending, deal: i
         assert standing(room) == [], "what fired before the release is not counted again"
         save(room, deal)
         assert [fired for _, _, fired in standing(room)] == [LIMIT + 1]
+
+
+def test_what_is_held_takes_no_probe_of_a_paused_webhook_from_others(
+    room: Sending, deal: int, looping: int, receiver: Receiver
+) -> None:
+    lane = room.deliveries()[0].lane
+    with room.db.write() as session:
+        session.add(Endpoint(lane=lane, state="open", opened_at=now(), next_probe_at=now()))
+    room.start()
+    save(room, deal, actor=room.actor)  # rings, and has nothing to send
+    room.hook(receiver.url, "neighbour")
+    for _ in range(3):
+        room.settled(room.save("neighbour"))
+    save(room, room.create("deals", name="Another deal", amount="1"))
+    until(lambda: room.deliveries()[-1].status == "success", 20)
+    assert len(held(room)) == LIMIT + 2
 
 
 def test_what_is_held_can_be_given_up_and_the_hold_stands(room: Sending, deal: int, looping: int) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.db import Database, after_commit, now
-from webhookui.delivery import waiting
+from webhookui.delivery import claim, waiting
 from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
 from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.pace import CLOCK_WAS_SET_BACK
@@ -166,7 +166,10 @@ class Circuits:
         return turn == lane
 
     def _take_probe(self, name: str, lane: str) -> bool:
-        """Whether this caller is the one to probe: of all senders and processes, one is."""
+        """Whether this caller is the one to probe: of all senders and processes, one is. A bell for a lane with
+        nothing to send takes none."""
+        if not claim.is_due(self._db, lane):
+            return False
         with self._db.write() as session:
             session.connection()  # SQLite's lock is waited for here, before the time is taken
             at = now()
