@@ -81,6 +81,18 @@ def test_a_filter_that_can_not_be_read_is_told_and_keeps_what_was_typed(client: 
     assert 'value="teapot"' in page
 
 
+@pytest.mark.parametrize(
+    "query", ["status_code=teapot", "range=1y", "statsu=failed", "test=perhaps", "status=x&status=y"]
+)
+def test_a_filter_that_can_not_be_read_shows_nothing(client: FlaskClient, db: Database, query: str) -> None:
+    with db.write() as session:
+        add_failed(session)
+    page = client.get(f"/log?{query}").text
+    assert "The filter can’t be read" in page and "Show all deliveries" in page
+    assert ids(page) == [] and 'class="log-bulk"' not in page
+    assert client.get(f"/log/live?{query}&first=1&flow=1&recount=1").status_code == 204
+
+
 def test_an_empty_log_says_what_it_is_for(client: FlaskClient, db: Database) -> None:
     assert "Nothing sent yet" in client.get("/log").text
     assert "No delivery matches" in client.get("/log?status=failed").text
@@ -233,3 +245,8 @@ def test_a_paused_endpoint_stands_above_the_list_with_its_two_buttons(client: Fl
         assert session.get(Delivery, number).status == "failed"  # type: ignore[union-attr]
     client.post("/log/endpoints/resume", data={"lane": "https://api.example.com:443"})
     assert "has recovered" in client.get("/log").text
+    for path in ("resume", "fail-all"):  # what is not paused has nothing to resume or to end
+        again = client.post(
+            f"/log/endpoints/{path}", data={"lane": "https://api.example.com:443"}, follow_redirects=True
+        )
+        assert "It is not paused any more, so nothing was done." in again.text

@@ -267,9 +267,45 @@ def test_what_waits_is_passed_over_with_the_way_out(client: FlaskClient, db: Dat
     assert "use “Try now”" in page
 
 
-def test_an_unknown_act_is_not_taken_for_another(client: FlaskClient, db: Database) -> None:
-    ids = failed(db, 1)
-    for path in ("/log/redeliver", "/log/redeliveries"):
-        assert client.post(path, data={"payload": "give-up", "ids": ids}).status_code == 400
+UNREADABLE = [
+    ("GET", "/log/redeliveries/new?payload=give-up", {}, "“give-up” is no payload"),
+    ("GET", "/log/redeliveries/new?payload=give_up&ids=abc", {}, "“abc” is not the number of a delivery."),
+    ("GET", "/log/redeliveries/new?ids=1,abc", {}, "“abc” is not the number of a delivery."),
+    ("GET", "/log/redeliveries/new?statsu=failed", {}, "There is no filter “statsu”."),
+    ("GET", "/log/redeliveries/new?range=1y", {}, "“1y” is not one of: 1h"),
+    ("POST", "/log/redeliver", {"payload": "give-up", "ids": "1"}, "“give-up” is no payload"),
+    ("POST", "/log/redeliver", {"ids": ["1", "abc"]}, "“abc” is not the number of a delivery."),
+    ("POST", "/log/redeliver", {"scope": "all", "ids": "1"}, "“all” is no scope"),
+    ("POST", "/log/redeliver", {"payload": "give_up", "asked": "1", "ids": ""}, "Select the deliveries first."),
+    ("POST", "/log/redeliveries", {"payload": "give-up"}, "“give-up” is no payload"),
+    ("POST", "/log/redeliveries", {"ids": "1"}, "This is for all that match the filter"),
+    ("POST", "/log/redeliveries?statsu=failed", {}, "There is no filter “statsu”."),
+    ("POST", "/log/redeliveries?range=1y", {}, "“1y” is not one of: 1h"),
+    ("POST", "/log/redeliveries?status=failed&status=retry", {}, "This is given twice"),
+    ("POST", "/log/1/redeliver", {"payload": "fresh"}, "“fresh” is no payload"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "form", "words"), UNREADABLE)
+def test_what_can_not_be_read_stands_neither_for_all_nor_for_another_act(
+    client: FlaskClient, db: Database, method: str, path: str, form: dict[str, str], words: str
+) -> None:
+    [only] = failed(db, 1)
+    path = path.replace("/1/", f"/{only}/")
+    form = {name: str(only) if value == "1" and name == "ids" else value for name, value in form.items()}
+    answer = client.open(path, method=method, data=form, follow_redirects=True)
+    assert words in answer.text
+    assert "Redeliver 1" not in answer.text
     work(db)
     assert repeated(db) == []
+    with db.read() as session:
+        assert list(session.query(RedeliveryJob)) == []
+
+
+def test_the_page_that_asks_speaks_of_the_selected_and_not_of_a_filter(client: FlaskClient, db: Database) -> None:
+    [only, _] = failed(db, 2)
+    for act in redelivery_jobs.ACTS:
+        page = client.get(f"/log/redeliveries/new?payload={act}&ids={only}&status=failed").text
+        assert redelivery_jobs.ACTS[act].effect in page
+        assert f'The selected: <a href="/log/{only}">' in page and f"{redelivery_jobs.ACTS[act].verb} 1<" in page
+        assert "match" not in page.partition("<main")[2]

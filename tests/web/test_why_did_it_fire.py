@@ -115,7 +115,7 @@ def test_a_past_save_is_explained_by_the_workflow_as_it_was_then(client: FlaskCl
     workflow, deal = saved(client, db), made(db)
     won = changed(db, deal, stage="Closed Won")
     assert "This goes by version" not in why(client, workflow, deal, won), "it is what the workflow is now"
-    client.post(f"/settings/workflows/{workflow}/active", data={"active": ""})
+    client.post(f"/settings/workflows/{workflow}/active", data={"active": "0"})
     for page in (why(client, workflow, deal, won), words(client.get(f"/records/deals/{deal}/workflows").text)):
         assert "It fires: everything holds." in page and "The workflow has been switched off since." in page
         assert "This goes by version 1 of the workflow, saved" in page and "which was in force then." in page

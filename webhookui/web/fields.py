@@ -15,6 +15,7 @@ from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.fields import FieldNotFound, FieldWish, InvalidField
 from webhookui.here import read, write
 from webhookui.web.access import admin_only, me
+from webhookui.web.choices import chosen
 from webhookui.web.form_places import place_of
 from webhookui.web.security import render_error
 from webhookui.web.workflow_draft import draft_of_document
@@ -98,9 +99,10 @@ def update(module: str, name: str) -> ResponseReturnValue:
 @bp.post("/<module>/<name>/move")
 @admin_only
 def move(module: str, name: str) -> ResponseReturnValue:
-    """One place up (`to=up`) or down in the order of forms and lists."""
+    """One place up (`to=up`) or down (`to=down`) in the order of forms and lists."""
+    up = chosen("to", ("up", "down"), "down") == "up"
     with write() as session:
-        fields.move(session, module, name, me(), up=request.form.get("to") == "up")
+        fields.move(session, module, name, me(), up=up)
     return redirect(_place(module, name), 303)
 
 

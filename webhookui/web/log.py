@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -25,6 +25,8 @@ from webhookui.workflows.redelivery_jobs import ACTS
 bp = Blueprint("log", __name__)
 
 PAGE = 50
+LIVE = ("rows", "newest", "first", "flow", "counts", "recount", "announced", "paused", "seen")
+"""What the page says of itself when it asks what moved."""
 
 
 @bp.get("")
@@ -33,7 +35,11 @@ def index() -> ResponseReturnValue:
     """The list. Its URL says the filter, the page and which details are open."""
     query = _query()
     with read() as session:
-        page = log.page(session, query.wanted, limit=PAGE, before=query.before, after=query.after)
+        if query.errors:
+            page, counts = log.Page([], None), log.counts_of_ids(session, [])
+        else:
+            page = log.page(session, query.wanted, limit=PAGE, before=query.before, after=query.after)
+            counts = log.counts(session, query.wanted)
         if query.after is not None and page.next_after is None:
             return redirect(query.url())  # nothing is newer: that is the first page
         page_ids = {item.id for item in page.items}
@@ -44,7 +50,7 @@ def index() -> ResponseReturnValue:
             nav="log",
             query=query,
             page=page,
-            counts=log.counts(session, query.wanted),
+            counts=counts,
             opened=_details(session, [number for number in query.open if number in page_ids]),
             choices=choices(session, query.wanted),
             record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
@@ -66,7 +72,9 @@ def live() -> ResponseReturnValue:
     The page says what it shows: `rows` and `open` as "id:version" pairs, `newest` (id), `first` (it is the first page),
     `flow` (new rows may come in), `counts` (those it shows) and `recount` (it has been a while).
     """
-    query, args = _query(), request.args
+    query, args = _query(also=LIVE), request.args
+    if query.errors:
+        return "", 204  # the page shows nothing
     rows, opened = pairs(args.get("rows", "")), pairs(args.get("open", ""))
     with read() as session:
         moved = log.moved(session, rows)
@@ -165,10 +173,9 @@ def give_up(delivery_id: int) -> ResponseReturnValue:
 @admin_only
 def resume() -> ResponseReturnValue:
     """Sends to what is paused again, without waiting for the next probe."""
-    lane = request.form.get("lane", "")
     with write() as session:
+        lane, name = _paused(session)
         circuit.resume(session, lane)
-        name = circuit.names(session, [lane])[lane]
     flash(f"{name} is sent to again.", "success")
     return redirect("/log", 303)
 
@@ -177,12 +184,20 @@ def resume() -> ResponseReturnValue:
 @admin_only
 def fail_all() -> ResponseReturnValue:
     """Ends what waits for what is paused as Failed."""
-    lane = request.args.get("lane", "")
     with write() as session:
+        lane, name = _paused(session)
         number = circuit.fail_all(session, lane, current_user.name)
-        name = circuit.names(session, [lane])[lane]
     flash(f"{number} deliver{'y' if number == 1 else 'ies'} of {name} ended as Failed.", "success")
     return redirect("/log?status=failed", 303)
+
+
+def _paused(session: Session) -> tuple[str, str]:
+    """What is meant (`lane`), and its name for people. One that is not paused has nothing to resume or end."""
+    lane = request.values.get("lane", "")
+    if lane not in {row.lane for row in circuit.paused(session) if row.state == "open"}:
+        flash("It is not paused any more, so nothing was done.", "warning")
+        abort(redirect("/log", 303))
+    return lane, circuit.names(session, [lane])[lane]
 
 
 @bp.app_template_global()
@@ -231,8 +246,8 @@ def _by_hand(delivery_id: int, act: Callable[[Session], object], done: str) -> R
     return redirect(f"/log/{delivery_id}", 303)
 
 
-def _query() -> LogQuery:
-    return read_query(request.args, current_user.time_zone)
+def _query(also: Collection[str] = ()) -> LogQuery:
+    return read_query(request.args, current_user.time_zone, also=also)
 
 
 def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -21,6 +21,8 @@ RANGES: dict[str, tuple[str, timedelta]] = {
 }
 """Value of `range` in the URL → (its words, how far back it reaches)."""
 TWICE = "This is given twice; give one value."
+PLACE = ("before", "after", "open")
+"""What the URL says beside the filter: the page, and the details that are open."""
 MOST_OPEN = 20
 _MOST_ROWS = 500
 
@@ -68,15 +70,22 @@ _NAMES = (
 )
 
 
-def read_query(args: Mapping[str, str], time_zone: str) -> LogQuery:
-    """From a URL. A value that can't be read is left out of the filter and named in `errors`."""
+def read_query(args: Mapping[str, str], time_zone: str, *, also: Collection[str] = ()) -> LogQuery:
+    """From a URL. A value that can't be read is left out of the filter and named in `errors`, and so is a name that is no
+    filter's and none of `also`."""
     typed = {name: args[name].strip() for name in _NAMES if args.get(name, "").strip()}
     errors = {name: TWICE for name in typed if isinstance(args, MultiDict) and len(args.getlist(name)) > 1}
+    unknown = [name for name in args if name not in (*_NAMES, *PLACE, *also)]
+    errors |= {name: f"There is no filter “{name[:40]}”." for name in unknown}
+    typed |= {name: args[name] for name in unknown}
     usable = {name: text for name, text in typed.items() if name not in errors}
     for name in ("since", "until"):
         if name in usable:
             usable[name] = _to_utc(usable[name], time_zone)
-    span = RANGES.get(usable.pop("range", ""))
+    reach = usable.pop("range", "")
+    span = RANGES.get(reach)
+    if reach and span is None:
+        errors["range"] = f"“{reach[:40]}” is not one of: {', '.join(RANGES)}."
     wanted = LogFilter()
     while True:
         try:

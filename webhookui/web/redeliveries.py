@@ -1,10 +1,13 @@
 """Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own, which
-may try now and give up, too
-(SPEC section 6)."""
+may try now and give up, too (SPEC section 6).
+
+What can't be read is refused: it never stands for all, nor for another act.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, flash, redirect, render_template, request
@@ -12,13 +15,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from webhookui.db import now
+from webhookui.db import now, row_number
 from webhookui.delivery import log
 from webhookui.delivery.log_choices import in_words
 from webhookui.delivery.log_filter import LogFilter
 from webhookui.delivery.states import STATUSES
 from webhookui.here import installation, read, write
 from webhookui.web.access import admin_only
+from webhookui.web.choices import chosen
 from webhookui.web.log_query import LogQuery, pairs, read_query
 from webhookui.web.security import render_error
 from webhookui.workflows import redelivery_jobs
@@ -39,7 +43,8 @@ def absent(error: JobNotFound) -> ResponseReturnValue:
 def redeliver_one(delivery_id: int) -> ResponseReturnValue:
     try:
         with write() as session:
-            fresh = redeliver(session, delivery_id, _payload(), current_user.name, installation().settings.address)
+            payload = chosen("payload", PAYLOADS, "original")
+            fresh = redeliver(session, delivery_id, payload, current_user.name, installation().settings.address)
     except (log.DeliveryNotFound, NotRedeliverable) as error:
         flash(str(error), "warning")
         return redirect(f"/log/{delivery_id}", 303)
@@ -52,15 +57,14 @@ def redeliver_one(delivery_id: int) -> ResponseReturnValue:
 def redeliver_selected() -> ResponseReturnValue:
     """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter. The page
     asks about those that are to be given up, too."""
-    query = _query()
-    if request.form.get("scope") == "matching":
-        return redirect(query.url("/log/redeliveries/new", payload=_act()), 303)
-    ids = _ids()
+    query, ids = _query(), _ids()
+    if chosen("scope", ("selected", "matching"), "selected") == "matching":
+        return _ask(payload=_act())
     if not ids:
         flash("Select the deliveries first.", "warning")
         return redirect(query.url(), 303)
     if _act() == "give_up" and request.form.get("asked") != "1":
-        return redirect(query.url("/log/redeliveries/new", payload=_act(), ids=",".join(map(str, ids))), 303)
+        return _ask(payload=_act(), ids=",".join(map(str, ids)))
     with write() as session:
         job = redelivery_jobs.start(session, _act(), current_user.name, ids=ids)
     return redirect(f"/log/redeliveries/{job.id}", 303)
@@ -70,17 +74,20 @@ def redeliver_selected() -> ResponseReturnValue:
 @admin_only
 def new() -> ResponseReturnValue:
     """Asks whether all that match the filter are meant, or the selected (`ids`)."""
-    query = _query()
+    query, ids = _query(), _ids()
     with read() as session:
-        counts = log.counts(session, query.wanted, thorough=True)
-        words = in_words(session, query.wanted)
+        if ids is None and not query.errors:
+            counts, words = log.counts(session, query.wanted, thorough=True), in_words(session, query.wanted)
+        else:
+            counts, words = log.counts_of_ids(session, ids or []), []
     return render_template(
         "log/redelivery_new.html",
         nav="log",
         query=query,
         counts=counts,
         words=words,
-        ids=_ids(),
+        ids=ids,
+        status=query.wanted.status if ids is None else None,
         payload=_act(),
         act=ACTS[_act()],
         payloads=PAYLOADS,
@@ -93,8 +100,10 @@ def new() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """A job for all that match the URL's filter. A filter that can't be read is not taken for a wider one."""
     query = _query()
+    if _ids() is not None:
+        abort(400, description="This is for all that match the filter; those that are selected go to /log/redeliver.")
     if query.errors:
-        return redirect(query.url("/log/redeliveries/new", payload=_act()), 303)
+        return _ask(payload=_act())
     with write() as session:
         job = redelivery_jobs.start(session, _act(), current_user.name, wanted=query.wanted)
     return redirect(f"/log/redeliveries/{job.id}", 303)
@@ -177,21 +186,29 @@ def _progress(session: Session, job: RedeliveryJob) -> Progress:
     )
 
 
-def _payload() -> str:
-    return "current" if request.values.get("payload") == "current" else "original"
+def _ask(**more: str) -> ResponseReturnValue:
+    """To the page that asks, with the filter as it came: what can't be read of it is said there."""
+    args = [(name, value) for name, value in request.args.items(multi=True) if name not in more]
+    return redirect(f"/log/redeliveries/new?{urlencode([*args, *more.items()])}", 303)
 
 
 def _act() -> str:
-    """What is to be done, one of ACTS; an unknown word is not taken for another."""
-    asked = request.values.get("payload") or "original"
-    if asked not in ACTS:
-        abort(400, description=f"“{asked[:40]}” is not one of: {', '.join(ACTS)}.")
-    return asked
+    """What is to be done, one of ACTS."""
+    return chosen("payload", ACTS, "original")
 
 
-def _ids() -> list[int]:
-    return list(pairs(",".join(request.values.getlist("ids"))))
+def _ids() -> list[int] | None:
+    """The selected deliveries; None when the request does not speak of any."""
+    if "ids" not in request.values:
+        return None
+    found = []
+    for part in filter(None, ",".join(request.values.getlist("ids")).split(",")):
+        number = row_number(part.strip())
+        if number is None:
+            abort(400, description=f"“{part[:40]}” is not the number of a delivery.")
+        found.append(number)
+    return found
 
 
 def _query() -> LogQuery:
-    return read_query(request.args, current_user.time_zone)
+    return read_query(request.args, current_user.time_zone, also=("payload", "ids"))

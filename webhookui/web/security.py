@@ -12,7 +12,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from webhookui import here
 from webhookui.db import is_unavailable, unavailable_because
@@ -142,6 +142,8 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error
     title, hint = _WORDS.get(error.code or 500, (error.name, error.description or ""))
+    if type(error) in (BadRequest, NotFound) and error.description != type(error).description:
+        title = error.description or title  # what the view says of it
     return render_error(error.code or 500, title, hint)
 
 

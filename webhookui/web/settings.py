@@ -13,6 +13,7 @@ from webhookui.here import row_id
 from webhookui.people import accounts, audit
 from webhookui.people.accounts import ROLES, InvalidUser, UserNotFound
 from webhookui.web.access import admin_only, me
+from webhookui.web.choices import chosen
 from webhookui.web.security import render_error
 
 bp = Blueprint("settings", __name__)
@@ -65,7 +66,7 @@ def change_user(user_id: int) -> ResponseReturnValue:
     try:
         with here.write() as session:
             user = accounts.get(session, user_id)
-            active = request.values.get("active", "true" if user.active else "false") == "true"
+            active = chosen("active", ("true", "false"), "true" if user.active else "false") == "true"
             accounts.set_access(session, user, role=request.values.get("role", user.role), active=active, by=me())
     except UserNotFound as error:
         return render_error(404, str(error), "")

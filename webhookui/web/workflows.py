@@ -14,6 +14,7 @@ from webhookui.delivery.states import STATUSES
 from webhookui.here import installation, read, write
 from webhookui.web import workflow_explain, workflow_holds, workflow_import
 from webhookui.web.access import admin_only, me
+from webhookui.web.choices import chosen
 from webhookui.web.form_paths import at, edit_rows
 from webhookui.web.webhook_editor import workflow_of_form
 from webhookui.web.workflow_draft import (
@@ -59,11 +60,12 @@ def index() -> ResponseReturnValue:
 @bp.post("/<int:workflow_id>/active")
 @admin_only
 def switch(workflow_id: int) -> ResponseReturnValue:
-    """Switches a workflow on (`active=1`) or off."""
+    """Switches a workflow on (`active=1`) or off (`active=0`)."""
+    active = chosen("active", ("1", "0")) == "1"
     try:
         with write() as session:
             workflow = _existing(session, workflow_id)
-            store.set_active(session, workflow.id or 0, request.form.get("active") == "1", me())
+            store.set_active(session, workflow.id or 0, active, me())
             waits = waiting.count(session, waiting.of_workflow(workflow_id))
     except InvalidDocument as error:
         flash(f"“{workflow.name}” can't be switched on. {' '.join(error.errors.values())}", "danger")

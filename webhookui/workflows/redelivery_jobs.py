@@ -37,11 +37,15 @@ OTHER_REASONS = "Other reasons."
 
 @dataclass(frozen=True)
 class Act:
-    """What a job does to each delivery. `label`: of the choice; `name`: of such a job; `done`: said behind a number."""
+    """What a job does to each delivery. `label`: of the choice; `verb`: before a number; `name`: of such a job; `done`: said
+    behind a number; `effect`: what comes of it, a sentence; `icon`: of its button."""
 
     label: str
+    verb: str
     name: str
     done: str
+    effect: str
+    icon: str
     run: Callable[[Session, int, str, str], object]
     """With the id of a delivery, who asked for it and the installation's address. Raises DeliveryNotFound and, with the reason
     for people, NotRedeliverable or NotWaiting."""
@@ -52,8 +56,11 @@ class Act:
 def _redeliver(payload: str) -> Act:
     return Act(
         f"Redeliver {PAYLOADS[payload]}" if payload == "original" else f"Redeliver with {PAYLOADS[payload]}",
+        "Redeliver",
         "Redelivery",
         "sent again",
+        "A new delivery is made for each; the old ones stay as they are.",
+        "arrow-clockwise",
         lambda session, number, by, address: redeliver(session, number, payload, by, address),
         redelivers=True,
     )
@@ -61,9 +68,23 @@ def _redeliver(payload: str) -> Act:
 
 ACTS: Mapping[str, Act] = {
     **{payload: _redeliver(payload) for payload in PAYLOADS},
-    "try_now": Act("Try now", "Try now", "tried now", lambda session, number, *_: by_hand.try_now(session, number)),
+    "try_now": Act(
+        "Try now",
+        "Try now",
+        "Try now",
+        "tried now",
+        "The next attempt of those that wait is made now; those that have ended stay as they are.",
+        "play",
+        lambda session, number, *_: by_hand.try_now(session, number),
+    ),
     "give_up": Act(
-        "Give up", "Give up", "given up", lambda session, number, by, _: by_hand.give_up(session, number, by)
+        "Give up",
+        "Give up",
+        "Give up",
+        "given up",
+        "Those that wait end as Failed, without a mail, and can be redelivered later; those that have ended stay as they are.",
+        "x-circle",
+        lambda session, number, by, _: by_hand.give_up(session, number, by),
     ),
 }
 
