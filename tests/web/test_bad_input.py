@@ -89,6 +89,34 @@ WORKFLOWS: dict[str, tuple[dict[str, Any], str, str]] = {
         workflow(trigger={"on": "schedule", "schedule": {"every": "day", "at": "02:30", "time_zone": "Europe/Prague"}}),
         "trigger.on", "do not run yet",
     ),
+    "text that is no number": (
+        workflow(actions=[action(parameters=[{**PARAMETER, "value": "abc", "type": "number"}])]),
+        "actions.0.parameters.0.value", "“abc” is no number",
+    ),
+    "text that is no JSON": (
+        workflow(actions=[action(parameters=[PARAMETER, {"name": "b", "value": "{not json", "type": "json"}])]),
+        "actions.0.parameters.1.value", "no JSON",
+    ),
+    "a filter that does not take the type": (
+        workflow(actions=[action(parameters=[{**PARAMETER, "value": "{{ name|round(1) }}"}])]),
+        "actions.0.parameters.0.value", "the filter “round”",
+    ),
+    "a method that templates do not have": (
+        workflow(actions=[action(headers=[{"name": "X-A", "value": '{{ "{:,.2f}".format(amount) }}'}])]),
+        "actions.0.headers.0.value", "can't be filled in",
+    ),
+    "a required parameter that is always empty": (
+        workflow(actions=[action(parameters=[{"name": "b", "value": "", "required": True}])]),
+        "actions.0.parameters.0.value", "is empty",
+    ),
+    "XML of a name that is none": (
+        workflow(actions=[action(content_type="XML", parameters=[{"name": "b", "value": '{"c d": 1}', "type": "json"}])]),
+        "actions.0.parameters.0.value", "not a legal XML name",
+    ),
+    "a RAW body that is no JSON": (
+        workflow(actions=[action(content_type="RAW", media_type="application/json", body='{"a": {{ amount }}', parameters=[])]),
+        "actions.0.body", "JSON",
+    ),
     "no name": (workflow(name="  "), "name", "Give the workflow a name"),
 }  # fmt: skip
 

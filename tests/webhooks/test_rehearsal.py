@@ -52,6 +52,38 @@ NEVER: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+MISTAKES = {
+    '{{ "%y"|format(amount) }}': "format has no %y; %s writes any value, %d and %.2f a number.",
+    '{{ amount|round("x") }}': "the filter “round” can't work with what it is given here.",
+    '{{ name|replace("a") }}': "the filter “replace” can't work with what it is given here.",
+    "{{ name|tojson(indent=2) }}": "the filter “tojson” can't work with what it is given here.",
+    "{{ name.upper(1) }}": "“.upper()” can't work with what it is given here.",
+    '{{ name.center(10, "ab") }}': "“.center()” can't work with what it is given here.",
+    "{{ amount > name }}": "values that don't go together, such as a text and a number.",
+    '{{ name[0:"x"] }}': "values that don't go together, such as a text and a number.",
+    "{{ name is divisibleby 2 }}": "values that don't go together, such as a text and a number.",
+    '{{ name|map("nosuch")|list }}': "there is no filter “nosuch”.",
+    "{{ name|nosuch }}": "there is no filter “nosuch”.",
+    "{{ name is nosuch }}": "there is no test “nosuch”.",
+    "{{ name| }}": "“name” is expected, and “}}” stands there.",
+    "{{ name name }}": "“}}” is expected, and “name” stands there.",
+    "{{ name..x }}": "a name or a number is expected.",
+    '{{ "abc }}': '“"” does not belong there, or is not closed.',
+    "{{ 1 if }}": "“}}” does not belong there.",
+    "{% if name %}": "“{% endif %}” is missing.",
+    "{% nosuch %}": "there is no “{% nosuch %}”.",
+    "{# x": "“#}” is missing.",
+}
+"""Template → how the sentence ends that its author reads: neither Python's words nor Jinja's."""
+
+
+@pytest.mark.parametrize("template", MISTAKES)
+def test_what_is_wrong_with_a_template_is_said_to_people(template: str) -> None:
+    with pytest.raises(Refused) as refused:
+        saved(values=AMOUNT, **row(template))
+    assert refused.value.errors[VALUE].endswith(f": {MISTAKES[template]}")
+
+
 @pytest.mark.parametrize(("action", "place", "words"), NEVER, ids=lambda each: str(each)[:60])
 def test_what_can_never_work_is_refused_at_its_place(action: dict[str, Any], place: str, words: str) -> None:
     with pytest.raises(Refused) as refused:

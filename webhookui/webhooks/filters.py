@@ -23,6 +23,7 @@ from jinja2.utils import _PassArg
 
 from webhookui import exact_json
 from webhookui.webhooks.budget import MAX_WIDTH, fits, go_on, is_record, listed, size_of, take, text_fits
+from webhookui.webhooks.reasons import used
 from webhookui.webhooks.values import JsonText, as_text, is_empty, number_of, plain
 
 KINDS = {
@@ -131,6 +132,8 @@ def _format(value: Any, *args: Any, **kwargs: Any) -> str | None:
         go_on()
         if match["kind"] == "%":
             return "%"
+        if match["kind"] not in "diouxXeEfFgGcsra":
+            raise SecurityError(f"format has no %{match['kind']}; %s writes any value, %d and %.2f a number.")
         for digits in (match["width"], match["places"]):
             within(int(digits[:9]) if digits else 0)
         try:
@@ -314,10 +317,6 @@ def _reverse(value: Any) -> Any:
     return value[::-1] if isinstance(value, str) else list(value)[::-1]
 
 
-def _words(value: str) -> int:
-    return len(re.findall(r"\w+", value))
-
-
 TEXT_FILTERS: dict[str, Callable[..., str]] = {
     "capitalize": str.capitalize, "center": _center, "e": jinja.escape, "escape": jinja.escape, "forceescape": jinja.escape,
     "lower": str.lower, "replace": _replace, "safe": str, "string": str, "striptags": _striptags, "title": jinja.do_title,
@@ -348,7 +347,7 @@ FILTERS: dict[str, Filter] = {
     "round": Filter(_round, NUMBERS, "number"),
     "tojson": Filter(_tojson, gives="json", as_it_is=True),
     "urlencode": Filter(_urlencode, gives="text"),
-    "wordcount": Filter(_text(_words).function, gives="number"),
+    "wordcount": Filter(_text(lambda value: len(re.findall(r"\w+", value))).function, gives="number"),
 }
 
 
@@ -369,8 +368,9 @@ def offered(name: str, each: Filter) -> Callable[..., Any]:
             raise SecurityError(wrong_kind(name, each.takes, "this", kind))
         if kind in ("list", "object"):
             take(size_of(value))
-        result = each.function(*args, **kwargs)
-        return listed(result) if isinstance(result, Iterator) else fits(result)
+        with used(f"the filter “{name}”"):
+            result = each.function(*args, **kwargs)
+            return listed(result) if isinstance(result, Iterator) else fits(result)
 
     return filtered
 

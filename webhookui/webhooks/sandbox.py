@@ -39,6 +39,7 @@ from webhookui.webhooks.filters import (
     within,
 )
 from webhookui.webhooks.line_breaks import keeping_line_breaks
+from webhookui.webhooks.reasons import used
 from webhookui.webhooks.values import JsonText, as_text, plain
 
 __all__ = [
@@ -178,6 +179,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         if not any(isinstance(owner, kind) and name in names for kind, names in METHODS):
             raise SecurityError("there is nothing to call here.")
+        with used(f"“.{name}()”"):
+            return self._called(obj, owner, name, *args, **kwargs)
+
+    def _called(self, obj: Any, owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         for name_of_loop in ("_loop_vars", "_block_vars"):
             kwargs.pop(name_of_loop, None)
         if isinstance(owner, str):

@@ -18,7 +18,7 @@ from jinja2.environment import TemplateExpression
 
 from webhookui import exact_json
 from webhookui.webhooks.insertion import Inserted, into_json
-from webhookui.webhooks.reasons import reason
+from webhookui.webhooks.reasons import reason, syntax
 from webhookui.webhooks.sandbox import (
     DATE_METHODS,
     DATE_PARTS,
@@ -151,7 +151,7 @@ def _parsed(source: str, longest: int = MAX_TEMPLATE) -> nodes.Template:
         raise
     except TemplateSyntaxError as error:
         raise TemplateProblem(
-            f"The placeholder can't be read {_place(source, error.lineno)}: {error.message}"
+            f"The placeholder can't be read {_place(source, error.lineno)}: {syntax(error.message or '')}"
         ) from None
     except Exception as error:
         raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None

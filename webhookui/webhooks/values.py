@@ -26,8 +26,12 @@ class JsonText(str):
     __slots__ = ()
 
 
+class NoValue(ValueError):
+    """It can't be sent; the text says why, the end of a sentence for people."""
+
+
 def plain(value: Any) -> Any:
-    """A JSON value: dates as ISO 8601, times in UTC with Z, a record or user as its name. Raises ValueError for what is none:
+    """A JSON value: dates as ISO 8601, times in UTC with Z, a record or user as its name. Raises NoValue for what is none:
     a method that was not called, a number without end, half a character."""
     if value is None or isinstance(value, bool):
         return value
@@ -53,7 +57,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return _duration(value)
     if not isinstance(value, time):
-        raise ValueError("this is no value; is something not called?")
+        raise NoValue("this is no value; is something not called?")
     return text
 
 
@@ -72,10 +76,10 @@ def number_of(text: str) -> int | Decimal:
     0x10, NaN, and what is too large."""
     digits = text.strip(" \t\r\n")
     if not NUMBER.fullmatch(digits) or len(digits) > MOST_DIGITS:
-        raise ValueError("this is no number.")
+        raise NoValue("this is no number.")
     number = Decimal(digits)
     if number and abs(number.adjusted()) > MAX_EXPONENT:
-        raise ValueError("this number is too large.")
+        raise NoValue("this number is too large.")
     return (
         int(number) if number == number.to_integral_value() and "." not in digits and number.adjusted() < 40 else number
     )
@@ -88,7 +92,7 @@ def _number(value: float | Decimal) -> int | Decimal:
     else:
         small = number.is_finite() and (not number or abs(number.adjusted()) <= MAX_EXPONENT)
     if not small:
-        raise ValueError("this number is too large, or none.")
+        raise NoValue("this number is too large, or none.")
     return number
 
 
