@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_webhook
 from webhookui.db import Database, now
 from webhookui.delivery import filing, log_text
 from webhookui.delivery.tables import Delivery
+from webhookui.notify.tables import Notice, Notification, OutgoingMail
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.tables import RedeliveryJob
 
@@ -144,18 +147,55 @@ def test_current_payload_without_the_record_is_refused_in_words(client: FlaskCli
     assert "Redeliver with the original payload." in client.get(job).text
 
 
-def test_a_cancelled_job_makes_nothing_more_and_says_who_ended_it(client: FlaskClient, db: Database) -> None:
-    ids = failed(db, 30)
-    job = client.post("/log/redeliver", data={"ids": ids}).headers["Location"]
+MANY = {"original": "failed", "try_now": "retry", "give_up": "queued"}
+"""What is done to many → the status of those that it is done to."""
+
+
+def done(db: Database, ids: Sequence[int | None]) -> list[int | None]:
+    """Those of the deliveries that something was done to, as often as it was: sent again, or moved."""
+    with db.read() as session:
+        moved = [each for each in ids for _ in range(session.get(Delivery, each).version - 1)]  # type: ignore[union-attr]
+    return sorted([*repeated(db), *moved], key=lambda each: each or 0)
+
+
+@pytest.mark.parametrize("act", MANY)
+def test_a_cancelled_job_makes_nothing_more_and_says_who_ended_it(client: FlaskClient, db: Database, act: str) -> None:
+    ids = failed(db, 30, status=MANY[act])
+    job = client.post("/log/redeliver", data={"ids": ids, "payload": act, "asked": "1"}).headers["Location"]
     number = int(job.rpartition("/")[2])
     redelivery_jobs._batch(db, number, "http://127.0.0.1:8000")
     client.post(f"{job}/cancel")
     work(db)
     page = " ".join(client.get(job).text.split())
-    assert repeated(db) == ids[: redelivery_jobs.BATCH]
+    assert done(db, ids) == ids[: redelivery_jobs.BATCH]
     assert "Cancelled by" in page and "10 not looked at" in page
     client.post(f"{job}/cancel")  # one that has ended stays as it is
     assert "10 not looked at" in " ".join(client.get(job).text.split())
+
+
+@pytest.mark.parametrize("act", MANY)
+def test_a_worker_that_dies_in_the_middle_leaves_none_out_and_does_none_twice(
+    client: FlaskClient, db: Database, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    ids = failed(db, 30, status=MANY[act])
+    job = client.post("/log/redeliver", data={"ids": ids, "payload": act, "asked": "1"}).headers["Location"]
+    known = redelivery_jobs.ACTS[act]
+
+    def dies(session: Session, number: int, by: str, address: str) -> None:
+        known.run(session, number, by, address)
+        if number == ids[25]:
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setitem(redelivery_jobs.ACTS, act, replace(known, run=dies))  # type: ignore[arg-type]
+        work(db)
+    assert done(db, ids) == ids[: redelivery_jobs.BATCH]
+    work(db)
+    assert done(db, ids) == ids
+    assert f"30 {known.done}." in " ".join(client.get(job).text.split())
 
 
 def test_a_running_job_is_found_from_the_log_and_its_end_is_told_there(client: FlaskClient, db: Database) -> None:
@@ -241,6 +281,9 @@ def test_giving_up_the_selected_asks_first_and_tells_by_whom(client: FlaskClient
     found = states_of(db, ids)
     assert [status for status, _ in found] == ["failed", "failed", "retry"]
     assert (found[0][1] or "").startswith("Given up by ")
+    with db.read() as session:
+        told = [each for table in (Notice, Notification, OutgoingMail) for each in session.query(table)]
+    assert told == []
     assert "1 given up, 1 refused." in " ".join(client.get(job).text.split())
 
 
