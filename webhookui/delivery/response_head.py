@@ -104,10 +104,11 @@ class FinalResponse(HTTPResponse):
         self.reason = reason.strip()
         self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
         self.headers = self.msg = HTTPMessage()
+        framing: dict[str, list[str]] = {}
         for name, value in self.fields:
-            if name.lower() in _FRAMING:
-                self.headers[name] = value
-        self._frame()
+            if (lower := name.lower()) in _FRAMING:
+                framing.setdefault(lower, []).append(value)
+        self._frame(framing)
         if head.ended:
             self.misframed = "it ends within its headers"
 
@@ -128,15 +129,17 @@ class FinalResponse(HTTPResponse):
                 return version, status, reason, fields
             passed_over = True
 
-    def _frame(self) -> None:
+    def _frame(self, framing: dict[str, list[str]]) -> None:
         """Where the body ends (RFC 9112 section 6.3)."""
-        coding = ", ".join(self.headers.get_all("transfer-encoding") or [])
+        lengths = {each.strip() for value in framing.pop("content-length", ()) for each in value.split(",")}
+        for name, values in framing.items():
+            for value in values:
+                self.headers[name] = value
+        coding = ", ".join(framing.get("transfer-encoding", ()))
         self.chunked = coding.strip().lower() == "chunked"
         self.chunk_left = None
         self.will_close = self._check_close()  # type: ignore[attr-defined]
         self.length = None
-        lengths = {each.strip() for value in self.headers.get_all("content-length") or [] for each in value.split(",")}
-        del self.headers["content-length"]
         if self.status in (204, 304) or 100 <= self.status < 200 or self._method == "HEAD":  # type: ignore[attr-defined]
             self.length = 0
             self.will_close = self.will_close or self.status == 101

@@ -30,7 +30,7 @@ from webhookui.webhooks.capture import Taken
 from webhookui.webhooks.redaction import Redaction, redaction
 from webhookui.webhooks.request import MAX_BODY, Request, RequestError
 from webhookui.webhooks.secret_scope import SecretElsewhere
-from webhookui.webhooks.secret_values import SecretGone, by_marker, reveal, reveal_body, reveal_url, veil
+from webhookui.webhooks.secret_values import SecretGone, by_marker, may_be_marked, reveal, reveal_body, reveal_url, veil
 from webhookui.webhooks.signature import signature_headers
 
 log = structlog.get_logger("webhookui.delivery")
@@ -232,6 +232,8 @@ class _Misconfigured(Exception):
 
 def _revealed(request: Request, secrets: Mapping[str, str]) -> Request:
     """The request with the secrets that its markers stand for. Raises RequestError."""
+    if not may_be_marked(request):
+        return request
     try:
         body = reveal_body(request.body, secrets)
         headers = tuple((name, reveal(value, secrets)) for name, value in request.headers)
@@ -245,6 +247,8 @@ def _revealed(request: Request, secrets: Mapping[str, str]) -> Request:
 
 def _veiled(request: Request) -> Request:
     """The request as the log keeps it."""
+    if not may_be_marked(request):
+        return request
     return replace(
         request, url=veil(request.url), headers=tuple((name, veil(value)) for name, value in request.headers)
     )
@@ -252,6 +256,8 @@ def _veiled(request: Request) -> Request:
 
 def _redacted(answer: Answer, known: Redaction) -> Answer:
     """The answer as it is kept, searched and judged: a third party that says back what it was sent tells nobody."""
+    if known.finds_nothing:
+        return answer
     body = known.data(answer.body)
     headers = [(name, known.text(value)) for name, value in answer.headers]
     if body is answer.body and headers == answer.headers:

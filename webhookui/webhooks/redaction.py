@@ -51,6 +51,7 @@ class Redaction:
         self._text = _text_pattern(forms)
         self._data = _data_pattern(forms)
         self._forms = forms
+        self.finds_nothing = not forms
 
     @cached_property
     def _wide(self) -> list[tuple[str, re.Pattern[bytes]]]:

@@ -12,13 +12,16 @@ import secrets as random
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape as xml_escape
 
 from webhookui import exact_json
 from webhookui.webhooks.address import dot_segment
 from webhookui.webhooks.definition import MASK, Header, Parameter, Webhook
+
+if TYPE_CHECKING:
+    from webhookui.webhooks.request import Request
 
 URL, QUERY, PLAIN = "u", "f", "t"
 ESCAPES: dict[str, Callable[[str], str]] = {
@@ -30,7 +33,8 @@ ESCAPES: dict[str, Callable[[str], str]] = {
 }
 """Last letter of a marker → how a secret is written there: in JSON, XML, FORM and queries, a URL, a header or plain text."""
 
-MARKER = re.compile(f"wuisecret([0-9a-f]{{32}})([{''.join(ESCAPES)}])")
+_PREFIX = "wuisecret"
+MARKER = re.compile(f"{_PREFIX}([0-9a-f]{{32}})([{''.join(ESCAPES)}])")
 _MARKER_BYTES = re.compile(MARKER.pattern.encode())
 
 
@@ -45,7 +49,7 @@ class SecretGone(Exception):
 
 
 def new_marker() -> str:
-    return f"wuisecret{random.token_hex(16)}"
+    return f"{_PREFIX}{random.token_hex(16)}"
 
 
 class Places:
@@ -128,6 +132,15 @@ def secrets_of(webhook: Webhook) -> dict[str, Any]:
     """The secrets that are known, as they are sealed: the authorization's by their keys, and "values" by their places."""
     found: dict[str, Any] = {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
     return {**found, "values": dict(webhook.secret_values)} if webhook.secret_values else found
+
+
+def may_be_marked(request: Request) -> bool:
+    """False when no marker stands in the request, which is what most are: each attempt asks."""
+    return (
+        _PREFIX in request.url
+        or any(_PREFIX in value for _, value in request.headers)
+        or (request.body is not None and _PREFIX.encode() in request.body)
+    )
 
 
 def reveal(text: str, secrets: Mapping[str, str]) -> str:
