@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
 from webhookui.db import now
-from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
+from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, new_message_id
 from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import webhook_document
@@ -77,6 +78,20 @@ def add_failed(session: Session, **values: Any) -> Delivery:
     )  # fmt: skip
     delivery.finished_at = now()
     return delivery
+
+
+def add_copies(session: Session, delivery: Delivery, number: int) -> None:
+    """So many more deliveries like this one, with its request and attempts, in a twentieth of the time that adding each takes."""
+    session.flush()
+    ids = range((delivery.id or 0) + 1, (delivery.id or 0) + 1 + number)
+    deliveries = Delivery.__table__  # type: ignore[attr-defined]
+    one = dict(session.execute(select(deliveries).where(deliveries.c.id == delivery.id)).one()._mapping)
+    rows = [{**one, "id": new, "message_id": new_message_id()} for new in ids]
+    session.connection().execute(insert(deliveries), rows)
+    for table in (DeliveryRequest.__table__, Attempt.__table__):  # type: ignore[attr-defined]
+        found = session.execute(select(table).where(table.c.delivery_id == delivery.id)).all()
+        parts = [{name: value for name, value in row._mapping.items() if name != "id"} for row in found]
+        session.connection().execute(insert(table), [{**part, "delivery_id": new} for new in ids for part in parts])
 
 
 def add_waiting(session: Session, minutes: int = 59, **values: Any) -> Delivery:

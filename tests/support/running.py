@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ from typing import Any
 import requests
 
 from tests.support import prepared
+from tests.support.fork_server import PROGRAM, Forked, fork_server
 from webhookui import exact_json
 
 
 class Running:
     """A data folder, and the process on it when it is started."""
 
-    program = "webhookui"
+    program = PROGRAM
     """The module that is run."""
     start_s = 30.0
     """How long a start may take."""
@@ -39,18 +41,16 @@ class Running:
             "WEBHOOKUI_ALLOWED_NETWORKS": "127.0.0.0/8",
             **environment,
         }
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[Forked | subprocess.Popen[bytes]] = []
         self.session = requests.Session()
         self.session.trust_env = False
 
     def command(self, *words: str, typed: str = "", good: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "webhookui", *words],
-            env=self.environment,
-            input=typed,
-            text=True,
-            capture_output=True,
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            typed_in, out, err = (Path(folder) / name for name in ("in", "out", "err"))
+            typed_in.write_text(typed)
+            code = fork_server().start(words, self.environment, out, err, typed_in).wait()
+            done = subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
         assert not good or done.returncode == 0, done.stderr
         return done
 
@@ -61,11 +61,15 @@ class Running:
         self.session.headers["Authorization"] = f"Bearer {token}"
         return self
 
-    def start(self, what: str = "run") -> subprocess.Popen[bytes]:
-        with (self.folder / f"{what}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", self.program, what], env=self.environment, stdout=log, stderr=log
-            )
+    def start(self, what: str = "run") -> Forked | subprocess.Popen[bytes]:
+        log = self.folder / f"{what}.log"
+        process: Forked | subprocess.Popen[bytes]
+        if self.program == PROGRAM:
+            process = fork_server().start([what], self.environment, log, log, Path(os.devnull))
+        else:
+            with log.open("ab") as out:
+                command = [sys.executable, "-m", self.program, what]
+                process = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out)
         self.processes.append(process)
         if what != "worker":
             until(self._answers, self.start_s, lambda: (self.folder / f"{what}.log").read_text())

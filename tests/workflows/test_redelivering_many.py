@@ -11,7 +11,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from tests.support.log_rows import add_failed
+from tests.support.log_rows import add_copies, add_failed
 from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running, until
@@ -67,8 +67,7 @@ def installation(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
                 "host": host,
                 "lane": receiver.url,
             }
-            for _ in range(MANY):
-                add_failed(session, **where)
+            add_copies(session, add_failed(session, **where), MANY - 1)
         db.close()
         made.start()
         yield made
