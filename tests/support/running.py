@@ -63,6 +63,7 @@ class Running:
 
     def start(self, what: str = "run") -> Forked | subprocess.Popen[bytes]:
         log = self.folder / f"{what}.log"
+        log.touch()
         process: Forked | subprocess.Popen[bytes]
         if self.program == PROGRAM:
             process = fork_server().start([what], self.environment, log, log, Path(os.devnull))
