@@ -154,6 +154,18 @@ class GuardedAdapter(IPFilterAdapter):
             pool_kwargs = {"ssl_context": self._context, "server_hostname": target.host.rstrip(".")}
         return {"scheme": target.scheme, "host": host, "port": target.port}, pool_kwargs
 
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Nothing goes through a proxy. requests reads the URL three times to find that out, here and in `request_url`."""
+        host, pool = self.build_connection_pool_key_attributes(request, verify, cert)
+        return self.poolmanager.connection_from_host(**host, pool_kwargs=pool)
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """What stands in the request line."""
+        path: str = request.path_url
+        return path
+
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """Only what an exchange reads: no cookies are kept, no encoding is guessed at."""
         response = requests.Response()
