@@ -71,6 +71,26 @@ def test_redelivering_one_leads_to_the_new_delivery(client: FlaskClient, db: Dat
     assert f"/log/{fresh.id}" in client.get(f"/log/{old}").text
 
 
+@pytest.mark.parametrize("selected", [False, True])
+def test_what_the_third_party_took_already_is_sent_again_when_that_was_asked(
+    client: FlaskClient, db: Database, selected: bool
+) -> None:
+    with db.write() as session:
+        took = add_delivery(session, webhook_id=add_webhook(session)).id
+    path, form = ("/log/redeliver", {"ids": str(took)}) if selected else (f"/log/{took}/redeliver", {})
+    asked = client.post(path, data={"payload": "current", **form})
+    page = client.get(asked.headers["Location"]).text
+    assert "the third party gets these once more" in page and "Redeliver 1" in page
+    assert re.search(r'value="current"[^>]*checked', page)
+    work(db)
+    assert repeated(db) == []
+    assert (
+        client.post("/log/redeliver", data={"payload": "original", "asked": "1", "ids": str(took)}).status_code == 303
+    )
+    work(db)
+    assert repeated(db) == [took]
+
+
 def test_what_can_not_be_redelivered_is_told(client: FlaskClient, db: Database) -> None:
     [old] = failed(db, 1, webhook_id=None)
     page = client.post(f"/log/{old}/redeliver", follow_redirects=True).text

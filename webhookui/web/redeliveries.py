@@ -6,6 +6,7 @@ What can't be read is refused: it never stands for all, nor for another act.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -41,9 +42,11 @@ def absent(error: JobNotFound) -> ResponseReturnValue:
 @bp.post("/<int:delivery_id>/redeliver")
 @admin_only
 def redeliver_one(delivery_id: int) -> ResponseReturnValue:
+    payload = chosen("payload", PAYLOADS, "original")
+    if _asks_first(payload, [delivery_id]):
+        return _ask(payload=payload, ids=str(delivery_id))
     try:
         with write() as session:
-            payload = chosen("payload", PAYLOADS, "original")
             fresh = redeliver(session, delivery_id, payload, current_user.name, installation().settings.address)
     except (log.DeliveryNotFound, NotRedeliverable) as error:
         flash(str(error), "warning")
@@ -55,15 +58,14 @@ def redeliver_one(delivery_id: int) -> ResponseReturnValue:
 @bp.post("/redeliver")
 @admin_only
 def redeliver_selected() -> ResponseReturnValue:
-    """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter. The page
-    asks about those that are to be given up, too."""
+    """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter."""
     query, ids = _query(), _ids()
     if chosen("scope", ("selected", "matching"), "selected") == "matching":
         return _ask(payload=_act())
     if not ids:
         flash("Select the deliveries first.", "warning")
         return redirect(query.url(), 303)
-    if _act() == "give_up" and request.form.get("asked") != "1":
+    if _asks_first(_act(), ids):
         return _ask(payload=_act(), ids=",".join(map(str, ids)))
     with write() as session:
         job = redelivery_jobs.start(session, _act(), current_user.name, ids=ids)
@@ -190,6 +192,15 @@ def _ask(**more: str) -> ResponseReturnValue:
     """To the page that asks, with the filter as it came: what can't be read of it is said there."""
     args = [(name, value) for name, value in request.args.items(multi=True) if name not in more]
     return redirect(f"/log/redeliveries/new?{urlencode([*args, *more.items()])}", 303)
+
+
+def _asks_first(act: str, ids: Sequence[int]) -> bool:
+    """Whether the page that asks comes first, unless it has: before giving up, and before the third party gets once more what it
+    took already."""
+    if request.form.get("asked") == "1" or not (act == "give_up" or ACTS[act].redelivers):
+        return False
+    with read() as session:
+        return act == "give_up" or log.counts_of_ids(session, ids)["success"] > 0
 
 
 def _act() -> str:
