@@ -95,7 +95,8 @@
     button.disabled = true;
     try {
       const { nodes } = await post("/settings/webhook-form/test", webhook);
-      show(webhook, nodes);
+      // The server may have drawn the webhook anew meanwhile, for a change of before.
+      show(webhook.isConnected ? webhook : document.getElementById(webhook.dataset.row), nodes);
     } finally {
       button.disabled = false;
     }

@@ -201,6 +201,7 @@
     const fresh = document.adoptNode(parsed.body.firstElementChild);
     restoreSecrets(fresh, secretsIn(place));
     if (element.id !== "module") restorePreviews(fresh, previewsIn(place));
+    moveResults(place, fresh);
     place.replaceWith(fresh);
     window.htmx.process(fresh);
     redrawn();
@@ -245,6 +246,14 @@
       const was = values.get(id.name);
       if (!was?.id) continue;
       [id.value, search.value, picker.dataset.chosen] = [was.id, was.text, was.text];
+    }
+  }
+
+  // A test or a sample response stays beside the form that is drawn anew.
+  function moveResults(place, fresh) {
+    for (const old of place.querySelectorAll("[data-test-result]")) {
+      const path = old.closest("[data-preview]").dataset.preview;
+      fresh.querySelector(`[data-preview="${path}"] [data-test-result]`)?.replaceChildren(...old.childNodes);
     }
   }
 

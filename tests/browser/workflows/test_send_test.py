@@ -6,11 +6,12 @@ webhookui runs in a process of its own, by its command; the third party is a rea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.support import pages
 from tests.support.form_page import add_row, add_webhook_to, at, new_workflow, save
@@ -192,3 +193,26 @@ def test_the_tree_is_worked_by_keyboard(form: Page, receiver: Receiver) -> None:
     form.keyboard.press("Enter")
     expect(at(form, "actions.0.capture.on_success.0.path")).to_have_value("$.a.b")
     expect(at(form, "actions.0.capture.on_success.0.field")).to_be_focused()
+
+
+@pytest.mark.parametrize("held", ["/settings/workflows/draft", "/settings/webhook-form/test"])
+def test_a_test_is_shown_though_the_server_draws_the_form_anew_meanwhile(
+    form: Page, receiver: Receiver, held: str
+) -> None:
+    """As after a change of the module that the server is slow to answer."""
+    receiver.default = Answer(200, b'{"a": 1}')
+    waiting: list[Route] = []
+    form.route(re.compile(re.escape(held) + "$"), lambda route: waiting.append(route))
+    old = form.locator("#workflow-form [data-webhook]").element_handle()
+    form.get_by_role("button", name="Send test").click()
+    form.evaluate("document.getElementById('module').dispatchEvent(new Event('change', { bubbles: true }))")
+    status = form.get_by_role("region", name="Test").locator(".status")
+    if held.endswith("draft"):
+        expect(status).to_have_text("Success")
+    else:
+        form.wait_for_function("(webhook) => !webhook.isConnected", arg=old)
+    for route in waiting:
+        route.continue_()
+    form.unroute_all(behavior="ignoreErrors")
+    form.wait_for_function("(webhook) => !webhook.isConnected", arg=old)
+    expect(status).to_have_text("Success")
