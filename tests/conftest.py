@@ -3,7 +3,9 @@ unless they are required."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,6 +33,26 @@ structlog.configure(
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, for many tests wait; not many, for some look at the time."""
     return min((os.cpu_count() or 1) + 1, 4)
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests run side by side, but for those that are marked `alone`: what is promised within a second is measured on a machine
+    that does nothing else. Whoever waits to be alone lets nobody else begin."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        yield
+        return
+    names = (Path(tempfile.gettempdir()) / f"webhookui-tests-{run}-{name}" for name in ("gate", "room"))
+    gate, room = (os.open(name, os.O_RDWR | os.O_CREAT, 0o600) for name in names)
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+    finally:
+        os.close(room)
+        os.close(gate)
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ def live_now(page: Page) -> None:
     expect(page.locator("[data-live-state=on]")).to_be_visible()
 
 
+@pytest.mark.alone
 def test_a_status_change_is_seen_within_a_second_and_selection_and_focus_stay(
     log: Page, address: str, db: Database
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_status_change_is_seen_within_a_second_and_selection_and_focus_stay(
     expect(log.locator("#log-spoken")).to_contain_text(f"Delivery {number}: Success.")
 
 
+@pytest.mark.alone
 def test_a_new_delivery_flows_in_at_the_top(log: Page, address: str, db: Database) -> None:
     log.goto(f"{address}/log")
     live_now(log)
@@ -102,6 +104,7 @@ def test_new_deliveries_are_announced_and_nothing_moves_for_who_reads_further_do
     expect(log.get_by_role("link", name="2 new")).to_have_count(0)
 
 
+@pytest.mark.alone
 def test_a_flood_leaves_no_gap_in_the_list(log: Page, address: str, db: Database) -> None:
     with db.write() as session:
         add_delivery(session)
@@ -115,6 +118,7 @@ def test_a_flood_leaves_no_gap_in_the_list(log: Page, address: str, db: Database
     expect(log.locator(f"#delivery-{numbers[19]}")).to_be_visible()
 
 
+@pytest.mark.alone
 def test_an_open_detail_gets_its_new_attempt_and_keeps_scroll_and_what_is_unfolded(
     log: Page, address: str, db: Database
 ) -> None:
@@ -143,6 +147,7 @@ def test_an_open_detail_gets_its_new_attempt_and_keeps_scroll_and_what_is_unfold
     expect(detail).to_be_visible()
 
 
+@pytest.mark.alone
 def test_a_detail_on_its_own_page_is_live_too(log: Page, address: str, db: Database) -> None:
     with db.write() as session:
         number = add_delivery(session, status="queued").id
@@ -153,6 +158,7 @@ def test_a_detail_on_its_own_page_is_live_too(log: Page, address: str, db: Datab
     expect(log.get_by_text("The name was not found.")).to_be_visible(timeout=A_SECOND)
 
 
+@pytest.mark.alone
 def test_a_hidden_tab_asks_nothing_and_catches_up_when_shown(log: Page, address: str, db: Database) -> None:
     with db.write() as session:
         number = add_delivery(session, status="queued").id
@@ -272,6 +278,7 @@ def test_a_phone_never_scrolls_sideways(log: Page, address: str, db: Database, p
     assert log.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.alone
 def test_the_inspector_shows_a_request_as_it_arrives(log: Page, address: str, db: Database) -> None:
     log.goto(f"{address}/inspector/demo")
     live_now(log)

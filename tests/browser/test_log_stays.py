@@ -59,6 +59,7 @@ def open_detail(page: Page, number: int | None) -> None:
     expect(page.locator(f"#detail-{number}")).to_be_visible()
 
 
+@pytest.mark.alone
 def test_fifty_changes_are_seen_in_list_and_open_detail_within_a_second(log: Page, address: str, db: Database) -> None:
     with db.write() as session:
         number = add_waiting(session).id
@@ -178,6 +179,7 @@ def test_a_filtered_list_that_empties_says_so_and_fills_again(log: Page, address
     expect(log.get_by_text("No delivery matches")).to_be_hidden()
 
 
+@pytest.mark.alone
 def test_a_page_that_was_cut_off_says_so_and_catches_up(log: Page, address: str, db: Database, context: Any) -> None:
     with db.write() as session:
         number = add_delivery(session, status="queued").id
@@ -194,6 +196,7 @@ def test_a_page_that_was_cut_off_says_so_and_catches_up(log: Page, address: str,
     live_now(log)
 
 
+@pytest.mark.alone
 def test_an_idle_page_is_answered_from_memory_and_still_sees_the_next_change(
     log: Page, address: str, db: Database
 ) -> None:

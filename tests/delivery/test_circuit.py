@@ -69,6 +69,8 @@ def pause(room: Sending, receiver: Receiver) -> list[int]:
     for each in failed:
         room.settled(each)
     assert state(room, receiver) == "open"
+    circuits = room.installation.queue.engine._circuits  # type: ignore[union-attr]
+    until(lambda: circuits.is_paused(lane_of(receiver)), 10)  # the process learns of it after the commit
     return failed
 
 
