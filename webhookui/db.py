@@ -142,14 +142,11 @@ class Database:
         @event.listens_for(engine, "connect")
         def _configure(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # SQLAlchemy's "begin" event decides which kind of BEGIN
-            # The first one holds for a database that is new; `compact` turns it on in an older one.
-            for pragma in (
-                "auto_vacuum=INCREMENTAL",
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                "foreign_keys=ON",
-                "cache_size=-16000",
-            ):
+            # It writes to the file even where nothing changes: a connection opened while somebody writes would wait for the
+            # lock, and for ever where the writer is the one who opens it.
+            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
                 connection.execute(f"PRAGMA {pragma}")
             # SQLite's own lower() knows A to Z only.
             connection.create_function("lower", 1, _lower, deterministic=True)
@@ -336,6 +333,7 @@ class Database:
             raise NotImplementedError("PostgreSQL gives space back by itself; VACUUM FULL does it at once.")
         with self._one_writer(), self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # VACUUM turns it on in a file that was made without
             driver.execute("VACUUM")
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.support import pages
 from tests.support.looks import without_complaints
+
+expect.set_options(timeout=15_000)  # the machine is shared by several tests at a time; who is quick waits no longer
 
 
 @pytest.fixture(scope="module")

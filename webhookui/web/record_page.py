@@ -113,14 +113,11 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     version = request.form.get("version", 0, type=row_id)
     try:
         with write() as session:
-            info, each = _field(session, module, name)
+            info, _ = _field(session, module, name)
             values = values_of(session, info, request.form, zone())
-            if name not in values:
-                return _shown(session, info, each, records.get(session, module, record_id))
-            record = records.update(session, module, record_id, {name: values[name]}, actor(), version=version)
-            answer = make_response(_shown(session, info, each, record))
-        answer.headers["HX-Trigger"] = "record-saved"
-        return answer
+            if name in values:
+                records.update(session, module, record_id, {name: values[name]}, actor(), version=version)
+        return _saved(module, record_id, name) if name in values else field(module, record_id, name)
     except (InvalidRecord, FormProblem) as error:
         with read() as session:
             info, each = _field(session, module, name)
@@ -145,8 +142,13 @@ def _overtaken(module: str, record_id: int, name: str, version: int, yours: dict
             form = _sent(session, info)
             return _field_form(session, info, each, record, form, version=record.version, overtaken=True), 409
     with write() as session:
-        record = records.update(session, module, record_id, {name: yours[name]}, actor(), version=record.version)
-        answer = make_response(_shown(session, info, each, record))
+        records.update(session, module, record_id, {name: yours[name]}, actor(), version=record.version)
+    return _saved(module, record_id, name)
+
+
+def _saved(module: str, record_id: int, name: str) -> ResponseReturnValue:
+    """The field as it is shown after it was saved. No page is drawn while the transaction is open: every save waits for it."""
+    answer = make_response(field(module, record_id, name))
     answer.headers["HX-Trigger"] = "record-saved"
     return answer
 
