@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from webhookui.delivery import diagnosis, states
+from webhookui.delivery import states
+from webhookui.outgoing import diagnosis
 from webhookui.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 
 DELIVERY = """# How a delivery moves
 
-Made from the status machine in `webhookui/delivery/states.py` and the diagnoses in `webhookui/delivery/diagnosis.py` by
+Made from the status machine in `webhookui/delivery/states.py` and the diagnoses in `webhookui/outgoing/diagnosis.py` by
 `python scripts/make_docs.py`.
 
 {states}

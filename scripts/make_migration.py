@@ -12,7 +12,7 @@ from pathlib import Path
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.migrations import configuration
 
 

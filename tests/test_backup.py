@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.support.receiver import Receiver
 from tests.support.running import Running, until
-from webhookui.db import Database
-from webhookui.delivery import log
-from webhookui.delivery.log_filter import LogFilter
+from webhookui.core.database import Database
+from webhookui.delivery_log import queries
+from webhookui.delivery_log.filter import LogFilter
 
 COPIES = 3
 
@@ -64,5 +64,5 @@ def _is_whole(copy: Path) -> None:
     database.close()
     db = Database(f"sqlite:///{copy}")
     with db.read() as session:
-        assert log.counts(session, LogFilter()).total == deliveries
+        assert queries.counts(session, LogFilter()).total == deliveries
     db.close()

@@ -21,13 +21,13 @@ from tests.support import pages
 from tests.support.older import older_installation
 from tests.test_main_job import document
 from webhookui import __version__, cli
+from webhookui.core.database import now
+from webhookui.core.secrets import SecretBox
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import now
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.installation import Installation, open_installation
 from webhookui.people import accounts, tokens
-from webhookui.secrets import SecretBox
 from webhookui.settings import Settings
 from webhookui.workflows import store
 
@@ -219,7 +219,7 @@ def test_a_backup_is_consistent_while_others_write(run: Run, installation: Insta
         session.flush()
         done = subprocess.run(
             [sys.executable, "-c",
-             "import sys; from pathlib import Path; from webhookui.db import Database; "
+             "import sys; from pathlib import Path; from webhookui.core.database import Database; "
              "Database(sys.argv[1]).backup(Path(sys.argv[2]))", installation.db.url, str(tmp_path / "copy.db")],
         )  # fmt: skip
     assert done.returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from tests.support import prepared
-from webhookui.db import Database
+from webhookui.core.database import Database
 
 
 def test_a_connection_is_opened_while_somebody_writes(tmp_path: Path) -> None:

@@ -21,16 +21,16 @@ from tests.support.log_rows import add_delivery
 from tests.support.older import older_installation
 from tests.support.receiver import Answer, receiving
 from tests.support.working import working
+from webhookui.core.database import Database, now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.seed import seed
 from webhookui.crm.tables import Change
-from webhookui.db import Database, now
-from webhookui.delivery import retention
+from webhookui.delivery_log import retention
 from webhookui.installation import open_installation
 from webhookui.migrations import configuration, migrate
 from webhookui.migrations.row_ids import kept
-from webhookui.notify.tables import Notification, OutgoingMail
+from webhookui.notifications.tables import Notification, OutgoingMail
 from webhookui.settings import Settings
 
 SYSTEM = Actor("system", "Test")

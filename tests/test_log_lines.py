@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
-from webhookui.db import Database
+from webhookui.core.database import Database
 
 SECRETS = {"basic password": "planted-basic-password", "in the answer": "planted-answer", "in the body": "planted-body",
            "of a header": "planted-header-value"}  # fmt: skip

@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 
 from tests.support import pages
 from tests.support.older import older_installation
+from webhookui.core.database import Database
 from webhookui.crm.tables import Change, Record
-from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import DatabaseTooNew, configuration, migrate, revisions

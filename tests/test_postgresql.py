@@ -25,11 +25,11 @@ from tests.support.older import older_installation
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
+from webhookui.core.database import Database, loads
 from webhookui.crm import listing, records
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Record
-from webhookui.db import Database, loads
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import configuration, migrate, revisions
 from webhookui.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.older import older_installation
 from tests.support.running import running
-from webhookui import private_files
+from webhookui.core import private_files
 from webhookui.installation import open_installation
 from webhookui.settings import Settings
 

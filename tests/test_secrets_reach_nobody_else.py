@@ -22,13 +22,13 @@ from sqlmodel import col
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.running import until
 from tests.support.sending import Sending, sending
+from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.catalog import catalog
-from webhookui.db import now
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.document import InvalidDocument, parse_action
-from webhookui.workflows.redeliver import NotRedeliverable, redeliver, send_test
+from webhookui.workflows.redelivery import NotRedeliverable, redeliver, send_test
 from webhookui.workflows.tables import RedeliveryJob
 
 HOSTS = ("127.0.0.1", "127.0.0.1", "127.3.0.9")

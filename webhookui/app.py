@@ -12,8 +12,8 @@ from flask_bootstrap import Bootstrap5
 from flask_htmx import HTMX
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webhookui import db as database
-from webhookui.here import RowId
+from webhookui.core import database
+from webhookui.current_installation import RowId
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings
 
@@ -38,7 +38,7 @@ def files_folder(name: str) -> Path:
 def create_app(settings: Settings | None = None, *, consumer: bool = False) -> Flask:
     """The application on an opened installation; with `consumer`, the queue is worked on in this process too."""
     from webhookui import api, web
-    from webhookui.web.quiet_polls import QuietPolls
+    from webhookui.web.conditional_polling import QuietPolls
 
     installation = open_installation(settings)
     app = Flask("webhookui", static_folder=str(files_folder("static")), template_folder=str(files_folder("templates")))

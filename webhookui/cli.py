@@ -19,14 +19,15 @@ from pydantic import ValidationError
 from simplejson import JSONDecodeError
 from sqlalchemy.exc import DBAPIError
 
-from webhookui import __version__, exact_json, logs
+from webhookui import __version__
 from webhookui.bench import BENCHMARKS
+from webhookui.core import exact_json, logs
+from webhookui.core.secrets import SecretUnreadable
 from webhookui.crm import demo as samples
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import DatabaseTooNew
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser, UserNotFound
-from webhookui.secrets import SecretUnreadable
 from webhookui.settings import Settings, mistakes, unknown_names
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
@@ -357,8 +358,8 @@ def keys() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Make a new key and encrypt every stored secret with it."""
-    from webhookui.notify import mail_settings
-    from webhookui.workflows.reseal import reseal_all
+    from webhookui.notifications import mail_settings
+    from webhookui.workflows.reencrypt import reseal_all
 
     with opened() as installation:
         box = installation.box.add_key()

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from webhookui import private_files
-from webhookui.db import Database
-from webhookui.delivery import health
+from webhookui.core import private_files
+from webhookui.core.database import Database
+from webhookui.core.secrets import SecretBox, SecretUnreadable
+from webhookui.delivery_log import queue_health
 from webhookui.migrations import revisions
-from webhookui.notify import mail_settings, outgoing, smtp
+from webhookui.notifications import mail_settings, outgoing_mail, smtp
 from webhookui.people import accounts
-from webhookui.secrets import SecretBox, SecretUnreadable
 from webhookui.settings import Settings, unknown_names
 from webhookui.workflows.tables import WorkflowWebhook
 
@@ -59,8 +59,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield _key(settings, db)
     with db.read() as session:
         people = accounts.any_user(session)
-        running = health.workers(session)
-        waiting = health.oldest_queued_s(session)
+        running = queue_health.workers(session)
+        waiting = queue_health.oldest_queued_s(session)
     yield Check(
         "users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin"
     )
@@ -102,7 +102,7 @@ def _clock() -> Check:
 def _mail(settings: Settings, db: Database) -> Check:
     """Connects and logs in; sends nothing."""
     with db.read() as session:
-        mails = outgoing.counts(session)
+        mails = outgoing_mail.counts(session)
         try:
             if (
                 mail_settings.shown(session)["has_password"] and not settings.key_file.exists()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webhookui import private_files
-from webhookui.db import Database
+from webhookui.core import private_files
+from webhookui.core.database import Database
+from webhookui.core.secrets import SecretBox
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
 from webhookui.jobs import Queue
-from webhookui.secrets import SecretBox
 from webhookui.settings import Settings
 
 
@@ -30,7 +30,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
     """Opens the data folder: migrates the database, seeds the modules, connects workflows to records."""
     from webhookui.crm import seed
     from webhookui.migrations import migrate
-    from webhookui.notify import endpoints, failures, holds
+    from webhookui.notifications import failures, loops, paused_endpoints
     from webhookui.workflows.listener import WorkflowListener
 
     settings = settings or Settings()
@@ -46,8 +46,8 @@ def open_installation(settings: Settings | None = None) -> Installation:
     db.services.update(
         record_listeners=[WorkflowListener(settings.address, box, settings.loop_limit)],
         failed_listeners=[failures.tell],
-        endpoint_listeners=[endpoints.tell],
-        hold_listeners=[holds.tell],
+        endpoint_listeners=[paused_endpoints.tell],
+        hold_listeners=[loops.tell],
         wake=queue.wake,
         wake_at=queue.wake_at,
         ring_mail=queue.ring_mail,

@@ -1,4 +1,4 @@
-"""The Huey instance and every task; a task is a few lines that call one function.
+"""Every task of the queue; a task is a few lines that call one function.
 
 The database is the truth, Huey the bell: it carries "lane N has work" and no more, so that a task lost with a killed
 process loses nothing.
@@ -7,128 +7,25 @@ process loses nothing.
 from __future__ import annotations
 
 import gc
-import sqlite3
 import threading
-import time
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
-from huey import Huey, PostgresHuey, crontab
-from huey.consumer import Consumer
-from huey.storage import SqliteStorage
+from huey import crontab
 
-from webhookui import private_files
-from webhookui.db import Database, now
-from webhookui.delivery import retention, statistics
-from webhookui.delivery.engine import Engine
-from webhookui.notify.post import Post, forget_old
-from webhookui.secrets import SecretBox
+from webhookui.core.database import Database, now
+from webhookui.core.secrets import SecretBox
+from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
+from webhookui.delivery.worker import Engine
+from webhookui.delivery_log import retention, statistics
+from webhookui.delivery_log.indexing import Filer
+from webhookui.notifications.mail_sender import Post, forget_old
 from webhookui.settings import Settings
 from webhookui.workflows import redelivery_jobs
 
 log = structlog.get_logger("webhookui.jobs")
 
 JOIN_S = 3.0
-
-
-class WakingSqliteStorage(SqliteStorage):
-    """Huey's SQLite storage, which polls, with a wake-up inside the process.
-
-    A task of this process is taken at once. One of another process is seen within `LOOK_S`, by one thread that asks
-    SQLite for its data version while the others sleep.
-    """
-
-    blocking = True
-    LOOK_S = 0.05
-    SLEEP_S = 2.0
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._changed = threading.Condition()
-        self._tasks = 0
-        self._closed = False
-        self._lookout = threading.Lock()
-        super().__init__(*args, **kwargs)
-
-    def enqueue(self, data: bytes, priority: float | None = None) -> None:
-        super().enqueue(data, priority)
-        self.wake()
-
-    def wake(self) -> None:
-        with self._changed:
-            self._tasks += 1
-            self._changed.notify()
-
-    def close_down(self) -> None:
-        """Lets every sleeping thread go; nothing is taken any more."""
-        with self._changed:
-            self._closed = True
-            self._tasks += 1
-            self._changed.notify_all()
-
-    def dequeue(self) -> bytes | None:
-        with self._changed:
-            seen = self._tasks
-            if self._closed:
-                return None
-        found: bytes | None = super().dequeue()
-        if found is not None:
-            return found
-        if self._lookout.acquire(blocking=False):
-            try:
-                self._watch(seen)
-            finally:
-                self._lookout.release()
-        else:
-            with self._changed:
-                self._changed.wait_for(lambda: self._tasks != seen, self.SLEEP_S)
-        return None
-
-    def _watch(self, seen: int) -> None:
-        """Waits for a task of this process, and looks for those of others in between."""
-        version = self._data_version()
-        end = time.monotonic() + self.SLEEP_S
-        while time.monotonic() < end:
-            with self._changed:
-                if self._changed.wait_for(lambda: self._tasks != seen, self.LOOK_S):
-                    return
-            if self._data_version() != version:
-                return
-
-    def _data_version(self) -> int:
-        with self.lock:
-            connection: sqlite3.Connection = self.conn
-            version: int = connection.execute("PRAGMA data_version").fetchone()[0]
-        return version
-
-
-class InnerConsumer(Consumer):
-    """Huey's consumer as threads of a process that has signal handlers of its own."""
-
-    def _set_signal_handlers(self) -> None:
-        pass
-
-    def join(self, timeout_s: float) -> None:
-        """Waits for its threads, which end by themselves once stopped."""
-        end = time.monotonic() + timeout_s
-        for thread in (self.scheduler, *(thread for _, thread in self.worker_threads)):
-            thread.join(max(0.0, end - time.monotonic()))
-
-
-def make_huey(settings: Settings, db: Database) -> Huey:
-    """Huey beside the data: in PostgreSQL with its LISTEN/NOTIFY, or in an SQLite file of its own."""
-    if db.is_sqlite:
-        file = settings.instance / "queue.db"
-        private_files.make_file(file)
-        return Huey(
-            "webhookui",
-            results=False,
-            storage_class=WakingSqliteStorage,
-            filename=str(file),
-            fsync=False,
-        )
-    dsn = settings.database.replace("postgresql+psycopg://", "postgresql://", 1)
-    return PostgresHuey("webhookui", results=False, dsn=dsn)
 
 
 class Queue:
@@ -138,9 +35,10 @@ class Queue:
         self._settings = settings
         self._db = db
         self._box = box
-        self.huey = make_huey(settings, db)
+        self.huey = make_huey(db, settings.instance)
         self.engine: Engine | None = None
         self._post: Post | None = None
+        self._filer: Filer | None = None
         self._consumer: InnerConsumer | None = None
         self._lock = threading.Lock()
         self._rung: set[str] = set()
@@ -275,7 +173,9 @@ class Queue:
         self._consumer = InnerConsumer(
             self.huey, workers=self._settings.workers, initial_delay=0.05, max_delay=0.5, check_worker_health=False
         )
+        self._filer = Filer(self._db)
         self.engine.start()
+        self._filer.start()
         self._consumer.start()
         _settle_memory()
         self.ring_mail()
@@ -288,13 +188,15 @@ class Queue:
             self._consumer.stop(graceful=False)
             if isinstance(self.huey.storage, WakingSqliteStorage):
                 self.huey.storage.close_down()
+        if self._filer is not None:
+            self._filer.stop()
         if self._post is not None:
             self._post.stop(JOIN_S)
         if self.engine is not None:
             self.engine.stop(self._settings.stop_timeout)
         if self._consumer is not None:
             self._consumer.join(JOIN_S)
-        self._consumer = self.engine = self._post = None
+        self._consumer = self.engine = self._post = self._filer = None
 
     def close(self) -> None:
         self.stop()

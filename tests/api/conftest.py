@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import BOTH, database_url
 from tests.support import pages
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.people import accounts, tokens
 
 Call = Callable[..., TestResponse]

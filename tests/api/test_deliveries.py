@@ -12,7 +12,7 @@ from tests.api.conftest import Call
 from tests.api.test_errors import error_of
 from tests.api.test_records import made
 from tests.support import log_rows
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.delivery.tables import CapturedValue
 
 LISTED = {

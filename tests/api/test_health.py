@@ -9,11 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import Call
 from tests.support import log_rows, pages
-from webhookui.db import now
-from webhookui.delivery import tally
+from webhookui.core.database import now
+from webhookui.delivery import attempt_metrics
 from webhookui.delivery.tables import WorkerProcess
-from webhookui.notify import outgoing
-from webhookui.notify.letters import Letter
+from webhookui.notifications import outgoing_mail
+from webhookui.notifications.mail_content import Letter
 
 
 def test_liveness_and_readiness_need_no_token(app: Flask) -> None:
@@ -58,7 +58,7 @@ def test_metrics_are_prometheus_text(app: Flask, call: Call) -> None:
     with app.extensions["webhookui"].db.write() as session:
         for _ in range(2):
             log_rows.add_delivery(session, status="queued", lane="https://metrics.example.com:443")
-        outgoing.add(session, "ann@example.com", Letter("One", "Words"), 1, now())
+        outgoing_mail.add(session, "ann@example.com", Letter("One", "Words"), 1, now())
     found = figures(app, call)
     assert found[("webhookui_deliveries", "queued")] >= 2
     assert found[("webhookui_mails", "waiting")] == 1
@@ -70,9 +70,9 @@ def test_metrics_are_prometheus_text(app: Flask, call: Call) -> None:
 def test_attempts_are_counted_over_all_processes_by_outcome_and_duration(app: Flask, call: Call) -> None:
     before = figures(app, call)
     with app.extensions["webhookui"].db.write() as session:
-        tally.count(session, "one", [("success", 0.02), ("success", 0.3), ("failed", 70.0)])
-        tally.count(session, "other", [("success", 0.02)])
-        tally.count(session, "one", [("success", 0.02)])
+        attempt_metrics.count(session, "one", [("success", 0.02), ("success", 0.3), ("failed", 70.0)])
+        attempt_metrics.count(session, "other", [("success", 0.02)])
+        attempt_metrics.count(session, "one", [("success", 0.02)])
     after = figures(app, call)
 
     def more(*key: str) -> float:

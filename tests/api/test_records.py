@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.conftest import Call
 from tests.api.test_errors import error_of
-from webhookui import exact_json
+from webhookui.core import exact_json
 
 
 def made(call: Call, module: str, **values: Any) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support import log_rows, pages
 from tests.support.looks import WIDE, problems_of, without_complaints
+from webhookui.core.database import Database, now
 from webhookui.crm import demo, fields, records
 from webhookui.crm.fields import FieldWish
 from webhookui.crm.records import Actor
-from webhookui.db import Database, now
-from webhookui.delivery import statistics
 from webhookui.delivery.tables import CapturedValue, Endpoint
-from webhookui.notify import endpoints, failures, notices
+from webhookui.delivery_log import statistics
+from webhookui.notifications import digest, failures, paused_endpoints
 from webhookui.people import accounts
 from webhookui.workflows import redelivery_jobs
 
@@ -235,8 +235,8 @@ def furnished(db: Database) -> dict[str, Any]:
             Endpoint(lane="https://api.example.com:443", state="open", opened_at=now(), last_error="It refused.")
         )
         failures.tell(session, [failed])
-        endpoints.tell(session, "https://api.example.com:443")
-        notices.write_due(session, "https://crm.example.com", now())
+        paused_endpoints.tell(session, "https://api.example.com:443")
+        digest.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,
             "theirs": theirs.id}  # fmt: skip

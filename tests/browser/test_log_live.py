@@ -15,9 +15,9 @@ from playwright.sync_api import TimeoutError as NothingHappened
 from tests.support import pages
 from tests.support.log_rows import add_attempt, add_delivery, add_failed, add_waiting, add_webhook, move
 from tests.support.looks import without_complaints
+from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
 
 pytestmark = pytest.mark.browser

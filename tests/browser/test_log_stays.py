@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_waiting, move
-from webhookui.db import Database
+from webhookui.core.database import Database
 
 pytestmark = pytest.mark.browser
 A_SECOND = 1_000

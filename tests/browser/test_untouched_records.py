@@ -12,10 +12,10 @@ from sqlalchemy import update
 
 from tests.support import pages
 from tests.support.any_record import MODULE, add_fields
+from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Record
-from webhookui.db import Database
 from webhookui.people import accounts
 
 pytestmark = pytest.mark.browser

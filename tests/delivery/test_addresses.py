@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.raw_server import answer, raw_server, read_request
-from webhookui.delivery import diagnosis, resolver
-from webhookui.delivery.addresses import AddressBlocked, AddressPolicy, is_public
-from webhookui.delivery.resolver import NameNotFound
-from webhookui.delivery.transport import Outgoing, Transport
+from webhookui.outgoing import diagnosis, resolver
+from webhookui.outgoing.address_policy import AddressBlocked, AddressPolicy, is_public
+from webhookui.outgoing.http_client import Outgoing, Transport
+from webhookui.outgoing.resolver import NameNotFound
 
 NOT_PUBLIC = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",

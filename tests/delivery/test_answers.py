@@ -11,8 +11,8 @@ import pytest
 from tests.support.raw_server import answer, raw_server, read_request
 from tests.support.sending import Logged, Sending, sending
 from webhookui.api.deliveries import detail_document
-from webhookui.delivery import log
-from webhookui.web.log_detail import read_detail
+from webhookui.delivery_log import queries
+from webhookui.web.log.detail import read_detail
 
 CAPTURE = {"type": "JSONPATH", "on_success": [{"path": "$.id", "field": "description"}], "on_failure": []}
 
@@ -25,7 +25,9 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sending]:
 
 def attempt_document(room: Sending, found: Logged) -> dict[str, Any]:
     with room.db.read() as session:
-        attempts: list[dict[str, Any]] = detail_document(log.detail(session, found.delivery.id or 0), {})["attempts"]
+        attempts: list[dict[str, Any]] = detail_document(queries.detail(session, found.delivery.id or 0), {})[
+            "attempts"
+        ]
     return attempts[-1]
 
 

@@ -12,11 +12,12 @@ from tests.conftest import BOTH, database_url
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending
-from webhookui.db import now
-from webhookui.delivery import by_hand, claim
+from webhookui.core.database import now
+from webhookui.delivery import claim
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.notify.tables import OutgoingMail
-from webhookui.workflows import redeliver, store
+from webhookui.delivery_log import manual_actions
+from webhookui.notifications.tables import OutgoingMail
+from webhookui.workflows import redelivery, store
 
 
 @pytest.fixture(params=BOTH)
@@ -47,12 +48,12 @@ def in_retry(room: Sending, receiver: Receiver, answer: Answer | None = None) ->
 
 def try_now(room: Sending, delivery_id: int) -> Delivery:
     with room.db.write() as session:
-        return by_hand.try_now(session, delivery_id)
+        return manual_actions.try_now(session, delivery_id)
 
 
 def give_up(room: Sending, delivery_id: int) -> Delivery:
     with room.db.write() as session:
-        return by_hand.give_up(session, delivery_id, "Ann")
+        return manual_actions.give_up(session, delivery_id, "Ann")
 
 
 DOING = {"try now": try_now, "give up": give_up}
@@ -104,7 +105,7 @@ def test_what_does_not_wait_is_left_as_it_is(status: str, words: str, doing: str
     with room.db.write() as session:
         session.get_one(Delivery, delivery).status = status
     before = room.logged(delivery).delivery
-    with pytest.raises(by_hand.NotWaiting, match=words):
+    with pytest.raises(manual_actions.NotWaiting, match=words):
         DOING[doing](room, delivery)
     assert room.logged(delivery).delivery == before
 
@@ -115,7 +116,7 @@ def test_a_sender_that_was_faster_keeps_it(doing: str, room: Sending, monkeypatc
     room.hook("https://example.com/")
     delivery = room.save()
     lane = room.logged(delivery).delivery.lane
-    read = by_hand._waiting
+    read = manual_actions._waiting
 
     def read_and_then_claimed(session, delivery_id):  # type: ignore[no-untyped-def]
         found = read(session, delivery_id)
@@ -126,8 +127,8 @@ def test_a_sender_that_was_faster_keeps_it(doing: str, room: Sending, monkeypatc
             session.connection().execute(update(Delivery.__table__).values(**values))  # type: ignore[attr-defined]
         return found
 
-    monkeypatch.setattr(by_hand, "_waiting", read_and_then_claimed)
-    with pytest.raises(by_hand.NotWaiting, match="at this moment"):
+    monkeypatch.setattr(manual_actions, "_waiting", read_and_then_claimed)
+    with pytest.raises(manual_actions.NotWaiting, match="at this moment"):
         DOING[doing](room, delivery)
     found = room.logged(delivery).delivery
     assert (found.error, found.finished_at) == (None, None)
@@ -140,7 +141,7 @@ def test_nothing_of_a_workflow_that_is_off_is_tried_but_it_can_be_given_up(room:
     delivery = room.save()
     with room.db.write() as session:
         store.set_active(session, workflow_id, False, room.user)
-    with pytest.raises(by_hand.NotWaiting, match="switch the workflow on first"):
+    with pytest.raises(manual_actions.NotWaiting, match="switch the workflow on first"):
         try_now(room, delivery)
     assert give_up(room, delivery).status == "failed"
 
@@ -152,7 +153,7 @@ def test_what_is_paused_names_resume_now(whole: bool, room: Sending) -> None:
     lane = room.logged(delivery).delivery.lane
     with room.db.write() as session:
         session.add(Endpoint(lane=lane.partition("#")[0] if whole else lane, state="open"))
-    with pytest.raises(by_hand.NotWaiting, match="Resume now"):
+    with pytest.raises(manual_actions.NotWaiting, match="Resume now"):
         try_now(room, delivery)
 
 
@@ -162,18 +163,18 @@ def test_one_that_goes_after_another_of_its_record_names_it(room: Sending) -> No
     record = room.logged(first).delivery.record_id
     with room.db.write() as session:
         session.get_one(Delivery, second).record_id = record
-    with pytest.raises(by_hand.NotWaiting, match=f"Delivery {first},"):
+    with pytest.raises(manual_actions.NotWaiting, match=f"Delivery {first},"):
         try_now(room, second)
     assert try_now(room, first).status == "queued"
 
 
-@pytest.mark.parametrize("payload", redeliver.PAYLOADS)
-@pytest.mark.parametrize("status", redeliver.UNFINISHED)
+@pytest.mark.parametrize("payload", redelivery.PAYLOADS)
+@pytest.mark.parametrize("status", redelivery.UNFINISHED)
 def test_what_has_attempts_to_come_is_not_redelivered(status: str, payload: str, room: Sending) -> None:
     room.hook("https://example.com/")
     delivery = room.save()
     with room.db.write() as session:
         session.get_one(Delivery, delivery).status = status
-    with room.db.write() as session, pytest.raises(redeliver.NotRedeliverable, match="Try now"):
-        redeliver.redeliver(session, delivery, payload, "Ann", "http://127.0.0.1:8000")
+    with room.db.write() as session, pytest.raises(redelivery.NotRedeliverable, match="Try now"):
+        redelivery.redeliver(session, delivery, payload, "Ann", "http://127.0.0.1:8000")
     assert [each.id for each in room.deliveries()] == [delivery]

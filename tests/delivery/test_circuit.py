@@ -17,9 +17,9 @@ from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.running import until
 from tests.support.sending import Sending, sending
 from webhookui.delivery import circuit
+from webhookui.delivery.attempt import Result
 from webhookui.delivery.circuit import CircuitRules
 from webhookui.delivery.results import ResultWriter
-from webhookui.delivery.sender import Result
 from webhookui.delivery.tables import Endpoint
 from webhookui.settings import Settings
 

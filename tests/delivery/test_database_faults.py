@@ -19,7 +19,7 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending, sending
 from webhookui.app import create_app
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.people import tokens
 
 LOCKED_S = 3.0

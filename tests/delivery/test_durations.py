@@ -8,7 +8,7 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookui.delivery.durations import BOUNDS, class_of, percentile
+from webhookui.delivery.histogram import BOUNDS, class_of, percentile
 
 
 @given(st.floats(min_value=0, max_value=1e6))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.log_rows import add_delivery
-from webhookui.db import Database, now
-from webhookui.delivery.failing import FailingEndpoint, failing
+from webhookui.core.database import Database, now
 from webhookui.delivery.tables import Endpoint
+from webhookui.delivery_log.failing import FailingEndpoint, failing
 from webhookui.migrations import migrate
 
 A, B = "https://a.example:443", "https://b.example:443"

@@ -13,11 +13,11 @@ from sqlalchemy import text
 
 from tests.conftest import BOTH, database_url
 from tests.support.log_rows import add_delivery
-from webhookui.db import Database, now
-from webhookui.delivery import filing, log, log_streams, log_text
-from webhookui.delivery.log_filter import LogFilter
+from webhookui.core.database import Database, now
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery
+from webhookui.delivery_log import indexing, queries, search, streams
+from webhookui.delivery_log.filter import LogFilter
 from webhookui.migrations import migrate
 
 START = now() - timedelta(days=10)
@@ -62,7 +62,7 @@ def rows(db: Database) -> list[Delivery]:
             )  # fmt: skip
             if number == 260:
                 session.commit()
-                while filing.file_some(db, 40):
+                while indexing.file_some(db, 40):
                     pass
     return made
 
@@ -102,16 +102,16 @@ def test_pages_in_both_directions_are_the_matches_in_order(db: Database, rows: l
     for wanted in filters():
         expected = [row.id for row in reversed(rows) if matches(row, wanted)]
         with db.read() as session:
-            found, page = [], log.page(session, wanted, limit=limit)
+            found, page = [], queries.page(session, wanted, limit=limit)
             while True:
                 found += [row.id for row in page.items]
                 if page.next_before is None:
                     break
-                page = log.page(session, wanted, limit=limit, before=page.next_before)
+                page = queries.page(session, wanted, limit=limit, before=page.next_before)
             assert found == expected, wanted
             back, after = [], 0
             while after is not None:
-                page = log.page(session, wanted, limit=limit, after=after)
+                page = queries.page(session, wanted, limit=limit, after=after)
                 back = [row.id for row in page.items] + back
                 after = page.next_after
             assert back == expected, wanted
@@ -120,27 +120,27 @@ def test_pages_in_both_directions_are_the_matches_in_order(db: Database, rows: l
 def test_counts_are_those_of_the_matches_whatever_status_is_shown(
     db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_text, "MOST_COUNTED", 500)
+    monkeypatch.setattr(search, "MOST_COUNTED", 500)
     for wanted in filters():
         expected = Counter(row.status for row in rows if matches(row, wanted.without("status")))
         with db.read() as session:
-            counts = log.counts(session, wanted)
+            counts = queries.counts(session, wanted)
         assert counts.numbers == {status: expected[status] for status in STATUSES}, wanted
         assert not counts.at_least, wanted
 
 
 def test_hosts_are_those_of_all_deliveries(db: Database, rows: list[Delivery]) -> None:
     with db.read() as session:
-        assert log.hosts(session) == sorted({row.host for row in rows})[:200]
+        assert queries.hosts(session) == sorted({row.host for row in rows})[:200]
 
 
 def test_counts_that_are_cut_say_so(db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_streams, "MOST_COUNTED", 10)
-    monkeypatch.setattr(log_text, "MOST_COUNTED", 10)
+    monkeypatch.setattr(streams, "MOST_COUNTED", 10)
+    monkeypatch.setattr(search, "MOST_COUNTED", 10)
     for wanted in (LogFilter(since=START), LogFilter(q="example"), LogFilter(record_id=rows[0].record_id)):
         true = Counter(row.status for row in rows if matches(row, wanted))
         with db.read() as session:
-            counts = log.counts(session, wanted)
+            counts = queries.counts(session, wanted)
         assert "success" in counts.at_least
         assert counts.words("success").endswith("+")
         for status in STATUSES:
@@ -151,21 +151,21 @@ def test_counts_that_are_cut_say_so(db: Database, rows: list[Delivery], monkeypa
 def test_a_search_that_stops_early_says_where_and_goes_on_from_there(
     db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_text, "MOST_EXAMINED", 20)
-    monkeypatch.setattr(log_text, "CHUNK", 10)
-    monkeypatch.setattr(log_text, "SMALLEST_CHUNK", 10)
+    monkeypatch.setattr(search, "MOST_EXAMINED", 20)
+    monkeypatch.setattr(search, "CHUNK", 10)
+    monkeypatch.setattr(search, "SMALLEST_CHUNK", 10)
     wanted = LogFilter(q="37")
     expected = [row.id for row in reversed(rows) if matches(row, wanted)]
     found: list[int | None] = []
     stops = 0
     with db.read() as session:
-        page = log.page(session, wanted, limit=5)
+        page = queries.page(session, wanted, limit=5)
         while True:
             found += [row.id for row in page.items]
             stops += page.searched_to is not None
             if page.next_before is None:
                 break
-            page = log.page(session, wanted, limit=5, before=page.next_before)
+            page = queries.page(session, wanted, limit=5, before=page.next_before)
     assert found == expected
     assert stops
 
@@ -173,15 +173,15 @@ def test_a_search_that_stops_early_says_where_and_goes_on_from_there(
 def test_what_is_taken_out_again_is_neither_counted_nor_found(db: Database, rows: list[Delivery]) -> None:
     wanted = LogFilter(q="invoices", status="success")
     with db.read() as session:
-        before, found = log.counts(session, LogFilter()), log.page(session, wanted, limit=400).items
+        before, found = queries.counts(session, LogFilter()), queries.page(session, wanted, limit=400).items
     gone = [row for row in found if row.log_group_id is not None][:5]
     assert gone
     with db.write() as session:
-        filing.unfile(session, gone)
+        indexing.unfile(session, gone)
         for row in gone:
             session.execute(text("DELETE FROM delivery_request WHERE delivery_id = :id"), {"id": row.id})
             session.execute(text("DELETE FROM delivery WHERE id = :id"), {"id": row.id})
-        assert log.counts(session, LogFilter())["success"] == before["success"] - 5
-        left = {row.id for row in log.page(session, wanted, limit=400).items}
+        assert queries.counts(session, LogFilter())["success"] == before["success"] - 5
+        left = {row.id for row in queries.page(session, wanted, limit=400).items}
         session.rollback()
     assert left == {row.id for row in found} - {row.id for row in gone}

@@ -20,15 +20,16 @@ from tests.notify.test_telling import kept
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.support.sending import Sending
+from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change, Record
-from webhookui.db import now
-from webhookui.delivery import by_hand, health, waiting
+from webhookui.delivery import pending
 from webhookui.delivery.tables import Delivery, DeliveryRequest, Endpoint
+from webhookui.delivery_log import manual_actions, queue_health
 from webhookui.installation import open_installation
-from webhookui.notify.tables import Notice, Notification
-from webhookui.workflows import explain, redeliver, runaway, store
+from webhookui.notifications.tables import Notice, Notification
+from webhookui.workflows import explain, loop_guard, redelivery, store
 from webhookui.workflows.tables import Workflow, WorkflowHold
 
 on_both = pytest.mark.parametrize("room", BOTH, indirect=True)
@@ -76,14 +77,14 @@ def save(room: Sending, deal: int, times: int = 1, actor: Actor = API) -> None:
 def held(room: Sending) -> list[int]:
     """The deliveries that are held as a loop, in the order of their saves."""
     with room.db.read() as session:
-        found = waiting.holds(session, room.deliveries())
+        found = pending.holds(session, room.deliveries())
     return sorted(each for each, hold in found.items() if hold.name == "loop")
 
 
 def standing(room: Sending) -> list[tuple[int, int, int]]:
     """(workflow, record, how often it fired)"""
     with room.db.read() as session:
-        return [(each.hold.workflow_id, each.hold.record_id, each.hold.fired) for each in runaway.standing(session)]
+        return [(each.hold.workflow_id, each.hold.record_id, each.hold.fired) for each in loop_guard.standing(session)]
 
 
 def told(room: Sending) -> int:
@@ -207,10 +208,10 @@ def _a_minute_goes_by(room: Sending) -> None:
 
 def _redeliver(room: Sending, times: int) -> None:
     with room.db.write() as session:
-        by_hand.give_up(session, 1, "Ann")
+        manual_actions.give_up(session, 1, "Ann")
         for _ in range(times):
-            redeliver.redeliver(session, 1, "original", "Ann", room.settings.address)
-            by_hand.give_up(session, room_last(session), "Ann")
+            redelivery.redeliver(session, 1, "original", "Ann", room.settings.address)
+            manual_actions.give_up(session, room_last(session), "Ann")
 
 
 def room_last(session: Session) -> int:
@@ -303,7 +304,7 @@ def test_a_hold_begins_with_the_save_beyond_the_limit_and_ends_with_a_release_wh
             counted = 0
         elif act == "release" and holds:
             with room.db.write() as session:
-                runaway.release(session, workflow, deal, room.user)
+                loop_guard.release(session, workflow, deal, room.user)
             counted, holds = 0, False
         elif act in ("API", "a person"):
             save(room, deal, actor=API if act == "API" else room.actor)
@@ -340,7 +341,7 @@ def test_nothing_of_it_is_sent_until_it_is_released_and_then_in_order(
     until(lambda: len(receiver.requests) == 2, 20)
     assert len(held(room)) == LIMIT + 1
     with room.db.write() as session:
-        assert runaway.release(session, looping, deal, room.user) == LIMIT + 1
+        assert loop_guard.release(session, looping, deal, room.user) == LIMIT + 1
     until(lambda: {each.status for each in room.deliveries()} == {"success"}, 20)
     assert (held(room), standing(room)) == ([], [])
 
@@ -359,7 +360,7 @@ def test_after_a_release_it_is_counted_anew_and_told_anew(room: Sending, deal: i
     for times in (1, 2):
         assert told(room) == times
         with room.db.write() as session:
-            runaway.release(session, looping, deal, room.user)
+            loop_guard.release(session, looping, deal, room.user)
         save(room, deal, LIMIT)
         assert standing(room) == [], "what fired before the release is not counted again"
         save(room, deal)
@@ -384,11 +385,11 @@ def test_what_is_held_takes_no_probe_of_a_paused_webhook_from_others(
 
 def test_what_is_held_can_be_given_up_and_the_hold_stands(room: Sending, deal: int, looping: int) -> None:
     with room.db.write() as session:
-        by_hand.give_up(session, 1, "Ann Admin")
-        with pytest.raises(by_hand.NotWaiting, match="press “Release” first"):
-            by_hand.try_now(session, 2)
+        manual_actions.give_up(session, 1, "Ann Admin")
+        with pytest.raises(manual_actions.NotWaiting, match="press “Release” first"):
+            manual_actions.try_now(session, 2)
     with room.db.write() as session:
-        assert runaway.give_up(session, looping, None, room.user) == LIMIT
+        assert loop_guard.give_up(session, looping, None, room.user) == LIMIT
     statuses = {(each.status, each.error) for each in room.deliveries()}
     assert statuses == {
         ("failed", "Given up by Ann Admin."),
@@ -397,17 +398,17 @@ def test_what_is_held_can_be_given_up_and_the_hold_stands(room: Sending, deal: i
     save(room, deal)
     assert len(held(room)) == 1
     with room.db.write() as session:
-        runaway.release(session, looping, None, room.user)
-        with pytest.raises(runaway.NotHeld, match="not held for any record"):
-            runaway.release(session, looping, None, room.user)
+        loop_guard.release(session, looping, None, room.user)
+        with pytest.raises(loop_guard.NotHeld, match="not held for any record"):
+            loop_guard.release(session, looping, None, room.user)
 
 
 def test_a_switch_is_told_before_the_loop_and_a_deletion_ends_both(room: Sending, deal: int, looping: int) -> None:
     with room.db.write() as session:
         store.set_active(session, looping, False, room.user)
     with room.db.read() as session:
-        assert {hold.name for hold in waiting.holds(session, room.deliveries()).values()} == {"workflow_off"}
-        assert health.measure(session).held == LIMIT + 1
+        assert {hold.name for hold in pending.holds(session, room.deliveries()).values()} == {"workflow_off"}
+        assert queue_health.measure(session).held == LIMIT + 1
     with room.db.write() as session:
         store.set_active(session, looping, True, room.user)
     assert len(held(room)) == LIMIT + 1
@@ -418,11 +419,11 @@ def test_a_switch_is_told_before_the_loop_and_a_deletion_ends_both(room: Sending
 
 def test_the_alarm_of_the_oldest_queued_leaves_them_out(room: Sending, deal: int, looping: int) -> None:
     with room.db.read() as session:
-        found = health.measure(session)
+        found = queue_health.measure(session)
     assert (found.oldest_queued_s, found.held) == (0, LIMIT + 1)
     save(room, room.create("deals", name="Another deal", amount="1"))
     with room.db.read() as session:
-        assert health.oldest_queued_s(session) > 0
+        assert queue_health.oldest_queued_s(session) > 0
 
 
 def test_it_is_explained_where_the_loop_guard_stopped_it(room: Sending, deal: int, looping: int) -> None:
@@ -437,7 +438,7 @@ def test_it_is_explained_where_the_loop_guard_stopped_it(room: Sending, deal: in
     assert found.summary == "It fired, but the loop guard holds its deliveries."
     assert found.notes == () and found.delivery_ids == (LIMIT + 1,)
     with room.db.write() as session:
-        runaway.release(session, looping, deal, room.user)
+        loop_guard.release(session, looping, deal, room.user)
     found = now_explained()
     assert found.summary == "It fires: everything holds." and all(each.held for each in found.checks)
 
@@ -448,7 +449,7 @@ def test_many_loops_of_a_workflow_are_one_notice_with_their_number(room: Sending
     with room.db.read() as session:
         (entry,) = session.scalars(select(Notification))
         assert (entry.count, entry.title_many) == (3, "loops of “Sync” are held, each for its record")
-        assert [len(each.held) for each in runaway.loops(session)] == [3]
+        assert [len(each.held) for each in loop_guard.loops(session)] == [3]
         assert entry.url_many == f"/log?workflow_id={looping}"
 
 
@@ -464,7 +465,7 @@ def test_a_save_goes_through_when_nobody_can_be_told(room: Sending, deal: int) -
 
 def test_old_releases_are_cleared_away(room: Sending, deal: int, looping: int) -> None:
     with room.db.write() as session:
-        runaway.release(session, looping, None, room.user)
+        loop_guard.release(session, looping, None, room.user)
         session.execute(update(WorkflowHold).values(released_at=now() - timedelta(seconds=61)))
     save(room, room.create("deals", name="Another deal", amount="1"), LIMIT + 1)
     with room.db.read() as session:

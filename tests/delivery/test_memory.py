@@ -14,8 +14,8 @@ from webhookui.bench.bad_receiver import MIB, BadReceiver
 WORKERS = 4
 PROGRAM = """
 import ipaddress, json, resource, sys, threading
-from webhookui.delivery.addresses import AddressPolicy
-from webhookui.delivery.transport import Outgoing, Transport
+from webhookui.outgoing.address_policy import AddressPolicy
+from webhookui.outgoing.http_client import Outgoing, Transport
 
 url, workers = sys.argv[1], int(sys.argv[2])
 transport = Transport(AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),)), read_limit=1048576, connections=workers)

@@ -12,7 +12,7 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.sending import sending
 from webhookui.installation import open_installation
 from webhookui.settings import Settings
-from webhookui.workflows.redeliver import redeliver
+from webhookui.workflows.redelivery import redeliver
 
 
 def test_two_installations_share_no_id_though_they_count_alike(tmp_path: Path, receiver: Receiver) -> None:

@@ -14,10 +14,10 @@ import pytest
 from tests.support.receiver import Receiver
 from tests.support.running import Running, until
 from tests.support.working import Working, working
-from webhookui.db import now
-from webhookui.delivery import neighbours
-from webhookui.delivery.neighbours import Neighbours, here
+from webhookui.core.database import now
+from webhookui.delivery import worker_registry
 from webhookui.delivery.tables import Delivery, WorkerProcess
+from webhookui.delivery.worker_registry import Neighbours, here
 
 ME = WorkerProcess(id="me", host=here(), pid=os.getpid())
 
@@ -67,7 +67,7 @@ def test_a_heartbeat_is_believed_while_it_moves_whatever_time_it_says(
 ) -> None:
     """Our own time is replaced because nobody wants to wait for half a minute."""
     time = 1000.0
-    monkeypatch.setattr(neighbours.time, "monotonic", lambda: time)
+    monkeypatch.setattr(worker_registry.time, "monotonic", lambda: time)
     seen = Neighbours(ME)
     for minute in range(5):
         add(made, "slow clock", "elsewhere", 1, seen_at=now() - timedelta(hours=1) + timedelta(seconds=minute))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from webhookui.delivery.response_head import FinalResponse, HeadTooLarge, read_fields
+from webhookui.outgoing.response_head import FinalResponse, HeadTooLarge, read_fields
 
 PLAIN = (
     b"Content-Type: application/json\r\nX-Empty:\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Latin: caf\xe9 \r\n\r\nbody"

@@ -14,11 +14,11 @@ from sqlalchemy import func, select, text
 
 from tests.conftest import BOTH, database_url
 from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting
+from webhookui.core.database import Database, now
 from webhookui.crm.tables import Change
-from webhookui.db import Database, now
-from webhookui.delivery import filing, log, retention
-from webhookui.delivery.log_filter import LogFilter
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
+from webhookui.delivery_log import indexing, queries, retention
+from webhookui.delivery_log.filter import LogFilter
 from webhookui.migrations import migrate
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.tables import RedeliveryJob
@@ -77,19 +77,19 @@ def test_all_that_belongs_to_a_delivery_goes_along_and_the_change_stays(db: Data
         session.add(
             CapturedValue(delivery_id=delivery.id or 0, attempt_number=1, path="$.id", field="x", outcome="written")
         )
-    while filing.file_some(db):
+    while indexing.file_some(db):
         pass
     with db.read() as session:
-        assert log.counts(session, LogFilter()).total == 1
-        assert log.page(session, LogFilter(q="invoices")).items
+        assert queries.counts(session, LogFilter()).total == 1
+        assert queries.page(session, LogFilter(q="invoices")).items
     retention.purge(db, LIMIT)
     for table in (Delivery, DeliveryRequest, Attempt, CapturedValue):
         assert number_of(db, table) == 0, table
     assert number_of(db, Change) == 1
     with db.read() as session:
-        assert log.counts(session, LogFilter()).total == 0
-        assert log.page(session, LogFilter(q="invoices")).items == []
-        found = filing.TEXTS.find(session, "invoices", None, [], above=0, below=2**60, limit=9, newest_first=True)
+        assert queries.counts(session, LogFilter()).total == 0
+        assert queries.page(session, LogFilter(q="invoices")).items == []
+        found = indexing.TEXTS.find(session, "invoices", None, [], above=0, below=2**60, limit=9, newest_first=True)
         assert found == []
 
 
@@ -102,13 +102,13 @@ def test_a_purge_of_many_goes_in_batches_past_what_has_to_stay(db: Database, mon
                 stays.add(add_waiting(session, created_at=OLD["created_at"]).id)
             else:
                 add_delivery(session, **OLD)
-    while filing.file_some(db):
+    while indexing.file_some(db):
         pass
     purged = retention.purge(db, LIMIT)
     assert purged == 95 - len(stays)
     assert left(db) == stays
     with db.read() as session:
-        counts = log.counts(session, LogFilter())
+        counts = queries.counts(session, LogFilter())
     assert (counts["success"], counts["retry"]) == (0, len(stays))
 
 
@@ -133,7 +133,7 @@ def test_saves_pass_while_a_purge_is_at_work(file: Database) -> None:
     with file.write() as session:
         for _ in range(1500):
             add_delivery(session, body=b"x" * 2000, **OLD)
-    while filing.file_some(file):
+    while indexing.file_some(file):
         pass
     purging = threading.Thread(target=retention.purge, args=(file, LIMIT))
     purging.start()

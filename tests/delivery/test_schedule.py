@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from tests.support.receiver import Answer, Receiver
 from tests.support.sending import Logged, Sending, sending
-from webhookui.db import now
-from webhookui.delivery.sender import RetrySchedule
+from webhookui.core.database import now
+from webhookui.delivery.attempt import RetrySchedule
 from webhookui.delivery.tables import Delivery
 
 HOUR = 3600.0

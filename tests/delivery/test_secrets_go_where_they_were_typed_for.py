@@ -13,12 +13,12 @@ import pytest
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.sending import Sending, sending
 from webhookui.delivery.sealed_secrets import seal
-from webhookui.delivery.secret_guard import check_goes_to
 from webhookui.delivery.tables import Delivery, DeliveryRequest
-from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
+from webhookui.delivery.webhook_cache import WebhooksAtHand
+from webhookui.outgoing.secret_guard import check_goes_to
 from webhookui.webhooks.secret_scope import SecretElsewhere, origin_as_written
 from webhookui.workflows import redelivery_jobs
-from webhookui.workflows.redeliver import NotRedeliverable, redeliver
+from webhookui.workflows.redelivery import NotRedeliverable, redeliver
 from webhookui.workflows.tables import WorkflowWebhook
 
 FIRST, SECOND = "first-secret-aaaaaaaa", "second-secret-bbbbbbbb"

@@ -14,7 +14,8 @@ import pytest
 from tests.support.raw_server import answer, raw_server, read_request
 from tests.support.receiver import Answer, Receiver
 from tests.support.sending import Logged, Sending, sending
-from webhookui.delivery import outbox, resolver
+from webhookui.delivery import outbox
+from webhookui.outgoing import resolver
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Request
 from webhookui.workflows.document import InvalidDocument

@@ -14,9 +14,9 @@ from tests.support.running import until
 from tests.support.working import Working, working
 from webhookui.crm import records
 from webhookui.webhooks.document import parse_webhook
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 from webhookui.workflows import store
-from webhookui.workflows.redeliver import redeliver, send_test
+from webhookui.workflows.redelivery import redeliver, send_test
 
 DOWN, UP = Answer(503), Answer(200)
 

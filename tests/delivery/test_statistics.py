@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from tests.support.log_rows import add_delivery, move
-from webhookui.db import Database, now
-from webhookui.delivery import statistics
-from webhookui.delivery.durations import class_of
-from webhookui.delivery.statistics import Counted, added, observe, over_time
+from webhookui.core.database import Database, now
+from webhookui.delivery.histogram import class_of
 from webhookui.delivery.tables import Delivery, DeliveryRequest, DeliverySlot
+from webhookui.delivery_log import statistics
+from webhookui.delivery_log.statistics import Counted, added, observe, over_time
 from webhookui.migrations import migrate
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.support.sending import sending
-from webhookui.delivery.daemon_threads import DaemonThreads
+from webhookui.delivery.daemon_pool import DaemonThreads
 
 LIMIT_S = 1
 SLACK_S = 8

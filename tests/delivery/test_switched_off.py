@@ -13,9 +13,10 @@ from tests.conftest import BOTH, database_url
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending
-from webhookui.delivery import health, waiting
+from webhookui.delivery import pending
 from webhookui.delivery.tables import Delivery
-from webhookui.workflows import redeliver, store
+from webhookui.delivery_log import queue_health
+from webhookui.workflows import redelivery, store
 
 
 @pytest.fixture(params=BOTH)
@@ -49,7 +50,7 @@ def workflow_of(room: Sending, delivery_id: int) -> int:
 def held(room: Sending) -> dict[int, str]:
     """Delivery → what holds it."""
     with room.db.read() as session:
-        return {key: hold.name for key, hold in waiting.holds(session, room.deliveries()).items()}
+        return {key: hold.name for key, hold in pending.holds(session, room.deliveries()).items()}
 
 
 WAYS = {"the switch": switch, "an edit, an import or the API's PUT": through_the_document}
@@ -130,7 +131,7 @@ def test_a_redelivery_made_while_it_is_off_is_held_too(room: Sending, receiver: 
     room.settled(first)
     switch(room, workflow_id, on=False)
     with room.db.write() as session:
-        again = redeliver.redeliver(session, first, "original", "Ann", room.settings.address).id or 0
+        again = redelivery.redeliver(session, first, "original", "Ann", room.settings.address).id or 0
     room.hook(receiver.url, "neighbour")
     room.settled(room.save("neighbour"))
     assert held(room) == {again: "workflow_off"}
@@ -195,7 +196,7 @@ def test_what_is_in_the_air_when_the_workflow_is_deleted_is_not_tried_again(room
     workflow_id = room.hook(f"{receiver.url}/hook")
     room.start()
     found = room.settled(room.save())
-    assert (found.delivery.status, found.delivery.error, told) == ("failed", waiting.REMOVED, [])
+    assert (found.delivery.status, found.delivery.error, told) == ("failed", pending.REMOVED, [])
     assert found.last.status_code == 500
 
 
@@ -206,11 +207,11 @@ def test_held_deliveries_do_not_make_the_queue_look_as_if_nobody_worked_on_it(
     for _ in range(3):
         room.save()
     with room.db.read() as session:
-        assert health.oldest_queued_s(session) > 0
+        assert queue_health.oldest_queued_s(session) > 0
     switch(room, workflow_id, on=False)
     with room.db.read() as session:
-        assert health.oldest_queued_s(session) == 0
-        assert waiting.counts(session) == {workflow_id: 3}
+        assert queue_health.oldest_queued_s(session) == 0
+        assert pending.counts(session) == {workflow_id: 3}
 
 
 def test_what_waits_can_be_ended_by_hand(room: Sending, receiver: Receiver) -> None:
@@ -223,12 +224,12 @@ def test_what_waits_can_be_ended_by_hand(room: Sending, receiver: Receiver) -> N
     ended = ("failed", "Given up by Ann Admin, with all that waited of the workflow.")
     assert statuses == {**dict.fromkeys(deliveries[:3], ended), deliveries[3]: ("queued", None)}
     with room.db.read() as session:
-        assert waiting.count(session, waiting.of_workflow(other)) == 1
+        assert pending.count(session, pending.of_workflow(other)) == 1
 
 
 def test_every_process_obeys_a_switch_at_once(room: Sending, receiver: Receiver) -> None:
     """Another process has its own idea of the workflows, and asks before each request."""
-    from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
+    from webhookui.delivery.webhook_cache import WebhooksAtHand
 
     workflow_id = room.hook(receiver.url)
     webhook_id = room.logged(room.save()).delivery.webhook_id

@@ -17,10 +17,10 @@ import requests
 
 from tests.support.raw_server import Behaviour, answer, raw_server, read_request
 from webhookui import __version__
-from webhookui.delivery import connections as kept
-from webhookui.delivery import diagnosis, resolver
-from webhookui.delivery.addresses import AddressPolicy
-from webhookui.delivery.transport import Answer, DeadlinePassed, Hop, Interrupted, Outgoing, Transport
+from webhookui.outgoing import connections as kept
+from webhookui.outgoing import diagnosis, resolver
+from webhookui.outgoing.address_policy import AddressPolicy
+from webhookui.outgoing.http_client import Answer, DeadlinePassed, Hop, Interrupted, Outgoing, Transport
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 

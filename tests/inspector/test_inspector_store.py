@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from webhookui.db import Database, SQLModel
+from webhookui.core.database import Database, SQLModel
 from webhookui.inspector import store
 from webhookui.inspector.script import Script, Step
 from webhookui.inspector.tables import InspectedRequest, InspectorScript

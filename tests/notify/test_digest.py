@@ -16,14 +16,14 @@ from tests.conftest import BOTH, database_url
 from tests.notify.conftest import opened
 from tests.support.log_rows import add_failed, add_webhook
 from tests.support.team import Team
+from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import Database
-from webhookui.delivery import circuit, stale
+from webhookui.delivery import circuit, stale_retries
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.installation import Installation
-from webhookui.notify import endpoints, failures, notices, outgoing
-from webhookui.notify.tables import Notification, OutgoingMail
+from webhookui.notifications import digest, failures, outgoing_mail, paused_endpoints
+from webhookui.notifications.tables import Notification, OutgoingMail
 from webhookui.people.tables import User
 
 
@@ -49,7 +49,7 @@ def fail(
 
 def write_mails(here: Installation, at: datetime) -> list[OutgoingMail]:
     with here.db.write() as session:
-        return notices.write_due(session, ADDRESS, at)
+        return digest.write_due(session, ADDRESS, at)
 
 
 def receivers(mails: list[OutgoingMail]) -> list[str]:
@@ -114,11 +114,11 @@ def test_a_thousand_failures_in_a_minute_are_one_mail_at_once_and_one_with_the_r
         assert write_mails(here, at) == []
     assert write_mails(here, NOON + timedelta(minutes=9, seconds=59)) == []
 
-    digest = write_mails(here, NOON + timedelta(minutes=10))
-    assert receivers(digest) == ["ann", "bea", "olga"]
-    assert {mail.count for mail in digest} == {999}
-    text = digest[0].text
-    assert digest[0].subject == "999 deliveries failed: Create invoice"
+    mails = write_mails(here, NOON + timedelta(minutes=10))
+    assert receivers(mails) == ["ann", "bea", "olga"]
+    assert {mail.count for mail in mails} == {999}
+    text = mails[0].text
+    assert mails[0].subject == "999 deliveries failed: Create invoice"
     assert "999 deliveries of the webhook “Create invoice”" in text
     assert f"{ADDRESS}/log?status=failed&webhook_id=1&since=2026-06-01T12%3A00" in text
 
@@ -157,7 +157,7 @@ def test_processes_that_count_and_write_at_the_same_time_lose_and_double_nothing
             with db.write() as session:
                 fail(session, 5, NOON + timedelta(seconds=number), deal=team.deals["nobody"])
             with db.write() as session:
-                mails.extend(notices.write_due(session, ADDRESS, NOON + timedelta(seconds=number)))
+                mails.extend(digest.write_due(session, ADDRESS, NOON + timedelta(seconds=number)))
 
     threads = [threading.Thread(target=run, args=(db,)) for db in databases]
     for thread in threads:
@@ -187,7 +187,7 @@ def test_tests_superseded_deliveries_and_fail_all_are_told_to_nobody(here: Insta
     lane = "https://api.example.com:443"
     with here.db.write() as session:
         fail(session, 1, NOON, deal=deal, test=True)
-        fail(session, 1, NOON, deal=deal, error=stale.superseded_by(9))
+        fail(session, 1, NOON, deal=deal, error=stale_retries.superseded_by(9))
         waiting = add_failed(session, status="queued", webhook_id=1, record_id=deal, lane=lane)
         session.add(Endpoint(lane=lane, state="open"))
         assert circuit.fail_all(session, lane) == 1
@@ -220,7 +220,7 @@ def test_no_name_of_a_record_gets_into_a_header_or_breaks_the_mail(here: Install
     with here.db.write() as session:
         fail(session, 1, NOON, deal=team.deals["nobody"], record_name=name, action=name, error=name)
     mail = write_mails(here, NOON)[0]
-    raw = outgoing.as_message(mail, "crm@example.com").as_bytes()
+    raw = outgoing_mail.as_message(mail, "crm@example.com").as_bytes()
     parsed = message_from_bytes(raw, policy=policy.default)
     assert parsed["Bcc"] is None
     assert parsed["To"] == mail.to
@@ -237,7 +237,7 @@ class TestEndpoints:
     def move(self, here: Installation, state: str, at: datetime) -> None:
         with here.db.write() as session:
             session.merge(Endpoint(lane=self.LANE, state=state, last_error="It answered 500.", opened_at=NOON))
-            endpoints.tell(session, self.LANE, at)
+            paused_endpoints.tell(session, self.LANE, at)
 
     def test_a_pause_is_told_to_the_admins_once_and_so_is_the_recovery(self, here: Installation, team: Team) -> None:
         self.move(here, "open", NOON)

@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.mail_server import PASSWORD, USER, free_port, mail_server, self_made_certificate
 from tests.support.team import Team
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.doctor import Check, checks
 from webhookui.installation import Installation
-from webhookui.notify import mail_settings, outgoing
-from webhookui.notify.letters import Letter
-from webhookui.notify.mail_settings import SmtpServer
+from webhookui.notifications import mail_settings, outgoing_mail
+from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_settings import SmtpServer
 
 
 def about_mail(here: Installation) -> Check:
@@ -30,7 +30,7 @@ def test_no_server_is_no_mistake_and_a_server_is_tried(
     here: Installation, team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with here.db.write() as session:
-        outgoing.add(session, "ann@example.com", Letter("One", "Words"), 1, now())
+        outgoing_mail.add(session, "ann@example.com", Letter("One", "Words"), 1, now())
     found = about_mail(here)
     assert found.good and "no SMTP server is set" in found.words
     monkeypatch.setenv("SSL_CERT_FILE", str(self_made_certificate(tmp_path)))

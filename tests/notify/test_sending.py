@@ -13,16 +13,16 @@ from sqlalchemy import select
 from tests.support.mail_server import PASSWORD, USER, MailServer, free_port, mail_server, self_made_certificate
 from tests.support.raw_server import raw_server
 from tests.support.team import Team
-from webhookui.db import Database, now
+from webhookui.core.database import Database, now
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.installation import Installation
-from webhookui.notify import bell, mail_settings, outgoing, smtp
-from webhookui.notify.bell import Event
-from webhookui.notify.letters import Letter
-from webhookui.notify.mail_settings import SmtpServer
-from webhookui.notify.post import REFUSED_AGAIN_AFTER, Post, forget_old, trouble
-from webhookui.notify.tables import MailServer as ServerState
-from webhookui.notify.tables import OutgoingMail
+from webhookui.notifications import inbox, mail_settings, outgoing_mail, smtp
+from webhookui.notifications.inbox import Event
+from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_sender import REFUSED_AGAIN_AFTER, Post, forget_old, trouble
+from webhookui.notifications.mail_settings import SmtpServer
+from webhookui.notifications.tables import MailServer as ServerState
+from webhookui.notifications.tables import OutgoingMail
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LETTER = Letter("Failed: Create invoice", "It failed.")
@@ -50,7 +50,7 @@ def use(here: Installation, team: Team, port: int, **values: str) -> None:
 def write(here: Installation, *names: str) -> None:
     with here.db.write() as session:
         for name in names:
-            outgoing.add(session, f"{name}@example.com", LETTER, 1, NOON)
+            outgoing_mail.add(session, f"{name}@example.com", LETTER, 1, NOON)
 
 
 def post(here: Installation, process: str = "me") -> Post:
@@ -148,7 +148,7 @@ def test_a_mail_that_is_refused_for_the_moment_is_tried_again_and_given_up_in_th
     assert statuses(here) == ["failed"]
     server.to_mail = None
     with here.db.write() as session:
-        assert outgoing.send_again(session, [mails(here)[0].id or 0]) == 1
+        assert outgoing_mail.send_again(session, [mails(here)[0].id or 0]) == 1
     post(here).work(now())
     assert statuses(here) == ["sent"]
 
@@ -284,7 +284,7 @@ def test_kept_mails_are_files_until_an_admin_sends_them(here: Installation, team
     post(here).work(NOON)
     assert server.mails == [], "a mail that was kept goes out when an admin says so"
     with here.db.write() as session:
-        assert outgoing.send_again(session) == 2
+        assert outgoing_mail.send_again(session) == 2
     post(here).work(now())
     assert server.receivers() == ["ann", "bea"]
     assert list(folder.iterdir()) == []
@@ -318,11 +318,11 @@ def test_old_mails_and_notifications_are_forgotten_with_their_files_and_what_wai
     post(here).work(NOON)
     write(here, "olga")
     with here.db.write() as session:
-        bell.ring(session, [Event(team.ann.id or 0, "failed:1", "It failed")], NOON)
+        inbox.ring(session, [Event(team.ann.id or 0, "failed:1", "It failed")], NOON)
     days = timedelta(days=here.settings.retention_days)
     assert forget_old(here.settings, here.db, NOON + days) == 0
     assert forget_old(here.settings, here.db, NOON + days + timedelta(seconds=1)) == 2
     assert [mail.to for mail in mails(here)] == ["olga@example.com"]
     assert list((here.settings.instance / "mail").iterdir()) == []
     with here.db.read() as session:
-        assert bell.unread(session, team.ann.id or 0) == 0
+        assert inbox.unread(session, team.ann.id or 0) == 0

@@ -14,12 +14,12 @@ from tests.support.mail_server import MailServer, mail_server
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending, sending
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.notify import mail_settings
-from webhookui.notify.mail_settings import SmtpServer
-from webhookui.notify.post import Post
-from webhookui.notify.tables import Notice, Notification, OutgoingMail
+from webhookui.notifications import mail_settings
+from webhookui.notifications.mail_sender import Post
+from webhookui.notifications.mail_settings import SmtpServer
+from webhookui.notifications.tables import Notice, Notification, OutgoingMail
 
 STORM = 1000
 

@@ -14,11 +14,11 @@ from tests.support.prepared import EMAIL
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
-from webhookui.db import Database
-from webhookui.notify import mail_settings
-from webhookui.notify.mail_settings import SmtpServer
+from webhookui.core.database import Database
+from webhookui.core.secrets import SecretBox
+from webhookui.notifications import mail_settings
+from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.people import accounts
-from webhookui.secrets import SecretBox
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.support import pages
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.people import accounts, sessions
 from webhookui.people.tables import UserSession
 from webhookui.settings import Settings

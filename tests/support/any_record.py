@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from webhookui.core.database import Database
 from webhookui.crm import fields
 from webhookui.crm.fields import FieldWish
-from webhookui.db import Database
 from webhookui.people.tables import User
 
 MODULE = "organizations"

@@ -10,7 +10,7 @@ from typing import Any
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.request import Context, Request, build_request
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 
 Rows = Sequence[tuple[Any, ...]]
 """(name, value) or (name, value, type)"""

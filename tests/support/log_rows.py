@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
-from webhookui.db import now
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, new_message_id
 from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook

@@ -19,7 +19,7 @@ from waitress.wasyncore import close_all
 
 from tests.support import prepared
 from webhookui.bench.server import logged_in
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.settings import Settings
 
 ADMIN = (prepared.EMAIL, prepared.PASSWORD)

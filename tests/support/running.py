@@ -18,7 +18,7 @@ import requests
 
 from tests.support import prepared
 from tests.support.fork_server import PROGRAM, Forked, fork_server
-from webhookui import exact_json
+from webhookui.core import exact_json
 
 
 class Running:

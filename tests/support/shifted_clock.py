@@ -19,9 +19,9 @@ def main() -> None:
     import huey.api
     import huey.utils
 
-    import webhookui.db
+    import webhookui.core.database
 
-    webhookui.db.now = lambda: datetime.now(UTC) + offset()
+    webhookui.core.database.now = lambda: datetime.now(UTC) + offset()
     huey.api.utcnow = huey.utils.utcnow = lambda: datetime.now(UTC).replace(tzinfo=None) + offset()
 
     from webhookui.cli import main as command

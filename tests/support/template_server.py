@@ -63,8 +63,8 @@ class TemplateServer:
 
 
 def _answer(sources: list[str]) -> dict[str, Any]:
-    from webhookui.webhooks.budget import limited, shared
-    from webhookui.webhooks.template import (
+    from webhookui.webhooks.templating.budget import limited, shared
+    from webhookui.webhooks.templating.template import (
         Schema,
         TemplateProblem,
         check,

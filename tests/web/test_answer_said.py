@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webhookui.web.answer_said import said
-from webhookui.web.payload import payload
+from webhookui.web.log.payload import payload
+from webhookui.web.log.response_message import said
 
 JSON, XML, HTML = "application/json", "application/xml", "text/html"
 

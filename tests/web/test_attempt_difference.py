@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.delivery.tables import Attempt
-from webhookui.web.attempt_difference import request_difference, response_difference
-from webhookui.web.payload import payload
+from webhookui.web.log.attempt_difference import request_difference, response_difference
+from webhookui.web.log.payload import payload
 
 LINE = "POST /x HTTP/1.1"
 

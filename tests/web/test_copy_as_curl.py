@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.receiver import Receiver
-from webhookui.web.copy_as_curl import copy_as_curl
+from webhookui.web.log.copy_as_curl import copy_as_curl
 
 
 def arguments(command: str, folder: Path) -> list[bytes]:

@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_waiting
-from webhookui.db import Database, now
-from webhookui.delivery import statistics
+from webhookui.core.database import Database, now
 from webhookui.delivery.tables import Endpoint
-from webhookui.web.charts import Label, Series, lines, stacked_bars
-from webhookui.web.dashboard_view import RANGES, edges_of, in_ms, in_s
+from webhookui.delivery_log import statistics
+from webhookui.web.dashboard.charts import Label, Series, lines, stacked_bars
+from webhookui.web.dashboard.view_models import RANGES, edges_of, in_ms, in_s
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from tests.conftest import BOTH, database_url
 from tests.support import pages
 from tests.web.test_workflows import errors, value_of
+from webhookui.core.database import Database
 from webhookui.crm import fields, records
 from webhookui.crm.catalog import FieldInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.records import Actor
-from webhookui.db import Database
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.people import accounts, tokens
 from webhookui.people.tables import AuditEntry

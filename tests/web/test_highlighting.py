@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhookui.web.highlighting import Fold, folded, folds
-from webhookui.web.payload import indent_json, indent_xml
+from webhookui.web.log.payload import indent_json, indent_xml
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.inspector import store
 from webhookui.inspector.script import Script, Step
 

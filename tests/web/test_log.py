@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from tests.support import pages
 from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting, move, record_of
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.delivery.tables import CapturedValue, Delivery, Endpoint
 
 

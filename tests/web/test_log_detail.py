@@ -20,9 +20,9 @@ from tests.support.log_rows import (
     add_webhook,
     record_of,
 )
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.delivery.tables import Endpoint
-from webhookui.web.next_steps import _INPUTS
+from webhookui.web.log.next_steps import _INPUTS
 from webhookui.workflows.tables import WorkflowWebhook
 
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from webhookui.db import now
-from webhookui.web.log_query import pairs, read_query
+from webhookui.core.database import now
+from webhookui.web.log.query import pairs, read_query
 
 
 def test_pairs_of_id_and_version_are_read_and_rubbish_is_left_out() -> None:

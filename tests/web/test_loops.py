@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_webhook
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows.tables import Workflow, WorkflowHold, WorkflowWebhook
 

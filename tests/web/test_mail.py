@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from tests.support.mail_server import PASSWORD, USER, MailServer, free_port, mail_server, self_made_certificate
 from tests.support.pages import admin, app_in, empty, user
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.installation import Installation
-from webhookui.notify import mail_settings, outgoing
-from webhookui.notify.letters import Letter
-from webhookui.notify.post import Post
+from webhookui.notifications import mail_settings, outgoing_mail
+from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_sender import Post
 from webhookui.people.tables import AuditEntry, StoredSetting
 
 
@@ -59,7 +59,8 @@ def stored(here: Installation) -> dict[str, object]:
 def write(here: Installation, *subjects: str) -> list[int]:
     with here.db.write() as session:
         made = [
-            outgoing.add(session, "ann@example.com", Letter(words, f"Text of {words}"), 1, now()) for words in subjects
+            outgoing_mail.add(session, "ann@example.com", Letter(words, f"Text of {words}"), 1, now())
+            for words in subjects
         ]
         session.flush()
         return [mail.id or 0 for mail in made]

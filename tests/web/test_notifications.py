@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 
 from tests.support.log_rows import add_delivery
 from tests.support.pages import ADMIN, USER, admin, app_in, empty, user
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.delivery.tables import Endpoint, WorkerProcess
 from webhookui.installation import Installation
-from webhookui.notify import bell
-from webhookui.notify.bell import Event
+from webhookui.notifications import inbox
+from webhookui.notifications.inbox import Event
 from webhookui.people import accounts
 
 
@@ -57,7 +57,7 @@ def ring(here: Installation, email: str, number: int = 1, key: str = "failed:1",
                 person, key, f"“Create invoice” failed for Deal {count}", "deliveries of “Create invoice” failed",
                 text="It answered <500>.", url=f"/log/{count}", url_many="/log?status=failed&webhook_id=1",
             )  # fmt: skip
-            bell.ring(session, [event], now())
+            inbox.ring(session, [event], now())
 
 
 def unread(page: str) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from webhookui.web.payload import hex_dump, indent_json, indent_xml, payload
+from webhookui.web.log.payload import hex_dump, indent_json, indent_xml, payload
 
 
 def test_json_is_indented_without_changing_a_number_an_escape_an_order_or_a_doubled_name() -> None:

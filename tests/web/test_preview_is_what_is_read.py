@@ -20,12 +20,12 @@ from lxml import etree
 from tests.support.receiver import Receiver, receiving
 from tests.support.working import Working, working
 from webhookui.crm import records
-from webhookui.web.webhook_preview import ShownRequest, shown_request
-from webhookui.web.webhook_trial import NotReady, webhook_at
-from webhookui.web.workflow_draft import draft_of_document
+from webhookui.web.workflow_editor.preview import ShownRequest, shown_request
+from webhookui.web.workflow_editor.send_test import NotReady, webhook_at
+from webhookui.web.workflow_editor.workflow_draft import draft_of_document
 from webhookui.webhooks.authorization import MASK
 from webhookui.webhooks.request import RequestError
-from webhookui.workflows.redeliver import send_test
+from webhookui.workflows.redelivery import send_test
 
 VALUES = (
     "{{ last_name }}", "{{ description }}", "{{ birthday }}", "{{ do_not_call }}", "{{ interests }}", "{{ title }}",

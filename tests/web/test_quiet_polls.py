@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from tests.conftest import BOTH, database_url
 from tests.support import pages
 from tests.support.log_rows import add_delivery, move
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.people import accounts
 from webhookui.people.tables import User
-from webhookui.web.quiet_polls import HEADER
+from webhookui.web.conditional_polling import HEADER
 
 
 @pytest.fixture(scope="module", params=BOTH)

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_webhook
-from webhookui.db import Database, now
-from webhookui.delivery import filing, log_text
+from webhookui.core.database import Database, now
 from webhookui.delivery.tables import Delivery
-from webhookui.notify.tables import Notice, Notification, OutgoingMail
+from webhookui.delivery_log import indexing, search
+from webhookui.notifications.tables import Notice, Notification, OutgoingMail
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.tables import RedeliveryJob
 
@@ -112,7 +112,7 @@ def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskC
     wanted = failed(db, 3)
     with db.write() as session:
         add_delivery(session)
-    filing.file_some(db)
+    indexing.file_some(db)
     asked = client.post("/log/redeliver?status=failed", data={"scope": "matching", "payload": "current"})
     page = client.get(asked.headers["Location"]).text
     assert "Redeliver 3" in page and re.search(r'value="current" checked', page)
@@ -126,7 +126,7 @@ def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskC
 def test_the_page_that_asks_counts_a_text_much_further_than_the_log_does(
     client: FlaskClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_text, "MOST_COUNTED", 2)
+    monkeypatch.setattr(search, "MOST_COUNTED", 2)
     failed(db, 7)
     assert "2+" in client.get("/log?q=invoices&status=failed").text
     assert "Redeliver 7<" in client.get("/log/redeliveries/new?q=invoices&status=failed").text
@@ -310,7 +310,7 @@ def test_giving_up_the_selected_asks_first_and_tells_by_whom(client: FlaskClient
 @pytest.mark.parametrize(("act", "title"), [("try_now", "Try now 2"), ("give_up", "Give up 2")])
 def test_all_that_match_are_tried_now_or_given_up(client: FlaskClient, db: Database, act: str, title: str) -> None:
     ids = waiting(db)
-    filing.file_some(db)
+    indexing.file_some(db)
     asked = client.post("/log/redeliver?status=retry", data={"scope": "matching", "payload": act})
     page = client.get(asked.headers["Location"]).text
     assert title in page and f'name="payload" value="{act}"' in page

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from tests.support import pages
 from tests.support.workflow_form import FORM
-from webhookui.db import Database, loads, now
+from webhookui.core.database import Database, loads, now
 from webhookui.installation import Installation
 from webhookui.people.tables import AuditEntry
 from webhookui.workflows import store

@@ -22,12 +22,12 @@ from tests.support.any_record import ANY, MODULE, add_fields
 from tests.support.log_rows import add_delivery
 from tests.support.sent_form import sent_untouched
 from tests.web.test_records import form
+from webhookui.core.database import Database
 from webhookui.crm import listing, records
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Record
-from webhookui.db import Database
 from webhookui.installation import Installation, open_installation
 from webhookui.people import accounts
 from webhookui.settings import Settings
@@ -277,7 +277,7 @@ def watching(program: FlaskClient) -> None:
 def test_every_page_that_shows_what_the_api_accepted_answers(
     db: Database, ann: FlaskClient, program: FlaskClient, values: dict[str, Any]
 ) -> None:
-    from webhookui.exact_json import dumps
+    from webhookui.core.exact_json import dumps
 
     accepted = {name: value for name, value in values.items() if is_json(value)}
     while True:

@@ -16,11 +16,11 @@ from sqlalchemy import func, select, update
 from tests.support import pages
 from tests.support.any_record import ANY, MODULE, add_fields
 from tests.support.sent_form import sent_untouched
+from webhookui.core.database import Database
 from webhookui.crm import fields, records
 from webhookui.crm.fields import FieldWish
 from webhookui.crm.records import Actor, InvalidRecord
 from webhookui.crm.tables import Change, Record
-from webhookui.db import Database
 from webhookui.people import accounts
 
 SYSTEM = Actor("system", "Test")

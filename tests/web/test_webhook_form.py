@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from tests.support import pages
 from tests.support.workflow_form import FORM, errors, inputs_of, value_of
+from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import Database
 from webhookui.delivery.tables import Delivery
-from webhookui.webhooks.recipes import RECIPES, Recipe
+from webhookui.webhooks.authoring.recipes import RECIPES, Recipe
 from webhookui.workflows import store
 
 ANN = Actor("person", "Ann")

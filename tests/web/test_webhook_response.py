@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from tests.support import pages
 from tests.support.log_rows import add_attempt, add_delivery
 from tests.support.workflow_form import FORM
-from webhookui.db import Database
+from webhookui.core.database import Database
 
 JSON = '{"id": 17, "no": null, "ok": true, "total": "12.50", "lines": [{"n": 1}, {"n": 2}], "none": []}'
 SOAP = """<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><r xmlns="urn:billing">

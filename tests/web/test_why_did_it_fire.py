@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from tests.support import pages
 from tests.support.log_rows import add_delivery
 from tests.support.workflow_form import FORM
+from webhookui.core.database import Database, now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import Database, now
 from webhookui.workflows import store
 
 ANN = Actor("person", "Ann")

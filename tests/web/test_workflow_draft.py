@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from webhookui.web.form_paths import edit_rows, nest
-from webhookui.web.workflow_draft import (
+from webhookui.web.workflow_editor.form_tree import edit_rows, nest
+from webhookui.web.workflow_editor.workflow_draft import (
     at_old_places,
     document_of,
     draft_of_document,

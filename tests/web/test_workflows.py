@@ -16,11 +16,11 @@ from flask.testing import FlaskClient
 from tests.support import pages
 from tests.support.log_rows import add_delivery
 from tests.support.workflow_form import FORM, errors, inputs_of, value_of
+from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import Database
-from webhookui.delivery import log
 from webhookui.delivery.tables import Delivery
+from webhookui.delivery_log import queries
 from webhookui.workflows import store
 from webhookui.workflows.tables import Workflow
 
@@ -300,8 +300,8 @@ def test_list_switch_and_form_say_how_many_deliveries_wait_and_end_them(client: 
     row = client.get("/log").text
     assert row.count("workflow is off") >= 2
     with db.read() as session:
-        version = log.shown_version(1, None)
-        assert [each.id for each in log.moved(session, dict.fromkeys(deliveries, version))] == deliveries[::-1]  # type: ignore[arg-type]
+        version = queries.shown_version(1, None)
+        assert [each.id for each in queries.moved(session, dict.fromkeys(deliveries, version))] == deliveries[::-1]  # type: ignore[arg-type]
     assert "2 deliveries of" in client.post(f"{page}/end-waiting", follow_redirects=True).text
     with db.read() as session:
         statuses = [session.get_one(Delivery, each).status for each in deliveries]

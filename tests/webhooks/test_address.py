@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.support.receiver import Receiver, receiving
 from tests.support.working import LOOPBACK
-from webhookui.delivery.addresses import AddressPolicy
-from webhookui.delivery.transport import Outgoing, Transport
-from webhookui.webhooks.address import host_is_fixed, normalized, url_problem, with_query
+from webhookui.core.urls import host_is_fixed, normalized, url_problem, with_query
+from webhookui.outgoing.address_policy import AddressPolicy
+from webhookui.outgoing.http_client import Outgoing, Transport
 from webhookui.webhooks.definition import Parameter, Webhook
 from webhookui.webhooks.request import Context, RequestError, build_request
 

@@ -12,8 +12,9 @@ import pytest
 
 from tests.support.receiver import Answer, Receiver
 from tests.support.working import working
-from webhookui.webhooks import apart, capture
-from webhookui.webhooks.path_error import PathError
+from webhookui.webhooks import capture
+from webhookui.webhooks.paths import path_worker
+from webhookui.webhooks.paths.path_error import PathError
 
 REGEX = b'[{"a":"' + b"a" * 60 + b'!"}]'
 FLAT = b"[" + b",".join([b"[1,[2],3]"] * 5000) + b"]"
@@ -42,7 +43,7 @@ def test_a_process_that_is_gone_is_replaced() -> None:
         return capture.find("JSONPATH", "$[?@==1]", b"[1,2]")
 
     assert ask() == [1]
-    for child in apart._children:
+    for child in path_worker._children:
         if child._process is not None:
             os.kill(child._process.pid, signal.SIGKILL)
             child._process.wait()

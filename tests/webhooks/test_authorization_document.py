@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from webhookui.webhooks.document import parse_webhook
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 
 GOOD: list[dict[str, Any]] = [
     {"type": "none"},

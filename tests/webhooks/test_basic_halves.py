@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.receiver import Answer, Received, Receiver
 from tests.support.working import Working, working
-from webhookui.web.webhook_draft import document_of_webhook, draft_of_webhook, webhook_draft
+from webhookui.web.workflow_editor.webhook_draft import document_of_webhook, draft_of_webhook, webhook_draft
 from webhookui.workflows.document import InvalidDocument
 
 KEY = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookui.web.payload import payload
-from webhookui.webhooks import capture, xpath
+from webhookui.web.log.payload import payload
+from webhookui.webhooks import capture
+from webhookui.webhooks.authoring.response_tree import tree_of
 from webhookui.webhooks.body_text import as_utf8, body_text, marked, text_of
-from webhookui.webhooks.response_tree import tree_of
+from webhookui.webhooks.paths import xpath
 
 LATIN = '<?xml version="1.0" encoding="ISO-8859-1"?><a>Zoë</a>'
 DOTNET = '<?xml version="1.0" encoding="utf-16"?><a>Zoë</a>'

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.support.template_server import TemplateServer
 from tests.support.working import working
-from webhookui.webhooks.budget import MAX_SIZE, MAX_TIME_S
-from webhookui.webhooks.filters import FILTERS
-from webhookui.webhooks.sandbox import DATE_METHODS, LIST_METHODS, TEXT_METHODS
+from webhookui.webhooks.templating.budget import MAX_SIZE, MAX_TIME_S
+from webhookui.webhooks.templating.filters import FILTERS
+from webhookui.webhooks.templating.sandbox import DATE_METHODS, LIST_METHODS, TEXT_METHODS
 
 MOST_TIME_S = MAX_TIME_S + 1.5
 """Of all together: the time to compile comes on top."""

@@ -16,11 +16,11 @@ from tests.support.working import Working, working
 from webhookui.crm import records
 from webhookui.crm.tables import Change
 from webhookui.delivery.tables import CapturedValue
-from webhookui.web.log_detail import read_detail
+from webhookui.web.log.detail import read_detail
 from webhookui.webhooks.document import parse_webhook
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 from webhookui.workflows import store
-from webhookui.workflows.redeliver import send_test
+from webhookui.workflows.redelivery import send_test
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.support.building import built
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.webhooks.definition import Parameter
-from webhookui.webhooks.filters import FILTERS
 from webhookui.webhooks.naming import LEFT_OUT
 from webhookui.webhooks.request import RequestError, parameter_value
-from webhookui.webhooks.sandbox import DATE_METHODS, LIST_METHODS, TEXT_METHODS
-from webhookui.webhooks.template import TemplateProblem, render_text, render_value
+from webhookui.webhooks.templating.filters import FILTERS
+from webhookui.webhooks.templating.sandbox import DATE_METHODS, LIST_METHODS, TEXT_METHODS
+from webhookui.webhooks.templating.template import TemplateProblem, render_text, render_value
 
 VALUES: dict[str, Any] = {
     "text": "Zoë O'Neil", "number": 12, "currency": Decimal("1250.50"), "checkbox": True, "date": date(2026, 12, 31),

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.support.jsonpath_grammar import is_path
 from tests.webhooks import jsonpath_cases as cases
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.webhooks import capture
-from webhookui.webhooks.jsonpath import RFC, is_simple
-from webhookui.webhooks.path_error import PathError
+from webhookui.webhooks.paths.jsonpath import RFC, is_simple
+from webhookui.webhooks.paths.path_error import PathError
 
 
 def found(document: Any, path: str) -> Any:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.webhooks import capture
-from webhookui.webhooks.jsonpath import EXTENDED
-from webhookui.webhooks.path_error import PathError
+from webhookui.webhooks.paths.jsonpath import EXTENDED
+from webhookui.webhooks.paths.path_error import PathError
 
 ORDER = json.dumps(
     {

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.building import built, refusals
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.webhooks import naming
+from webhookui.webhooks.authoring.sample import SampleProblem, parameters_from_sample
 from webhookui.webhooks.request import RequestError
-from webhookui.webhooks.sample import SampleProblem, parameters_from_sample
 
 law = settings(max_examples=200, deadline=None)
 

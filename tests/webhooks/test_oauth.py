@@ -17,9 +17,9 @@ import pytest
 from tests.support.receiver import Answer, Received, Receiver
 from tests.support.running import until
 from tests.support.working import LOOPBACK, Working, working
-from webhookui.delivery.addresses import AddressPolicy
-from webhookui.delivery.oauth import OAuthTokens
-from webhookui.delivery.transport import Transport
+from webhookui.outgoing.address_policy import AddressPolicy
+from webhookui.outgoing.http_client import Transport
+from webhookui.outgoing.oauth import OAuthTokens
 from webhookui.webhooks.definition import Authorization
 from webhookui.webhooks.secret_scope import SecretScope, origin_as_written
 from webhookui.workflows.document import InvalidDocument

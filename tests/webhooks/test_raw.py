@@ -19,8 +19,8 @@ from tests.support.building import Refused, built, refusals, saved
 from tests.support.receiver import Receiver
 from tests.support.working import working
 from tests.webhooks.test_laws import tricky_text
-from webhookui import exact_json
-from webhookui.web.webhook_draft import document_of_webhook, draft_of_webhook, webhook_draft
+from webhookui.core import exact_json
+from webhookui.web.workflow_editor.webhook_draft import document_of_webhook, draft_of_webhook, webhook_draft
 from webhookui.webhooks.request import RequestError
 
 law = settings(max_examples=150, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.building import Refused, refusals, saved
 from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.request import Context, build_request
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 
 AMOUNT = {"amount": Decimal("1"), "name": "Big deal", "do_not_call": True}
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.building import body
-from webhookui.webhooks.sample import SampleProblem, parameters_from_sample
+from webhookui.webhooks.authoring.sample import SampleProblem, parameters_from_sample
 
 
 def rows_of(sample: str, kind: str) -> list[tuple[str, str, str]]:

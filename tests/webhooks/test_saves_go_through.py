@@ -15,7 +15,7 @@ from tests.conftest import BOTH, database_url
 from tests.support.working import Working, working
 from webhookui.crm.tables import Change
 from webhookui.delivery.tables import Delivery, DeliveryRequest
-from webhookui.workflows.operators import OPERATORS
+from webhookui.workflows.criteria.operators import OPERATORS
 
 ANYWHERE = "http://127.0.0.1:9/"
 HEALTHY = {"url": ANYWHERE, "parameters": [{"name": "n", "value": "{{ last_name }}"}]}
@@ -65,7 +65,7 @@ def test_whatever_a_value_raises_ends_its_own_delivery_with_its_place(
     bad = {"url": ANYWHERE, "parameters": [{"name": "a.b", "value": "{{ record.url }}"}]}
     made.workflow("contacts", bad, HEALTHY)
     made.workflow("contacts", HEALTHY)
-    monkeypatch.setattr("webhookui.webhooks.template.plain", raising_for("/records/", error))
+    monkeypatch.setattr("webhookui.webhooks.templating.template.plain", raising_for("/records/", error))
     contact = made.create("contacts", last_name="A")
     first, second, third = made.deliveries()
     assert [first.status, second.status, third.status] == ["failed", "queued", "queued"]
@@ -76,7 +76,7 @@ def test_whatever_a_value_raises_ends_its_own_delivery_with_its_place(
 
 
 def raising_for(part: str, error: Exception) -> Any:
-    from webhookui.webhooks.values import plain
+    from webhookui.webhooks.templating.values import plain
 
     def either(value: Any) -> Any:
         if part in str(value):
@@ -151,7 +151,7 @@ def test_stale_retries_that_cannot_be_ended_fail_the_newer_delivery(
 ) -> None:
     made = on_sqlite
     made.workflow("contacts", {**HEALTHY, "drop_stale_retries": True}, HEALTHY)
-    monkeypatch.setattr("webhookui.delivery.stale.supersede_older", raising(TypeError("no order")))
+    monkeypatch.setattr("webhookui.delivery.stale_retries.supersede_older", raising(TypeError("no order")))
     made.create("contacts", last_name="A")
     assert [each.status for each in made.deliveries()] == ["failed", "queued"]
 

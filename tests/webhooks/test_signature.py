@@ -18,7 +18,7 @@ import svix.webhooks
 from tests.support.receiver import Answer, Received, Receiver
 from tests.support.running import until
 from tests.support.working import Working, working
-from webhookui.db import now, touch
+from webhookui.core.database import now, touch
 from webhookui.webhooks.signature import new_secret, secret_problem
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument

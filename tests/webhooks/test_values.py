@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.receiver import Receiver
 from tests.support.working import Working, working
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.delivery.tables import DeliveryRequest
 from webhookui.workflows.document import InvalidDocument
 

@@ -11,8 +11,8 @@ import pytest
 from tests.support.receiver import Receiver
 from webhookui.webhooks import capture
 from webhookui.webhooks.definition import CaptureRow
-from webhookui.webhooks.path_error import PathError
-from webhookui.webhooks.xpath import is_simple
+from webhookui.webhooks.paths.path_error import PathError
+from webhookui.webhooks.paths.xpath import is_simple
 
 ORDER = """<?xml version="1.0" encoding="UTF-8"?>
 <order id="00420" paid="true"><!-- c -->

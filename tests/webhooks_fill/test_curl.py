@@ -17,14 +17,14 @@ import pytest
 
 from tests.conftest import missing
 from tests.support.receiver import Receiver
-from webhookui import exact_json
-from webhookui.web.webhook_draft import SECRETS, document_of_webhook, draft_of_webhook
-from webhookui.webhooks import xpath
+from webhookui.core import exact_json
+from webhookui.web.workflow_editor.webhook_draft import SECRETS, document_of_webhook, draft_of_webhook
+from webhookui.webhooks.authoring.curl import CurlProblem, FromCurl, from_curl
 from webhookui.webhooks.authorization import authorize
-from webhookui.webhooks.curl import CurlProblem, FromCurl, from_curl
 from webhookui.webhooks.document import parse_webhook
+from webhookui.webhooks.paths import xpath
 from webhookui.webhooks.request import Context, Request, build_request
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 
 HOST = "http://third.party.example"
 """Stands for the receiver in the commands."""

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webhookui.webhooks.authoring.pasted import PasteProblem, body_of, request_of
 from webhookui.webhooks.body_text import marked
 from webhookui.webhooks.content_types import CONTENT_TYPES
-from webhookui.webhooks.pasted import PasteProblem, body_of, request_of
 
 law = settings(max_examples=150, deadline=None)
 

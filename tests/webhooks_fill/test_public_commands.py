@@ -18,8 +18,8 @@ from tests.conftest import missing
 from tests.support import judge
 from tests.support.judge import Caught
 from tests.webhooks_fill.test_curl import built
-from webhookui.webhooks import meaning
-from webhookui.webhooks.curl import CurlProblem, FromCurl, from_curl
+from webhookui.webhooks.authoring import meaning
+from webhookui.webhooks.authoring.curl import CurlProblem, FromCurl, from_curl
 from webhookui.webhooks.header_names import RESERVED_HEADERS
 from webhookui.webhooks.request import Request
 

@@ -15,7 +15,7 @@ from tests.support.log_rows import add_copies, add_failed
 from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running, until
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows.tables import RedeliveryJob, WorkflowWebhook
 

@@ -11,12 +11,12 @@ import pytest
 
 from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.sending import Sending, sending
-from webhookui.delivery.log import detail
-from webhookui.delivery.webhooks_at_hand import WebhooksAtHand
+from webhookui.delivery.webhook_cache import WebhooksAtHand
+from webhookui.delivery_log.queries import detail
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
-from webhookui.workflows.redeliver import redeliver
-from webhookui.workflows.reseal import reseal_all
+from webhookui.workflows.redelivery import redeliver
+from webhookui.workflows.reencrypt import reseal_all
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from tests.support import pages
+from webhookui.core.database import Database, revision, touch
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
-from webhookui.db import Database, revision, touch
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flask import g, request
 
-from webhookui import here
+from webhookui import current_installation
 from webhookui.api.errors import ApiError
 from webhookui.crm.records import Actor
 from webhookui.people import tokens
@@ -31,13 +31,13 @@ def user_of_request() -> User:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         raise ApiError(401, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
-    with here.read() as session:
+    with current_installation.read() as session:
         found = tokens.user_of(session, token.strip())
     if found is None:
         raise ApiError(401, "unauthorized", "This token is not known, or its user is deactivated.")
     user, used = found
     if tokens.needs_note(used):
-        with here.write() as session:
+        with current_installation.write() as session:
             tokens.note_use(session, used.id or 0)
     return user
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import request
 
-from webhookui import exact_json
 from webhookui.api.errors import ApiError
-from webhookui.db import row_number
+from webhookui.core import exact_json
+from webhookui.core.database import row_number
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

@@ -11,32 +11,33 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webhookui import here
+from webhookui import current_installation
 from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, limit, object_body, page
 from webhookui.api.errors import ApiError
-from webhookui.delivery import by_hand, log, waiting
-from webhookui.delivery.log import Detail, LogFilter
+from webhookui.delivery import pending
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
+from webhookui.delivery_log import manual_actions, queries
+from webhookui.delivery_log.queries import Detail, LogFilter
 from webhookui.webhooks.body_text import body_text, content_type_of
-from webhookui.workflows.redeliver import PAYLOADS, redeliver
+from webhookui.workflows.redelivery import PAYLOADS, redeliver
 
 
 @bp.get("/deliveries")
 @admin_only
 def list_deliveries() -> ResponseReturnValue:
     wanted = LogFilter.from_args(request.args)
-    with here.read() as session:
-        found = log.page(session, wanted, limit=limit(), before=cursor())
-        held = waiting.holds(session, found.items)  # type: ignore[arg-type]
+    with current_installation.read() as session:
+        found = queries.page(session, wanted, limit=limit(), before=cursor())
+        held = pending.holds(session, found.items)  # type: ignore[arg-type]
     return jsonify(page([delivery_document(each, held) for each in found.items], found.next_before))
 
 
 @bp.get("/deliveries/<int:delivery_id>")
 @admin_only
 def get_delivery(delivery_id: int) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         return jsonify(_detail(session, delivery_id))
 
 
@@ -49,34 +50,34 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
         raise ApiError(
             422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
         )
-    with here.write() as session:
-        made = redeliver(session, delivery_id, payload, me().name, here.installation().settings.address)
-        held = waiting.holds(session, [made])  # type: ignore[list-item]
+    with current_installation.write() as session:
+        made = redeliver(session, delivery_id, payload, me().name, current_installation.installation().settings.address)
+        held = pending.holds(session, [made])  # type: ignore[list-item]
     return jsonify(delivery_document(made, held)), 202
 
 
 @bp.post("/deliveries/<int:delivery_id>/try-now")
 @admin_only
 def try_delivery_now(delivery_id: int) -> ResponseReturnValue:
-    with here.write() as session:
-        found = by_hand.try_now(session, delivery_id)
-        held = waiting.holds(session, [found])  # type: ignore[list-item]
+    with current_installation.write() as session:
+        found = manual_actions.try_now(session, delivery_id)
+        held = pending.holds(session, [found])  # type: ignore[list-item]
     return jsonify(delivery_document(found, held))
 
 
 @bp.post("/deliveries/<int:delivery_id>/give-up")
 @admin_only
 def give_up_delivery(delivery_id: int) -> ResponseReturnValue:
-    with here.write() as session:
-        return jsonify(delivery_document(by_hand.give_up(session, delivery_id, me().name), {}))
+    with current_installation.write() as session:
+        return jsonify(delivery_document(manual_actions.give_up(session, delivery_id, me().name), {}))
 
 
 def _detail(session: Session, delivery_id: int) -> dict[str, Any]:
-    detail = log.detail(session, delivery_id)
-    return detail_document(detail, waiting.holds(session, [detail.delivery]))  # type: ignore[list-item]
+    detail = queries.detail(session, delivery_id)
+    return detail_document(detail, pending.holds(session, [detail.delivery]))  # type: ignore[list-item]
 
 
-def delivery_document(delivery: Delivery, held: Mapping[int, waiting.Hold]) -> dict[str, Any]:
+def delivery_document(delivery: Delivery, held: Mapping[int, pending.Hold]) -> dict[str, Any]:
     """`held`: what holds it, as `waiting.holds` found it."""
     hold = held.get(delivery.id or 0)
     return {
@@ -103,7 +104,7 @@ def delivery_document(delivery: Delivery, held: Mapping[int, waiting.Hold]) -> d
     }
 
 
-def detail_document(detail: Detail, held: Mapping[int, waiting.Hold]) -> dict[str, Any]:
+def detail_document(detail: Detail, held: Mapping[int, pending.Hold]) -> dict[str, Any]:
     delivery = detail.delivery
     body = detail.request.body
     return delivery_document(delivery, held) | {

@@ -12,11 +12,11 @@ from werkzeug.exceptions import HTTPException
 from webhookui.crm.catalog import UnknownModule
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
 from webhookui.crm.sorting import InvalidListing
-from webhookui.delivery.by_hand import NotWaiting
-from webhookui.delivery.log import DeliveryNotFound, InvalidFilter
+from webhookui.delivery_log.manual_actions import NotWaiting
+from webhookui.delivery_log.queries import DeliveryNotFound, InvalidFilter
 from webhookui.workflows.document import InvalidDocument
-from webhookui.workflows.redeliver import NotRedeliverable
-from webhookui.workflows.runaway import NotHeld
+from webhookui.workflows.loop_guard import NotHeld
+from webhookui.workflows.redelivery import NotRedeliverable
 from webhookui.workflows.store import WorkflowConflict, WorkflowNotFound
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
-from webhookui import here
+from webhookui import current_installation
 from webhookui.api import bp
 from webhookui.api.bodies import cursor, limit, page
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
@@ -16,7 +16,7 @@ from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
 @bp.get("/modules")
 def list_modules() -> ResponseReturnValue:
     start, most = cursor() or 0, limit()
-    with here.read() as session:
+    with current_installation.read() as session:
         known = catalog(session)
     items = [module_document(known, module) for module in known.modules.values()]
     return jsonify(page(items[start : start + most], start + most if len(items) > start + most else None))
@@ -24,7 +24,7 @@ def list_modules() -> ResponseReturnValue:
 
 @bp.get("/modules/<module>")
 def get_module(module: str) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         known = catalog(session)
     return jsonify(module_document(known, known.module(module)))
 

@@ -14,17 +14,17 @@ from webhookui import __version__
 from webhookui.api import bp
 from webhookui.api.bodies import check_args
 from webhookui.api.openapi_examples import EXAMPLES
-from webhookui.db import LARGEST_ID
+from webhookui.core.database import LARGEST_ID
+from webhookui.delivery.pending import HOLDS
 from webhookui.delivery.states import STATUSES
-from webhookui.delivery.waiting import HOLDS
 from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
 from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
 from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.raw_body import RAW
-from webhookui.workflows.operators import OPERATORS
-from webhookui.workflows.redeliver import PAYLOADS
+from webhookui.workflows.criteria.operators import OPERATORS
+from webhookui.workflows.redelivery import PAYLOADS
 from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
 
 Schema = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webhookui import here
+from webhookui import current_installation
 from webhookui.api import bp
 from webhookui.api.auth import actor
 from webhookui.api.bodies import limit, object_body, page
@@ -30,7 +30,7 @@ def list_records(module: str) -> ResponseReturnValue:
         elif name.startswith("filter"):
             raise ApiError(422, "invalid", f"“{name}” is not filter[field].", {name: "Write filter[field]=value."})
     query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)
-    with here.read() as session:
+    with current_installation.read() as session:
         info = catalog(session).module(module)
         found_records, following = listing.slice_after(session, query, request.args.get("cursor", ""), limit())
     return jsonify(page([record_document(info, record) for record in found_records], following))
@@ -38,10 +38,10 @@ def list_records(module: str) -> ResponseReturnValue:
 
 @bp.post("/records/<module>")
 def create_record(module: str) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         info = catalog(session).module(module)
     values = _values(object_body({"values"}, required={"values"}))
-    with here.write() as session:
+    with current_installation.write() as session:
         record = records.create(session, module, values, actor())
     answer = jsonify(record_document(info, record))
     answer.headers["Location"] = f"/api/v1/records/{module}/{record.id}"
@@ -50,7 +50,7 @@ def create_record(module: str) -> ResponseReturnValue:
 
 @bp.get("/records/<module>/<int:record_id>")
 def get_record(module: str, record_id: int) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
     return jsonify(record_document(info, record))
@@ -58,21 +58,21 @@ def get_record(module: str, record_id: int) -> ResponseReturnValue:
 
 @bp.patch("/records/<module>/<int:record_id>")
 def change_record(module: str, record_id: int) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         info = catalog(session).module(module)
         records.get(session, module, record_id)
     body = object_body({"values", "version"}, required={"values"})
     version = body.get("version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
         raise ApiError(422, "invalid", "version is a whole number.", {"version": "A whole number."})
-    with here.write() as session:
+    with current_installation.write() as session:
         record = records.update(session, module, record_id, _values(body), actor(), version=version)
     return jsonify(record_document(info, record))
 
 
 @bp.delete("/records/<module>/<int:record_id>")
 def delete_record(module: str, record_id: int) -> ResponseReturnValue:
-    with here.write() as session:
+    with current_installation.write() as session:
         catalog(session).module(module)
         records.delete(session, module, record_id, actor())
     return "", 204

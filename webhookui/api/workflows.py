@@ -8,15 +8,15 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webhookui import here
+from webhookui import current_installation
 from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
 from webhookui.api.bodies import cursor, json_body, limit, object_body, page
 from webhookui.api.errors import ApiError
+from webhookui.core.database import LARGEST_ID
 from webhookui.crm import records
 from webhookui.crm.tables import Change
-from webhookui.db import LARGEST_ID
-from webhookui.workflows import runaway, store
+from webhookui.workflows import loop_guard, store
 from webhookui.workflows.explain import Explanation, explain, explain_change
 
 
@@ -24,7 +24,7 @@ from webhookui.workflows.explain import Explanation, explain, explain_change
 @admin_only
 def list_workflows() -> ResponseReturnValue:
     most, after = limit(), cursor()
-    with here.read() as session:
+    with current_installation.read() as session:
         found = [each for each in store.list_all(session) if after is None or (each.id or 0) > after]
         documents = [store.to_document(session, each, with_ids=True) for each in found[:most]]
     return jsonify(page(documents, found[most - 1].id if len(found) > most else None))
@@ -34,8 +34,8 @@ def list_workflows() -> ResponseReturnValue:
 @admin_only
 def create_workflow() -> ResponseReturnValue:
     document = json_body()
-    with here.write() as session:
-        workflow = store.create(session, here.installation().box, document, me())
+    with current_installation.write() as session:
+        workflow = store.create(session, current_installation.installation().box, document, me())
         written = store.to_document(session, workflow, with_ids=True)
     answer = jsonify(written)
     answer.headers["Location"] = f"/api/v1/workflows/{written['id']}"
@@ -45,25 +45,25 @@ def create_workflow() -> ResponseReturnValue:
 @bp.get("/workflows/<int:workflow_id>")
 @admin_only
 def get_workflow(workflow_id: int) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         return jsonify(store.to_document(session, store.get(session, workflow_id), with_ids=True))
 
 
 @bp.put("/workflows/<int:workflow_id>")
 @admin_only
 def replace_workflow(workflow_id: int) -> ResponseReturnValue:
-    with here.read() as session:
+    with current_installation.read() as session:
         store.get(session, workflow_id)
     document = json_body()
-    with here.write() as session:
-        workflow = store.replace(session, here.installation().box, workflow_id, document, me())
+    with current_installation.write() as session:
+        workflow = store.replace(session, current_installation.installation().box, workflow_id, document, me())
         return jsonify(store.to_document(session, workflow, with_ids=True))
 
 
 @bp.delete("/workflows/<int:workflow_id>")
 @admin_only
 def delete_workflow(workflow_id: int) -> ResponseReturnValue:
-    with here.write() as session:
+    with current_installation.write() as session:
         store.delete(session, workflow_id, me())
     return "", 204
 
@@ -73,9 +73,9 @@ def delete_workflow(workflow_id: int) -> ResponseReturnValue:
 def list_holds(workflow_id: int) -> ResponseReturnValue:
     """The records for which the workflow is held because it fires in a loop."""
     most, after = limit(), cursor()
-    with here.read() as session:
+    with current_installation.read() as session:
         store.get(session, workflow_id)
-        found = sorted(runaway.standing(session, workflow_id), key=lambda each: each.hold.record_id)
+        found = sorted(loop_guard.standing(session, workflow_id), key=lambda each: each.hold.record_id)
     found = [each for each in found if after is None or each.hold.record_id > after]
     documents = [_hold(each) for each in found[:most]]
     return jsonify(page(documents, found[most - 1].hold.record_id if len(found) > most else None))
@@ -85,15 +85,15 @@ def list_holds(workflow_id: int) -> ResponseReturnValue:
 @admin_only
 def release_workflow(workflow_id: int) -> ResponseReturnValue:
     """Sends what waits, for one record or for all for which the workflow is held."""
-    with here.read() as session:
+    with current_installation.read() as session:
         store.get(session, workflow_id)
     body = object_body({"record_id"}) if request.data else {}
     record_id = _id_in(body, "record_id") if "record_id" in body else None
-    with here.write() as session:
-        return jsonify({"deliveries": runaway.release(session, workflow_id, record_id, me())})
+    with current_installation.write() as session:
+        return jsonify({"deliveries": loop_guard.release(session, workflow_id, record_id, me())})
 
 
-def _hold(held: runaway.Held) -> dict[str, Any]:
+def _hold(held: loop_guard.Held) -> dict[str, Any]:
     hold = held.hold
     return {
         "record_id": hold.record_id,
@@ -109,7 +109,7 @@ def _hold(held: runaway.Held) -> dict[str, Any]:
 @admin_only
 def explain_workflow(workflow_id: int) -> ResponseReturnValue:
     """Whether it fired for the record's latest save, or the `change_id` given, and each condition with the value it saw."""
-    with here.read() as session:
+    with current_installation.read() as session:
         workflow = store.get_even_deleted(session, workflow_id)
         body = object_body({"record_id", "change_id"}, required={"record_id"})
         record_id = _id_in(body, "record_id")

@@ -16,7 +16,7 @@ from webhookui.bench import many
 from webhookui.bench.receiver import Receiver
 from webhookui.bench.save_cost import Saver, workflow
 from webhookui.bench.throughput import drained_per_s, open_for_bench
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.delivery.tables import Delivery
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]

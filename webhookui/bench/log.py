@@ -20,10 +20,10 @@ import requests
 from webhookui.bench import percentile
 from webhookui.bench.many import Action, fill
 from webhookui.bench.server import Server
-from webhookui.db import Database, now
-from webhookui.delivery import log
-from webhookui.delivery.log_filter import LogFilter
+from webhookui.core.database import Database, now
 from webhookui.delivery.tables import Delivery
+from webhookui.delivery_log import queries
+from webhookui.delivery_log.filter import LogFilter
 from webhookui.installation import open_installation
 from webhookui.settings import Settings
 
@@ -59,8 +59,8 @@ class Log:
         wanted = LogFilter.from_args(args)
         started = time.perf_counter()
         with self.db.read() as session:
-            log.page(session, wanted, before=before)
-            log.counts(session, wanted)
+            queries.page(session, wanted, before=before)
+            queries.counts(session, wanted)
         return (time.perf_counter() - started) * 1000
 
     def move_newest(self) -> None:
@@ -72,7 +72,7 @@ class Log:
     def live(self) -> str:
         """What a page that shows the newest deliveries asks."""
         with self.db.read() as session:
-            rows = log.page(session, LogFilter()).items
+            rows = queries.page(session, LogFilter()).items
         return "/log/live?first=1&flow=1&announced=0&paused=&rows=" + ",".join(
             f"{row.id}:{row.version}" for row in rows
         )

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import JSON, case, insert, literal, select, union_all
 
-from webhookui.db import Database, now
-from webhookui.delivery.filing import file_some
+from webhookui.core.database import Database, now
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
+from webhookui.delivery_log.indexing import file_some
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]

@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import revision, touch
 from webhookui.crm.tables import Module, ModuleField
-from webhookui.db import revision, touch
 
 
 class UnknownModule(Exception):

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change, Record
-from webhookui.db import now
 
 ORGANIZATIONS = (
     ("Harbour & Finch", "Retail", "Bristol", "201041"), ("Lindqvist Timber", "Manufacturing", "Umeå", "201042"),

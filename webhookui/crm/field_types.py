@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
 
+from webhookui.core.database import row_number
 from webhookui.crm.catalog import FieldInfo
-from webhookui.db import row_number
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import now
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog, changed
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.records import lifted
 from webhookui.crm.tables import Change, Link, ModuleField, Record
-from webhookui.db import now
 from webhookui.people import audit
 from webhookui.people.tables import User
 

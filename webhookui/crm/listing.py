@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import dumps, row_number
+from webhookui.core.sql_numbers import json_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.sorting import InvalidListing, sort_order
 from webhookui.crm.tables import Record
-from webhookui.db import dumps, row_number
-from webhookui.sql_numbers import json_number
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
 

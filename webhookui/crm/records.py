@@ -13,10 +13,10 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import LARGEST_ID, now, revision
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
-from webhookui.db import LARGEST_ID, now, revision
 from webhookui.people.tables import User
 
 

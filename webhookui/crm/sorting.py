@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, String, and_, case, cast, func, literal, null, or_, select
 
+from webhookui.core.database import UtcDateTime, row_number
+from webhookui.core.exact_json import dumps, loads
+from webhookui.core.sql_numbers import CarriedNumber, json_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.tables import Record
-from webhookui.db import UtcDateTime, row_number
-from webhookui.exact_json import dumps, loads
 from webhookui.people.tables import User
-from webhookui.sql_numbers import CarriedNumber, json_number
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
 

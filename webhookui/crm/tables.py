@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from webhookui.db import JSON, UtcDateTime, now
+from webhookui.core.database import JSON, UtcDateTime, now
 
 
 class Module(SQLModel, table=True):

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import dumps
 from webhookui.crm import records
 from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.records import Actor, InvalidRecord, RecordNotFound
-from webhookui.db import dumps
-from webhookui.delivery.sender import Result
+from webhookui.delivery.attempt import Result
 from webhookui.delivery.tables import CapturedValue
 from webhookui.webhooks.capture import Taken
 

@@ -20,12 +20,12 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.db import Database, after_commit, now
-from webhookui.delivery import claim, waiting
+from webhookui.core.database import Database, after_commit, now
+from webhookui.delivery import claim, pending
+from webhookui.delivery.attempt import Result
 from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
 from webhookui.delivery.outbox import endpoint_name
-from webhookui.delivery.pace import CLOCK_WAS_SET_BACK
-from webhookui.delivery.sender import Result
+from webhookui.delivery.rate_limiter import CLOCK_WAS_SET_BACK
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
@@ -294,7 +294,7 @@ def waiting_lanes(session: Session, endpoint: str) -> list[str]:
         for begin in range(0, len(lanes), 500)
         for lane in session.scalars(
             select(_D.lane)
-            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(waiting.WAITING), due, ~waiting.LOOPS)
+            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(pending.WAITING), due, ~pending.LOOPS)
             .distinct()
         )
     }
@@ -341,4 +341,4 @@ def fail_all(session: Session, name: str, by: str = "") -> int:
         return 0
     what = "webhook" if webhook_id_of(name) is not None else "endpoint"
     words = f"Given up{f' by {by}' if by else ''} while the {what} was paused."
-    return waiting.end(session, waiting.of_lane(name), words, "failed_by_hand")
+    return pending.end(session, pending.of_lane(name), words, "failed_by_hand")

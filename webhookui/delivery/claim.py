@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from webhookui.db import Database, now
-from webhookui.delivery import states, tally, waiting
+from webhookui.core.database import Database, now
+from webhookui.delivery import attempt_metrics, pending, states
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
@@ -76,14 +76,14 @@ _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _QUEUED = (
     select(_D.id, _D.created_at)
     .where(_D.lane == bindparam("lane"), _D.status == "queued", _D.next_attempt_at.is_(None))
-    .where(_FIRST_OF_ITS_RECORD, ~waiting.LOOPS)
+    .where(_FIRST_OF_ITS_RECORD, ~pending.LOOPS)
     .order_by(_D.id)
     .limit(bindparam("most"))
 )
 _RETRIES = (
     select(_D.id, _D.next_attempt_at)
     .where(_D.lane == bindparam("lane"), _D.status == "retry", _D.next_attempt_at <= bindparam("time"))
-    .where(~waiting.LOOPS)
+    .where(~pending.LOOPS)
     .order_by(_D.next_attempt_at, _D.id)
     .limit(bindparam("most"))
 )
@@ -169,7 +169,7 @@ def recover(db: Database, gone: Collection[str]) -> list[int]:
             ).all()
             if not rows:
                 break
-            tally.count(session, "recovered", [("interrupted", 0.0)] * len(rows))
+            attempt_metrics.count(session, "recovered", [("interrupted", 0.0)] * len(rows))
             session.execute(
                 insert(Attempt),
                 [

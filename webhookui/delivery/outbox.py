@@ -10,16 +10,16 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import after_commit, is_unavailable, now, savepoint, unavailable_because
 from webhookui.crm.tables import Change
-from webhookui.db import after_commit, is_unavailable, now, savepoint, unavailable_because
-from webhookui.delivery import stale, states
+from webhookui.delivery import stale_retries, states
 from webhookui.delivery.lanes import endpoint_of, lane_name
 from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
-from webhookui.delivery.target import DEFAULT_PORTS
+from webhookui.outgoing.target import DEFAULT_PORTS
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.reasons import reason, storable
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.secret_values import veil
+from webhookui.webhooks.templating.reasons import reason, storable
 from webhookui.workflows.tables import WorkflowWebhook
 
 log = structlog.get_logger("webhookui.delivery")
@@ -94,7 +94,7 @@ def enqueue(
             lane = lane_name(origin_of(request.url), webhook_id, test=test)
             _write_request(session, delivery_id, request, lane, stored)
             if webhook.drop_stale_retries and webhook_id and record_id and not test:
-                stale.supersede_older(session, delivery_id, webhook_id, record_id)
+                stale_retries.supersede_older(session, delivery_id, webhook_id, record_id)
     except Exception as error:
         if speaks_of_the_database(error):
             raise

@@ -18,16 +18,16 @@ import structlog
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from webhookui.db import Database, is_unavailable, now, unavailable_because
-from webhookui.delivery import states, tally
+from webhookui.core.database import Database, is_unavailable, now, unavailable_because
+from webhookui.delivery import attempt_metrics, states
+from webhookui.delivery.attempt import Result, RetrySchedule
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
 from webhookui.delivery.outbox import has_waiting, tell_failed, waiting_elsewhere
-from webhookui.delivery.sender import Result, RetrySchedule
-from webhookui.delivery.stale import newer_sibling, superseded_by
+from webhookui.delivery.pending import REMOVED
+from webhookui.delivery.stale_retries import newer_sibling, superseded_by
 from webhookui.delivery.tables import Attempt, Delivery
-from webhookui.delivery.waiting import REMOVED
-from webhookui.delivery.webhooks_at_hand import state_of
+from webhookui.delivery.webhook_cache import state_of
 
 log = structlog.get_logger("webhookui.delivery")
 
@@ -161,7 +161,9 @@ class ResultWriter:
                 connection = session.connection()
                 connection.execute(_INSERT, [_attempt(result, self._body_limit) for result in mine])
                 connection.execute(_UPDATE, rows)
-                tally.count(session, self._process, [(_came_to(each), each.duration_ms / 1000) for each in mine])
+                attempt_metrics.count(
+                    session, self._process, [(_came_to(each), each.duration_ms / 1000) for each in mine]
+                )
                 self._tell(session, rows)
                 observed = self._circuits.observe(session, mine)
                 self._tell_of_endpoints(session, observed.moved)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webhookui.db import dumps, loads
-from webhookui.secrets import SecretBox
+from webhookui.core.database import dumps, loads
+from webhookui.core.secrets import SecretBox
 from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 
 _TYPED_FOR = "typed_for"

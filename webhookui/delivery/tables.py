@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
-from webhookui.db import JSON, UtcDateTime, now
+from webhookui.core.database import JSON, UtcDateTime, now
 
 
 def where(condition: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Delivery(SQLModel, table=True):
     caused_by: str = ""
     """Who made that save, in words."""
     log_group_id: int | None = None
-    """The group it was filed under, a while after it was finished (`delivery/filing.py`)."""
+    """The group it was filed under, a while after it was finished (`delivery_log/indexing.py`)."""
 
 
 class LogGroup(SQLModel, table=True):
@@ -247,6 +247,6 @@ class DeliverySlot(SQLModel, table=True):
     unfinished: int = 0
     """Deliveries that were not finished when it was counted: once there are fewer, it is counted again."""
     durations: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    """Class of duration (`delivery/durations.py`) → finished deliveries whose last attempt took so long."""
+    """Class of duration (`delivery/histogram.py`) → finished deliveries whose last attempt took so long."""
     oldest_queued_s: float | None = None
     """Seconds that the oldest queued delivery had waited, at its worst."""

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.inspector.script import Script, Step, from_stored
 from webhookui.inspector.tables import InspectedRequest, InspectorScript
 

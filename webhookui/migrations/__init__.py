@@ -10,8 +10,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from webhookui import private_files
-from webhookui.db import Database
+from webhookui.core import private_files
+from webhookui.core.database import Database
 
 
 class DatabaseTooNew(Exception):

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.people import audit, sessions, tokens
 from webhookui.people.tables import User
 

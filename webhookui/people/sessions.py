@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.people.tables import User, UserSession
 from webhookui.people.tokens import hash_of
 

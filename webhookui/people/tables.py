@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from webhookui.db import JSON, UtcDateTime, now
+from webhookui.core.database import JSON, UtcDateTime, now
 
 
 class User(SQLModel, table=True):

@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookui.db import now
+from webhookui.core.database import now
 from webhookui.people import audit
 from webhookui.people.tables import ApiToken, User
 

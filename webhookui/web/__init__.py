@@ -9,30 +9,30 @@ from flask import Flask
 from webhookui.web import security
 
 BLUEPRINTS = {
-    "start": "/",
+    "account.first_start": "/",
     "health": "/",
-    "account": "/account",
-    "settings": "/settings",
-    "retention": "/settings/retention",
-    "fields": "/settings/modules",
-    "mail": "/settings/mail",
-    "workflows": "/settings/workflows",
-    "webhook_form": "/settings/webhook-form",
-    "records": "/records",
-    "log": "/log",
-    "redeliveries": "/log",
-    "dashboard": "/dashboard",
+    "account.views": "/account",
+    "settings.views": "/settings",
+    "settings.retention": "/settings/retention",
+    "settings.fields": "/settings/modules",
+    "settings.mail": "/settings/mail",
+    "workflow_editor.views": "/settings/workflows",
+    "workflow_editor.webhook_form": "/settings/webhook-form",
+    "records.views": "/records",
+    "log.views": "/log",
+    "log.redeliveries": "/log",
+    "dashboard.views": "/dashboard",
     "notifications": "/notifications",
-    "inspector": "/",
+    "inspector.views": "/",
 }
 """Module of this package → URL prefix of its blueprint `bp`."""
 
 
 def init_app(app: Flask) -> None:
-    from webhookui.web import filters, pulse
+    from webhookui.web import app_status, template_filters
 
     security.init_app(app)
-    filters.init_app(app)
-    pulse.init_app(app)
+    template_filters.init_app(app)
+    app_status.init_app(app)
     for name, prefix in BLUEPRINTS.items():
         app.register_blueprint(import_module(f"webhookui.web.{name}").bp, url_prefix=prefix)

@@ -6,11 +6,11 @@ from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from webhookui import here
+from webhookui import current_installation
 from webhookui.api import errors
 from webhookui.api.auth import user_of_request
 from webhookui.api.errors import ApiError
-from webhookui.delivery import health
+from webhookui.delivery_log import queue_health
 from webhookui.migrations import revisions
 from webhookui.web.access import public
 from webhookui.web.metrics import text
@@ -33,16 +33,16 @@ def readyz() -> ResponseReturnValue:
     A web process alone is ready without a worker: saves are taken, and their deliveries wait. It says so.
     """
     try:
-        current, head = revisions(here.db())
+        current, head = revisions(current_installation.db())
     except Exception as error:
         return jsonify({"status": "unavailable", "reason": f"database: {type(error).__name__}"}), 503
     if current != head:
         return jsonify({"status": "unavailable", "reason": "the database is not migrated"}), 503
-    engine = here.installation().queue.engine
+    engine = current_installation.installation().queue.engine
     if engine is not None and engine.trouble:
         return jsonify({"status": "unavailable", "reason": engine.trouble}), 503
-    with here.read() as session:
-        worked_on = health.queue_state(session).worked_on
+    with current_installation.read() as session:
+        worked_on = queue_health.queue_state(session).worked_on
     if engine is not None and not worked_on:
         return jsonify({"status": "unavailable", "reason": "the queue is not being worked on"}), 503
     return jsonify({"status": "ok", "queue": "worked on" if worked_on else "not worked on"})
@@ -58,6 +58,6 @@ def metrics() -> ResponseReturnValue:
         return errors.of_api(error)
     if not user.is_admin:
         return errors.answer(403, "forbidden", "This needs an admin's token.")
-    with here.read() as session:
+    with current_installation.read() as session:
         content = text(session)
     return Response(content, content_type=CONTENT_TYPE_LATEST)

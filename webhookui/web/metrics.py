@@ -11,9 +11,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
-from webhookui.delivery import health, tally
-from webhookui.delivery.tally import BOUNDS_S
-from webhookui.notify import outgoing, post
+from webhookui.delivery import attempt_metrics
+from webhookui.delivery.attempt_metrics import BOUNDS_S
+from webhookui.delivery_log import queue_health
+from webhookui.notifications import mail_sender, outgoing_mail
 
 OUTCOMES = ("success", "failed", "interrupted")
 """All that an attempt can come to: a series is there before its first event."""
@@ -31,7 +32,7 @@ class Figures(Collector):
         yield from self._mails()
 
     def _deliveries(self) -> Iterator[Metric]:
-        found, state = health.measure(self._session), health.queue_state(self._session)
+        found, state = queue_health.measure(self._session), queue_health.queue_state(self._session)
         deliveries = GaugeMetricFamily("webhookui_deliveries", "Deliveries in the log by status.", labels=["status"])
         for status, number in found.by_status.items():
             deliveries.add_metric([status], number)
@@ -45,13 +46,13 @@ class Figures(Collector):
         )
 
     def _attempts(self) -> Iterator[Metric]:
-        found = tally.read(self._session)
+        found = attempt_metrics.read(self._session)
         total = CounterMetricFamily("webhookui_attempts", "Attempts by outcome.", labels=["outcome"])
         durations = HistogramMetricFamily(
             "webhookui_attempt_duration_seconds", "Duration of attempts that were not interrupted.", labels=["outcome"]
         )
         for outcome in OUTCOMES:
-            one = found.get(outcome, tally.Tally())
+            one = found.get(outcome, attempt_metrics.Tally())
             total.add_metric([outcome], one.number)
             if outcome != "interrupted":
                 ends = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
@@ -61,10 +62,10 @@ class Figures(Collector):
 
     def _mails(self) -> Iterator[Metric]:
         mails = GaugeMetricFamily("webhookui_mails", "Outgoing mails by status.", labels=["status"])
-        for status, number in outgoing.counts(self._session).items():
+        for status, number in outgoing_mail.counts(self._session).items():
             mails.add_metric([status], number)
         yield mails
-        trouble = post.trouble(self._session) is not None
+        trouble = mail_sender.trouble(self._session) is not None
         yield _gauge("webhookui_mail_server_trouble", "1 while the SMTP server can't be used.", trouble)
 
 

@@ -6,12 +6,12 @@ from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from webhookui import here
-from webhookui.here import row_id
-from webhookui.notify import bell
-from webhookui.notify.bell import MOST_COUNTED, NotificationNotFound
+from webhookui import current_installation
+from webhookui.current_installation import row_id
+from webhookui.notifications import inbox
+from webhookui.notifications.inbox import MOST_COUNTED, NotificationNotFound
 from webhookui.web.access import me, public
-from webhookui.web.pulse import pulse
+from webhookui.web.app_status import pulse
 
 bp = Blueprint("notifications", __name__)
 
@@ -19,8 +19,8 @@ bp = Blueprint("notifications", __name__)
 @bp.get("")
 def index() -> ResponseReturnValue:
     before = request.args.get("before", type=row_id)
-    with here.read() as session:
-        page = bell.page(session, me().id or 0, before=before)
+    with current_installation.read() as session:
+        page = inbox.page(session, me().id or 0, before=before)
     return render_template("notifications/index.html", nav="notifications", page=page, before=before)
 
 
@@ -43,8 +43,8 @@ def live() -> ResponseReturnValue:
 def read(notification_id: int) -> ResponseReturnValue:
     """Marks an entry as read and goes to what it speaks of."""
     try:
-        with here.write() as session:
-            found = bell.read(session, me().id or 0, notification_id)
+        with current_installation.write() as session:
+            found = inbox.read(session, me().id or 0, notification_id)
     except NotificationNotFound as error:
         abort(404, description=str(error))
     several = found.count > 1 and found.url_many
@@ -53,8 +53,8 @@ def read(notification_id: int) -> ResponseReturnValue:
 
 @bp.post("/read")
 def read_all() -> ResponseReturnValue:
-    with here.write() as session:
-        bell.read_all(session, me().id or 0)
+    with current_installation.write() as session:
+        inbox.read_all(session, me().id or 0)
     return redirect("/notifications", 303)
 
 

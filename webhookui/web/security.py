@@ -14,8 +14,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
-from webhookui import here
-from webhookui.db import is_unavailable, unavailable_because
+from webhookui import current_installation
+from webhookui.core.database import is_unavailable, unavailable_because
 from webhookui.people import sessions
 from webhookui.people.tables import User
 
@@ -83,14 +83,14 @@ def init_app(app: Flask) -> None:
 @login.user_loader
 def load(token: str) -> SessionUser | None:
     """The user of a session, unless it has ended (logout, password changed, deactivated, too old)."""
-    with here.read() as database:
+    with current_installation.read() as database:
         user = sessions.user_of(database, token)
     return SessionUser(user, token) if user is not None else None
 
 
 def begin_session(user: User) -> None:
     """Logs the user in, in a session of its own; one that this browser was in before ends."""
-    with here.write() as database:
+    with current_installation.write() as database:
         sessions.end(database, session.get("_user_id", ""))
         token = sessions.begin(database, user)
     login_user(SessionUser(user, token))
@@ -98,7 +98,7 @@ def begin_session(user: User) -> None:
 
 def end_session() -> None:
     """Logs out: on the server as well as in this browser."""
-    with here.write() as database:
+    with current_installation.write() as database:
         sessions.end(database, session.get("_user_id", ""))
     logout_user()
 
@@ -129,7 +129,7 @@ def _to_login() -> ResponseReturnValue:
     wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
     fragment = bool(request.headers.get("HX-Request"))
     if fragment:
-        wanted = here.page_of(request.headers.get("HX-Current-URL", ""))
+        wanted = current_installation.page_of(request.headers.get("HX-Current-URL", ""))
     target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
     return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
 

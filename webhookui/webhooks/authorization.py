@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
-from webhookui.webhooks.address import with_query
+from webhookui.core.urls import with_query
 from webhookui.webhooks.definition import MASK, Authorization
 from webhookui.webhooks.request import Request
 

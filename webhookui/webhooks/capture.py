@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webhookui import exact_json
-from webhookui.webhooks import apart, jsonpath, xpath
+from webhookui.core import exact_json
 from webhookui.webhooks.definition import CaptureRow, SuccessIf
-from webhookui.webhooks.path_error import PathError
-from webhookui.webhooks.values import as_text
+from webhookui.webhooks.paths import jsonpath, path_worker, xpath
+from webhookui.webhooks.paths.path_error import PathError
+from webhookui.webhooks.templating.values import as_text
 
 __all__ = ["CAPTURE_TYPES", "PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
 
@@ -50,7 +50,7 @@ def dialect(capture_type: str, path: str) -> str:
 def find(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str] | None = None) -> list[Any]:
     """The values at a path, MAX_VALUES at the most. Raises PathError, and ValueError when the body is not of the kind."""
     simple = xpath.is_simple(path) if capture_type == "XPATH" else jsonpath.is_simple(path)
-    return (find_here if simple else apart.find)(capture_type, path, body, namespaces or {})
+    return (find_here if simple else path_worker.find)(capture_type, path, body, namespaces or {})
 
 
 def find_here(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:

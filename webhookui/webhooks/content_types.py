@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from webhookui import exact_json
+from webhookui.core import exact_json
 from webhookui.webhooks import naming
 from webhookui.webhooks.form_body import Rows, form_body
 from webhookui.webhooks.secret_values import QUERY

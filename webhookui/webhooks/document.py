@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from webhookui.core.urls import host_is_fixed, url_problem
 from webhookui.webhooks import capture
-from webhookui.webhooks.address import host_is_fixed, url_problem
 from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.content_types import CONTENT_TYPES
 from webhookui.webhooks.definition import (
@@ -37,12 +37,12 @@ from webhookui.webhooks.document_secrets import (
 from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.header_names import header_name_problem
 from webhookui.webhooks.raw_body import RAW
-from webhookui.webhooks.rehearsal import check_buildable
 from webhookui.webhooks.request import CONTROL, CONTROL_IN_HEADER
 from webhookui.webhooks.secret_values import Places
 from webhookui.webhooks.signature import secret_problem
-from webhookui.webhooks.template import Schema
-from webhookui.webhooks.values import as_text
+from webhookui.webhooks.templating.template import Schema
+from webhookui.webhooks.templating.values import as_text
+from webhookui.webhooks.validation import check_buildable
 from webhookui.webhooks.xml_body import namespace_problem
 
 KEYS = {

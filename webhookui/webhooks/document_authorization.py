@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from webhookui.webhooks.address import url_problem
+from webhookui.core.urls import url_problem
 from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS, MASK, secrets_of_basic
 from webhookui.webhooks.definition import Authorization, Header
 from webhookui.webhooks.document_reader import PLACEHOLDER, DocumentReader

@@ -9,7 +9,7 @@ from typing import Any
 from webhookui.webhooks.definition import Parameter, Related
 from webhookui.webhooks.document_reader import DocumentReader
 from webhookui.webhooks.raw_body import MAX_RAW_TEMPLATE, RAW, media_type_problem, raw_body_problem
-from webhookui.webhooks.template import Schema, check_body
+from webhookui.webhooks.templating.template import Schema, check_body
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _WORDS_OF_JINJA = {

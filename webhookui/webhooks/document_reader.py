@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from webhookui.exact_json import dumps
-from webhookui.webhooks.template import Schema, check
+from webhookui.core.exact_json import dumps
+from webhookui.webhooks.templating.template import Schema, check
 
 Errors = dict[str, str]
 PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)

@@ -10,7 +10,7 @@ from webhookui.webhooks.definition import MASK
 from webhookui.webhooks.document_reader import DocumentReader
 from webhookui.webhooks.request import CONTROL
 from webhookui.webhooks.secret_values import secret_rows
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 CONTROL_IN_BODY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

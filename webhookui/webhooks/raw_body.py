@@ -14,9 +14,9 @@ from typing import Any
 from lxml import etree
 
 from webhookui.webhooks.body_text import charset_name
-from webhookui.webhooks.insertion import Inserted, Pieces, into_form, into_json, into_text, into_xml
 from webhookui.webhooks.secret_values import MARKER, PLAIN, QUERY
-from webhookui.webhooks.template import constant_pieces, names_of_body, render_pieces
+from webhookui.webhooks.templating.insertion import Inserted, Pieces, into_form, into_json, into_text, into_xml
+from webhookui.webhooks.templating.template import constant_pieces, names_of_body, render_pieces
 from webhookui.webhooks.xml_body import NotEncodable
 
 RAW = "RAW"

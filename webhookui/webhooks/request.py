@@ -10,18 +10,25 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from webhookui.core.urls import dot_segment, normalized, url_problem, with_query
 from webhookui.webhooks import naming
-from webhookui.webhooks.address import dot_segment, normalized, url_problem, with_query
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
 from webhookui.webhooks.definition import Parameter, Related, Webhook
 from webhookui.webhooks.form_body import Rows, form_pairs
 from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.raw_body import RAW, kind_of, names_in, raw_body
-from webhookui.webhooks.reasons import reason
-from webhookui.webhooks.sandbox import limited
 from webhookui.webhooks.secret_values import PLAIN, QUERY, URL, marked, named
-from webhookui.webhooks.template import TemplateProblem, is_constant, render_json, render_text, render_url, render_value
-from webhookui.webhooks.values import as_text, is_empty, number_of, plain
+from webhookui.webhooks.templating.reasons import reason
+from webhookui.webhooks.templating.sandbox import limited
+from webhookui.webhooks.templating.template import (
+    TemplateProblem,
+    is_constant,
+    render_json,
+    render_text,
+    render_url,
+    render_value,
+)
+from webhookui.webhooks.templating.values import as_text, is_empty, number_of, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from webhookui.webhooks.address import LITERAL_TAIL
+from webhookui.core.urls import LITERAL_TAIL
 
 SECRET_KEYS: Mapping[str, str] = {
     "basic": "password",

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape as xml_escape
 
-from webhookui import exact_json
-from webhookui.webhooks.address import dot_segment
+from webhookui.core import exact_json
+from webhookui.core.urls import dot_segment
 from webhookui.webhooks.definition import MASK, Header, Parameter, Webhook
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from webhookui.crm.catalog import Catalog
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.stored import from_definition
-from webhookui.workflows.criteria import Criteria, compile_criteria
-from webhookui.workflows.operators import Clock
-from webhookui.workflows.reading import Reader
+from webhookui.workflows.criteria.evaluation import Criteria, compile_criteria
+from webhookui.workflows.criteria.operators import Clock
+from webhookui.workflows.record_loader import Reader
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
 from webhookui.workflows.trigger import TRIGGERS
 

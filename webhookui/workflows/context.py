@@ -13,16 +13,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import now
 from webhookui.crm.catalog import Catalog, FieldInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.tables import Change, Record
-from webhookui.db import now
 from webhookui.people.tables import User
 from webhookui.webhooks.request import Context
-from webhookui.webhooks.template import Schema
+from webhookui.webhooks.templating.template import Schema
 from webhookui.workflows.field_path import USER_FIELDS
-from webhookui.workflows.reading import Reader
-from webhookui.workflows.save import Save
+from webhookui.workflows.record_change import Save
+from webhookui.workflows.record_loader import Reader
 
 MAX_RELATED = 200
 """Records of a related module that go out in one request (SPEC section 4.3)."""

@@ -14,7 +14,7 @@ from webhookui.webhooks.document_reader import UNSTORABLE
 from webhookui.webhooks.secret_scope import SECRET_KEYS, SecretScope, origin_as_written, secret_scope
 from webhookui.webhooks.secret_values import secret_rows
 from webhookui.workflows.context import related_schema_of, schema_of, to_one_fields
-from webhookui.workflows.criteria_document import parse_criteria
+from webhookui.workflows.criteria.document import parse_criteria
 from webhookui.workflows.trigger import Errors, parse_trigger, refuse_unknown
 
 MAX_ACTIONS = 3

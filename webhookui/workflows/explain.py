@@ -12,13 +12,13 @@ from sqlmodel import col
 
 from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import ASKED_NONE, Change, Record
-from webhookui.delivery import waiting
+from webhookui.delivery import pending
+from webhookui.delivery.pending import Hold
 from webhookui.delivery.tables import Delivery
-from webhookui.delivery.waiting import Hold
 from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
-from webhookui.workflows.criteria import ConditionRow, Subject
-from webhookui.workflows.reading import Reader
-from webhookui.workflows.save import ReaderAt, Save, latest_change
+from webhookui.workflows.criteria.evaluation import ConditionRow, Subject
+from webhookui.workflows.record_change import ReaderAt, Save, latest_change
+from webhookui.workflows.record_loader import Reader
 from webhookui.workflows.tables import FirstMet, Workflow
 from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 from webhookui.workflows.versions import KEYS, InForce, in_force
@@ -249,7 +249,7 @@ def _deliveries(session: Session, workflow_id: int, save: Save) -> tuple[tuple[i
         col(Delivery.redelivery_of).is_(None),
     )
     found = list(session.scalars(query.order_by(col(Delivery.id))))
-    holds = waiting.holds(session, found)  # type: ignore[arg-type]
+    holds = pending.holds(session, found)  # type: ignore[arg-type]
     loop = next((hold for hold in holds.values() if hold.name == "loop"), None)
     return tuple(each.id for each in found if each.id is not None), loop
 

@@ -13,22 +13,22 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import revision as current_revision
+from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.records import RecordEvent
 from webhookui.crm.tables import Change
-from webhookui.db import revision as current_revision
 from webhookui.delivery.outbox import enqueue
-from webhookui.secrets import SecretBox
-from webhookui.webhooks.budget import shared
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.reasons import reason
 from webhookui.webhooks.request import Request, RequestError, build_request
-from webhookui.workflows import runaway
+from webhookui.webhooks.templating.budget import shared
+from webhookui.webhooks.templating.reasons import reason
+from webhookui.workflows import loop_guard
 from webhookui.workflows.compiled import CompiledWorkflow, load
 from webhookui.workflows.context import ContextOfSave
-from webhookui.workflows.criteria import Subject
-from webhookui.workflows.reading import Reader
-from webhookui.workflows.save import Save
+from webhookui.workflows.criteria.evaluation import Subject
+from webhookui.workflows.record_change import Save
+from webhookui.workflows.record_loader import Reader
 from webhookui.workflows.tables import FirstMet, Workflow
 
 log = structlog.get_logger("webhookui.workflows")
@@ -70,7 +70,7 @@ class WorkflowListener:
         if fired:
             _note_run(session, fired, save.at)
             if event.actor.source == "api":
-                runaway.look(session, fired, event.change, event.last_saved, self.loop_limit)
+                loop_guard.look(session, fired, event.change, event.last_saved, self.loop_limit)
 
     def _fire_all(
         self,

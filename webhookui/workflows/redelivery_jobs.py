@@ -17,12 +17,12 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.db import Database, after_commit, is_unavailable, now
-from webhookui.delivery import by_hand
-from webhookui.delivery import log as deliveries
-from webhookui.delivery.log import DeliveryNotFound, LogFilter
+from webhookui.core.database import Database, after_commit, is_unavailable, now
 from webhookui.delivery.tables import Delivery
-from webhookui.workflows.redeliver import PAYLOADS, NotRedeliverable, redeliver
+from webhookui.delivery_log import manual_actions
+from webhookui.delivery_log import queries as deliveries
+from webhookui.delivery_log.queries import DeliveryNotFound, LogFilter
+from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
 from webhookui.workflows.tables import RedeliveryJob
 
 log = structlog.get_logger("webhookui.workflows")
@@ -75,7 +75,7 @@ ACTS: Mapping[str, Act] = {
         "tried now",
         "The next attempt of those that wait is made now; those that have ended stay as they are.",
         "play",
-        lambda session, number, *_: by_hand.try_now(session, number),
+        lambda session, number, *_: manual_actions.try_now(session, number),
     ),
     "give_up": Act(
         "Give up",
@@ -84,7 +84,7 @@ ACTS: Mapping[str, Act] = {
         "given up",
         "Those that wait end as Failed, without a mail, and can be redelivered later; those that have ended stay as they are.",
         "x-circle",
-        lambda session, number, by, _: by_hand.give_up(session, number, by),
+        lambda session, number, by, _: manual_actions.give_up(session, number, by),
     ),
 }
 
@@ -202,7 +202,7 @@ def _one(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -
             ACTS[job.payload].run(session, delivery_id, job.by, address)
     except DeliveryNotFound:
         _refuse(job, delivery_id, "It is not in the log any more.")
-    except (NotRedeliverable, by_hand.NotWaiting) as error:
+    except (NotRedeliverable, manual_actions.NotWaiting) as error:
         _refuse(job, delivery_id, str(error))
     except Exception as error:  # one that breaks the program must not hold up the others for ever
         if is_unavailable(error):

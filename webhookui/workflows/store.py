@@ -10,18 +10,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import now, touch
+from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import catalog
-from webhookui.db import now, touch
-from webhookui.delivery import waiting
+from webhookui.delivery import pending
 from webhookui.delivery.sealed_secrets import seal, unseal
 from webhookui.people import audit
 from webhookui.people.tables import User
-from webhookui.secrets import SecretBox
 from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.signature import new_secret
 from webhookui.webhooks.stored import stored_definition
-from webhookui.workflows import runaway, versions
+from webhookui.workflows import loop_guard, versions
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.tables import Workflow, WorkflowWebhook
@@ -120,9 +120,9 @@ def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, b
     workflow.updated_at = now()
     for removed in _save_actions(session, box, workflow, parsed.actions):
         words = f"The action was removed from the workflow{_by(by)} while this delivery waited."
-        waiting.end(session, waiting.of_webhook(removed), words)
+        pending.end(session, pending.of_webhook(removed), words)
     if workflow.active and not was_active:
-        waiting.ring_for(session, waiting.of_workflow(workflow_id))
+        pending.ring_for(session, pending.of_workflow(workflow_id))
     _saved(session, workflow, by, "changed")
     return workflow
 
@@ -137,8 +137,8 @@ def delete(session: Session, workflow_id: int, by: User | None) -> None:
         row.deleted_at = workflow.deleted_at
     session.flush()
     words = f"The workflow was deleted{_by(by)} while this delivery waited."
-    waiting.end(session, waiting.of_workflow(workflow_id), words)
-    runaway.forget(session, workflow_id)
+    pending.end(session, pending.of_workflow(workflow_id), words)
+    loop_guard.forget(session, workflow_id)
     _saved(session, workflow, by, "deleted")
 
 
@@ -213,7 +213,7 @@ def set_active(session: Session, workflow_id: int, active: bool, by: User | None
         workflow.version += 1
         workflow.updated_at = now()
         if active:
-            waiting.ring_for(session, waiting.of_workflow(workflow_id))
+            pending.ring_for(session, pending.of_workflow(workflow_id))
         _saved(session, workflow, by, "activated" if active else "deactivated")
     return workflow
 
@@ -221,8 +221,8 @@ def set_active(session: Session, workflow_id: int, active: bool, by: User | None
 def end_waiting(session: Session, workflow_id: int, by: User | None) -> int:
     """Ends what waits of a workflow as Failed, on or off, without mails. Returns how many deliveries. Raises WorkflowNotFound."""
     workflow = get(session, workflow_id)
-    number = waiting.end(
-        session, waiting.of_workflow(workflow_id), f"Given up{_by(by)}, with all that waited of the workflow."
+    number = pending.end(
+        session, pending.of_workflow(workflow_id), f"Given up{_by(by)}, with all that waited of the workflow."
     )
     if number:
         audit.note(

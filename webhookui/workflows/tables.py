@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Text
 from sqlmodel import Field, SQLModel
 
-from webhookui.db import JSON, UtcDateTime, now
+from webhookui.core.database import JSON, UtcDateTime, now
 
 
 class Workflow(SQLModel, table=True):
@@ -72,7 +72,7 @@ class WorkflowWebhook(SQLModel, table=True):
 
 
 class WorkflowHold(SQLModel, table=True):
-    """A workflow that is held for one record, because saves by the API made it fire too often (`workflows/runaway.py`)."""
+    """A workflow that is held for one record, because saves by the API made it fire too often (`workflows/loop_guard.py`)."""
 
     __tablename__ = "workflow_hold"
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookui.core.database import revision
 from webhookui.crm.tables import Change
-from webhookui.db import revision
 from webhookui.people.tables import User
 from webhookui.workflows.tables import Workflow, WorkflowVersion, WorkflowWebhook
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page
 
 from tests.support import pages
 from tests.support.form_page import new_workflow
+from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.db import Database
 
 ANN = Actor("person", "Ann")
 

@@ -23,7 +23,7 @@ from tests.support.form_page import (
     type_parameters,
 )  # fmt: skip
 from tests.support.looks import problems_of
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.workflows import store
 
 pytestmark = pytest.mark.browser

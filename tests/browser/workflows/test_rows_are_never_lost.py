@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.form_page import add_related, add_row, add_webhook, at, save, step, type_parameters
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.workflows import store
 
 pytestmark = pytest.mark.browser

@@ -18,7 +18,7 @@ from tests.support.form_page import (
     step,
     type_parameters,
 )  # fmt: skip
-from webhookui.db import Database
+from webhookui.core.database import Database
 from webhookui.workflows import store
 
 pytestmark = pytest.mark.browser

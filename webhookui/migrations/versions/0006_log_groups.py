@@ -4,7 +4,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-from webhookui.text_index import TextIndex
+from webhookui.core.text_index import TextIndex
 
 revision = "0006"
 down_revision = "0005"

@@ -1,0 +1,1 @@
+"""What every other package stands on: database, exact JSON, secrets, URLs, logs. It knows nothing of records or webhooks."""

@@ -1,0 +1,202 @@
+"""What waits to be sent (Queued, Retry): what holds it back, how much it is, and ending it (SPEC sections 3 and 6).
+
+Nothing is written at a delivery that is held: it waits for its workflow, its webhook or its endpoint, and goes on with them.
+Or for a person, where the workflow fired in a loop for the record (docs/decisions/0050).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from webhookui.core.database import after_commit, now
+from webhookui.delivery import states
+from webhookui.delivery.lanes import TEST, group_of
+from webhookui.delivery.tables import Delivery, Endpoint
+from webhookui.workflows.tables import Workflow, WorkflowHold
+
+WAITING = ("queued", "retry")
+
+REMOVED = "The workflow was deleted, or this action removed from it, before the delivery went out."
+
+_D = Delivery.__table__.c  # type: ignore[attr-defined]
+_WAITS = and_(_D.status.in_(WAITING), _D.log_group_id.is_(None))
+"""A waiting delivery is never in a group of the log's; saying so lets the index of those answer."""
+
+Condition = ColumnElement[bool]
+
+_H = WorkflowHold.__table__.c  # type: ignore[attr-defined]
+LOOPS: Condition = and_(
+    ~_D.test,
+    exists().where(_H.workflow_id == _D.workflow_id, _H.record_id == _D.record_id, _H.released_at.is_(None)),
+)
+"""The delivery's workflow is held for its record."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why a waiting delivery is not sent. `words`: for a row; `sentence`: for its detail; `rank` tells the holds apart."""
+
+    name: str
+    rank: int
+    words: str
+    sentence: str
+
+
+HOLDS: dict[str, Hold] = {
+    hold.name: hold
+    for hold in (
+        Hold(
+            "workflow_off", 1, "workflow is off",
+            "The workflow is switched off: this delivery is held, and goes on when it is switched on again.",
+        ),
+        Hold(
+            "loop", 4, "workflow loops",
+            "The workflow is held for this record: it fired {fired} times within a minute because of saves through the API. "
+            "Its deliveries wait until an admin releases them.",
+        ),
+        Hold(
+            "endpoint_paused", 2, "endpoint is paused",
+            "The endpoint is paused because it can’t be reached: this delivery waits until a probe is answered.",
+        ),
+        Hold(
+            "webhook_paused", 3, "webhook is paused",
+            "The webhook is paused because it keeps failing: this delivery waits until a probe succeeds.",
+        ),
+    )
+}  # fmt: skip
+"""The API's word → what it means; the first one that applies is told."""
+
+
+class Waits(Protocol):
+    """What is asked of a delivery to know what holds it: a row of the table, or some of its columns."""
+
+    id: int | None
+    status: str
+    workflow_id: int | None
+    record_id: int | None
+    lane: str
+    test: bool
+
+
+def holds(session: Session, deliveries: Iterable[Waits]) -> dict[int, Hold]:
+    """Delivery → what holds it, of those that are held."""
+    waiting = [each for each in deliveries if each.status in WAITING and not each.test]
+    if not waiting:
+        return {}
+    switched_off = off_workflows(session, {each.workflow_id for each in waiting if each.workflow_id})
+    lanes = {name for each in waiting for name in (each.lane, group_of(each.lane))}
+    statement = select(col(Endpoint.lane)).where(col(Endpoint.lane).in_(lanes), col(Endpoint.state) == "open")
+    paused = set(session.scalars(statement))
+    looping = _loops(session, {each.record_id for each in waiting if each.record_id})
+    found = {}
+    for each in waiting:
+        name = (
+            "workflow_off" if each.workflow_id in switched_off
+            else "loop" if (each.workflow_id, each.record_id) in looping
+            else "endpoint_paused" if group_of(each.lane) in paused
+            else "webhook_paused" if each.lane in paused
+            else None
+        )  # fmt: skip
+        if name == "loop":
+            found[each.id or 0] = in_a_loop(looping[each.workflow_id or 0, each.record_id or 0])
+        elif name is not None:
+            found[each.id or 0] = HOLDS[name]
+    return found
+
+
+def in_a_loop(fired: int) -> Hold:
+    """The hold of a workflow that fired so often within a minute for one record."""
+    return replace(HOLDS["loop"], sentence=HOLDS["loop"].sentence.format(fired=fired))
+
+
+def _loops(session: Session, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
+    """(workflow, record) → how often it fired, of those that are held."""
+    if not record_ids:
+        return {}
+    statement = select(_H.workflow_id, _H.record_id, _H.fired).where(_H.released_at.is_(None))
+    return {(row[0], row[1]): row[2] for row in session.execute(statement.where(_H.record_id.in_(record_ids)))}
+
+
+def off_workflows(session: Session, among: Collection[int] | None = None) -> set[int]:
+    """Workflows that are switched off, deleted ones aside."""
+    statement = select(col(Workflow.id)).where(~col(Workflow.active), col(Workflow.deleted_at).is_(None))
+    if among is not None:
+        statement = statement.where(col(Workflow.id).in_(among))
+    return {each for each in session.scalars(statement) if each is not None}
+
+
+def counts(session: Session) -> dict[int, int]:
+    """Workflow → deliveries that wait, tests aside."""
+    statement = select(_D.workflow_id, func.count()).where(_WAITS, ~_D.test, _D.workflow_id.is_not(None))
+    return {row[0]: row[1] for row in session.execute(statement.group_by(_D.workflow_id))}
+
+
+def count(session: Session, which: Condition) -> int:
+    return session.scalar(select(func.count()).select_from(Delivery).where(_WAITS, which)) or 0
+
+
+def in_loops(session: Session, but: Collection[int] = ()) -> int:
+    """Deliveries that wait for the release of their workflow, those of some workflows aside."""
+    pair = and_(_D.workflow_id == _H.workflow_id, _D.record_id == _H.record_id)
+    held = (
+        select(func.count())
+        .join_from(WorkflowHold, Delivery, pair)
+        .where(_WAITS, ~_D.test, _H.released_at.is_(None), _H.workflow_id.not_in(but))
+    )
+    return session.scalar(held) or 0
+
+
+def of_workflow(workflow_id: int) -> Condition:
+    return and_(_D.workflow_id == workflow_id, ~_D.test)
+
+
+def of_loop(workflow_id: int, record_id: int) -> Condition:
+    """What waits, or would, for the release of a workflow that is held for a record."""
+    return and_(_D.record_id == record_id, of_workflow(workflow_id))
+
+
+def of_webhook(webhook_id: int) -> Condition:
+    return and_(_D.webhook_id == webhook_id, ~_D.test)
+
+
+def of_lane(lane: str) -> Condition:
+    """What waits for a webhook; or, for an endpoint's name, for any of its webhooks."""
+    if "#" in lane:
+        return _D.lane == lane
+    return or_(_D.lane == lane, and_(_D.lane.startswith(lane + "#", autoescape=True), ~_D.lane.endswith(TEST)))
+
+
+def end(session: Session, which: Condition, error: str, event: str = "ended") -> int:
+    """Ends what waits as Failed. Returns how many; nobody is mailed, for somebody chose it."""
+    lanes = list(session.scalars(select(_D.lane).where(_WAITS, which).distinct()))
+    done: Any = session.execute(
+        update(Delivery)
+        .where(_WAITS, which)
+        .values(
+            status=states.after(event, "queued"), error=error, next_attempt_at=None, finished_at=now(),
+            version=_D.version + 1,
+        )
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    ring(session, lanes)
+    return int(done.rowcount)
+
+
+def ring(session: Session, lanes: Iterable[str]) -> None:
+    """Rings for these lanes after the commit: what was held, or waited behind what has ended, may go."""
+    wake = session.info.get("wake")
+    if wake is not None:
+        for lane in lanes:
+            after_commit(session, partial(wake, lane))
+
+
+def ring_for(session: Session, which: Condition) -> None:
+    """Rings for the lanes in which such deliveries wait."""
+    ring(session, list(session.scalars(select(_D.lane).where(_WAITS, which).distinct())))

@@ -1,0 +1,152 @@
+"""The webhooks that deliveries belong to, with their secrets opened, kept in memory until a workflow changes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from webhookui.core.database import Database, now
+from webhookui.core.secrets import SecretBox
+from webhookui.delivery.sealed_secrets import unseal
+from webhookui.delivery.tables import Delivery, DeliveryRequest
+from webhookui.outgoing.secret_guard import goes_to
+from webhookui.webhooks.authorization import secrets_in
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.redaction import Redaction, redaction
+from webhookui.webhooks.secret_scope import SecretScope
+from webhookui.webhooks.stored import from_definition
+from webhookui.workflows.tables import Workflow, WorkflowWebhook
+
+State = Literal["on", "off", "removed"]
+"""Of a webhook: "off" when its workflow is, "removed" when it or its workflow was deleted."""
+
+
+@dataclass(frozen=True)
+class WebhookAtHand:
+    """A webhook ready to be sent. `typed_for`: where its secrets may go; `signing`: its signature secrets, newest first."""
+
+    webhook: Webhook
+    typed_for: SecretScope
+    signing: tuple[str, ...] = ()
+    previous_signing_until: datetime | None = None
+
+    @property
+    def has_secrets(self) -> bool:
+        return any(self.webhook.authorization.secrets.values()) or bool(self.signing or self.webhook.secret_values)
+
+    def may_go_to(self, url: str) -> bool:
+        """Whether it has no secret, or one that was typed for the place that a URL leads to. Raises InvalidURL."""
+        return not self.has_secrets or goes_to(self.typed_for.url, url)
+
+    def signing_secrets(self) -> tuple[str, ...]:
+        """The secrets to sign with now: during a rotation's overlap, both."""
+        until = self.previous_signing_until
+        return self.signing if until is not None and until > now() else self.signing[:1]
+
+    def redaction(self, token: str | None = None) -> Redaction:
+        """What masks everything that is secret about it. `token`: the access token it is sent with."""
+        signing = (*self.signing, *(each.partition("_")[2] for each in self.signing))
+        return redaction(
+            (*secrets_in(self.webhook.authorization, token), *signing, *self.webhook.secret_values.values())
+        )
+
+
+def assemble(
+    box: SecretBox, definition: dict[str, object], sealed: str | None, until: datetime | None = None
+) -> WebhookAtHand:
+    """From what is stored. Raises SecretUnreadable."""
+    secrets, typed_for = unseal(box, definition, sealed)
+    signing = secrets.pop("signing", None) or []
+    webhook = from_definition(definition, secrets)
+    return WebhookAtHand(webhook, typed_for, tuple([signing] if isinstance(signing, str) else signing), until)
+
+
+def in_the_air(session: Session, box: SecretBox, message_id: str) -> WebhookAtHand | None:
+    """The webhook that a delivery is sent with that is in the air just now. Raises SecretUnreadable."""
+    sent = select(Delivery).where(col(Delivery.status) == "dispatched", col(Delivery.message_id) == message_id)
+    delivery = session.scalars(sent.order_by(col(Delivery.id).desc()).limit(1)).first()
+    request = session.get(DeliveryRequest, delivery.id) if delivery is not None else None
+    if request is not None and request.definition is not None:
+        return assemble(box, request.definition, request.secrets)
+    row = session.get(WorkflowWebhook, delivery.webhook_id) if delivery and delivery.webhook_id else None
+    return assemble(box, row.definition, row.secrets, row.previous_signing_until) if row else None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was read under one revision of the workflows. A change makes a new one, so that nothing old gets into it."""
+
+    revision: int
+    webhooks: dict[int, WebhookAtHand] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+
+
+class WebhooksAtHand:
+    """Looks a webhook up by its id. One for a process; threads share it."""
+
+    CHECK_EVERY_S = 0.25
+    """How long a change of a webhook may go unnoticed by a sender. A switch goes unnoticed by none."""
+
+    def __init__(self, db: Database, box: SecretBox) -> None:
+        self._db = db
+        self._box = box
+        self._known = _Known(-1)
+        self._looked_at = 0.0
+        """When the last look began (perf_counter)."""
+        self._looking = threading.Lock()
+
+    def get(self, webhook_id: int, *, at_once: bool = False) -> WebhookAtHand | None:
+        """None when there is no such webhook. `at_once`: a change of just now is known, too. Raises SecretUnreadable."""
+        if at_once or time.perf_counter() - self._looked_at > self.CHECK_EVERY_S:
+            self._look()
+        known = self._known.webhooks
+        found = known.get(webhook_id)
+        if found is None:
+            with self._db.read() as session:
+                row = session.get(WorkflowWebhook, webhook_id)
+            if row is None:
+                return None
+            found = assemble(self._box, row.definition, row.secrets, row.previous_signing_until)
+            known[webhook_id] = found
+        return found
+
+    def state(self, webhook_id: int | None) -> State:
+        """Whether the webhook may be sent to: a switch that has been committed is obeyed by every process at once. What belongs
+        to no webhook (a test) may always go."""
+        if webhook_id is None:
+            return "on"
+        known = self._look().states
+        if webhook_id not in known:
+            with self._db.read() as session:
+                known[webhook_id] = state_of(session, webhook_id)
+        return known[webhook_id]
+
+    def _look(self) -> _Known:
+        """What is known under the revision that is committed at this moment. A look that began after this call serves it, too:
+        senders that come together ask once."""
+        called_at = time.perf_counter()
+        with self._looking:
+            if self._looked_at <= called_at:
+                began_at = time.perf_counter()
+                revision = self._db.committed_revision("workflows", self._known.revision)
+                if self._known.revision != revision:
+                    self._known = _Known(revision)
+                self._looked_at = began_at
+            return self._known
+
+
+def state_of(session: Session, webhook_id: int) -> State:
+    columns = (col(WorkflowWebhook.deleted_at), col(Workflow.deleted_at), col(Workflow.active))
+    query = select(*columns).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
+    row = session.execute(query.where(col(WorkflowWebhook.id) == webhook_id)).first()
+    if row is None:
+        return "on"  # the attempt will say that there is no such webhook
+    removed, deleted, active = row
+    return "removed" if removed or deleted else "on" if active else "off"

@@ -1,0 +1,1 @@
+"""Reading the webhook log: filter, queries, search, counts, retention."""

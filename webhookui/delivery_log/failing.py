@@ -1,0 +1,110 @@
+"""Webhooks that are failing at the moment, and what is paused: the last answer was no success (SPEC section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webhookui.delivery import pending
+from webhookui.delivery.lanes import TEST, webhook_id_of
+from webhookui.delivery.outbox import endpoint_name
+from webhookui.delivery.tables import Delivery, Endpoint
+
+MOST_LANES = 300
+MOST_COUNTED = 10_000
+"""More failures than that are not counted to the end."""
+_LOOKED_AT = 20
+"""Newest failures of an endpoint among which one that speaks of it is sought: tests and redeliveries don't."""
+
+_D = Delivery.__table__.c  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class FailingEndpoint:
+    """One webhook at an endpoint, or an endpoint that is paused. `failed`: given up since its last success; `waiting`: whose
+    retry is to come, or that it holds back.
+    """
+
+    lane: str
+    host: str
+    error: str
+    status_code: int | None
+    since: datetime
+    failed: int
+    waiting: int
+    endpoint: Endpoint | None
+    """Its circuit, when it is paused or drains."""
+    delivery_id: int | None
+    """The delivery that failed last."""
+    webhook_id: int | None = None
+    action: str = ""
+    """The webhook's name, as its last failure knew it."""
+
+
+def failing(session: Session) -> list[FailingEndpoint]:
+    """Paused ones first, then those that fail for longest."""
+    circuits = {row.lane: row for row in session.scalars(select(Endpoint).where(Endpoint.state != "closed"))}  # type: ignore[arg-type]
+    found = [
+        one
+        for lane in sorted({*_lanes(session), *circuits})
+        if (one := _one(session, lane, circuits.get(lane))) is not None
+    ]
+    return sorted(found, key=lambda one: (one.endpoint is None or one.endpoint.state != "open", one.since))
+
+
+def _lanes(session: Session) -> list[str]:
+    """By a walk along the index that skips from one to the next."""
+    lanes: list[str] = []
+    last = ""
+    while len(lanes) < MOST_LANES:
+        last = session.scalar(select(func.min(_D.lane)).where(_D.lane > last)) or ""
+        if not last:
+            break
+        if not last.endswith(TEST):
+            lanes.append(last)
+    return lanes
+
+
+def _one(session: Session, lane: str, circuit: Endpoint | None) -> FailingEndpoint | None:
+    of_lane = select(_D.id).where(_D.lane == lane)
+    # A finished delivery has no next attempt; to say so makes the index end in the ids.
+    ended = of_lane.where(_D.next_attempt_at.is_(None))
+    success = session.scalar(ended.where(_D.status == "success").order_by(_D.id.desc()).limit(1)) or 0
+    failed = ended.where(_D.status == "failed", _D.id > success)
+    retried = of_lane.where(_D.status == "retry", _D.id > success)
+    newest = [
+        *session.scalars(failed.order_by(_D.id.desc()).limit(_LOOKED_AT)),
+        *session.scalars(retried.order_by(_D.id.desc()).limit(_LOOKED_AT)),
+    ]
+    columns = select(Delivery).where(
+        _D.id.in_(newest), _D.test.is_(False), _D.redelivery_of.is_(None), _D.attempt_count > 0
+    )
+    last = session.scalar(columns.order_by(_D.id.desc()).limit(1))
+    if last is None and (circuit is None or circuit.state != "open"):
+        return None
+    oldest = [
+        *session.scalars(failed.order_by(_D.id).limit(1)),
+        *session.scalars(retried.order_by(_D.id).limit(1)),
+    ]
+    since = session.scalar(select(func.min(_D.created_at)).where(_D.id.in_(oldest)))
+    return FailingEndpoint(
+        lane=lane,
+        host=last.host if last else endpoint_name(lane).partition(":")[0],
+        error=(last.error if last else None) or (circuit.last_error if circuit else None) or "",
+        status_code=last.status_code if last else None,
+        since=since or (circuit.opened_at if circuit and circuit.opened_at else None) or (last.created_at if last else None),  # type: ignore[arg-type]
+        failed=_number(session, failed),
+        waiting=pending.count(session, pending.of_lane(lane)),
+        endpoint=circuit,
+        delivery_id=last.id if last else None,
+        webhook_id=webhook_id_of(lane),
+        action=last.action if last else "",
+    )  # fmt: skip
+
+
+def _number(session: Session, statement: object) -> int:
+    inner = statement.limit(MOST_COUNTED).subquery()  # type: ignore[attr-defined]
+    return session.scalar(select(func.count()).select_from(inner)) or 0

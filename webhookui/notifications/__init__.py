@@ -1,0 +1,1 @@
+"""Telling people: recipients, digests, mails and the in-app inbox."""

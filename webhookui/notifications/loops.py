@@ -1,0 +1,43 @@
+"""Workflows that are held for a record because they fire in a loop: told to the admins once (SPEC section 6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from webhookui.core.database import now
+from webhookui.delivery import pending
+from webhookui.notifications import inbox
+from webhookui.notifications.digest import Owed, owe
+from webhookui.notifications.inbox import Event
+from webhookui.notifications.recipients import active_admins
+from webhookui.workflows.tables import Workflow, WorkflowHold
+
+KIND = "loop"
+
+
+def tell(session: Session, workflow_id: int, record_id: int, at: datetime | None = None) -> None:
+    """Is called when a hold begins, in its transaction. The loops of one workflow are one mail with their number. `at`: the
+    time, if not now."""
+    hold = session.get(WorkflowHold, (workflow_id, record_id), populate_existing=True)
+    workflow = session.get(Workflow, workflow_id)
+    if hold is None or workflow is None:
+        return
+    admins, at = active_admins(session), at or now()
+    owe(session, [Owed(person, KIND, str(workflow_id)) for person in admins], at)
+    log = f"/log?workflow_id={workflow_id}"
+    events = [
+        Event(
+            user_id=person,
+            key=f"{KIND}:{workflow_id}",
+            title=f"“{workflow.name}” is held for {hold.record_name or 'a record'}: it fires in a loop",
+            title_many=f"loops of “{workflow.name}” are held, each for its record",
+            text=pending.in_a_loop(hold.fired).sentence,
+            url=f"{log}&record_id={record_id}",
+            url_many=log,
+            tone="warning",
+        )
+        for person in admins
+    ]
+    inbox.ring(session, events, at)

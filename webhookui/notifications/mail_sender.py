@@ -1,0 +1,254 @@
+"""The post office of a worker process: writes the mails that are due and sends what waits (SPEC section 8).
+
+The rows are the truth and Huey is the bell: whatever is killed, what was not marked as sent is sent by the next process. Of
+several processes one sends at a time; its hold on the server ends with its heartbeat.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.errors import MessageError
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from webhookui.core.database import Database, insert_or_update, now
+from webhookui.core.secrets import SecretBox, SecretUnreadable
+from webhookui.delivery.tables import WorkerProcess
+from webhookui.delivery.worker_registry import STALE_AFTER
+from webhookui.notifications import digest, mail_settings, outgoing_mail, smtp
+from webhookui.notifications.mail_settings import SmtpServer
+from webhookui.notifications.smtp import MailRefused, ServerTrouble
+from webhookui.notifications.tables import MailServer, Notification, OutgoingMail
+from webhookui.settings import Settings
+
+log = structlog.get_logger("webhookui.mail")
+Built = TypeVar("Built")
+
+REFUSED_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240))
+"""Time to the next attempt with a mail that the server refused for the moment; after the last it is given up."""
+TROUBLE_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 30))
+"""Time to the next try with a server that can't be used; the last goes on. No mail is given up for that."""
+BATCH = 50
+"""Mails over one connection."""
+
+_M = OutgoingMail.__table__.c  # type: ignore[attr-defined]
+_S = MailServer.__table__.c  # type: ignore[attr-defined]
+
+
+class Post:
+    """One for a worker process, known as `process`; its threads share it."""
+
+    def __init__(self, settings: Settings, db: Database, box: SecretBox, process: str) -> None:
+        self._settings = settings
+        self._db = db
+        self._box = box
+        self._process = process
+        self._busy = threading.Lock()
+        self._again = threading.Event()
+        self._stopping = False
+
+    def work(self, at: datetime | None = None) -> None:
+        """Does all that is due, unless another thread is doing it, which then looks once more. `at`: the time, for tests."""
+        self._again.set()
+        while not self._stopping and self._again.is_set() and self._busy.acquire(blocking=False):
+            try:
+                self._again.clear()
+                self._work(at or now())
+            finally:
+                self._busy.release()
+
+    def stop(self, timeout_s: float) -> None:
+        """Begins no further mail, and waits for the one that is in the air."""
+        self._stopping = True
+        if self._busy.acquire(timeout=timeout_s):
+            self._busy.release()
+
+    def _work(self, at: datetime) -> None:
+        while self._is_so(lambda session: digest.anything_due(session, at)):
+            with self._db.write() as session:
+                digest.write_due(session, self._settings.address, at)
+        if self._is_so(lambda session: bool(_due(session, at, 1))) and self._take_hold():
+            try:
+                while not self._stopping and self._send_some(at):
+                    pass
+            finally:
+                self._let_go()
+
+    def _is_so(self, question: Callable[[Session], bool]) -> bool:
+        with self._db.read() as session:
+            return question(session)
+
+    def _send_some(self, at: datetime) -> bool:
+        """Sends or keeps a batch. Whether there may be more to do now."""
+        with self._db.read() as session:
+            mails = _due(session, at, BATCH)
+            state = session.get(MailServer, 1)
+            try:
+                server = mail_settings.load(session, self._box)
+            except SecretUnreadable as error:
+                server, trouble = None, str(error)
+            else:
+                trouble = ""
+        if not mails:
+            return False
+        if trouble:
+            self._note_trouble(trouble, at)
+            return False
+        if server is None:
+            for mail in mails:
+                try:
+                    self._keep(mail)
+                except MailRefused as error:
+                    self._refused(mail, error, at)
+            return True
+        if state is not None and state.next_try_at is not None and state.next_try_at > at:
+            return False
+        return self._send(server, mails, at)
+
+    def _send(self, server: SmtpServer, mails: list[OutgoingMail], at: datetime) -> bool:
+        sent = 0
+        try:
+            with smtp.connected(server) as connection:
+                self._note_well()
+                for mail in mails:
+                    if self._stopping:
+                        break
+                    try:
+                        connection.send(_or_refused(outgoing_mail.as_message, mail, server.from_address), mail.to)
+                    except MailRefused as error:
+                        self._refused(mail, error, at)
+                    else:
+                        self._mark(mail, status="sent", sent_at=now(), error=None, next_attempt_at=None)
+                        kept_file(self._settings, mail).unlink(missing_ok=True)
+                        log.info("mail_sent", mail=mail.id)
+                    sent += 1
+        except ServerTrouble as error:
+            if sent:  # many servers take only so many mails over one connection
+                return True
+            self._note_trouble(str(error), at)
+            return False
+        return True
+
+    def _refused(self, mail: OutgoingMail, error: MailRefused, at: datetime) -> None:
+        again = None if error.for_good else dict(enumerate(REFUSED_AGAIN_AFTER)).get(mail.attempt_count)
+        log.warning("mail_refused", mail=mail.id, error=str(error), given_up=again is None)
+        self._mark(
+            mail,
+            status="waiting" if again else "failed",
+            attempt_count=mail.attempt_count + 1,
+            error=str(error),
+            next_attempt_at=at + again if again else None,
+        )
+
+    def _keep(self, mail: OutgoingMail) -> None:
+        """As a file first: a process that dies in between writes it once more."""
+        content = _or_refused(outgoing_mail.as_file, mail, outgoing_mail.own_address(self._settings.address))
+        file = kept_file(self._settings, mail)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(content)
+        fresh.replace(file)
+        self._mark(mail, status="kept", next_attempt_at=None)
+        log.info("mail_kept", mail=mail.id, file=str(file))
+
+    def _mark(self, mail: OutgoingMail, **values: Any) -> None:
+        with self._db.write() as session:
+            session.execute(
+                update(OutgoingMail)
+                .where(_M.id == mail.id, _M.status == "waiting")
+                .values(**values)
+                .execution_options(synchronize_session=False)
+            )
+
+    def _take_hold(self) -> bool:
+        """Whether this process is the one to send. A holder that is not seen any more has lost its hold."""
+        alive = select(WorkerProcess.id).where(WorkerProcess.seen_at > now() - STALE_AFTER)  # type: ignore[call-overload, arg-type]
+        with self._db.write() as session:
+            session.execute(insert_or_update(session, MailServer).values(id=1, tries=0).on_conflict_do_nothing())
+            taken: Any = session.execute(
+                update(MailServer)
+                .where(
+                    _S.id == 1, or_(_S.held_by.is_(None), _S.held_by == self._process, _S.held_by.not_in(alive))
+                )
+                .values(held_by=self._process)
+                .execution_options(synchronize_session=False)
+            )  # fmt: skip
+            return bool(taken.rowcount)
+
+    def _let_go(self) -> None:
+        self._write_server(_S.held_by == self._process, held_by=None)
+
+    def _note_well(self) -> None:
+        self._write_server(_S.trouble_since.is_not(None), trouble_since=None, error=None, tries=0, next_try_at=None)
+
+    def _note_trouble(self, words: str, at: datetime) -> None:
+        log.warning("mail_server_trouble", error=words)
+        with self._db.write() as session:
+            row = session.get(MailServer, 1)
+            if row is None:
+                return
+            wait = TROUBLE_AGAIN_AFTER[min(row.tries, len(TROUBLE_AGAIN_AFTER) - 1)]
+            row.trouble_since, row.error = row.trouble_since or at, words
+            row.tries, row.next_try_at = row.tries + 1, at + wait
+
+    def _write_server(self, condition: Any, **values: Any) -> None:
+        with self._db.write() as session:
+            session.execute(
+                update(MailServer)
+                .where(_S.id == 1, condition)
+                .values(**values)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _or_refused(build: Callable[[OutgoingMail, str], Built], mail: OutgoingMail, sender: str) -> Built:
+    """A mail that can't be built must not stop the others. Raises MailRefused."""
+    try:
+        return build(mail, sender)
+    except (ValueError, MessageError) as error:
+        raise MailRefused(f"This mail can't be sent: {error}", for_good=True) from error
+
+
+def kept_file(settings: Settings, mail: OutgoingMail) -> Path:
+    """Where a mail is kept while no SMTP server is set."""
+    return settings.instance / "mail" / f"{mail.id:06d}.eml"
+
+
+def forget_old(settings: Settings, db: Database, at: datetime) -> int:
+    """Removes mails and notifications that are older than deliveries are kept; what still waits stays. Returns how many mails."""
+    before = at - timedelta(days=settings.retention_days)
+    with db.write() as session:
+        old = list(
+            session.scalars(select(OutgoingMail).where(_M.created_at < before, _M.status != "waiting").limit(1000))
+        )
+        session.execute(delete(OutgoingMail).where(_M.id.in_([mail.id for mail in old])))
+        session.execute(delete(Notification).where(Notification.at < before))  # type: ignore[arg-type]
+    for mail in old:
+        kept_file(settings, mail).unlink(missing_ok=True)
+    return len(old)
+
+
+def trouble(session: Session) -> MailServer | None:
+    """The server's state while it can't be used."""
+    row = session.get(MailServer, 1)
+    return row if row is not None and row.trouble_since is not None else None
+
+
+def try_now(session: Session) -> None:
+    """Does not wait for the next try; the caller rings."""
+    row = session.get(MailServer, 1)
+    if row is not None:
+        row.next_try_at = None
+
+
+def _due(session: Session, at: datetime, limit: int) -> list[OutgoingMail]:
+    statement = select(OutgoingMail).where(_M.status == "waiting", _M.next_attempt_at <= at)
+    return list(session.scalars(statement.order_by(_M.next_attempt_at, _M.id).limit(limit)))

@@ -1,0 +1,123 @@
+"""Outgoing mail: rows that are written first and sent then, so that nothing is lost (SPEC section 8)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webhookui.core.database import after_commit, now
+from webhookui.notifications import message
+from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.tables import OutgoingMail
+
+_M = OutgoingMail.__table__.c  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class MailStatus:
+    """The interface's word, a colour's name and what it means."""
+
+    label: str
+    tone: str
+    meaning: str
+
+
+STATUSES: dict[str, MailStatus] = {
+    "waiting": MailStatus("Waiting", "info", "Is sent as soon as the server takes it."),
+    "kept": MailStatus("Kept", "warning", "Was not sent, for no SMTP server was set."),
+    "failed": MailStatus("Failed", "danger", "The server refused it for good."),
+    "sent": MailStatus("Sent", "success", "The SMTP server has taken it."),
+}
+
+
+class MailNotFound(Exception):
+    """There is no such mail."""
+
+
+def add(session: Session, to: str, letter: Letter, count: int, at: datetime) -> OutgoingMail:
+    """A mail that waits to be sent, due at once."""
+    mail = OutgoingMail(
+        message_id=secrets.token_hex(16),
+        to=to,
+        subject=letter.subject,
+        text=letter.text(),
+        html=letter.html(),
+        count=count,
+        created_at=at,
+        next_attempt_at=at,
+    )
+    session.add(mail)
+    return mail
+
+
+def as_message(mail: OutgoingMail, sender: str) -> EmailMessage:
+    return message.build(
+        sender=sender, to=mail.to, subject=mail.subject, text=mail.text, html=mail.html,
+        message_id=mail.message_id, at=mail.created_at,
+    )  # fmt: skip
+
+
+def as_file(mail: OutgoingMail, sender: str) -> bytes:
+    """As an .eml file; beyond ASCII in an address only where there is some."""
+    return as_message(mail, sender).as_bytes(policy=SMTP if mail.to.isascii() else SMTPUTF8)
+
+
+def own_address(address: str) -> str:
+    """What mails are from while no SMTP server is set. `address`: where people reach us."""
+    return f"webhookui@{urlsplit(address).hostname or 'localhost'}"
+
+
+def get(session: Session, mail_id: int) -> OutgoingMail:
+    """Raises MailNotFound."""
+    mail = session.get(OutgoingMail, mail_id)
+    if mail is None:
+        raise MailNotFound(f"There is no mail {mail_id}.")
+    return mail
+
+
+@dataclass(frozen=True)
+class Page:
+    """Mails, newest first. `next_before`: the id to go on from, None at the end."""
+
+    items: list[OutgoingMail]
+    next_before: int | None
+
+
+def page(session: Session, status: str | None = None, *, limit: int = 50, before: int | None = None) -> Page:
+    statement = select(OutgoingMail)
+    if status is not None:
+        statement = statement.where(_M.status == status)
+    if before is not None:
+        statement = statement.where(_M.id < before)
+    items = list(session.scalars(statement.order_by(_M.id.desc()).limit(limit + 1)))
+    return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Mails of each status."""
+    found: dict[str, int] = dict(session.execute(select(_M.status, func.count()).group_by(_M.status)).all())  # type: ignore[arg-type]
+    return {status: found.get(status, 0) for status in STATUSES}
+
+
+def send_again(session: Session, ids: Collection[int] | None = None) -> int:
+    """Makes kept and failed mails wait to be sent: those of `ids`, or all that are kept. Returns how many."""
+    wanted = _M.status == "kept" if ids is None else (_M.status.in_(("kept", "failed"))) & _M.id.in_(ids)
+    done: Any = session.execute(
+        update(OutgoingMail)
+        .where(wanted)
+        .values(status="waiting", attempt_count=0, error=None, next_attempt_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    ring = session.info.get("ring_mail")
+    if ring is not None:
+        after_commit(session, ring)
+    return int(done.rowcount)

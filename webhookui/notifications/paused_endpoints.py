@@ -1,0 +1,42 @@
+"""Webhooks and endpoints that are paused, and sent to again: told to the admins once (SPEC section 6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from webhookui.core.database import now
+from webhookui.delivery.circuit import names
+from webhookui.delivery.tables import Endpoint
+from webhookui.notifications import inbox
+from webhookui.notifications.digest import Owed, owe
+from webhookui.notifications.inbox import Event
+from webhookui.notifications.recipients import active_admins
+
+KIND = "endpoint"
+
+
+def tell(session: Session, lane: str, at: datetime | None = None) -> None:
+    """Is called when a webhook (its lane) or an endpoint was paused or is sent to again, in the transaction in which it was.
+
+    The mail speaks of the state at the time when it is written, and only when that is news: one that comes and goes
+    makes no stream of mails. `at`: the time, if not now.
+    """
+    session.flush()
+    row = session.get(Endpoint, lane, populate_existing=True)
+    if row is None:
+        return
+    is_paused = row.state == "open"
+    name, admins, at = names(session, [lane])[lane], active_admins(session), at or now()
+    owe(session, [Owed(person, KIND, lane) for person in admins], at)
+    title = (
+        f"{name} is paused: it {'keeps failing' if '#' in lane else 'can’t be reached'}"
+        if is_paused
+        else f"{name} is sent to again"
+    )
+    words = (row.last_error or "") if is_paused else "What waited for it goes out at a limited rate."
+    tone = "warning" if is_paused else "success"
+    inbox.ring(
+        session, [Event(person, f"{KIND}:{lane}", title, text=words, url="/log", tone=tone) for person in admins], at
+    )

@@ -1,1 +1,0 @@
-"""Telling people: mail, digests, the bell (SPEC section 8)."""

@@ -1,0 +1,244 @@
+"""What went wrong with an attempt, in plain words with what to do about it (SPEC section 7): one table for the log, the mails
+and `docs/delivery.md`.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import BadStatusLine, HTTPException, IncompleteRead, LineTooLong, RemoteDisconnected
+
+import requests
+from urllib3.exceptions import DecodeError, HTTPError
+
+from webhookui.outgoing.address_policy import AddressBlocked
+from webhookui.outgoing.content_encoding import EndsTooEarly, packed_as
+from webhookui.outgoing.http_client import REDIRECTS, Answer, DeadlinePassed, Interrupted, Misframed, innermost
+from webhookui.outgoing.resolver import NameNotFound, NameSlow
+from webhookui.outgoing.response_head import HeadTooLarge
+from webhookui.outgoing.tls_diagnosis import certificate_advice, tls_words
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`code` for programs, `error` and `advice` for people. `ends`: retrying can't help."""
+
+    code: str
+    error: str
+    advice: str
+    ends: bool = False
+
+
+def of_exception(error: Exception, *, host: str, timeout_s: float, clean: Callable[[str], str] = str) -> Diagnosis:
+    """Why no answer came. `clean` takes secrets out of what the exception says, before it is cut."""
+    inner = innermost(error)
+    for kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
+        if isinstance(error, kinds) or isinstance(inner, kinds):
+            values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _detail(inner, clean)}
+            if isinstance(inner, ssl.SSLCertVerificationError):
+                advice = certificate_advice(inner)
+            elif isinstance(inner, ssl.SSLError):
+                advice = tls_words(inner)[1]
+            return Diagnosis(code, sentence.format(**values), advice.format(**values), ends)
+    raise AssertionError("The last line of the table takes every exception.")
+
+
+def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
+    """Why the answer was not a success; `because` when its status was 2xx and a condition on its body did not hold."""
+    code = answer.status_code
+    if 200 <= code < 300:
+        return Diagnosis(
+            "condition",
+            f"{host} answered {code}, but {because}",
+            "Look at the response, and at “Success is” of the webhook.",
+        )
+    if code in REDIRECTS and (answer.unfollowed or not answer.header("location")):
+        where = answer.unfollowed or "without saying where to (it has no Location header)"
+        return Diagnosis("redirect", _NOWHERE[0].format(host=host, code=code, where=where.rstrip(".")), _NOWHERE[1])
+    name, sentence, advice = _ANSWERS.get(code) or _ANSWERS.get(code // 100) or _ANSWERS[0]
+    return Diagnosis(name, sentence.format(host=host, code=code), advice, ends=code == 410)
+
+
+def of_body(answer: Answer, *, host: str, timeout_s: float, clean: Callable[[str], str] = str) -> str:
+    """Why the body of an answer is not whole, a sentence; empty when it is. Its status and headers count all the same."""
+    if answer.broken is None:
+        return ""
+    return of_exception(answer.broken, host=host, timeout_s=timeout_s, clean=clean).error
+
+
+def unreadable(answer: Answer, incomplete: str) -> str:
+    """Why nothing can be taken out of the body, a sentence; empty when something can. `incomplete`: what `of_body` says."""
+    if incomplete:
+        return f"The body is incomplete. {incomplete}"
+    coding = packed_as(answer.headers)
+    if coding and answer.body:
+        return f"The body is compressed ({coding}), which was not asked for and is not unpacked."
+    return ""
+
+
+def configuration(sentence: str, advice: str = "Mend the webhook, then redeliver.") -> Diagnosis:
+    """A mistake of our own that no retry can mend."""
+    return Diagnosis("configuration", sentence, advice, ends=True)
+
+
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+
+_WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
+    (
+        AddressBlocked, "address_blocked", "{detail}",
+        "Only public addresses are reached. To allow this one, an admin adds its network to WEBHOOKUI_ALLOWED_NETWORKS "
+        "or its name to WEBHOOKUI_ALLOWED_HOSTS and restarts (Settings → Network).", True,
+    ),
+    (
+        NameNotFound, "name_not_found", "The name {host} was not found.",
+        "Check the spelling of the host in URL to Notify; it may also be a passing failure of DNS.", False,
+    ),
+    (
+        NameSlow, "name_slow", "The name {host} could not be looked up within {timeout} s.",
+        "The name server did not answer; ask whoever runs the network if it goes on.", False,
+    ),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
+        "invalid_url", "The address can't be called: {detail}",
+        "Look at URL to Notify and at what its placeholders stand for.", True,
+    ),
+    (
+        (DeadlinePassed, requests.ReadTimeout), "timed_out", "{host} did not answer in full within {timeout} s.",
+        "The service may be slow or overloaded and may still have acted on the request. A longer timeout can be set on the webhook.",
+        False,
+    ),
+    (
+        requests.ConnectTimeout, "connect_timed_out", "No connection to {host} within {timeout} s.",
+        "The service may be down, or a firewall drops the request.", False,
+    ),
+    (
+        ssl.SSLCertVerificationError, "certificate", "The certificate of {host} is not trusted: {detail}.",
+        "By what is wrong with it: expired, made out to another name, of an unknown authority, sent without its chain. Verification "
+        "can't be switched off; an authority of your own is trusted through WEBHOOKUI_CA_FILE.", False,
+    ),
+    (
+        ssl.SSLError, "tls", "No secure connection with {host}: {detail}.",
+        "By why: no TLS there at all, only versions before 1.2, a client certificate demanded, a name that it does not know.", False,
+    ),
+    (
+        ConnectionRefusedError, "refused", "{host} refused the connection.",
+        "Nothing listens at that address and port: check the URL, or whether the service is running.", False,
+    ),
+    (
+        Interrupted, "stopped", "This installation was stopped while {host} was answering.",
+        "Nothing is wrong at the third party.", False,
+    ),
+    (
+        (ConnectionError, IncompleteRead), "broken_off", "The connection with {host} broke off: {detail}.",
+        "The service closed the connection before its answer was complete. It may have acted on the request.", False,
+    ),
+    (
+        HeadTooLarge, "headers_too_large", "{host} answered with {detail}.",
+        "No answer needs so many; ask the third party, or look whether it sets a cookie over and over.", False,
+    ),
+    (
+        (BadStatusLine, LineTooLong), "not_http", "{host} did not answer in HTTP: {detail}.",
+        "Check the port in URL to Notify: another service may listen there.", False,
+    ),
+    (
+        Misframed, "misframed", "Nobody can tell where the answer of {host} ends: {detail}.",
+        "The service, or a proxy before it, breaks the rules of HTTP: ask whoever runs it.", False,
+    ),
+    (
+        (zlib.error, EndsTooEarly, DecodeError), "undecodable", "The answer of {host} could not be unpacked: {detail}.",
+        "The service announces a compression that its answer doesn't have.", False,
+    ),
+    (
+        (HTTPException, HTTPError), "not_http", "{host} did not answer in HTTP: {detail}.",
+        "Check the port in URL to Notify: another service may listen there.", False,
+    ),
+    (
+        OSError, "unreachable", "{host} can't be reached from here: {detail}.",
+        "The network has no way to that address, or this machine is short of something.", False,
+    ),
+    (
+        Exception, "unexpected", "The request could not be made: {detail}.",
+        "This should not happen: please report it with what the webhook looks like.", False,
+    ),
+)  # fmt: skip
+
+_NOWHERE = (
+    "{host} answered {code}: it sends the request elsewhere, {where}.",
+    "Open the address of the last redirect to see where it leads, and put the right one into URL to Notify.",
+)
+"""A redirect that leads nowhere."""
+
+_ANSWERS: dict[int, tuple[str, str, str]] = {
+    101: ("unexpected", "{host} answered 101: it changed to another protocol, which was not asked for.", "Check the path of URL to Notify: it may be that of a WebSocket."),
+    300: ("redirect", "{host} answered 300: it has several addresses to choose from.", "Its answer lists them: put the right one into URL to Notify."),
+    304: ("not_modified", "{host} answered 304: nothing has changed since an earlier answer, of which none is kept here.", "Look at the headers of the webhook: If-None-Match and If-Modified-Since ask for this answer."),
+    400: ("bad_request", "{host} answered 400: it did not understand the request.", "Compare the body with what its documentation asks for; its answer often names the field."),
+    401: ("unauthorized", "{host} answered 401: the authorization is missing or wrong.", "Type the password or token of the webhook again, then redeliver."),
+    403: ("forbidden", "{host} answered 403: the account may not do this.", "Check the rights of the account or token at the third party."),
+    404: ("not_found", "{host} answered 404: there is nothing at this address.", "Check the path of URL to Notify, and whether the id in it exists at the third party."),
+    405: ("method", "{host} answered 405: this method is not allowed here.", "Try another method (GET, POST, PUT) as its documentation says."),
+    408: ("slow_request", "{host} answered 408: it waited too long for the request.", "Mostly passing; if it goes on, ask the third party."),
+    409: ("conflict", "{host} answered 409: it conflicts with what is stored there.", "The record may exist at the third party already."),
+    410: ("gone", "{host} answered 410 Gone: this address is no longer served.", "Change URL to Notify or switch the webhook off; it is not retried."),
+    413: ("too_large", "{host} answered 413: the request is too large.", "Send fewer parameters or related records."),
+    415: ("media_type", "{host} answered 415: it does not take this content type.", "Choose another Content Type on the webhook."),
+    422: ("unprocessable", "{host} answered 422: it refused the values.", "Its answer says which field and why."),
+    429: ("too_many", "{host} answered 429: too many requests.", "Mostly passing; a rate limit can be set on the webhook."),
+    503: ("unavailable", "{host} answered 503: it is not available at the moment.", "Mostly passing; if it goes on, ask the third party."),
+    0: ("unexpected", "{host} answered {code}, which is no status of HTTP.", "Its answer may say why; ask the third party."),
+    1: ("unexpected", "{host} answered {code}.", "That is no complete answer."),
+    2: ("unexpected", "{host} answered {code}.", "Look at the response."),
+    3: ("redirect", "{host} answered {code}: it sends the request elsewhere.", "Put the address in its Location header into URL to Notify, or let the webhook follow redirects."),
+    4: ("refused_request", "{host} answered {code}: it refused the request.", "Its answer says why; compare with its documentation."),
+    5: ("server_error", "{host} answered {code}: it failed on its side.", "If it goes on, ask the third party, with the time of the attempt."),
+}  # fmt: skip
+
+
+def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
+    """What an exception says, for people, without names of classes where they say nothing, without control characters."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = error.verify_message.rstrip(".")
+    elif isinstance(error, ssl.SSLError):
+        text = tls_words(error)[0]
+    elif isinstance(error, RemoteDisconnected):
+        text = "it was closed without an answer"
+    elif isinstance(error, ConnectionResetError):
+        text = "it was reset"
+    elif isinstance(error, BrokenPipeError):
+        text = "it was closed while the request was being sent"
+    elif isinstance(error, IncompleteRead):
+        text = "the answer ended too early"
+    elif isinstance(error, LineTooLong):
+        text = "a line without an end"
+    elif isinstance(error, BadStatusLine):
+        text = f"it began with “{clean(str(error)).strip()[:80]}”"
+    elif isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    elif isinstance(error, requests.RequestException | HeadTooLarge | Misframed | zlib.error | EndsTooEarly):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    cleaned = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", clean(text)).strip()
+    return cleaned if len(cleaned) <= 200 else cleaned[:199] + "…"
+
+
+def table_as_markdown() -> str:
+    """The table of diagnoses for `docs/delivery.md`."""
+    rows = [
+        ("configuration", "what is wrong with the webhook", "Mend the webhook, then redeliver.", "no"),
+        ("token", "No access token: *why*", "as for any other request", "as for any other"),
+    ]
+    for _kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
+        values = {"host": "*host*", "timeout": "*timeout*", "detail": "*why*"}
+        rows.append((code, sentence.format(**values), advice.format(**values), "no" if ends else "yes"))
+    rows.append(("condition", "*host* answered 2xx, but *why*", "Look at the response, and at “Success is”.", "yes"))
+    rows.append(("redirect", _NOWHERE[0].format(host="*host*", code="3xx", where="*why*"), _NOWHERE[1], "yes"))
+    for status, (code, sentence, advice) in sorted(_ANSWERS.items(), key=lambda row: (row[0] < 100, row[0] or 10)):
+        shown = f"{status}xx" if 0 < status < 10 else "anything else"
+        rows.append((code, sentence.format(host="*host*", code=shown), advice, "no" if status == 410 else "yes"))
+    lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in dict.fromkeys(rows)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,49 @@
+"""The last look before something secret goes out: does this very request lead where the secret was typed for? (SPEC section 4.4)
+
+What a webhook says about itself is not asked. It may have been changed since the delivery was made.
+"""
+
+from __future__ import annotations
+
+from requests.exceptions import InvalidURL
+
+from webhookui.outgoing.target import Target, same_origin, target_of
+from webhookui.webhooks.secret_scope import SecretElsewhere, host_pattern
+
+
+def check_goes_to(typed_for: str, url: str) -> None:
+    """`typed_for`: as `origin_as_written` writes it; `url`: of the request that goes out.
+
+    Raises SecretElsewhere; InvalidURL when the request leads nowhere.
+    """
+    target = target_of(url)
+    if not goes_to(typed_for, url):
+        words = f"They were typed for {_shown(typed_for)}" if typed_for else "It is not known what they were typed for"
+        raise SecretElsewhere(
+            f"This request goes to {_address(target)}, which the webhook's secrets were not typed for; nothing was sent. "
+            f"{words}. Redeliver it: it then goes to the webhook's address as it is now."
+        )
+
+
+def goes_to(typed_for: str, url: str) -> bool:
+    """Whether a request to `url` goes to the scheme, host and port that a secret was typed for. Raises InvalidURL."""
+    target = target_of(url)
+    if "{" in typed_for:
+        pattern = host_pattern(typed_for)
+        return pattern is not None and (
+            (pattern[0], pattern[2]) == (target.scheme, target.port) and target.host.endswith(pattern[1])
+        )
+    try:
+        wanted = target_of(typed_for)
+    except InvalidURL:
+        return False
+    return same_origin(wanted, target)
+
+
+def _address(target: Target) -> str:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{target.scheme}://{host}:{target.port}"
+
+
+def _shown(typed_for: str) -> str:
+    return typed_for if "{" in typed_for else _address(target_of(typed_for))

@@ -1,0 +1,1 @@
+"""The user's own page, the first start, and login."""

@@ -1,0 +1,101 @@
+"""The doors to the rest: the first admin, login, logout."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from webhookui import current_installation
+from webhookui.crm import demo
+from webhookui.current_installation import own_page
+from webhookui.people import accounts
+from webhookui.people.accounts import InvalidUser
+from webhookui.web.access import public
+from webhookui.web.security import begin_session, end_session, limiter
+
+bp = Blueprint("start", __name__)
+
+
+@bp.get("/")
+@public
+def home() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect("/records/deals")
+    with current_installation.read() as session:
+        return redirect(url_for("start.login" if accounts.any_user(session) else "start.setup"))
+
+
+@bp.route("/setup", methods=["GET", "POST"])
+@public
+def setup() -> ResponseReturnValue:
+    """Creates the first admin; there only while there is no user."""
+    with current_installation.read() as session:
+        if accounts.any_user(session):
+            return redirect(url_for("start.login"))
+    if request.method == "GET":
+        return render_template("start/setup.html", form={"samples": "true"}, errors={})
+    form = request.form
+    errors = {}
+    if form.get("password", "") != form.get("again", ""):
+        errors["again"] = "The two passwords differ."
+    try:
+        with current_installation.write() as session:
+            if accounts.any_user(session):
+                return redirect(url_for("start.login"))
+            user = accounts.create_user(
+                session,
+                email=form.get("email", ""),
+                name=form.get("name", ""),
+                password=form.get("password", ""),
+                role="admin",
+                time_zone=_time_zone(form.get("time_zone", "")),
+            )
+            if errors:
+                raise InvalidUser(errors)
+            if form.get("samples"):
+                demo.demo(session, user.id)
+    except InvalidUser as error:
+        return render_template("start/setup.html", form=form, errors=errors | error.errors), 422
+    begin_session(user)
+    flash("Welcome. This is your CRM: records at the left, workflows and their log under Automation.", "success")
+    return redirect("/records/deals")
+
+
+def _time_zone(name: str) -> str:
+    """What the browser says, when it is a zone that is known here."""
+    return name if name in available_timezones() else current_installation.installation().settings.time_zone
+
+
+def _login_limit() -> str:
+    return current_installation.installation().settings.login_limit
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@public
+@limiter.limit(_login_limit, methods=["POST"], deduct_when=lambda response: response.status_code == 422)
+def login() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect("/")
+    with current_installation.read() as session:
+        if not accounts.any_user(session):
+            return redirect(url_for("start.setup"))
+    wanted = request.values.get("next", "")
+    if request.method == "GET":
+        return render_template("start/login.html", email="", error="", wanted=wanted)
+    email = request.form.get("email", "")
+    with current_installation.write() as session:
+        user = accounts.authenticate(session, email, request.form.get("password", ""))
+    if user is None:
+        words = "E-mail address or password is wrong."
+        return render_template("start/login.html", email=email, error=words, wanted=wanted), 422
+    begin_session(user)
+    return redirect(own_page(wanted))
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    end_session()
+    return redirect(url_for("start.login"))

@@ -1,0 +1,33 @@
+"""The dashboard of the webhook log: deliveries over time, response times, failing endpoints, queue age (SPEC section 7)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from webhookui.current_installation import read
+from webhookui.web.access import admin_only
+from webhookui.web.dashboard.view_models import PERCENTILES, RANGES, dashboard, in_ms, in_s
+from webhookui.web.template_filters import zone
+
+bp = Blueprint("dashboard", __name__)
+
+
+@bp.get("")
+@admin_only
+def index() -> ResponseReturnValue:
+    """`?range=24h`, `7d` or `30d`."""
+    name = request.args.get("range", "24h")
+    if name not in RANGES:
+        return redirect("/dashboard")
+    with read() as session:
+        view = dashboard(session, name, zone())
+    return render_template(
+        "dashboard/index.html",
+        nav="dashboard",
+        view=view,
+        ranges=RANGES,
+        percentiles=PERCENTILES,
+        in_ms=in_ms,
+        in_s=in_s,
+    )

@@ -1,0 +1,1 @@
+"""The inspector's pages and the URLs that take requests."""

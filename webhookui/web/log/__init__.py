@@ -1,0 +1,1 @@
+"""The webhook log, its detail pages and redeliveries."""

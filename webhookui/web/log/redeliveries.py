@@ -1,0 +1,225 @@
+"""Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own, which
+may try now and give up, too (SPEC section 6).
+
+What can't be read is refused: it never stands for all, nor for another act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from webhookui.core.database import now, row_number
+from webhookui.current_installation import installation, read, write
+from webhookui.delivery.states import STATUSES
+from webhookui.delivery_log import queries
+from webhookui.delivery_log.filter import LogFilter
+from webhookui.web.access import admin_only
+from webhookui.web.choices import chosen
+from webhookui.web.log.filter_choices import in_words
+from webhookui.web.log.query import LogQuery, pairs, read_query
+from webhookui.web.security import render_error
+from webhookui.workflows import redelivery_jobs
+from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
+from webhookui.workflows.redelivery_jobs import ACTS, Act, JobNotFound
+from webhookui.workflows.tables import RedeliveryJob
+
+bp = Blueprint("redeliveries", __name__)
+
+
+@bp.errorhandler(JobNotFound)
+def absent(error: JobNotFound) -> ResponseReturnValue:
+    return render_error(404, str(error), "It may have been older than what the log keeps.")
+
+
+@bp.post("/<int:delivery_id>/redeliver")
+@admin_only
+def redeliver_one(delivery_id: int) -> ResponseReturnValue:
+    payload = chosen("payload", PAYLOADS, "original")
+    if _asks_first(payload, [delivery_id]):
+        return _ask(payload=payload, ids=str(delivery_id))
+    try:
+        with write() as session:
+            fresh = redeliver(session, delivery_id, payload, current_user.name, installation().settings.address)
+    except (queries.DeliveryNotFound, NotRedeliverable) as error:
+        flash(str(error), "warning")
+        return redirect(f"/log/{delivery_id}", 303)
+    flash(f"Delivery {delivery_id} is sent again as delivery {fresh.id}.", "success")
+    return redirect(f"/log/{fresh.id}", 303)
+
+
+@bp.post("/redeliver")
+@admin_only
+def redeliver_selected() -> ResponseReturnValue:
+    """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter."""
+    query, ids = _query(), _ids()
+    if chosen("scope", ("selected", "matching"), "selected") == "matching":
+        return _ask(payload=_act())
+    if not ids:
+        flash("Select the deliveries first.", "warning")
+        return redirect(query.url(), 303)
+    if _asks_first(_act(), ids):
+        return _ask(payload=_act(), ids=",".join(map(str, ids)))
+    with write() as session:
+        job = redelivery_jobs.start(session, _act(), current_user.name, ids=ids)
+    return redirect(f"/log/redeliveries/{job.id}", 303)
+
+
+@bp.get("/redeliveries/new")
+@admin_only
+def new() -> ResponseReturnValue:
+    """Asks whether all that match the filter are meant, or the selected (`ids`)."""
+    query, ids = _query(), _ids()
+    with read() as session:
+        if ids is None and not query.errors:
+            counts, words = queries.counts(session, query.wanted, thorough=True), in_words(session, query.wanted)
+        else:
+            counts, words = queries.counts_of_ids(session, ids or []), []
+    return render_template(
+        "log/redelivery_new.html",
+        nav="log",
+        query=query,
+        counts=counts,
+        words=words,
+        ids=ids,
+        status=query.wanted.status if ids is None else None,
+        payload=_act(),
+        act=ACTS[_act()],
+        payloads=PAYLOADS,
+        statuses=STATUSES,
+    )
+
+
+@bp.post("/redeliveries")
+@admin_only
+def create() -> ResponseReturnValue:
+    """A job for all that match the URL's filter. A filter that can't be read is not taken for a wider one."""
+    query = _query()
+    if _ids() is not None:
+        abort(400, description="This is for all that match the filter; those that are selected go to /log/redeliver.")
+    if query.errors:
+        return _ask(payload=_act())
+    with write() as session:
+        job = redelivery_jobs.start(session, _act(), current_user.name, wanted=query.wanted)
+    return redirect(f"/log/redeliveries/{job.id}", 303)
+
+
+@bp.get("/redeliveries")
+@admin_only
+def index() -> ResponseReturnValue:
+    with read() as session:
+        jobs = [_progress(session, job) for job in redelivery_jobs.newest(session)]
+    return render_template("log/redeliveries.html", nav="log", jobs=jobs)
+
+
+@bp.get("/redeliveries/running")
+@admin_only
+def running() -> ResponseReturnValue:
+    """The strip above the log: what runs, and what the strip has shown and has ended meanwhile (`seen`, ids)."""
+    seen = pairs(request.args.get("seen", ""))
+    with read() as session:
+        found = {job.id: job for job in redelivery_jobs.running(session)}
+        ended = [job for job in redelivery_jobs.newest(session) if job.id in seen and job.id not in found]
+        jobs = [_progress(session, job) for job in [*ended, *found.values()]]
+    return render_template("log/_redelivering.html", redelivering=jobs)
+
+
+@bp.get("/redeliveries/<int:job_id>")
+@admin_only
+def show(job_id: int) -> ResponseReturnValue:
+    """How far a job is, and what came of it; the fragment alone for htmx."""
+    with read() as session:
+        progress = _progress(session, redelivery_jobs.get(session, job_id))
+    template = "log/_redelivery.html" if request.headers.get("HX-Request") else "log/redelivery.html"
+    return render_template(template, nav="log", progress=progress, job=progress.job)
+
+
+@bp.post("/redeliveries/<int:job_id>/cancel")
+@admin_only
+def cancel(job_id: int) -> ResponseReturnValue:
+    with write() as session:
+        redelivery_jobs.cancel(session, job_id, current_user.name)
+    return redirect(f"/log/redeliveries/{job_id}", 303)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A job as its page shows it."""
+
+    job: RedeliveryJob
+    act: Act
+    words: list[tuple[str, object]]
+    """What it is about: its filter, in words."""
+    part: float
+    """0…1"""
+    left_s: float | None
+    """Seconds that are left, when that can be said."""
+    since: str
+    """When it began, in the user's time, as the log's URL has it."""
+
+    @property
+    def done(self) -> int:
+        return self.job.made + self.job.refused
+
+
+def running_jobs(session: Session) -> list[Progress]:
+    """For the log's page."""
+    return [_progress(session, job) for job in redelivery_jobs.running(session)]
+
+
+def _progress(session: Session, job: RedeliveryJob) -> Progress:
+    done = job.made + job.refused
+    part = job.position / max(1, job.up_to)
+    if job.total is not None:
+        part = min(1.0, done / max(1, job.total))
+    gone_s = (now() - job.created_at).total_seconds()
+    left_s = gone_s * (1 - part) / part if done and gone_s > 3 and job.finished_at is None else None
+    words = in_words(session, LogFilter.from_args(job.wanted)) if job.wanted is not None else []
+    begun = job.created_at.astimezone(ZoneInfo(current_user.time_zone))
+    return Progress(
+        job, ACTS[job.payload], words, part if job.finished_at is None else 1.0, left_s, f"{begun:%Y-%m-%dT%H:%M}"
+    )
+
+
+def _ask(**more: str) -> ResponseReturnValue:
+    """To the page that asks, with the filter as it came: what can't be read of it is said there."""
+    args = [(name, value) for name, value in request.args.items(multi=True) if name not in more]
+    return redirect(f"/log/redeliveries/new?{urlencode([*args, *more.items()])}", 303)
+
+
+def _asks_first(act: str, ids: Sequence[int]) -> bool:
+    """Whether the page that asks comes first, unless it has: before giving up, and before the third party gets once more what it
+    took already."""
+    if request.form.get("asked") == "1" or not (act == "give_up" or ACTS[act].redelivers):
+        return False
+    with read() as session:
+        return act == "give_up" or queries.counts_of_ids(session, ids)["success"] > 0
+
+
+def _act() -> str:
+    """What is to be done, one of ACTS."""
+    return chosen("payload", ACTS, "original")
+
+
+def _ids() -> list[int] | None:
+    """The selected deliveries; None when the request does not speak of any."""
+    if "ids" not in request.values:
+        return None
+    found = []
+    for part in filter(None, ",".join(request.values.getlist("ids")).split(",")):
+        number = row_number(part.strip())
+        if number is None:
+            abort(400, description=f"“{part[:40]}” is not the number of a delivery.")
+        found.append(number)
+    return found
+
+
+def _query() -> LogQuery:
+    return read_query(request.args, current_user.time_zone, also=("payload", "ids"))

@@ -1,0 +1,210 @@
+"""One record's page: its fields, each edited in place; related lists; timeline and deliveries, live (SPEC section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from webhookui.crm import records
+from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
+from webhookui.crm.records import InvalidRecord, RecordConflict
+from webhookui.crm.tables import Record
+from webhookui.current_installation import read, row_id, write
+from webhookui.web.access import actor, admin_only
+from webhookui.web.records.form import (
+    FormProblem,
+    RecordForm,
+    controls,
+    form_of,
+    marks_in,
+    opened,
+    searched,
+    typed,
+    values_of,
+)
+from webhookui.web.records.record_view import activity, differences, names_in, related_lists
+from webhookui.web.template_filters import zone
+from webhookui.workflows import store
+from webhookui.workflows.explain import explain
+from webhookui.workflows.record_change import latest_change
+
+
+def add_routes(bp: Blueprint) -> None:
+    place = "/<module>/<int:record_id>"
+    bp.get(place, endpoint="show")(show)
+    bp.get(f"{place}/live", endpoint="live")(live)
+    bp.get(f"{place}/timeline", endpoint="timeline")(timeline)
+    bp.get(f"{place}/fields/<name>", endpoint="field")(field)
+    bp.get(f"{place}/fields/<name>/edit", endpoint="edit_field")(edit_field)
+    bp.post(f"{place}/fields/<name>", endpoint="update_field")(update_field)
+    bp.get(f"{place}/workflows", endpoint="workflows")(workflows)
+
+
+def show(module: str, record_id: int) -> ResponseReturnValue:
+    with read() as session:
+        modules = catalog(session)
+        info = modules.module(module)
+        record = records.get(session, module, record_id)
+        return render_template(
+            "records/show.html",
+            nav=module,
+            info=info,
+            record=record,
+            names=names_in(session, info.fields.values(), [record.values]),
+            related=related_lists(session, modules, record),
+            modules_by_name=modules.modules,
+            activity=activity(session, info, record),
+            referring=[
+                (modules.module(name), number) for name, number in records.referring(session, record_id).items()
+            ],
+        )
+
+
+def live(module: str, record_id: int) -> ResponseReturnValue:
+    """The timeline and the deliveries when they moved (`?token=`), the fields too when the record did; else 204."""
+    with read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id)
+        now = activity(session, info, record)
+        moved = str(record.version) != request.args.get("version", "") and request.args.get("editing") != "1"
+        if now.token == request.args.get("token", "") and not moved:
+            return "", 204
+        return render_template(
+            "records/_live.html",
+            info=info,
+            record=record,
+            activity=now,
+            moved=moved,
+            names=names_in(session, info.fields.values(), [record.values]),
+        )
+
+
+def timeline(module: str, record_id: int) -> ResponseReturnValue:
+    """Older changes: `?before=` the id of a change."""
+    with read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id)
+        older = activity(session, info, record, request.args.get("before", type=row_id))
+        page = "records/_older.html" if request.headers.get("HX-Request") else "records/timeline.html"
+        return render_template(page, nav=module, info=info, record=record, activity=older)
+
+
+def field(module: str, record_id: int, name: str) -> ResponseReturnValue:
+    """One field as it is shown."""
+    with read() as session:
+        info, each = _field(session, module, name)
+        return _shown(session, info, each, records.get(session, module, record_id))
+
+
+def edit_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
+    """One field as a form of its own, with the record's newest version."""
+    with read() as session:
+        info, each = _field(session, module, name)
+        record = records.get(session, module, record_id)
+        form = opened(form_of(session, info, controls(info, record.values, zone())))
+        return _field_form(session, info, each, record, form, version=record.version)
+
+
+def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
+    """Saves one field; refused with a message at it, or with what somebody else saved there since."""
+    version = request.form.get("version", 0, type=row_id)
+    try:
+        with write() as session:
+            info, _ = _field(session, module, name)
+            values = values_of(session, info, request.form, zone())
+            if name in values:
+                records.update(session, module, record_id, {name: values[name]}, actor(), version=version)
+        return _saved(module, record_id, name) if name in values else field(module, record_id, name)
+    except (InvalidRecord, FormProblem) as error:
+        with read() as session:
+            info, each = _field(session, module, name)
+            record = records.get(session, module, record_id)
+            errors = {name: error.errors.get(name) or " ".join(error.errors.values())}
+            form = _sent(session, info, errors=errors, shown=marks_in(info, request.form))
+            return _field_form(session, info, each, record, form, version=version), 422
+    except RecordConflict as error:
+        return _overtaken(module, record_id, name, version, {key: pair[0] for key, pair in error.changed.items()})
+
+
+def _overtaken(module: str, record_id: int, name: str, version: int, yours: dict[str, Any]) -> ResponseReturnValue:
+    """Somebody saved meanwhile. When it was another field, yours is saved; when it was this one, you are asked."""
+    with read() as session:
+        info, each = _field(session, module, name)
+        record = records.get(session, module, record_id)
+        row = next(iter(differences(session, info, record, version, yours)), None)
+        if row is None:
+            return _shown(session, info, each, record)
+        if row.both:
+            # Without marks: what is typed is saved, even where it is what stood there at first.
+            form = _sent(session, info)
+            return _field_form(session, info, each, record, form, version=record.version, overtaken=True), 409
+    with write() as session:
+        records.update(session, module, record_id, {name: yours[name]}, actor(), version=record.version)
+    return _saved(module, record_id, name)
+
+
+def _saved(module: str, record_id: int, name: str) -> ResponseReturnValue:
+    """The field as it is shown after it was saved. No page is drawn while the transaction is open: every save waits for it."""
+    answer = make_response(field(module, record_id, name))
+    answer.headers["HX-Trigger"] = "record-saved"
+    return answer
+
+
+def _field(session: Session, module: str, name: str) -> tuple[ModuleInfo, FieldInfo]:
+    info = catalog(session).module(module)
+    if name not in info.fields:
+        abort(404, description=f"{info.label} has no field “{name}”.")
+    return info, info.fields[name]
+
+
+def _shown(session: Session, info: ModuleInfo, each: FieldInfo, record: Record) -> ResponseReturnValue:
+    """The field as it is shown; without htmx, back to the record's page."""
+    names = names_in(session, [each], [record.values])
+    if not request.headers.get("HX-Request") and request.method == "POST":
+        return redirect(f"/records/{info.name}/{record.id}", 303)
+    return render_template("records/_field.html", info=info, field=each, record=record, names=names)
+
+
+def _sent(session: Session, info: ModuleInfo, **more: Any) -> RecordForm:
+    """The form as it was typed."""
+    return form_of(session, info, typed(info, request.form), searches=searched(info, request.form), **more)
+
+
+def _field_form(
+    session: Session,
+    info: ModuleInfo,
+    each: FieldInfo,
+    record: Record,
+    form: RecordForm,
+    *,
+    version: int,
+    overtaken: bool = False,
+) -> str:
+    """`overtaken`: somebody else saved this field meanwhile; the form shows what stands there now."""
+    names = names_in(session, [each], [record.values])
+    return render_template(
+        "records/_field_form.html" if request.headers.get("HX-Request") else "records/field_page.html",
+        nav=info.name,
+        info=info,
+        field=each,
+        record=record,
+        form=form,
+        version=version,
+        overtaken=overtaken,
+        names=names,
+    )
+
+
+@admin_only
+def workflows(module: str, record_id: int) -> ResponseReturnValue:
+    """Why did they (not) fire? All workflows of the module, looked at with this record (SPEC section 3)."""
+    with read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id)
+        saved = latest_change(session, record_id, without_captures=True)
+        there = store.list_all(session, module, there_at=saved.at if saved else None)
+        found = [(workflow, explain(session, workflow, record)) for workflow in there]
+        return render_template("records/workflows.html", nav=module, info=info, record=record, found=found)

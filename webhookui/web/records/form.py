@@ -1,0 +1,213 @@
+"""Between a form and the values of a record: what was typed stays as it was typed until it is saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from webhookui.core.database import row_number
+from webhookui.crm.catalog import FieldInfo, ModuleInfo
+from webhookui.crm.field_types import FIELD_TYPES, FieldError, in_zone, typed_time
+from webhookui.crm.records import names_of
+from webhookui.crm.tables import Record
+from webhookui.people import accounts
+
+ON_FORM = "on_form"
+"""Hidden input that names a field of the form: an unticked checkbox sends nothing, and is not the same as no checkbox."""
+
+SHOWN = "shown"
+"""Hidden input `shown.<field>`: the mark of what the field's control showed when the form was opened (`_mark`)."""
+
+
+@dataclass(frozen=True)
+class RecordForm:
+    """A form to draw. `values`: field → what its control shows; `errors`: field → sentence; `names`: of referenced records."""
+
+    info: ModuleInfo
+    values: Mapping[str, Any]
+    errors: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+    searched: Mapping[str, str] = field(default_factory=dict)
+    """Field → what was typed into its search and not chosen."""
+    users: tuple[tuple[str, str], ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Field → mark of what its control showed at first. A field without one is taken as it comes."""
+
+    def marks(self) -> dict[str, str]:
+        """Field → mark of what its control shows now."""
+        return {name: self._mark(each) for name, each in self.info.fields.items()}
+
+    def _mark(self, info: FieldInfo) -> str:
+        value = self.values.get(info.name)
+        if info.type == "reference":
+            return f"{_mark(info, value)}.{_mark_of(self.name_of(value) if value else '')}"
+        return _mark(info, value)
+
+    def name_of(self, value: Any) -> str:
+        """The name of a referenced record."""
+        return "" if row_number(str(value)) is None else self.names.get(int(value), f"Record {value}")
+
+
+def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """What the controls show for stored values."""
+    return {name: _control(each, stored.get(name), zone) for name, each in info.fields.items()}
+
+
+def _control(info: FieldInfo, value: Any, zone: ZoneInfo) -> Any:
+    if info.type in ("checkbox", "multi_picklist") or value is None:
+        return value
+    if info.type == "datetime":
+        time = in_zone(typed_time(value), zone)
+        return time.replace(tzinfo=None).isoformat(timespec="seconds" if time.second else "minutes")
+    return FIELD_TYPES[info.type].text(value)
+
+
+def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
+    """What the form sent, field by field, as its controls show it."""
+    found: dict[str, Any] = {}
+    for name in form.getlist(ON_FORM):
+        each = info.fields.get(name)
+        if each is None:
+            continue
+        if each.type == "checkbox":
+            found[name] = name in form
+        else:
+            found[name] = form.getlist(name) if each.type == "multi_picklist" else form.get(name, "")
+    return found
+
+
+def _mark(info: FieldInfo, value: Any) -> str:
+    """A mark of what a control shows and a browser sends when nobody touches it: the same for both."""
+    if info.type == "checkbox":
+        return _mark_of("true" if value and value != "false" else "")
+    if info.type == "multi_picklist":
+        return _mark_of("\n".join(sorted(value or [])))
+    text = str(value if value is not None else "")
+    if info.type == "datetime":
+        with suppress(ValueError):  # else it was typed and is no time
+            text = datetime.fromisoformat(text).isoformat()
+    return _mark_of(text)
+
+
+def _mark_of(text: str) -> str:
+    """HTML has no null character, forms send every line break as CR LF, and inputs drop blanks around."""
+    text = re.sub(r"\r\n?", "\n", text.replace("\0", "\ufffd")).strip()
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def touched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
+    """What the form sent of the fields whose controls were changed since they were shown."""
+    return {
+        name: value
+        for name, value in typed(info, form).items()
+        if form.get(f"{SHOWN}.{name}", "").partition(".")[0] != _mark(info.fields[name], value)
+    }
+
+
+def searched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
+    """What was typed into the searches of references without choosing a record."""
+    return {each.name: words for each in info.references if (words := _searched(each, form))}
+
+
+def _searched(info: FieldInfo, form: MultiDict[str, str]) -> str:
+    words, chosen = form.get(f"{info.name}.search", "").strip(), form.get(info.name, "")
+    mark, _, mark_of_name = form.get(f"{SHOWN}.{info.name}", "").partition(".")
+    typed_over = bool(mark_of_name) and mark == _mark(info, chosen) and mark_of_name != _mark_of(words)
+    return words if not chosen or typed_over else ""
+
+
+def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zone: ZoneInfo) -> dict[str, Any]:
+    """What `crm.records` is to save: what was touched. Raises FormProblem for a name that means no record, or several."""
+    values = touched(info, form)
+    errors = {}
+    for name, value in values.items():
+        if info.fields[name].type == "datetime":
+            values[name] = _aware(value, zone)
+    for name, words in searched(info, form).items():
+        try:
+            values[name] = _record_named(session, info.fields[name], words)
+        except FieldError as error:
+            errors[name] = str(error)
+    if errors:
+        raise FormProblem(errors)
+    return values
+
+
+class FormProblem(Exception):
+    """Something typed that can't be read. `errors`: field → sentence."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+def _aware(text: str, zone: ZoneInfo) -> str:
+    """A time typed in the user's zone, with its offset; what is no time goes on as it is, to be refused."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return text
+    return (time.replace(tzinfo=zone) if time.tzinfo is None else time).isoformat()
+
+
+def _record_named(session: Session, info: FieldInfo, words: str) -> int:
+    """The one record of that name: for browsers without JavaScript, and people quicker than the list."""
+    statement = select(Record.id).where(Record.module == info.target, Record.name == words).limit(2)  # type: ignore[call-overload]
+    found: list[int] = list(session.scalars(statement))
+    if not found:
+        raise FieldError(f"There is no record named “{words}”. Choose one from the list.")
+    if len(found) > 1:
+        raise FieldError(f"Several records are named “{words}”. Choose one from the list.")
+    return found[0]
+
+
+def form_of(
+    session: Session,
+    info: ModuleInfo,
+    values: Mapping[str, Any],
+    *,
+    errors: Mapping[str, str] | None = None,
+    searches: Mapping[str, str] | None = None,
+    shown: Mapping[str, str] | None = None,
+) -> RecordForm:
+    """The form with what its menus and pickers need. `shown`: the marks that it was opened with."""
+    chosen = {
+        number for each in info.references if (number := row_number(str(values.get(each.name) or ""))) is not None
+    }
+    owners = {str(values[name]) for name, each in info.fields.items() if each.type == "user" and values.get(name)}
+    return RecordForm(
+        info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}),
+        people(session, owners), dict(shown or {}),
+    )  # fmt: skip
+
+
+def opened(form: RecordForm) -> RecordForm:
+    """The form of a record as it stands: what its controls show now is what they are compared with when it is sent."""
+    return replace(form, shown=form.marks())
+
+
+def marks_in(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
+    """The marks that a form sent back."""
+    return {name: form[f"{SHOWN}.{name}"] for name in info.fields if f"{SHOWN}.{name}" in form}
+
+
+def people(session: Session, also: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Users to choose from: the active ones, and those that are chosen already, whoever they are."""
+    kept = dict.fromkeys(also)
+    known = {str(user.id): user for user in accounts.all_users(session)}
+    offered = [
+        (number, user.name if user.active else f"{user.name} (deactivated)")
+        for number, user in known.items()
+        if user.active or number in kept
+    ]
+    return (*offered, *((number, f"User {number}") for number in kept if number not in known))

@@ -1,0 +1,135 @@
+"""What pages show of records: names behind ids, the difference between two people's saves, a record's latest events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui.crm import records
+from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation
+from webhookui.crm.listing import ListQuery
+from webhookui.crm.listing import page as list_page
+from webhookui.crm.tables import Change, Record
+from webhookui.delivery.tables import Delivery
+from webhookui.delivery_log import queries
+from webhookui.people import accounts
+
+RELATED_SHOWN = 5
+"""Records in a related list on the record page."""
+EVENTS_SHOWN = 20
+DELIVERIES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names behind the ids that values hold."""
+
+    records: Mapping[int, str]
+    users: Mapping[int, str]
+
+
+def names_in(session: Session, infos: Iterable[FieldInfo], values: Iterable[Mapping[str, Any]]) -> Names:
+    """The names of all records and users that these fields of these values point to."""
+    infos, values = list(infos), list(values)
+    pointing = [each.name for each in infos if each.type == "reference"]
+    ids = {row[name] for row in values for name in pointing if isinstance(row.get(name), int)}
+    users = {}
+    if any(each.type == "user" for each in infos):
+        users = {user.id: user.name for user in accounts.all_users(session) if user.id is not None}
+    return Names(records.names_of(session, ids), users)
+
+
+@dataclass(frozen=True)
+class RelatedList:
+    """One related list: the newest records tied by a relation, and how many there are."""
+
+    relation: Relation
+    info: ModuleInfo
+    items: list[Record]
+    total: int
+    names: Names
+
+    @property
+    def columns(self) -> list[FieldInfo]:
+        """The module's columns without the one that points back, as many as fit."""
+        return [each for each in self.info.list_fields if each.name not in (self.relation.field, "owner")][:3]
+
+
+def related_lists(session: Session, modules: Catalog, record: Record) -> list[RelatedList]:
+    """The lists of records that refer to this one."""
+    found = []
+    for relation in modules.relations(record.module):
+        if not relation.to_many:
+            continue
+        info = modules.module(relation.module)
+        query = ListQuery(relation.module, filters={relation.field: str(record.id)})
+        page = list_page(session, query, per_page=RELATED_SHOWN)
+        names = names_in(session, info.list_fields, [each.values for each in page.items])
+        found.append(RelatedList(relation, info, page.items, page.total, names))
+    return found
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What happened to a record lately. `token` moves when something of it does."""
+
+    changes: list[Change]
+    more: bool
+    deliveries: list[Delivery]
+    more_deliveries: bool
+    names: Names
+    version: int
+
+    @property
+    def token(self) -> str:
+        newest = self.changes[0].id if self.changes else 0
+        moved = sum(each.version for each in self.deliveries)
+        return f"{self.version}-{newest}-{self.deliveries[0].id if self.deliveries else 0}-{moved}"
+
+    @property
+    def is_under_way(self) -> bool:
+        return any(each.status in ("queued", "dispatched") for each in self.deliveries)
+
+
+def activity(session: Session, info: ModuleInfo, record: Record, before: int | None = None) -> Activity:
+    """The record's timeline from the newest change, or from `before` on, and its newest deliveries."""
+    changes = records.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
+    page = queries.page(session, queries.LogFilter(record_id=record.id), limit=DELIVERIES_SHOWN)
+    sides = [{name: pair[side] for name, pair in each.values.items()} for each in changes for side in (0, 1)]
+    names = names_in(session, info.fields.values(), sides)
+    shown = changes[:EVENTS_SHOWN]
+    return Activity(shown, len(changes) > EVENTS_SHOWN, page.items, page.next_before is not None, names, record.version)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that two people left in different states. Stored values."""
+
+    info: FieldInfo
+    was: Any
+    theirs: Any
+    yours: Any
+
+    @property
+    def both(self) -> bool:
+        """Both changed it: one of the two has to give way."""
+        return self.theirs != self.was and self.yours != self.was
+
+    @property
+    def suggested(self) -> str:
+        return "theirs" if self.yours == self.was else "yours"
+
+
+def differences(
+    session: Session, info: ModuleInfo, current: Record, version: int, yours: Mapping[str, Any]
+) -> list[Difference]:
+    """Where the record as it is now and what you want to save differ. `yours`: stored values."""
+    was = records.values_at(session, current, version)
+    return [
+        Difference(info.fields[name], was.get(name), current.values.get(name), value)
+        for name, value in yours.items()
+        if name in info.fields and value != current.values.get(name)
+    ]

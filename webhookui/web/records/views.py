@@ -1,0 +1,229 @@
+"""Pages of records: list, new, edit, delete, search (SPEC section 2). One record's page stands in `record_page`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from webhookui.crm import listing, records
+from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
+from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
+from webhookui.crm.sorting import InvalidListing
+from webhookui.crm.tables import Record
+from webhookui.current_installation import read, row_id, write
+from webhookui.web.access import actor, me
+from webhookui.web.records import detail
+from webhookui.web.records.form import (
+    FormProblem,
+    RecordForm,
+    controls,
+    form_of,
+    marks_in,
+    opened,
+    searched,
+    typed,
+    values_of,
+)
+from webhookui.web.records.query import RecordQuery, read_query
+from webhookui.web.records.record_view import differences, names_in
+from webhookui.web.template_filters import zone
+
+bp = Blueprint("records", __name__)
+
+PER_PAGE = 50
+PICKED = 20
+"""Records that a picker offers."""
+FOUND = 50
+"""Records that the search over all modules shows."""
+
+
+@bp.errorhandler(UnknownModule)
+@bp.errorhandler(RecordNotFound)
+def absent(error: Exception) -> ResponseReturnValue:
+    return render_template(
+        "errors/error.html", code=404, title=str(error), hint="It may have been deleted.", nav=""
+    ), 404
+
+
+@bp.get("/")
+def home() -> ResponseReturnValue:
+    return redirect("/records/deals")
+
+
+@bp.get("/search")
+def search() -> ResponseReturnValue:
+    """Records of all modules: `?q=`."""
+    q = request.args.get("q", "").strip()
+    with read() as session:
+        modules = catalog(session)
+        found = listing.search(session, q, limit=FOUND) if q else []
+        groups = [(info, [each for each in found if each.module == info.name]) for info in modules.modules.values()]
+        names = {
+            info.name: names_in(session, info.list_fields, [each.values for each in rows])
+            for info, rows in groups
+            if rows
+        }
+    shown = [(info, rows, names[info.name]) for info, rows in groups if rows]
+    return render_template("records/search.html", nav="", q=q, groups=shown, number=len(found), most=FOUND)
+
+
+@bp.get("/pick/<module>")
+def pick(module: str) -> ResponseReturnValue:
+    """Records for a picker: `?q=`; of all modules when the module is "-"."""
+    with read() as session:
+        info = catalog(session).module(module) if module != "-" else None
+        name = info.name if info else None
+        found = listing.search(session, request.args.get("q", ""), limit=PICKED, module=name)
+    return render_template("records/_picked.html", records=found, info=info)
+
+
+@bp.get("/<module>")
+def index(module: str) -> ResponseReturnValue:
+    """The list. Its URL says search, filters, sort, columns and page."""
+    with read() as session:
+        info = catalog(session).module(module)
+        query = read_query(info, request.args)
+        page, problem = _listed(session, query)
+        names = names_in(session, query.shown, [each.values for each in page.items])
+        return render_template(
+            "records/index.html",
+            nav=module,
+            info=info,
+            query=query,
+            page=page,
+            names=names,
+            problem=problem,
+            form=form_of(session, info, query.filters),
+        )
+
+
+def _listed(session: Session, query: RecordQuery) -> tuple[listing.RecordPage, InvalidListing | None]:
+    """A filter that can't be read shows nothing, and its words; an old link still opens."""
+    try:
+        return listing.page(session, query.wanted, query.page, PER_PAGE), None
+    except InvalidListing as error:
+        return listing.RecordPage([], 0, 1, PER_PAGE), error
+
+
+@bp.get("/<module>/new")
+def new(module: str) -> ResponseReturnValue:
+    """The form of a new record; the URL may fill fields (`?contact=5`)."""
+    with read() as session:
+        info = catalog(session).module(module)
+        values = {name: each.default for name, each in info.fields.items() if each.default is not None}
+        shown = controls(info, values, zone()) | {"owner": str(me().id)}
+        shown |= {name: request.args[name] for name in info.fields if name in request.args}
+        return _form(session, info, shown)
+
+
+@bp.post("/<module>")
+def create(module: str) -> ResponseReturnValue:
+    try:
+        with write() as session:
+            info = catalog(session).module(module)
+            record = records.create(session, module, values_of(session, info, request.form, zone()), actor())
+            address, name = f"/records/{module}/{record.id}", record.name
+    except (InvalidRecord, FormProblem) as error:
+        return _refused(module, error.errors)
+    flash(f"{info.singular} {name} is created.", "success")
+    if request.form.get("then") == "new":
+        return redirect(f"/records/{module}/new", 303)
+    return redirect(address, 303)
+
+
+@bp.get("/<module>/<int:record_id>/edit")
+def edit(module: str, record_id: int) -> ResponseReturnValue:
+    with read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id)
+        form = opened(form_of(session, info, controls(info, record.values, zone())))
+        return _page(info, form, record, record.version)
+
+
+@bp.post("/<module>/<int:record_id>")
+def update(module: str, record_id: int) -> ResponseReturnValue:
+    """Saves the whole form, unless somebody else saved since it was opened: then both versions are shown."""
+    version = request.form.get("version", 0, type=row_id)
+    try:
+        with write() as session:
+            info = catalog(session).module(module)
+            values = values_of(session, info, request.form, zone())
+            values = {name: value for name, value in values.items() if request.form.get(f"take.{name}") != "theirs"}
+            if values:
+                records.update(session, module, record_id, values, actor(), version=version)
+            record = records.get(session, module, record_id)
+            name, moved = record.name, bool(values) and record.version != version
+    except (InvalidRecord, FormProblem) as error:
+        return _refused(module, error.errors, record_id, version)
+    except RecordConflict as error:
+        return _conflict(module, record_id, version, {name: pair[0] for name, pair in error.changed.items()})
+    flash(f"{info.singular} {name} is saved." if moved else "Nothing was changed.", "success" if moved else "info")
+    return redirect(f"/records/{module}/{record_id}", 303)
+
+
+@bp.post("/<module>/<int:record_id>/delete")
+def delete(module: str, record_id: int) -> ResponseReturnValue:
+    with write() as session:
+        info = catalog(session).module(module)
+        name = records.get(session, module, record_id).name
+        records.delete(session, module, record_id, actor())
+    flash(f"{info.singular} {name} is deleted.", "success")
+    return redirect(f"/records/{module}", 303)
+
+
+def _refused(
+    module: str, errors: dict[str, str], record_id: int | None = None, version: int = 0
+) -> ResponseReturnValue:
+    """The form as it was typed, with the messages at their fields."""
+    with read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id) if record_id is not None else None
+        page = _form(session, info, typed(info, request.form), errors=errors, record=record, version=version)
+    return page, 422
+
+
+def _form(
+    session: Session,
+    info: ModuleInfo,
+    values: dict[str, Any],
+    *,
+    errors: dict[str, str] | None = None,
+    record: Record | None = None,
+    version: int = 0,
+) -> str:
+    searches, shown = searched(info, request.form), marks_in(info, request.form)
+    return _page(info, form_of(session, info, values, errors=errors, searches=searches, shown=shown), record, version)
+
+
+def _page(info: ModuleInfo, form: RecordForm, record: Record | None, version: int) -> str:
+    return render_template("records/form.html", nav=info.name, info=info, form=form, record=record, version=version)
+
+
+def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) -> ResponseReturnValue:
+    """What you typed beside what somebody else saved in the meantime; nothing is lost of either."""
+    with read() as session:
+        info = catalog(session).module(module)
+        record = records.get(session, module, record_id)
+        rows = differences(session, info, record, version, yours)
+        sides = [{row.info.name: getattr(row, side) for row in rows} for side in ("was", "theirs", "yours")]
+        page = render_template(
+            "records/conflict.html",
+            nav=module,
+            info=info,
+            record=record,
+            rows=rows,
+            names=names_in(session, info.fields.values(), sides),
+            saves=[each for each in records.timeline(session, record_id, 20) if each.version > version],
+            sent=[(name, text) for name, text in request.form.items(multi=True) if _is_typed(name)],
+        )
+    return page, 409
+
+
+def _is_typed(name: str) -> bool:
+    return name not in ("csrf_token", "version", "then") and not name.startswith("take.")
+
+
+detail.add_routes(bp)

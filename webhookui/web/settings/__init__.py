@@ -1,0 +1,1 @@
+"""Settings: users, network, audit, modules and fields, mail, retention."""

@@ -1,0 +1,179 @@
+"""Settings → Modules & fields: the fields of each module, and the custom ones among them (SPEC section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from webhookui.crm import fields
+from webhookui.crm.catalog import FieldInfo, UnknownModule, catalog
+from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.fields import FieldNotFound, FieldWish, InvalidField
+from webhookui.current_installation import read, write
+from webhookui.web.access import admin_only, me
+from webhookui.web.choices import chosen
+from webhookui.web.security import render_error
+from webhookui.web.workflow_editor.error_locations import place_of
+from webhookui.web.workflow_editor.workflow_draft import draft_of_document
+from webhookui.workflows.field_use import FieldUse, uses
+
+bp = Blueprint("fields", __name__)
+NAV = "settings:modules"
+
+
+@bp.errorhandler(UnknownModule)
+@bp.errorhandler(FieldNotFound)
+def _not_there(error: Exception) -> ResponseReturnValue:
+    return render_error(404, str(error), "It may have been removed by somebody else.")
+
+
+@bp.get("")
+@admin_only
+def index() -> ResponseReturnValue:
+    with read() as session:
+        return redirect(f"/settings/modules/{next(iter(catalog(session).modules))}")
+
+
+@bp.get("/<module>")
+@admin_only
+def show(module: str) -> ResponseReturnValue:
+    with read() as session:
+        modules = catalog(session)
+        info = modules.module(module)
+    return render_template("fields/index.html", nav=NAV, modules_by_name=modules.modules, info=info, types=FIELD_TYPES)
+
+
+@bp.get("/<module>/new")
+@admin_only
+def new(module: str) -> ResponseReturnValue:
+    with read() as session:
+        return _form(session, module, None, FieldWish(""))
+
+
+@bp.post("/<module>")
+@admin_only
+def create(module: str) -> ResponseReturnValue:
+    wish = _wish(request.form)
+    try:
+        with write() as session:
+            field = fields.add(session, module, wish, me())
+    except InvalidField as error:
+        with read() as session:
+            return _form(session, module, None, wish, error.errors), 422
+    flash(f"“{field.label}” is added; it is in forms, lists, workflows and the API from now on.", "success")
+    return redirect(_place(module, field.name), 303)
+
+
+@bp.get("/<module>/<name>")
+@admin_only
+def edit(module: str, name: str) -> ResponseReturnValue:
+    with read() as session:
+        field = _custom(session, module, name)
+        wish = FieldWish(
+            field.label, field.type, name, field.options, field.target or "", field.required, field.in_list
+        )
+        return _form(session, module, field, wish)
+
+
+@bp.post("/<module>/<name>")
+@admin_only
+def update(module: str, name: str) -> ResponseReturnValue:
+    with read() as session:
+        before = _custom(session, module, name)
+    typed = _wish(request.form)
+    wish = FieldWish(typed.label, before.type, name, typed.options, before.target or "", typed.required, typed.in_list)
+    try:
+        with write() as session:
+            field = fields.change(session, module, name, wish, me())
+    except InvalidField as error:
+        with read() as session:
+            return _form(session, module, before, wish, error.errors), 422
+    flash(f"“{field.label}” is saved.", "success")
+    return redirect(_place(module, name), 303)
+
+
+@bp.post("/<module>/<name>/move")
+@admin_only
+def move(module: str, name: str) -> ResponseReturnValue:
+    """One place up (`to=up`) or down (`to=down`) in the order of forms and lists."""
+    up = chosen("to", ("up", "down"), "down") == "up"
+    with write() as session:
+        fields.move(session, module, name, me(), up=up)
+    return redirect(_place(module, name), 303)
+
+
+@bp.get("/<module>/<name>/remove")
+@admin_only
+def ask(module: str, name: str) -> ResponseReturnValue:
+    """Asks before a field is removed, and tells what it takes along."""
+    with read() as session:
+        field = _custom(session, module, name)
+        modules = catalog(session)
+        labels = {each.name: each.label for each in modules.modules.values()}
+        users = [(use.workflow, _places(use, labels)) for use in uses(session, module, name)]
+        number = fields.in_use(session, module, name)
+        return render_template(
+            "fields/remove.html", nav=NAV, info=modules.module(module), field=field, users=users, number=number
+        )
+
+
+@bp.post("/<module>/<name>/remove")
+@admin_only
+def remove(module: str, name: str) -> ResponseReturnValue:
+    with read() as session:
+        field = _custom(session, module, name)
+    with write() as session:
+        number = fields.remove(session, module, name, me())
+    stay = f" The values of {number} record{'s' if number != 1 else ''} stand in their timelines." if number else ""
+    flash(f"“{field.label}” is removed.{stay}", "success")
+    return redirect(f"/settings/modules/{module}", 303)
+
+
+def _form(
+    session: Session, module: str, field: FieldInfo | None, wish: FieldWish, errors: dict[str, str] | None = None
+) -> str:
+    """`field`: the one that is edited; None for a new one."""
+    modules = catalog(session)
+    return render_template(
+        "fields/form.html",
+        nav=NAV,
+        info=modules.module(module),
+        field=field,
+        form=wish,
+        errors=errors or {},
+        types=[(each.name, each.label) for each in FIELD_TYPES.values()],
+        with_options=fields.WITH_OPTIONS,
+        targets=[(each.name, each.label) for each in modules.modules.values()],
+    )
+
+
+def _wish(form: MultiDict[str, str]) -> FieldWish:
+    return FieldWish(
+        label=form.get("label", ""),
+        type=form.get("type", ""),
+        name=form.get("name", ""),
+        options=tuple(form.get("options", "").splitlines()),
+        target=form.get("target", ""),
+        required=bool(form.get("required")),
+        in_list=bool(form.get("in_list")),
+    )
+
+
+def _custom(session: Session, module: str, name: str) -> FieldInfo:
+    field = catalog(session).module(module).fields.get(name)
+    if field is None or not field.custom:
+        raise FieldNotFound("There is no such custom field.")
+    return field
+
+
+def _places(use: FieldUse, labels: dict[str, str]) -> list[str]:
+    draft: dict[str, Any] = draft_of_document(use.document)
+    return list(dict.fromkeys(place_of(path, draft, lambda name: labels.get(name, name)) for path in use.paths))
+
+
+def _place(module: str, name: str) -> str:
+    return f"/settings/modules/{module}#field-{name}"

@@ -1,0 +1,190 @@
+"""Settings → Mail: the SMTP server with its test, and the outgoing mails (SPEC section 8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from webhookui import current_installation
+from webhookui.core.secrets import SecretUnreadable
+from webhookui.current_installation import row_id
+from webhookui.notifications import mail_sender, mail_settings, outgoing_mail, test_mail
+from webhookui.notifications.mail_settings import SECURITIES, InvalidMailSettings
+from webhookui.notifications.outgoing_mail import STATUSES, MailNotFound
+from webhookui.notifications.smtp import MailRefused, ServerTrouble
+from webhookui.web.access import admin_only, me
+
+bp = Blueprint("mail", __name__)
+
+
+@bp.get("")
+@admin_only
+def server() -> ResponseReturnValue:
+    return _server()
+
+
+def _server(code: int = 200, **more: Any) -> ResponseReturnValue:
+    with current_installation.read() as session:
+        stored = mail_settings.shown(session)
+        about = _about(session)
+    shown = {"form": stored | {"to": me().email}, "errors": {}, "tested": None} | more
+    return render_template(
+        "mail/server.html", tab="server", stored=stored, securities=SECURITIES, **about, **shown
+    ), code
+
+
+def _about(session: Session) -> dict[str, Any]:
+    """What both tabs show."""
+    return {
+        "nav": "settings:mail",
+        "is_set": mail_settings.is_set(session),
+        "counts": outgoing_mail.counts(session),
+        "trouble": mail_sender.trouble(session),
+        "folder": current_installation.installation().settings.instance / "mail",
+    }
+
+
+@bp.post("")
+@admin_only
+def save() -> ResponseReturnValue:
+    box = current_installation.installation().box
+    try:
+        with current_installation.write() as session:
+            mail_settings.save(session, box, mail_settings.read_form(session, box, request.form), me())
+            mail_sender.try_now(session)
+            kept = outgoing_mail.counts(session)["kept"]
+    except InvalidMailSettings as error:
+        return _server(422, form=_typed(), errors=error.errors)
+    except SecretUnreadable as error:
+        return _server(422, form=_typed(), errors={"password": f"{error} Type the password again."})
+    current_installation.installation().queue.ring_mail()
+    words = f" {kept} kept mail{'s' if kept != 1 else ''} can be sent now, under Outgoing mail." if kept else ""
+    flash(f"Saved. Mails go out through {request.form.get('host', '').strip()} from now on.{words}", "success")
+    return redirect("/settings/mail", 303)
+
+
+@bp.post("/test")
+@admin_only
+def test() -> ResponseReturnValue:
+    """Sends a test mail through the server as typed, saved or not, and says what the server said."""
+    box, code, tested, errors = current_installation.installation().box, 200, {}, {}
+    to = request.form.get("to", "").strip() or me().email
+    try:
+        with current_installation.read() as session:
+            chosen = mail_settings.read_form(session, box, request.form)
+        tested = {
+            "good": True,
+            "to": to,
+            "words": test_mail.send(chosen, to, current_installation.installation().settings.address),
+        }
+    except InvalidMailSettings as error:
+        code, errors = 422, error.errors
+    except SecretUnreadable as error:
+        code, errors = 422, {"password": f"{error} Type the password again."}
+    except (MailRefused, ServerTrouble) as error:
+        code, tested = 422, {"good": False, "to": to, "words": str(error)}
+    if request.headers.get("HX-Request"):
+        return render_template("mail/_tested.html", tested=tested, errors=errors), code
+    return _server(code, form=_typed(), errors=errors, tested=tested)
+
+
+def _typed() -> dict[str, Any]:
+    """The form as it was typed, but for the password, which no page says."""
+    with current_installation.read() as session:
+        stored = mail_settings.shown(session)
+    return stored | {name: value for name, value in request.form.items() if name != "password"}
+
+
+@bp.post("/remove")
+@admin_only
+def remove() -> ResponseReturnValue:
+    with current_installation.write() as session:
+        mail_settings.remove(session, me())
+    flash("No SMTP server is set any more: mails are kept under Outgoing mail.", "success")
+    return redirect("/settings/mail", 303)
+
+
+@bp.get("/outgoing")
+@admin_only
+def outgoing_list() -> ResponseReturnValue:
+    status = request.args.get("status")
+    status = status if status in STATUSES else None
+    before = request.args.get("before", type=row_id)
+    with current_installation.read() as session:
+        page = outgoing_mail.page(session, status, before=before)
+        about = _about(session)
+    return render_template(
+        "mail/outgoing.html", tab="outgoing", page=page, status=status, before=before, statuses=STATUSES, **about
+    )
+
+
+@bp.post("/outgoing/send")
+@admin_only
+def send_kept() -> ResponseReturnValue:
+    """All that are kept go out now."""
+    with current_installation.write() as session:
+        if not mail_settings.is_set(session):
+            flash("Set an SMTP server first.", "warning")
+            return redirect("/settings/mail", 303)
+        number = outgoing_mail.send_again(session)
+    flash(f"{number} kept mail{'s are' if number != 1 else ' is'} being sent.", "success")
+    return redirect("/settings/mail/outgoing", 303)
+
+
+@bp.post("/outgoing/try-now")
+@admin_only
+def try_now() -> ResponseReturnValue:
+    """Does not wait for the next try with a server that could not be used."""
+    with current_installation.write() as session:
+        mail_sender.try_now(session)
+    current_installation.installation().queue.ring_mail()
+    flash("The server is being tried now.", "success")
+    return redirect("/settings/mail/outgoing", 303)
+
+
+@bp.get("/outgoing/<int:mail_id>")
+@admin_only
+def show(mail_id: int) -> ResponseReturnValue:
+    try:
+        with current_installation.read() as session:
+            mail = outgoing_mail.get(session, mail_id)
+            about = _about(session)
+    except MailNotFound as error:
+        abort(404, description=str(error))
+    return render_template("mail/show.html", mail=mail, statuses=STATUSES, **about)
+
+
+@bp.get("/outgoing/<int:mail_id>.eml")
+@admin_only
+def download(mail_id: int) -> ResponseReturnValue:
+    """The mail as a file that mail programs open."""
+    try:
+        with current_installation.read() as session:
+            content = outgoing_mail.as_file(outgoing_mail.get(session, mail_id), _sender(session))
+    except MailNotFound as error:
+        abort(404, description=str(error))
+    answer = make_response(content)
+    answer.headers["Content-Type"] = "message/rfc822"
+    answer.headers["Content-Disposition"] = f'attachment; filename="mail-{mail_id}.eml"'
+    return answer
+
+
+def _sender(session: Session) -> str:
+    settings = current_installation.installation().settings
+    return str(mail_settings.shown(session)["from_address"]) or outgoing_mail.own_address(settings.address)
+
+
+@bp.post("/outgoing/<int:mail_id>/send")
+@admin_only
+def send_one(mail_id: int) -> ResponseReturnValue:
+    """A kept or failed mail goes out now."""
+    with current_installation.write() as session:
+        if not mail_settings.is_set(session):
+            flash("Set an SMTP server first.", "warning")
+            return redirect("/settings/mail", 303)
+        number = outgoing_mail.send_again(session, [mail_id])
+    flash("It is being sent." if number else "It waits or was sent already.", "success" if number else "warning")
+    return redirect(f"/settings/mail/outgoing/{mail_id}", 303)

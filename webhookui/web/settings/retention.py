@@ -1,0 +1,30 @@
+"""Settings → Retention: how long the webhook log keeps what, and what it holds now (SPEC section 7)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from webhookui import current_installation
+from webhookui.delivery_log import queries, retention
+from webhookui.delivery_log.filter import LogFilter
+from webhookui.web.access import admin_only
+
+bp = Blueprint("retention", __name__)
+
+
+@bp.get("")
+@admin_only
+def index() -> ResponseReturnValue:
+    installation = current_installation.installation()
+    with current_installation.read() as session:
+        counts = queries.counts(session, LogFilter())
+        oldest = retention.oldest(session)
+    return render_template(
+        "settings/retention.html",
+        nav="settings:retention",
+        settings=installation.settings,
+        counts=counts,
+        oldest=oldest,
+        size=installation.db.size(),
+    )

@@ -1,0 +1,1 @@
+"""Workflows and the form of their webhooks."""

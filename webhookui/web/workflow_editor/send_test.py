@@ -1,0 +1,97 @@
+"""Trying out the webhook that is being built: it alone, checked as if the workflow had nothing else (SPEC section 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webhookui.core.secrets import SecretBox
+from webhookui.crm.catalog import Catalog, catalog
+from webhookui.crm.listing import search
+from webhookui.crm.tables import Record
+from webhookui.web.workflow_editor.form_tree import Draft
+from webhookui.web.workflow_editor.workflow_draft import at_old_places, document_of, without_blank_rows
+from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
+from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.secret_values import secret_rows
+from webhookui.webhooks.signature import new_secret
+from webhookui.workflows import store
+from webhookui.workflows.document import Action, InvalidDocument, StoredAction, parse
+
+
+class NotReady(Exception):
+    """The webhook can't be tried yet. `errors`: path in the form → sentence."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        self.errors = dict(errors)
+        super().__init__("; ".join(self.errors.values()))
+
+
+def webhook_at(session: Session, box: SecretBox, draft: Draft, position: int, workflow_id: int | None) -> Webhook:
+    """The webhook at a position of the draft with its secrets, typed or stored, for a test. Raises NotReady."""
+    stored = store.stored_actions(session, box, workflow_id) if workflow_id is not None else []
+    action = _parsed(catalog(session), draft, position, stored, masked=False)
+    if action.new_signing_secret:
+        return replace(action.webhook, signing_secret=new_secret())
+    return action.webhook
+
+
+def webhook_without_secrets(session: Session, draft: Draft, position: int) -> Webhook:
+    """The same for the preview: a mask stands for every secret. Raises NotReady."""
+    return _parsed(catalog(session), draft, position, [], masked=True).webhook
+
+
+def _parsed(modules: Catalog, draft: Draft, position: int, stored: list[StoredAction], *, masked: bool) -> Action:
+    actions = draft["actions"]
+    if not 0 <= position < len(actions):
+        raise NotReady({"actions": "There is no such webhook in the form."})
+    if draft["module"] not in modules.modules:
+        raise NotReady({"module": "Choose a module first."})
+    alone = {**draft, "actions": [actions[position]]}
+    kept, moved = without_blank_rows(alone)
+    document = _alone(document_of(kept), modules)
+    if masked:
+        _show_only_the_request(document["actions"][0])
+    if not str(document["actions"][0]["title"]).strip():
+        document["actions"][0]["title"] = "Untitled webhook"
+    named = [each for each in stored if each.id == document["actions"][0]["id"]]
+    try:
+        return parse(document, modules, stored=named).actions[0]
+    except InvalidDocument as error:
+        errors = at_old_places(error.errors, moved)
+        raise NotReady({_at_position(path, position): words for path, words in errors.items()}) from None
+
+
+def _alone(document: dict[str, Any], modules: Catalog) -> dict[str, Any]:
+    """A document in which only the webhook can be wrong."""
+    known = modules.related_modules(document["module"])
+    return {
+        "name": document["name"].strip()[:100] or "Untitled workflow",
+        "module": document["module"],
+        "related_modules": [name for name in dict.fromkeys(document["related_modules"]) if name in known],
+        "trigger": {"on": "create_or_update"},
+        "actions": document["actions"],
+    }
+
+
+def _show_only_the_request(action: dict[str, Any]) -> None:
+    kind = AUTHORIZATIONS.get(action["authorization"]["type"])
+    if kind is not None and kind.secret:
+        key = "username" if action["authorization"][kind.secret] == "" else kind.secret
+        if key != "username" or action["authorization"][key] is None:
+            action["authorization"][key] = MASK
+    for _, _, row in secret_rows(action):
+        row["value"] = MASK  # type: ignore[index]  # the draft's own
+    action.update(signing=False, capture=None, success_if=None)  # no part of the request that a preview shows
+
+
+def _at_position(path: str, position: int) -> str:
+    return f"actions.{position}{path.removeprefix('actions.0')}" if path.startswith("actions.0") else path
+
+
+def latest_record(session: Session, module: str) -> Record | None:
+    """The record of the preview when none is chosen."""
+    return next(iter(search(session, "", limit=1, module=module)), None)

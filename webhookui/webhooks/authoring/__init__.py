@@ -1,0 +1,1 @@
+"""What helps to write a webhook: cURL commands, sample bodies and responses, recipes."""

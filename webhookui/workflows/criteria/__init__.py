@@ -1,0 +1,1 @@
+"""Entry criteria: operators, their document, and evaluating them."""

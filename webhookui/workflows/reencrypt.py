@@ -1,0 +1,26 @@
+"""Encrypting what is stored with a new key (SPEC section 4.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webhookui.core.database import touch
+from webhookui.core.secrets import SecretBox
+from webhookui.delivery.tables import DeliveryRequest
+from webhookui.workflows.tables import WorkflowWebhook
+
+
+def reseal_all(session: Session, box: SecretBox) -> int:
+    """Every stored secret under the newest key of `box`. Returns how many rows were rewritten."""
+    number = 0
+    tables: tuple[type[WorkflowWebhook] | type[DeliveryRequest], ...] = (WorkflowWebhook, DeliveryRequest)
+    for table in tables:
+        rows: Any = session.scalars(select(table).where(table.secrets.is_not(None)))  # type: ignore[union-attr]
+        for row in rows:
+            row.secrets = box.reseal(row.secrets)
+            number += 1
+    touch(session, "workflows")
+    return number
