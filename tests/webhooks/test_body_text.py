@@ -15,6 +15,7 @@ from webhookui.webhooks import capture
 from webhookui.webhooks.authoring.response_tree import tree_of
 from webhookui.webhooks.body_text import as_utf8, body_text, marked, text_of
 from webhookui.webhooks.paths import xpath
+from webhookui.webhooks.paths.evaluation import evaluate
 
 LATIN = '<?xml version="1.0" encoding="ISO-8859-1"?><a>Zoë</a>'
 DOTNET = '<?xml version="1.0" encoding="utf-16"?><a>Zoë</a>'
@@ -79,7 +80,7 @@ def test_a_pasted_text_is_read_as_the_text_that_it_is(says: str) -> None:
 def test_json_is_found_in_whatever_unicode_it_is_written(text: str) -> None:
     document = json.dumps({"a": text}, ensure_ascii=False)
     for charset in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
-        assert capture.find_here("JSONPATH", "$.a", as_utf8(document.encode(charset), "application/json"), {}) == [text]
+        assert evaluate("JSONPATH", "$.a", as_utf8(document.encode(charset), "application/json"), {}) == [text]
 
 
 def test_what_is_no_text_is_none() -> None:

@@ -16,6 +16,7 @@ from tests.support.jsonpath_grammar import is_path
 from tests.webhooks import jsonpath_cases as cases
 from webhookui.core import exact_json
 from webhookui.webhooks import capture
+from webhookui.webhooks.paths.evaluation import evaluate
 from webhookui.webhooks.paths.jsonpath import RFC, is_simple
 from webhookui.webhooks.paths.path_error import PathError
 
@@ -23,7 +24,7 @@ from webhookui.webhooks.paths.path_error import PathError
 def found(document: Any, path: str) -> Any:
     """The values, and that the path is one of the RFC."""
     assert capture.dialect("JSONPATH", path) == RFC
-    return capture.find_here("JSONPATH", path, json.dumps(document).encode(), {})
+    return evaluate("JSONPATH", path, json.dumps(document).encode(), {})
 
 
 def same(got: Any, wanted: Any) -> bool:

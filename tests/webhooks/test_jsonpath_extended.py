@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from webhookui.core import exact_json
 from webhookui.webhooks import capture
+from webhookui.webhooks.paths.evaluation import evaluate
 from webhookui.webhooks.paths.jsonpath import EXTENDED
 from webhookui.webhooks.paths.path_error import PathError
 
@@ -87,7 +88,7 @@ RIGHT: dict[str, list[Any]] = {
 @pytest.mark.parametrize("path", RIGHT)
 def test_a_path_of_the_extended_dialect_gives_these_values(path: str) -> None:
     assert capture.dialect("JSONPATH", path) == EXTENDED
-    got = capture.find_here("JSONPATH", path, ORDER, {})
+    got = evaluate("JSONPATH", path, ORDER, {})
     assert [(type(each), str(each)) for each in got] == [(type(each), str(each)) for each in RIGHT[path]]
 
 
@@ -134,9 +135,9 @@ def test_what_is_calculated_has_all_its_digits(sign: str, left: Decimal, right: 
         expected = {"+": left + right, "-": left - right, "*": left * right}[sign]
     if len(expected.as_tuple().digits) > 1000:
         with pytest.raises(PathError, match="more than 1000 digits"):
-            capture.find_here("JSONPATH", f"$.a {sign} $.b", body, {})
+            evaluate("JSONPATH", f"$.a {sign} $.b", body, {})
     else:
-        assert capture.find_here("JSONPATH", f"$.a {sign} $.b", body, {}) == [expected]
+        assert evaluate("JSONPATH", f"$.a {sign} $.b", body, {}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -151,4 +152,4 @@ def test_what_is_calculated_has_all_its_digits(sign: str, left: Decimal, right: 
     ],
 )  # fmt: skip
 def test_no_function_rounds(path: str, body: bytes, found: Any) -> None:
-    assert capture.find_here("JSONPATH", path, body, {}) == [found]
+    assert evaluate("JSONPATH", path, body, {}) == [found]

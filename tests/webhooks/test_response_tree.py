@@ -14,6 +14,7 @@ from lxml import etree
 
 from webhookui.webhooks import capture
 from webhookui.webhooks.authoring.response_tree import MOST_NODES, Node, tree_of
+from webhookui.webhooks.paths.evaluation import evaluate
 from webhookui.webhooks.templating.values import as_text
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -65,7 +66,7 @@ def test_the_path_of_every_text_and_attribute_in_xml_selects_it(
     tree = tree_of(body)
     assert tree is not None
     for leaf in leaves(tree):
-        (found,) = capture.find_here("XPATH", leaf.path, body, {})
+        (found,) = evaluate("XPATH", leaf.path, body, {})
         assert found.strip() == leaf.value.strip()
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.support.receiver import Receiver
 from webhookui.webhooks import capture
 from webhookui.webhooks.definition import CaptureRow
+from webhookui.webhooks.paths.evaluation import evaluate
 from webhookui.webhooks.paths.path_error import PathError
 from webhookui.webhooks.paths.xpath import is_simple
 
@@ -88,7 +89,7 @@ FOUND: list[tuple[bytes, str, list[Any]]] = [
 
 @pytest.mark.parametrize(("body", "path", "wanted"), FOUND, ids=lambda each: str(each)[:50])
 def test_a_path_selects_these_values(body: bytes, path: str, wanted: list[Any]) -> None:
-    for find in (capture.find_here, capture.find):
+    for find in (evaluate, capture.find):
         got = find("XPATH", path, body, SPACES)
         assert [(type(each), str(each)) for each in got] == [(type(each), str(each)) for each in wanted]
 

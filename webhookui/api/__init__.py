@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+from flask import Flask
 
-bp = Blueprint("api", __name__, url_prefix="/api/v1")
+from webhookui.api import auth, deliveries, errors, modules, openapi, records, workflows  # noqa: F401 - their calls hang on bp
+from webhookui.api.blueprint import bp
 
 
 def init_app(app: Flask) -> None:
     """Registers the API. Its door is the bearer token, not the browser's session."""
-    from webhookui.api import auth, deliveries, errors, modules, openapi, records, workflows  # noqa: F401
-
     if not bp._got_registered_once:
         bp.before_request(auth.require_token)
         bp.before_request(openapi.check_query)

@@ -12,8 +12,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from webhookui import current_installation
-from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
+from webhookui.api.blueprint import bp
 from webhookui.api.bodies import cursor, limit, object_body, page
 from webhookui.api.errors import ApiError
 from webhookui.delivery import pending

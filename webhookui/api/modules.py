@@ -8,7 +8,7 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from webhookui import current_installation
-from webhookui.api import bp
+from webhookui.api.blueprint import bp
 from webhookui.api.bodies import cursor, limit, page
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
 

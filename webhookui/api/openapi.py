@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import Rule
 
 from webhookui import __version__
-from webhookui.api import bp
+from webhookui.api.blueprint import bp
 from webhookui.api.bodies import check_args
 from webhookui.api.openapi_examples import EXAMPLES
 from webhookui.core.database import LARGEST_ID

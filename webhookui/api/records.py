@@ -9,8 +9,8 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from webhookui import current_installation
-from webhookui.api import bp
 from webhookui.api.auth import actor
+from webhookui.api.blueprint import bp
 from webhookui.api.bodies import limit, object_body, page
 from webhookui.api.errors import ApiError
 from webhookui.crm import listing, records

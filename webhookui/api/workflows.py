@@ -9,8 +9,8 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from webhookui import current_installation
-from webhookui.api import bp
 from webhookui.api.auth import admin_only, me
+from webhookui.api.blueprint import bp
 from webhookui.api.bodies import cursor, json_body, limit, object_body, page
 from webhookui.api.errors import ApiError
 from webhookui.core.database import LARGEST_ID

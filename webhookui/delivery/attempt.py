@@ -232,7 +232,7 @@ class _Misconfigured(Exception):
 
 def _revealed(request: Request, secrets: Mapping[str, str]) -> Request:
     """The request with the secrets that its markers stand for. Raises RequestError."""
-    if not may_be_marked(request):
+    if not may_be_marked(request.url, request.headers, request.body):
         return request
     try:
         body = reveal_body(request.body, secrets)
@@ -247,7 +247,7 @@ def _revealed(request: Request, secrets: Mapping[str, str]) -> Request:
 
 def _veiled(request: Request) -> Request:
     """The request as the log keeps it."""
-    if not may_be_marked(request):
+    if not may_be_marked(request.url, request.headers, request.body):
         return request
     return replace(
         request, url=veil(request.url), headers=tuple((name, veil(value)) for name, value in request.headers)

@@ -6,19 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webhookui.core import exact_json
 from webhookui.webhooks.definition import CaptureRow, SuccessIf
 from webhookui.webhooks.paths import jsonpath, path_worker, xpath
+from webhookui.webhooks.paths.evaluation import MAX_VALUES, evaluate
 from webhookui.webhooks.paths.path_error import PathError
 from webhookui.webhooks.templating.values import as_text
 
 __all__ = ["CAPTURE_TYPES", "PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
 
 CAPTURE_TYPES = ("JSONPATH", "XPATH")
-MAX_VALUES = 1000
-"""Matches of one path that are looked at."""
-MAX_SIZE = 4 << 20
-"""Bytes of all of them."""
 
 
 @dataclass(frozen=True)
@@ -50,25 +46,7 @@ def dialect(capture_type: str, path: str) -> str:
 def find(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str] | None = None) -> list[Any]:
     """The values at a path, MAX_VALUES at the most. Raises PathError, and ValueError when the body is not of the kind."""
     simple = xpath.is_simple(path) if capture_type == "XPATH" else jsonpath.is_simple(path)
-    return (find_here if simple else path_worker.find)(capture_type, path, body, namespaces or {})
-
-
-def find_here(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:
-    """As `find`, in this process, however long it takes."""
-    try:
-        values = xpath.find(path, body, namespaces) if capture_type == "XPATH" else jsonpath.find(path, body)
-    except ValueError as error:
-        kind = "XML" if capture_type == "XPATH" else "JSON"
-        raise ValueError(f"The response is no {kind} that can be read: {error}") from None
-    left = MAX_SIZE
-    for value in values[:MAX_VALUES]:
-        try:
-            left -= len(exact_json.dumps(value).encode())
-        except ValueError:
-            raise PathError("What is there can't be stored: half a character, or a number without end.") from None
-        if left < 0:
-            raise PathError(f"What is there is larger than {MAX_SIZE >> 20} MiB.")
-    return values[:MAX_VALUES]
+    return (evaluate if simple else path_worker.find)(capture_type, path, body, namespaces or {})
 
 
 def read(

@@ -10,18 +10,15 @@ from __future__ import annotations
 import re
 import secrets as random
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape as xml_escape
 
 from webhookui.core import exact_json
 from webhookui.core.urls import dot_segment
 from webhookui.webhooks.definition import MASK, Header, Parameter, Webhook
-
-if TYPE_CHECKING:
-    from webhookui.webhooks.request import Request
 
 URL, QUERY, PLAIN = "u", "f", "t"
 ESCAPES: dict[str, Callable[[str], str]] = {
@@ -134,12 +131,12 @@ def secrets_of(webhook: Webhook) -> dict[str, Any]:
     return {**found, "values": dict(webhook.secret_values)} if webhook.secret_values else found
 
 
-def may_be_marked(request: Request) -> bool:
-    """False when no marker stands in the request, which is what most are: each attempt asks."""
+def may_be_marked(url: str, headers: Iterable[Sequence[str]], body: bytes | None) -> bool:
+    """False when no marker stands in a request, which is what most are: each attempt asks."""
     return (
-        _PREFIX in request.url
-        or any(_PREFIX in value for _, value in request.headers)
-        or (request.body is not None and _PREFIX.encode() in request.body)
+        _PREFIX in url
+        or any(_PREFIX in value for _, value in headers)
+        or (body is not None and _PREFIX.encode() in body)
     )
 
 

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from webhookui.core import exact_json
 from webhookui.current_installation import installation, read, write
 from webhookui.web.access import admin_only, me
+from webhookui.web.workflow_editor.page import form_page
 from webhookui.web.workflow_editor.webhook_draft import SECRETS
 from webhookui.web.workflow_editor.workflow_draft import draft_of_document
 from webhookui.workflows import store
@@ -101,8 +102,6 @@ def _not_json(error: Exception) -> str:
 
 
 def _in_the_form(document: dict[str, Any], errors: dict[str, str]) -> ResponseReturnValue:
-    from webhookui.web.workflow_editor.views import form_page
-
     return form_page(draft_of_document(document), errors=errors), 422
 
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhookui.core import exact_json
+from webhookui.webhooks.paths.evaluation import evaluate
 from webhookui.webhooks.paths.path_error import PathError
 
 CPU_S = 2
@@ -33,7 +34,7 @@ TOO_LONG = "The path takes too long on this response."
 
 
 def find(capture_type: str, path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:
-    """As `capture.find`, with an end. Raises PathError and ValueError."""
+    """As `evaluate`, with an end. Raises PathError and ValueError."""
     with _child() as child:
         answer = child.ask(capture_type, path, body, namespaces)
     if "values" in answer:
@@ -132,8 +133,6 @@ if hasattr(os, "register_at_fork"):
 
 def _main() -> None:
     """Answers questions from standard input until it ends, which it does with whoever asks."""
-    from webhookui.webhooks import capture
-
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -143,15 +142,15 @@ def _main() -> None:
         head = json.loads(line)
         body = source.read(head["size"])
         with _limited_time():
-            answer = _answer(capture.find_here, head, body)
+            answer = _answer(head, body)
             written = exact_json.dumps(answer).encode()
         sink.write(written + b"\n")
         sink.flush()
 
 
-def _answer(find_here: Any, head: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+def _answer(head: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     try:
-        return {"values": find_here(head["type"], head["path"], body, head["namespaces"])}
+        return {"values": evaluate(head["type"], head["path"], body, head["namespaces"])}
     except PathError as error:
         return {"path_error": str(error)}
     except ValueError as error:
