@@ -19,13 +19,13 @@ from tests.support import pages
 from tests.support.older import older_installation
 from webhookui.core.database import Database
 from webhookui.crm.tables import Change, Record
+from webhookui.definitions.tables import WorkflowVersion
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import DatabaseTooNew, configuration, migrate, revisions
 from webhookui.settings import Settings
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain_change
-from webhookui.workflows.tables import WorkflowVersion
 
 
 def opened(folder: Path) -> Installation:

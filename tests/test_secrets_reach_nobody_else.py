@@ -25,11 +25,10 @@ from tests.support.sending import Sending, sending
 from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.catalog import catalog
-from webhookui.delivery.tables import Delivery
+from webhookui.delivery.tables import Delivery, RedeliveryJob
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.document import InvalidDocument, parse_action
 from webhookui.workflows.redelivery import NotRedeliverable, redeliver, send_test
-from webhookui.workflows.tables import RedeliveryJob
 
 HOSTS = ("127.0.0.1", "127.0.0.1", "127.3.0.9")
 """Two of them differ in the port alone."""

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from webhookui.core import private_files
 from webhookui.core.database import Database
 from webhookui.core.secrets import SecretBox, SecretUnreadable
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery_log import queue_health
 from webhookui.migrations import revisions
 from webhookui.notifications import mail_settings, outgoing_mail, smtp
 from webhookui.people import accounts
 from webhookui.settings import Settings, unknown_names
-from webhookui.workflows.tables import WorkflowWebhook
 
 LEAST_FREE = 200 * 1024 * 1024
 

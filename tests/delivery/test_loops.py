@@ -24,13 +24,13 @@ from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change, Record
+from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending
 from webhookui.delivery.tables import Delivery, DeliveryRequest, Endpoint
 from webhookui.delivery_log import manual_actions, queue_health
 from webhookui.installation import open_installation
 from webhookui.notifications.tables import Notice, Notification
 from webhookui.workflows import explain, loop_guard, redelivery, store
-from webhookui.workflows.tables import Workflow, WorkflowHold
 
 on_both = pytest.mark.parametrize("room", BOTH, indirect=True)
 LIMIT = 5

@@ -16,12 +16,11 @@ from tests.conftest import BOTH, database_url
 from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting
 from webhookui.core.database import Database, now
 from webhookui.crm.tables import Change
-from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
+from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, RedeliveryJob
 from webhookui.delivery_log import indexing, queries, retention
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.migrations import migrate
 from webhookui.workflows import redelivery_jobs
-from webhookui.workflows.tables import RedeliveryJob
 
 LIMIT = now() - timedelta(days=90)
 OLD = {"created_at": LIMIT - timedelta(days=1), "finished_at": LIMIT - timedelta(days=1)}

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.sending import Sending, sending
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.delivery.webhook_cache import WebhooksAtHand
@@ -19,7 +20,6 @@ from webhookui.outgoing.secret_guard import check_goes_to
 from webhookui.webhooks.secret_scope import SecretElsewhere, origin_as_written
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.redelivery import NotRedeliverable, redeliver
-from webhookui.workflows.tables import WorkflowWebhook
 
 FIRST, SECOND = "first-secret-aaaaaaaa", "second-secret-bbbbbbbb"
 

@@ -12,12 +12,12 @@ from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, new_message_id
 from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.document import webhook_document
 from webhookui.workflows import versions
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 
 def add_delivery(session: Session, *, body: bytes | None = b'{"amount":1250.00}', **values: Any) -> Delivery:

@@ -21,9 +21,9 @@ from tests.support.log_rows import (
     record_of,
 )
 from webhookui.core.database import Database
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.tables import Endpoint
 from webhookui.web.log.next_steps import _INPUTS
-from webhookui.workflows.tables import WorkflowWebhook
 
 
 @pytest.fixture(scope="module")

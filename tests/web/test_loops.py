@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_webhook
 from webhookui.core.database import Database
+from webhookui.definitions.tables import Workflow, WorkflowHold, WorkflowWebhook
 from webhookui.delivery.tables import Delivery
-from webhookui.workflows.tables import Workflow, WorkflowHold, WorkflowWebhook
 
 
 @pytest.fixture(scope="module")

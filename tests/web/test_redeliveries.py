@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_webhook
 from webhookui.core.database import Database, now
-from webhookui.delivery.tables import Delivery
+from webhookui.delivery.tables import Delivery, RedeliveryJob
 from webhookui.delivery_log import indexing, search
 from webhookui.notifications.tables import Notice, Notification, OutgoingMail
 from webhookui.workflows import redelivery_jobs
-from webhookui.workflows.tables import RedeliveryJob
 
 
 @pytest.fixture(scope="module")

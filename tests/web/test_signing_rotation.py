@@ -15,10 +15,10 @@ from sqlalchemy import select
 from tests.support import pages
 from tests.support.workflow_form import FORM
 from webhookui.core.database import Database, loads, now
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.installation import Installation
 from webhookui.people.tables import AuditEntry
 from webhookui.workflows import store
-from webhookui.workflows.tables import WorkflowWebhook
 
 HTMX = {"HX-Request": "true"}
 

@@ -19,10 +19,10 @@ from tests.support.workflow_form import FORM, errors, inputs_of, value_of
 from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
+from webhookui.definitions.tables import Workflow
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queries
 from webhookui.workflows import store
-from webhookui.workflows.tables import Workflow
 
 ANN = Actor("person", "Ann")
 HTMX = {"HX-Request": "true"}

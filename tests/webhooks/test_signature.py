@@ -19,10 +19,10 @@ from tests.support.receiver import Answer, Received, Receiver
 from tests.support.running import until
 from tests.support.working import Working, working
 from webhookui.core.database import now, touch
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.webhooks.signature import new_secret, secret_problem
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
-from webhookui.workflows.tables import WorkflowWebhook
 
 OLD = "whsec_" + base64.b64encode(b"the old secret, 24 bytes and more").decode()
 NEW = "whsec_" + base64.b64encode(b"the new secret, 24 bytes and more").decode()

@@ -16,8 +16,8 @@ from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running, until
 from webhookui.core.database import Database
-from webhookui.delivery.tables import Delivery
-from webhookui.workflows.tables import RedeliveryJob, WorkflowWebhook
+from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.delivery.tables import Delivery, RedeliveryJob
 
 MANY = 2000
 

@@ -14,12 +14,12 @@ from webhookui.core.database import Database, revision, touch
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
+from webhookui.definitions.tables import Workflow, WorkflowVersion
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings
 from webhookui.workflows import listener, store
 from webhookui.workflows.explain import Explanation, explain_change
-from webhookui.workflows.tables import Workflow, WorkflowVersion
 
 ANN = Actor("person", "Ann")
 CAPTURE = Actor("capture", "Delivery 1")

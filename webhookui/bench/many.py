@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import JSON, case, insert, literal, select, union_all
 
 from webhookui.core.database import Database, now
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 from webhookui.delivery_log.indexing import file_some
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 

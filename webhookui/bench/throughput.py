@@ -12,13 +12,13 @@ import requests
 from sqlalchemy import func, select
 
 from webhookui.bench.receiver import Receiver
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import outbox
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
 from webhookui.settings import Settings
 from webhookui.webhooks.request import Request
 from webhookui.webhooks.stored import from_definition
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 BODY = b'{"invoice":{"name":"' + b"x" * 370 + b'"}}'
 THREADS = 16

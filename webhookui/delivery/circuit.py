@@ -21,13 +21,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import Database, after_commit, now
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import claim, pending
 from webhookui.delivery.attempt import Result
 from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
 from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.rate_limiter import CLOCK_WAS_SET_BACK
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 PAUSED_AGAIN_AFTER = 3
 """Failures in a row that pause it again while its backlog drains."""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import after_commit, is_unavailable, now, savepoint, unavailable_because
 from webhookui.crm.tables import Change
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery import stale_retries, states
 from webhookui.delivery.lanes import endpoint_of, lane_name
 from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
@@ -20,7 +21,6 @@ from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.secret_values import veil
 from webhookui.webhooks.templating.reasons import reason, storable
-from webhookui.workflows.tables import WorkflowWebhook
 
 log = structlog.get_logger("webhookui.delivery")
 

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import after_commit, now
+from webhookui.definitions.switches import off_workflows
+from webhookui.definitions.tables import WorkflowHold
 from webhookui.delivery import states
 from webhookui.delivery.lanes import TEST, group_of
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.workflows.tables import Workflow, WorkflowHold
 
 WAITING = ("queued", "retry")
 
@@ -122,14 +123,6 @@ def _loops(session: Session, record_ids: Collection[int]) -> dict[tuple[int, int
         return {}
     statement = select(_H.workflow_id, _H.record_id, _H.fired).where(_H.released_at.is_(None))
     return {(row[0], row[1]): row[2] for row in session.execute(statement.where(_H.record_id.in_(record_ids)))}
-
-
-def off_workflows(session: Session, among: Collection[int] | None = None) -> set[int]:
-    """Workflows that are switched off, deleted ones aside."""
-    statement = select(col(Workflow.id)).where(~col(Workflow.active), col(Workflow.deleted_at).is_(None))
-    if among is not None:
-        statement = statement.where(col(Workflow.id).in_(among))
-    return {each for each in session.scalars(statement) if each is not None}
 
 
 def counts(session: Session) -> dict[int, int]:

@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database, is_unavailable, now, unavailable_because
+from webhookui.definitions.switches import state_of
 from webhookui.delivery import attempt_metrics, states
 from webhookui.delivery.attempt import Result, RetrySchedule
 from webhookui.delivery.captures import write_captures
@@ -27,7 +28,6 @@ from webhookui.delivery.outbox import has_waiting, tell_failed, waiting_elsewher
 from webhookui.delivery.pending import REMOVED
 from webhookui.delivery.stale_retries import newer_sibling, superseded_by
 from webhookui.delivery.tables import Attempt, Delivery
-from webhookui.delivery.webhook_cache import state_of
 
 log = structlog.get_logger("webhookui.delivery")
 

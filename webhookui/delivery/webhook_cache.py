@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +13,8 @@ from sqlmodel import col
 
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
+from webhookui.definitions.switches import State, state_of
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.sealed_secrets import unseal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.outgoing.secret_guard import goes_to
@@ -22,10 +23,6 @@ from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.redaction import Redaction, redaction
 from webhookui.webhooks.secret_scope import SecretScope
 from webhookui.webhooks.stored import from_definition
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
-
-State = Literal["on", "off", "removed"]
-"""Of a webhook: "off" when its workflow is, "removed" when it or its workflow was deleted."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +137,3 @@ class WebhooksAtHand:
                     self._known = _Known(revision)
                 self._looked_at = began_at
             return self._known
-
-
-def state_of(session: Session, webhook_id: int) -> State:
-    columns = (col(WorkflowWebhook.deleted_at), col(Workflow.deleted_at), col(Workflow.active))
-    query = select(*columns).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
-    row = session.execute(query.where(col(WorkflowWebhook.id) == webhook_id)).first()
-    if row is None:
-        return "on"  # the attempt will say that there is no such webhook
-    removed, deleted, active = row
-    return "removed" if removed or deleted else "on" if active else "off"

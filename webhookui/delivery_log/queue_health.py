@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import now
+from webhookui.definitions.switches import off_workflows
 from webhookui.delivery import pending
 from webhookui.delivery.tables import Delivery, Endpoint, WorkerProcess
 from webhookui.delivery.worker_registry import STALE_AFTER
@@ -74,7 +75,7 @@ def oldest_queued_s(session: Session) -> float:
         or_(
             col(Delivery.test),
             col(Delivery.workflow_id).is_(None),
-            col(Delivery.workflow_id).not_in(pending.off_workflows(session)),
+            col(Delivery.workflow_id).not_in(off_workflows(session)),
         ),
         ~pending.LOOPS,
         *(~pending.of_lane(lane) for lane in sorted(paused)),
@@ -86,7 +87,7 @@ def oldest_queued_s(session: Session) -> float:
 
 def measure(session: Session) -> Health:
     paused = session.scalar(select(func.count()).select_from(Endpoint).where(Endpoint.state != "closed"))  # type: ignore[arg-type]
-    off = pending.off_workflows(session)
+    off = off_workflows(session)
     held = sum(number for workflow_id, number in pending.counts(session).items() if workflow_id in off)
     held += pending.in_loops(session, off)
     return Health(

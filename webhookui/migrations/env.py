@@ -7,12 +7,6 @@ from typing import Any, Literal
 from alembic import context
 from sqlmodel import SQLModel
 
-import webhookui.crm.tables
-import webhookui.delivery.tables
-import webhookui.inspector.tables
-import webhookui.notifications.tables
-import webhookui.people.tables
-import webhookui.workflows.tables  # noqa: F401
 from webhookui.core.database import Database, UtcDateTime
 from webhookui.migrations.row_ids import kept
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
+from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending
 from webhookui.notifications import inbox
 from webhookui.notifications.digest import Owed, owe
 from webhookui.notifications.inbox import Event
 from webhookui.notifications.recipients import active_admins
-from webhookui.workflows.tables import Workflow, WorkflowHold
 
 KIND = "loop"
 

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import Record
+from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery.circuit import names
 from webhookui.delivery.lanes import webhook_id_of
 from webhookui.delivery.tables import Attempt, Delivery, Endpoint
 from webhookui.notifications.tables import Notice
 from webhookui.people.tables import User
-from webhookui.workflows.tables import Workflow, WorkflowHold
 
 LONGEST = 1000
 """Characters of one text that comes from outside, such as an error."""

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.stored import from_definition
 from webhookui.workflows.criteria.evaluation import Criteria, compile_criteria
 from webhookui.workflows.criteria.operators import Clock
 from webhookui.workflows.record_loader import Reader
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 from webhookui.workflows.trigger import TRIGGERS
 
 

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import ASKED_NONE, Change, Record
+from webhookui.definitions.tables import FirstMet, Workflow
 from webhookui.delivery import pending
 from webhookui.delivery.pending import Hold
 from webhookui.delivery.tables import Delivery
@@ -19,7 +20,6 @@ from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
 from webhookui.workflows.criteria.evaluation import ConditionRow, Subject
 from webhookui.workflows.record_change import ReaderAt, Save, latest_change
 from webhookui.workflows.record_loader import Reader
-from webhookui.workflows.tables import FirstMet, Workflow
 from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 from webhookui.workflows.versions import KEYS, InForce, in_force
 

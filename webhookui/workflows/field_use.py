@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.fields import without
+from webhookui.definitions.tables import Workflow
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument, parse
-from webhookui.workflows.tables import Workflow
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.records import RecordEvent
 from webhookui.crm.tables import Change
+from webhookui.definitions.tables import FirstMet, Workflow
 from webhookui.delivery.outbox import enqueue
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Request, RequestError, build_request
@@ -29,7 +30,6 @@ from webhookui.workflows.context import ContextOfSave
 from webhookui.workflows.criteria.evaluation import Subject
 from webhookui.workflows.record_change import Save
 from webhookui.workflows.record_loader import Reader
-from webhookui.workflows.tables import FirstMet, Workflow
 
 log = structlog.get_logger("webhookui.workflows")
 

@@ -18,12 +18,12 @@ from sqlmodel import col
 
 from webhookui.core.database import insert_or_update, now
 from webhookui.crm.tables import Change
+from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending
 from webhookui.delivery.outbox import speaks_of_the_database
 from webhookui.delivery.tables import Delivery
 from webhookui.people import audit
 from webhookui.people.tables import User
-from webhookui.workflows.tables import Workflow, WorkflowHold
 
 log = structlog.get_logger("webhookui.workflows")
 

@@ -12,6 +12,7 @@ from webhookui.core.secrets import SecretBox
 from webhookui.crm import records
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.outbox import enqueue, origin_of
 from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.states import STATUSES
@@ -22,7 +23,6 @@ from webhookui.webhooks.request import Context, Payload, Request, build_request
 from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.stored import from_definition, stored_definition
 from webhookui.workflows.context import context_of
-from webhookui.workflows.tables import WorkflowWebhook
 
 PAYLOADS = {"original": "the original payload", "current": "the record as it is now"}
 

@@ -18,12 +18,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import Database, after_commit, is_unavailable, now
-from webhookui.delivery.tables import Delivery
+from webhookui.delivery.tables import Delivery, RedeliveryJob
 from webhookui.delivery_log import manual_actions
 from webhookui.delivery_log import queries as deliveries
 from webhookui.delivery_log.queries import DeliveryNotFound, LogFilter
 from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
-from webhookui.workflows.tables import RedeliveryJob
 
 log = structlog.get_logger("webhookui.workflows")
 

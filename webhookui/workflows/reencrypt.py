@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import touch
 from webhookui.core.secrets import SecretBox
+from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.tables import DeliveryRequest
-from webhookui.workflows.tables import WorkflowWebhook
 
 
 def reseal_all(session: Session, box: SecretBox) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import now, touch
 from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import catalog
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import pending
 from webhookui.delivery.sealed_secrets import seal, unseal
 from webhookui.people import audit
@@ -24,7 +25,6 @@ from webhookui.webhooks.stored import stored_definition
 from webhookui.workflows import loop_guard, versions
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
 
 OVERLAP = timedelta(hours=24)

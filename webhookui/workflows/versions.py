@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import revision
 from webhookui.crm.tables import Change
+from webhookui.definitions.tables import Workflow, WorkflowVersion, WorkflowWebhook
 from webhookui.people.tables import User
-from webhookui.workflows.tables import Workflow, WorkflowVersion, WorkflowWebhook
 
 KEYS = ("name", "description", "module", "active", "related_modules", "trigger", "criteria")
 

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery.lanes import group_of
 from webhookui.delivery.tables import Delivery, Endpoint
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 
 @dataclass(frozen=True)

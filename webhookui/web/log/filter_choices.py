@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log.queries import LogFilter, hosts
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import now, row_number
 from webhookui.current_installation import installation, read, write
 from webhookui.delivery.states import STATUSES
+from webhookui.delivery.tables import RedeliveryJob
 from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.web.access import admin_only
@@ -29,7 +30,6 @@ from webhookui.web.security import render_error
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
 from webhookui.workflows.redelivery_jobs import ACTS, Act, JobNotFound
-from webhookui.workflows.tables import RedeliveryJob
 
 bp = Blueprint("redeliveries", __name__)
 

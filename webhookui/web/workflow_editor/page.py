@@ -9,12 +9,12 @@ from zoneinfo import available_timezones
 from flask import flash, make_response, render_template, request
 
 from webhookui.current_installation import read
+from webhookui.definitions.tables import Workflow
 from webhookui.delivery import pending
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.workflows import loop_guard
-from webhookui.workflows.tables import Workflow
 from webhookui.workflows.trigger import OFFERED, RECURRENCES, SCHEDULE_LABELS, TRIGGERS, Trigger
 
 NAV = "settings:workflows"

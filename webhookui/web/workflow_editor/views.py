@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from webhookui.crm.catalog import catalog
 from webhookui.current_installation import installation, read, write
+from webhookui.definitions.tables import Workflow
 from webhookui.delivery import pending
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery_log.queries import counts_by_workflow
@@ -29,7 +30,6 @@ from webhookui.web.workflow_editor.workflow_draft import (
 from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.workflows import loop_guard, store
 from webhookui.workflows.document import InvalidDocument
-from webhookui.workflows.tables import Workflow
 from webhookui.workflows.trigger import TRIGGERS
 
 bp = Blueprint("workflows", __name__)

@@ -13,6 +13,7 @@ from webhookui.crm.catalog import catalog
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Record
 from webhookui.current_installation import installation, row_id
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.send_test import latest_record
 from webhookui.web.workflow_editor.workflow_draft import draft_of_form
@@ -24,7 +25,6 @@ from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
 from webhookui.webhooks.form_body import LIST_STYLES
 from webhookui.webhooks.raw_body import RAW
 from webhookui.workflows import store
-from webhookui.workflows.tables import Workflow, WorkflowWebhook
 
 MEDIA_TYPES = (
     "application/json", "application/x-ndjson", "text/plain; charset=utf-8", "text/xml; charset=utf-8", "application/soap+xml",

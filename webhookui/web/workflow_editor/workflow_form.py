@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import row_number
 from webhookui.crm.catalog import Catalog, ModuleInfo, catalog
 from webhookui.crm.records import names_of
+from webhookui.definitions.tables import Workflow
 from webhookui.people.tables import User
 from webhookui.web.workflow_editor.error_locations import part_of, place_of
 from webhookui.web.workflow_editor.field_choices import Options, comparable_fields, condition_fields
@@ -25,7 +26,6 @@ from webhookui.workflows import store
 from webhookui.workflows.criteria.operators import OPERATORS, operators_for
 from webhookui.workflows.document import MAX_ACTIONS
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
-from webhookui.workflows.tables import Workflow
 
 ROW = "__ROW__"
 """Stands for the path of a row in the <template> that new rows are cloned from."""
