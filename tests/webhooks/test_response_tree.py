@@ -15,7 +15,7 @@ from lxml import etree
 from webhookui.webhooks import capture
 from webhookui.webhooks.authoring.response_tree import MOST_NODES, Node, tree_of
 from webhookui.webhooks.paths.evaluation import evaluate
-from webhookui.webhooks.templating.values import as_text
+from webhookui.webhooks.values import as_text
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 values = st.recursive(

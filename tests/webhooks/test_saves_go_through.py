@@ -76,7 +76,7 @@ def test_whatever_a_value_raises_ends_its_own_delivery_with_its_place(
 
 
 def raising_for(part: str, error: Exception) -> Any:
-    from webhookui.webhooks.templating.values import plain
+    from webhookui.webhooks.values import plain
 
     def either(value: Any) -> Any:
         if part in str(value):

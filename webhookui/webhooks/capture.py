@@ -10,7 +10,7 @@ from webhookui.webhooks.definition import CaptureRow, SuccessIf
 from webhookui.webhooks.paths import jsonpath, path_worker, xpath
 from webhookui.webhooks.paths.evaluation import MAX_VALUES, evaluate
 from webhookui.webhooks.paths.path_error import PathError
-from webhookui.webhooks.templating.values import as_text
+from webhookui.webhooks.values import as_text
 
 __all__ = ["CAPTURE_TYPES", "PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
 

@@ -41,8 +41,8 @@ from webhookui.webhooks.request import CONTROL, CONTROL_IN_HEADER
 from webhookui.webhooks.secret_values import Places
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.templating.template import Schema
-from webhookui.webhooks.templating.values import as_text
 from webhookui.webhooks.validation import check_buildable
+from webhookui.webhooks.values import as_text
 from webhookui.webhooks.xml_body import namespace_problem
 
 KEYS = {

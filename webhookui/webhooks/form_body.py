@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from webhookui.webhooks import naming
 from webhookui.webhooks.naming import LEFT_OUT, Segment
-from webhookui.webhooks.templating.values import as_text
+from webhookui.webhooks.values import as_text
 
 LIST_STYLES = {
     "indexed": "a[0]=x&a[1]=y",

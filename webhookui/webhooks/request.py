@@ -28,7 +28,7 @@ from webhookui.webhooks.templating.template import (
     render_url,
     render_value,
 )
-from webhookui.webhooks.templating.values import as_text, is_empty, number_of, plain
+from webhookui.webhooks.values import as_text, is_empty, number_of, plain
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

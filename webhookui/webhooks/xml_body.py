@@ -13,7 +13,7 @@ from xml.parsers import expat
 from lxml import etree
 
 from webhookui.webhooks.naming import Segment
-from webhookui.webhooks.templating.values import as_text
+from webhookui.webhooks.values import as_text
 
 _START = (
     "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f\u2c00-\u2fef"

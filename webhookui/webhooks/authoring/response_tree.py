@@ -9,7 +9,7 @@ from typing import Any
 
 from webhookui.webhooks.body_text import body_text, marked
 from webhookui.webhooks.paths import jsonpath, xpath
-from webhookui.webhooks.templating.values import as_text
+from webhookui.webhooks.values import as_text
 
 MOST_NODES = 2000
 

@@ -24,7 +24,7 @@ from jinja2.utils import _PassArg
 from webhookui.core import exact_json
 from webhookui.webhooks.templating.budget import MAX_WIDTH, fits, go_on, is_record, listed, size_of, take, text_fits
 from webhookui.webhooks.templating.reasons import used
-from webhookui.webhooks.templating.values import JsonText, as_text, is_empty, number_of, plain
+from webhookui.webhooks.values import JsonText, as_text, is_empty, number_of, plain
 
 KINDS = {
     "text": "a text", "number": "a number", "boolean": "true or false", "date": "a date", "datetime": "a time",

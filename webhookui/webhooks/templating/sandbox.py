@@ -50,7 +50,7 @@ from webhookui.webhooks.templating.filters import (
     within,
 )
 from webhookui.webhooks.templating.reasons import used
-from webhookui.webhooks.templating.values import JsonText, as_text, plain
+from webhookui.webhooks.values import JsonText, as_text, plain
 
 __all__ = [
     "DATE_METHODS", "DATE_PARTS", "LIST_METHODS", "MAX_OUTPUT", "TEXT_METHODS", "JsonText", "Sandbox", "bounded", "limited",

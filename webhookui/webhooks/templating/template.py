@@ -31,7 +31,7 @@ from webhookui.webhooks.templating.sandbox import (
     limited,
     unoffered,
 )
-from webhookui.webhooks.templating.values import as_text, plain
+from webhookui.webhooks.values import as_text, plain
 
 MAX_TEMPLATE = 20_000
 """Characters of a template."""
