@@ -50,7 +50,7 @@ def open_installation(settings: Settings | None = None) -> Installation:
         hold_listeners=[loops.tell],
         wake=queue.wake,
         wake_at=queue.wake_at,
-        ring_mail=queue.ring_mail,
-        ring_redeliveries=queue.ring_redeliveries,
+        wake_mail=queue.wake_mail,
+        wake_redeliveries=queue.wake_redeliveries,
     )
     return Installation(settings, db, box, queue)

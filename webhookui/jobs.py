@@ -1,6 +1,6 @@
 """Every task of the queue; a task is a few lines that call one function.
 
-The database is the truth, Huey the bell: it carries "lane N has work" and no more, so that a task lost with a killed
+The database is the truth, Huey wakes workers: it carries "lane N has work" and no more, so that a task lost with a killed
 process loses nothing.
 """
 
@@ -18,7 +18,7 @@ from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
-from webhookui.delivery_log.indexing import Filer
+from webhookui.delivery_log.indexing import LogIndexer
 from webhookui.notifications.mail_sender import Post, forget_old
 from webhookui.settings import Settings
 from webhookui.workflows import redelivery_jobs
@@ -29,7 +29,7 @@ JOIN_S = 3.0
 
 
 class Queue:
-    """The bell. Every process rings it; those that call `start` answer it."""
+    """Wakes workers. Every process may; those that call `start` do the work."""
 
     def __init__(self, settings: Settings, db: Database, box: SecretBox) -> None:
         self._settings = settings
@@ -38,12 +38,12 @@ class Queue:
         self.huey = make_huey(db, settings.instance)
         self.engine: Engine | None = None
         self._post: Post | None = None
-        self._filer: Filer | None = None
+        self._indexer: LogIndexer | None = None
         self._consumer: InnerConsumer | None = None
         self._lock = threading.Lock()
-        self._rung: set[str] = set()
-        self._rung_for: dict[tuple[str, int], None] = {}
-        self._rung_redeliveries = False
+        self._woken: set[str] = set()
+        self._woken_at: dict[tuple[str, int], None] = {}
+        self._woken_redeliveries = False
         self._ending = threading.Event()
         self._define_tasks()
 
@@ -51,20 +51,20 @@ class Queue:
         @self.huey.task(name="work")
         def work(lane: str) -> None:
             with self._lock:
-                self._rung.discard(lane)
+                self._woken.discard(lane)
             if self.engine is not None:
                 self.engine.work(lane)
 
         @self.huey.task(name="sweep")
         def sweep() -> None:
             if self.engine is not None:
-                self.engine.hear()
+                self.engine.note_wakeup()
                 self.engine.sweep()
 
         @self.huey.periodic_task(crontab(minute="*"), name="sweep_every_minute")
         def sweep_every_minute() -> None:
             if self.engine is not None:
-                self.engine.hear()
+                self.engine.note_wakeup()
                 self.engine.sweep()
 
         @self.huey.periodic_task(crontab(minute="*"), name="count_every_minute")
@@ -106,59 +106,59 @@ class Queue:
         self._redeliver = redeliver
 
     def wake(self, lane: str) -> None:
-        """Rings for a lane. A bell that was rung here and is not answered yet does for all."""
+        """Wakes a worker for a lane. One wake-up from here that is not answered yet is enough."""
         with self._lock:
-            if lane in self._rung and self.engine is not None and self.engine.alone:
+            if lane in self._woken and self.engine is not None and self.engine.is_only_worker:
                 return
-            self._rung.add(lane)
+            self._woken.add(lane)
         try:
             self._work(lane)
         except Exception as error:  # the row is written; the sweep will find it
             with self._lock:
-                self._rung.discard(lane)
-            log.error("bell_not_rung", lane=lane, error=str(error))
+                self._woken.discard(lane)
+            log.error("wake_failed", lane=lane, error=str(error))
 
     def wake_at(self, lane: str, time: datetime) -> None:
-        """Rings for a lane at a time, or up to a second later: all that is due within a second has one bell."""
+        """Wakes a worker for a lane at a time, or up to a second later: all that is due within a second shares one wake-up."""
         second = int(time.timestamp()) + 1
         if time <= now():
             self.wake(lane)
             return
         with self._lock:
-            if (lane, second) in self._rung_for:
+            if (lane, second) in self._woken_at:
                 return
-            if len(self._rung_for) > 10_000:
-                self._rung_for.clear()
-            self._rung_for[(lane, second)] = None
+            if len(self._woken_at) > 10_000:
+                self._woken_at.clear()
+            self._woken_at[(lane, second)] = None
         try:
             self._work.schedule(args=(lane,), eta=datetime.fromtimestamp(second, UTC))
         except Exception as error:
-            log.error("bell_not_set", lane=lane, error=str(error))
+            log.error("wake_at_failed", lane=lane, error=str(error))
 
-    def ring_redeliveries(self) -> None:
-        """Rings for the redelivery jobs. A bell that was rung here and is not answered yet does for all."""
+    def wake_redeliveries(self) -> None:
+        """Wakes a worker for the redelivery jobs. One wake-up from here that is not answered yet is enough."""
         with self._lock:
-            if self._rung_redeliveries and self.engine is not None and self.engine.alone:
+            if self._woken_redeliveries and self.engine is not None and self.engine.is_only_worker:
                 return
-            self._rung_redeliveries = True
+            self._woken_redeliveries = True
         try:
             self._redeliver()
         except Exception as error:  # the rows are written; the next minute will find them
-            self._rung_redeliveries = False
-            log.error("bell_not_rung", lane="redeliveries", error=str(error))
+            self._woken_redeliveries = False
+            log.error("wake_failed", lane="redeliveries", error=str(error))
 
     def _redeliver_for_a_turn(self) -> None:
         with self._lock:
-            self._rung_redeliveries = False
+            self._woken_redeliveries = False
         if self.engine is not None and redelivery_jobs.work(self._db, self._settings.address):
-            self.ring_redeliveries()
+            self.wake_redeliveries()
 
-    def ring_mail(self) -> None:
-        """Rings for the mail. Each ring goes out: another process may answer, and an answer costs little."""
+    def wake_mail(self) -> None:
+        """Wakes the mail senders. Each wake-up goes out: another process may answer, and an answer costs little."""
         try:
             self._mail()
         except Exception as error:  # the rows are written; the next minute will find them
-            log.error("bell_not_rung", lane="mail", error=str(error))
+            log.error("wake_failed", lane="mail", error=str(error))
 
     def _send_mail(self) -> None:
         post = self._post
@@ -173,13 +173,13 @@ class Queue:
         self._consumer = InnerConsumer(
             self.huey, workers=self._settings.workers, initial_delay=0.05, max_delay=0.5, check_worker_health=False
         )
-        self._filer = Filer(self._db)
+        self._indexer = LogIndexer(self._db)
         self.engine.start()
-        self._filer.start()
+        self._indexer.start()
         self._consumer.start()
         _settle_memory()
-        self.ring_mail()
-        self.ring_redeliveries()
+        self.wake_mail()
+        self.wake_redeliveries()
 
     def stop(self) -> None:
         """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""
@@ -188,15 +188,15 @@ class Queue:
             self._consumer.stop(graceful=False)
             if isinstance(self.huey.storage, WakingSqliteStorage):
                 self.huey.storage.close_down()
-        if self._filer is not None:
-            self._filer.stop()
+        if self._indexer is not None:
+            self._indexer.stop()
         if self._post is not None:
             self._post.stop(JOIN_S)
         if self.engine is not None:
             self.engine.stop(self._settings.stop_timeout)
         if self._consumer is not None:
             self._consumer.join(JOIN_S)
-        self._consumer = self.engine = self._post = self._filer = None
+        self._consumer = self.engine = self._post = self._indexer = None
 
     def close(self) -> None:
         self.stop()

@@ -62,7 +62,7 @@ def rows(db: Database) -> list[Delivery]:
             )  # fmt: skip
             if number == 260:
                 session.commit()
-                while indexing.file_some(db, 40):
+                while indexing.index_some(db, 40):
                     pass
     return made
 
@@ -177,7 +177,7 @@ def test_what_is_taken_out_again_is_neither_counted_nor_found(db: Database, rows
     gone = [row for row in found if row.log_group_id is not None][:5]
     assert gone
     with db.write() as session:
-        indexing.unfile(session, gone)
+        indexing.remove_from_index(session, gone)
         for row in gone:
             session.execute(text("DELETE FROM delivery_request WHERE delivery_id = :id"), {"id": row.id})
             session.execute(text("DELETE FROM delivery WHERE id = :id"), {"id": row.id})

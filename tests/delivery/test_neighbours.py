@@ -17,9 +17,9 @@ from tests.support.working import Working, working
 from webhookui.core.database import now
 from webhookui.delivery import worker_registry
 from webhookui.delivery.tables import Delivery, WorkerProcess
-from webhookui.delivery.worker_registry import Neighbours, here
+from webhookui.delivery.worker_registry import WorkerRegistry, host_identity
 
-ME = WorkerProcess(id="me", host=here(), pid=os.getpid())
+ME = WorkerProcess(id="me", host=host_identity(), pid=os.getpid())
 
 
 @pytest.fixture
@@ -41,25 +41,25 @@ def add(made: Working, name: str, host: str, pid: int, **values: Any) -> None:
         session.merge(WorkerProcess(id=name, host=host, pid=pid, **values))
 
 
-def dead(made: Working, seen: Neighbours) -> list[str]:
+def stale_workers(made: Working, seen: WorkerRegistry) -> list[str]:
     with made.db.read() as session:
-        return seen.dead(session)
+        return seen.stale_workers(session)
 
 
 def test_a_process_of_this_host_that_does_not_run_is_dead_at_once(made: Working, ended: int) -> None:
-    add(made, "ended", here(), ended)
-    add(made, "running", here(), os.getppid())
-    add(made, "before", here(), os.getpid())  # had our number before us
-    seen = Neighbours(ME)
-    assert sorted(dead(made, seen)) == ["before", "ended"]
-    assert not seen.alone
+    add(made, "ended", host_identity(), ended)
+    add(made, "running", host_identity(), os.getppid())
+    add(made, "before", host_identity(), os.getpid())  # had our number before us
+    seen = WorkerRegistry(ME)
+    assert sorted(stale_workers(made, seen)) == ["before", "ended"]
+    assert not seen.is_only_worker
 
 
 def test_the_same_number_on_another_machine_of_the_same_name_says_nothing(made: Working, ended: int) -> None:
-    other = "/".join([here().split("/")[0], "another", "boot"])
+    other = "/".join([host_identity().split("/")[0], "another", "boot"])
     add(made, "there", other, ended)
     add(made, "there too", other, os.getpid())
-    assert dead(made, Neighbours(ME)) == []
+    assert stale_workers(made, WorkerRegistry(ME)) == []
 
 
 def test_a_heartbeat_is_believed_while_it_moves_whatever_time_it_says(
@@ -68,15 +68,15 @@ def test_a_heartbeat_is_believed_while_it_moves_whatever_time_it_says(
     """Our own time is replaced because nobody wants to wait for half a minute."""
     time = 1000.0
     monkeypatch.setattr(worker_registry.time, "monotonic", lambda: time)
-    seen = Neighbours(ME)
+    seen = WorkerRegistry(ME)
     for minute in range(5):
         add(made, "slow clock", "elsewhere", 1, seen_at=now() - timedelta(hours=1) + timedelta(seconds=minute))
         add(made, "fast clock", "elsewhere", 1, seen_at=now() + timedelta(hours=1) - timedelta(seconds=minute))
-        assert dead(made, seen) == []
+        assert stale_workers(made, seen) == []
         time += 29
     time += 2
-    assert sorted(dead(made, seen)) == ["fast clock", "slow clock"]
-    assert seen.alone
+    assert sorted(stale_workers(made, seen)) == ["fast clock", "slow clock"]
+    assert seen.is_only_worker
 
 
 def test_who_holds_a_delivery_and_is_not_known_is_dead(made: Working) -> None:
@@ -84,7 +84,7 @@ def test_who_holds_a_delivery_and_is_not_known_is_dead(made: Working) -> None:
         session.add(
             Delivery(status="dispatched", module="deals", method="GET", url="http://x/", claimed_by="forgotten")
         )
-    assert dead(made, Neighbours(ME)) == ["forgotten"]
+    assert stale_workers(made, WorkerRegistry(ME)) == ["forgotten"]
 
 
 def test_every_save_of_a_web_process_wakes_the_worker(tmp_path: Path, receiver: Receiver) -> None:

@@ -76,7 +76,7 @@ def test_all_that_belongs_to_a_delivery_goes_along_and_the_change_stays(db: Data
         session.add(
             CapturedValue(delivery_id=delivery.id or 0, attempt_number=1, path="$.id", field="x", outcome="written")
         )
-    while indexing.file_some(db):
+    while indexing.index_some(db):
         pass
     with db.read() as session:
         assert queries.counts(session, LogFilter()).total == 1
@@ -101,7 +101,7 @@ def test_a_purge_of_many_goes_in_batches_past_what_has_to_stay(db: Database, mon
                 stays.add(add_waiting(session, created_at=OLD["created_at"]).id)
             else:
                 add_delivery(session, **OLD)
-    while indexing.file_some(db):
+    while indexing.index_some(db):
         pass
     purged = retention.purge(db, LIMIT)
     assert purged == 95 - len(stays)
@@ -132,7 +132,7 @@ def test_saves_pass_while_a_purge_is_at_work(file: Database) -> None:
     with file.write() as session:
         for _ in range(1500):
             add_delivery(session, body=b"x" * 2000, **OLD)
-    while indexing.file_some(file):
+    while indexing.index_some(file):
         pass
     purging = threading.Thread(target=retention.purge, args=(file, LIMIT))
     purging.start()

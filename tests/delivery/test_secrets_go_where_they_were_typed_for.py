@@ -15,7 +15,7 @@ from tests.support.sending import Sending, sending
 from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
-from webhookui.delivery.webhook_cache import WebhooksAtHand
+from webhookui.delivery.webhook_cache import WebhookCache
 from webhookui.outgoing.secret_guard import check_goes_to
 from webhookui.webhooks.secret_scope import SecretElsewhere, origin_as_written
 from webhookui.workflows import redelivery_jobs
@@ -115,7 +115,7 @@ def test_many_at_once_go_to_the_address_of_now(room: Sending, places: Places) ->
 def test_a_retry_to_the_old_address_carries_no_secret_of_the_new_one(
     tmp_path: Path, places: Places, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(WebhooksAtHand, "CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(WebhookCache, "CHECK_EVERY_S", 0.0)
     with sending(tmp_path, retry_delays=(3600,)) as room:
         places.a.default = Answer(500)
         workflow = room.hook(places.a.url, **action(kind, FIRST, places.tokens.url))

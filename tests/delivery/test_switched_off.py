@@ -229,11 +229,11 @@ def test_what_waits_can_be_ended_by_hand(room: Sending, receiver: Receiver) -> N
 
 def test_every_process_obeys_a_switch_at_once(room: Sending, receiver: Receiver) -> None:
     """Another process has its own idea of the workflows, and asks before each request."""
-    from webhookui.delivery.webhook_cache import WebhooksAtHand
+    from webhookui.delivery.webhook_cache import WebhookCache
 
     workflow_id = room.hook(receiver.url)
     webhook_id = room.logged(room.save()).delivery.webhook_id
-    another = WebhooksAtHand(room.db, room.box)
+    another = WebhookCache(room.db, room.box)
     for on in (True, False, True, False):
         switch(room, workflow_id, on=on)
         assert another.state(webhook_id) == ("on" if on else "off")

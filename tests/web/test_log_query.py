@@ -12,19 +12,19 @@ def test_pairs_of_id_and_version_are_read_and_rubbish_is_left_out() -> None:
 
 def test_a_local_time_is_meant_in_the_users_zone() -> None:
     query = read_query({"since": "2026-01-31T12:00"}, "Europe/Prague")
-    assert query.wanted.since == datetime(2026, 1, 31, 11, tzinfo=UTC)
+    assert query.log_filter.since == datetime(2026, 1, 31, 11, tzinfo=UTC)
     assert query.args["since"] == "2026-01-31T12:00"
 
 
 def test_a_range_reaches_back_from_now() -> None:
-    since = read_query({"range": "24h"}, "UTC").wanted.since
+    since = read_query({"range": "24h"}, "UTC").log_filter.since
     assert since is not None and abs(now() - timedelta(hours=24) - since) < timedelta(seconds=5)
 
 
 def test_a_value_that_can_not_be_read_is_named_and_the_others_still_hold() -> None:
     query = read_query({"status_code": "teapot", "status": "gone", "q": "x"}, "UTC")
     assert set(query.errors) == {"status_code", "status"}
-    assert query.wanted.q == "x"
+    assert query.log_filter.q == "x"
     assert query.args["status_code"] == "teapot"
 
 

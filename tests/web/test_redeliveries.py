@@ -111,7 +111,7 @@ def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskC
     wanted = failed(db, 3)
     with db.write() as session:
         add_delivery(session)
-    indexing.file_some(db)
+    indexing.index_some(db)
     asked = client.post("/log/redeliver?status=failed", data={"scope": "matching", "payload": "current"})
     page = client.get(asked.headers["Location"]).text
     assert "Redeliver 3" in page and re.search(r'value="current" checked', page)
@@ -309,7 +309,7 @@ def test_giving_up_the_selected_asks_first_and_tells_by_whom(client: FlaskClient
 @pytest.mark.parametrize(("act", "title"), [("try_now", "Try now 2"), ("give_up", "Give up 2")])
 def test_all_that_match_are_tried_now_or_given_up(client: FlaskClient, db: Database, act: str, title: str) -> None:
     ids = waiting(db)
-    indexing.file_some(db)
+    indexing.index_some(db)
     asked = client.post("/log/redeliver?status=retry", data={"scope": "matching", "payload": act})
     page = client.get(asked.headers["Location"]).text
     assert title in page and f'name="payload" value="{act}"' in page

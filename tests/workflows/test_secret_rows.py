@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.sending import Sending, sending
-from webhookui.delivery.webhook_cache import WebhooksAtHand
+from webhookui.delivery.webhook_cache import WebhookCache
 from webhookui.delivery_log.queries import detail
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
@@ -21,7 +21,7 @@ from webhookui.workflows.reencrypt import reseal_all
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
-    monkeypatch.setattr(WebhooksAtHand, "CHECK_EVERY_S", 0.0)  # a change is known at once
+    monkeypatch.setattr(WebhookCache, "CHECK_EVERY_S", 0.0)  # a change is known at once
     with sending(tmp_path, retry_delays=(3600,)) as made:
         yield made
 

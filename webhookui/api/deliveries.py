@@ -27,9 +27,9 @@ from webhookui.workflows.redelivery import PAYLOADS, redeliver
 @bp.get("/deliveries")
 @admin_only
 def list_deliveries() -> ResponseReturnValue:
-    wanted = LogFilter.from_args(request.args)
+    log_filter = LogFilter.from_args(request.args)
     with current_installation.read() as session:
-        found = queries.page(session, wanted, limit=limit(), before=cursor())
+        found = queries.page(session, log_filter, limit=limit(), before=cursor())
         held = pending.holds(session, found.items)  # type: ignore[arg-type]
     return jsonify(page([delivery_document(each, held) for each in found.items], found.next_before))
 

@@ -56,11 +56,11 @@ class Log:
     def query_ms(self, path: str) -> float:
         args = {name: values[0] for name, values in parse_qs(path.partition("?")[2]).items()}
         before = int(args.pop("before", 0)) or None
-        wanted = LogFilter.from_args(args)
+        log_filter = LogFilter.from_args(args)
         started = time.perf_counter()
         with self.db.read() as session:
-            queries.page(session, wanted, before=before)
-            queries.counts(session, wanted)
+            queries.page(session, log_filter, before=before)
+            queries.counts(session, log_filter)
         return (time.perf_counter() - started) * 1000
 
     def move_newest(self) -> None:

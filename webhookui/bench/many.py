@@ -13,7 +13,7 @@ from sqlalchemy import JSON, case, insert, literal, select, union_all
 from webhookui.core.database import Database, now
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
-from webhookui.delivery_log.indexing import file_some
+from webhookui.delivery_log.indexing import index_some
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 
@@ -78,9 +78,9 @@ def fill(db: Database, deliveries: int, seed: int = 1, *, waiting: bool = True) 
             connection.execute(insert(Delivery.__table__), rows)  # type: ignore[attr-defined]
             connection.execute(_requests(first))
             connection.execute(_attempts(first))
-        while file_some(db, CHUNK) == CHUNK:
+        while index_some(db, CHUNK) == CHUNK:
             pass
-    while file_some(db, CHUNK):
+    while index_some(db, CHUNK):
         pass
     return actions
 

@@ -113,7 +113,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.services: dict[str, Any] = {}
-        """What a write session carries in its `info`: listeners of records, the queue's bell."""
+        """What a write session carries in its `info`: listeners of records, the queue's wake-up."""
         self._write_lock: threading.RLock | None = None
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()

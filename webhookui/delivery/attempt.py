@@ -16,7 +16,7 @@ import structlog
 from webhookui.core.database import now
 from webhookui.core.secrets import SecretBox, SecretUnreadable
 from webhookui.delivery.claim import Claimed
-from webhookui.delivery.webhook_cache import WebhookAtHand, WebhooksAtHand, assemble
+from webhookui.delivery.webhook_cache import ResolvedWebhook, WebhookCache, assemble
 from webhookui.outgoing import diagnosis
 from webhookui.outgoing.address_policy import is_inspector
 from webhookui.outgoing.diagnosis import Diagnosis
@@ -50,7 +50,7 @@ class Result:
     diagnosis: Diagnosis | None
     duration_ms: float
     retry_after: datetime | None = None
-    at_hand: WebhookAtHand | None = None
+    resolved: ResolvedWebhook | None = None
     error_timing_ms: dict[str, float] = field(default_factory=dict)
     note: str | None = None
     taken: tuple[Taken, ...] = ()
@@ -71,9 +71,7 @@ class NotSent(Exception):
 class Sender:
     """Makes attempts. One for a process; its threads share it. `address`: of this application, whose inspector is reachable."""
 
-    def __init__(
-        self, webhooks: WebhooksAtHand, box: SecretBox, transport: Transport, tokens: OAuthTokens, address: str
-    ):
+    def __init__(self, webhooks: WebhookCache, box: SecretBox, transport: Transport, tokens: OAuthTokens, address: str):
         self._webhooks = webhooks
         self._box = box
         self._transport = transport
@@ -85,38 +83,40 @@ class Sender:
         at = now()
         started = time.perf_counter()
         masked = _veiled(Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body))
-        at_hand: WebhookAtHand | None = None
-        known = redaction(())
+        resolved: ResolvedWebhook | None = None
+        redactor = redaction(())
         hops: list[Hop] = []
 
-        def ended(found: Diagnosis) -> Result:
-            found = replace(found, error=known.text(found.error), advice=known.text(found.advice))
+        def ended(cause: Diagnosis) -> Result:
+            cause = replace(cause, error=redactor.text(cause.error), advice=redactor.text(cause.advice))
             took = round((time.perf_counter() - started) * 1000, 2)
             return Result(
-                claimed, at, masked.url, masked.headers, None, found, took, None, at_hand, {"total": took},
-                hops=_masked(hops, known),
+                claimed, at, masked.url, masked.headers, None, cause, took, None, resolved, {"total": took},
+                hops=_masked(hops, redactor),
             )  # fmt: skip
 
         try:
-            at_hand = self._at_hand(claimed)
-            known = at_hand.redaction()
-            end = time.monotonic() + at_hand.webhook.timeout_s
-            request, masked, known = self._ready(claimed, at_hand, at, end)
+            resolved = self._resolve(claimed)
+            redactor = resolved.redaction()
+            end = time.monotonic() + resolved.webhook.timeout_s
+            request, masked, redactor = self._ready(claimed, resolved, at, end)
             self._check_that_it_is_on(claimed)
-            answer = _redacted(self._transport.exchange(self._outgoing(request, at_hand, end, known), hops), known)
-            if answer.status_code == 401 and self._forget_token(at_hand, request) and not hops:
+            answer = _redacted(
+                self._transport.exchange(self._outgoing(request, resolved, end, redactor), hops), redactor
+            )
+            if answer.status_code == 401 and self._forget_token(resolved, request) and not hops:
                 hops.append(Hop(401, request.method, masked.url, "new_token"))
-                again, masked, known = self._ready(claimed, at_hand, at, end)
+                again, masked, redactor = self._ready(claimed, resolved, at, end)
                 if again.headers == request.headers:
                     hops.clear()  # the same token once more: the answer would be the same, too
                 else:
                     self._check_that_it_is_on(claimed)
                     answer = _redacted(
-                        self._transport.exchange(self._outgoing(again, at_hand, end, known), hops), known
+                        self._transport.exchange(self._outgoing(again, resolved, end, redactor), hops), redactor
                     )
                     answer.timing_ms["total"] = round((time.perf_counter() - started) * 1000, 2)
                     if answer.status_code == 401:
-                        self._forget_token(at_hand, again)
+                        self._forget_token(resolved, again)
         except (Interrupted, NotSent):
             raise
         except (_Misconfigured, RequestError, SecretElsewhere, SecretUnreadable) as error:
@@ -124,28 +124,28 @@ class Sender:
         except TokenRefused as error:
             return ended(Diagnosis("token", str(error), error.advice, error.ends))
         except Exception as error:
-            timeout_s = at_hand.webhook.timeout_s if at_hand else 0.0
-            return ended(self._diagnose(claimed, _host(claimed, hops), error, timeout_s, known))
-        host, timeout_s = _host(claimed, hops), at_hand.webhook.timeout_s
-        incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=known.text)
+            timeout_s = resolved.webhook.timeout_s if resolved else 0.0
+            return ended(self._diagnose(claimed, _host(claimed, hops), error, timeout_s, redactor))
+        host, timeout_s = _host(claimed, hops), resolved.webhook.timeout_s
+        incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=redactor.text)
         unreadable = diagnosis.unreadable(answer, incomplete)
-        body = b"" if unreadable else _readable(at_hand, answer)
+        body = b"" if unreadable else _readable(resolved, answer)
         try:
-            judged = self._judge(host, at_hand, answer, body, unreadable)
+            judged = self._judge(host, resolved, answer, body, unreadable)
         except Exception as error:
-            judged = self._diagnose(claimed, host, error, timeout_s, known)
+            judged = self._diagnose(claimed, host, error, timeout_s, redactor)
         return Result(
             claimed, at, masked.url, masked.headers, answer, judged, answer.timing_ms["total"],
-            retry_after(answer, now()) if judged is not None else None, at_hand,
-            taken=_taken(at_hand, body, judged is None, unreadable), hops=_masked(hops, known), incomplete=incomplete,
+            retry_after(answer, now()) if judged is not None else None, resolved,
+            taken=_taken(resolved, body, judged is None, unreadable), hops=_masked(hops, redactor), incomplete=incomplete,
         )  # fmt: skip
 
-    def _forget_token(self, at_hand: WebhookAtHand, refused: Request) -> bool:
+    def _forget_token(self, resolved: ResolvedWebhook, refused: Request) -> bool:
         """After a 401: whether the request had an access token, which may have been taken back and is not used again."""
-        if at_hand.webhook.authorization.type != "oauth2":
+        if resolved.webhook.authorization.type != "oauth2":
             return False
         token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
-        self._tokens.forget(at_hand.webhook.authorization, at_hand.typed_for, token)
+        self._tokens.forget(resolved.webhook.authorization, resolved.typed_for, token)
         return True
 
     def _check_that_it_is_on(self, claimed: Claimed) -> None:
@@ -154,15 +154,17 @@ class Sender:
         if claimed.definition is None and self._webhooks.state(claimed.webhook_id) != "on":
             raise NotSent
 
-    def _diagnose(self, claimed: Claimed, host: str, error: Exception, timeout_s: float, known: Redaction) -> Diagnosis:
-        found = diagnosis.of_exception(error, host=host, timeout_s=timeout_s, clean=known.text)
-        if found.code == "unexpected":
-            trace = known.text("".join(traceback.format_exception(error)))
+    def _diagnose(
+        self, claimed: Claimed, host: str, error: Exception, timeout_s: float, redactor: Redaction
+    ) -> Diagnosis:
+        cause = diagnosis.of_exception(error, host=host, timeout_s=timeout_s, clean=redactor.text)
+        if cause.code == "unexpected":
+            trace = redactor.text("".join(traceback.format_exception(error)))
             log.error("attempt_failed_unexpectedly", delivery=claimed.id, exception=trace)
-        return found
+        return cause
 
-    def _outgoing(self, request: Request, at_hand: WebhookAtHand, end: float, known: Redaction) -> Outgoing:
-        webhook = at_hand.webhook
+    def _outgoing(self, request: Request, resolved: ResolvedWebhook, end: float, redactor: Redaction) -> Outgoing:
+        webhook = resolved.webhook
         return Outgoing(
             request.method,
             request.url,
@@ -171,56 +173,56 @@ class Sender:
             max(0.0, end - time.monotonic()),
             webhook.follow_redirects,
             is_inspector(request.url, self._address),
-            known,
+            redactor,
         )
 
-    def _at_hand(self, claimed: Claimed) -> WebhookAtHand:
+    def _resolve(self, claimed: Claimed) -> ResolvedWebhook:
         if claimed.definition is not None:
             return assemble(self._box, claimed.definition, claimed.secrets)
-        found = self._webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
-        if found is not None and not found.may_go_to(claimed.url):  # it was moved just now, perhaps
-            found = self._webhooks.get(claimed.webhook_id or 0, at_once=True)
-        if found is None:
+        resolved = self._webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
+        if resolved is not None and not resolved.may_go_to(claimed.url):  # it was moved just now, perhaps
+            resolved = self._webhooks.get(claimed.webhook_id or 0, at_once=True)
+        if resolved is None:
             raise _Misconfigured("The webhook of this delivery does not exist any more.")
-        return found
+        return resolved
 
     def _ready(
-        self, claimed: Claimed, at_hand: WebhookAtHand, at: datetime, end: float
+        self, claimed: Claimed, resolved: ResolvedWebhook, at: datetime, end: float
     ) -> tuple[Request, Request, Redaction]:
         """(the request to send, the same with its secrets masked, what masks them in the answer).
 
         `end`: when the attempt's time is up, monotonic.
         """
-        authorization = at_hand.webhook.authorization
+        authorization = resolved.webhook.authorization
         plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
-        if at_hand.has_secrets:
-            check_goes_to(at_hand.typed_for.url, claimed.url)
-        token = self._tokens.get(authorization, at_hand.typed_for, end) if authorization.type == "oauth2" else None
+        if resolved.has_secrets:
+            check_goes_to(resolved.typed_for.url, claimed.url)
+        token = self._tokens.get(authorization, resolved.typed_for, end) if authorization.type == "oauth2" else None
         marked = authorize(plain, authorization, token)
-        request = _revealed(marked, by_marker(at_hand.webhook))
+        request = _revealed(marked, by_marker(resolved.webhook))
         signature: Sequence[tuple[str, str]] = (("webhook-id", claimed.message_id),)
-        if at_hand.webhook.signing:
-            signature = signature_headers(request.body, claimed.message_id, at, at_hand.signing_secrets())
+        if resolved.webhook.signing:
+            signature = signature_headers(request.body, claimed.message_id, at, resolved.signing_secrets())
         masked = _veiled(mask(marked, authorization))
         return (
             Request(request.method, request.url, (*request.headers, *signature), request.body),
             Request(masked.method, masked.url, (*masked.headers, *signature), None),
-            at_hand.redaction(token),
+            resolved.redaction(token),
         )
 
     def _judge(
-        self, host: str, at_hand: WebhookAtHand, answer: Answer, body: bytes, unreadable: str
+        self, host: str, resolved: ResolvedWebhook, answer: Answer, body: bytes, unreadable: str
     ) -> Diagnosis | None:
         """By status and headers, and by the body when “Success is” asks for it: what can't be read does not hold."""
         because = ""
         if 200 <= answer.status_code < 300:
-            if at_hand.webhook.success_if is None:
+            if resolved.webhook.success_if is None:
                 return None
-            captures = at_hand.webhook.capture
+            captures = resolved.webhook.capture
             namespaces = captures.namespaces if captures else {}
             holds, because = False, f"{unreadable[:1].lower()}{unreadable[1:]}"
             if not unreadable:
-                holds, because = capture.success_holds(at_hand.webhook.success_if, body, namespaces)
+                holds, because = capture.success_holds(resolved.webhook.success_if, body, namespaces)
             if holds:
                 return None
         return diagnosis.of_answer(answer, host=host, because=because)
@@ -254,31 +256,31 @@ def _veiled(request: Request) -> Request:
     )
 
 
-def _redacted(answer: Answer, known: Redaction) -> Answer:
+def _redacted(answer: Answer, redactor: Redaction) -> Answer:
     """The answer as it is kept, searched and judged: a third party that says back what it was sent tells nobody."""
-    if known.finds_nothing:
+    if redactor.finds_nothing:
         return answer
-    body = known.data(answer.body)
-    headers = [(name, known.text(value)) for name, value in answer.headers]
+    body = redactor.data(answer.body)
+    headers = [(name, redactor.text(value)) for name, value in answer.headers]
     if body is answer.body and headers == answer.headers:
         return answer
     return replace(answer, headers=headers, body=body, received=len(answer.body))
 
 
-def _masked(hops: Sequence[Hop], known: Redaction) -> list[Hop]:
-    return [replace(hop, url=known.text(hop.url)) for hop in hops]
+def _masked(hops: Sequence[Hop], redactor: Redaction) -> list[Hop]:
+    return [replace(hop, url=redactor.text(hop.url)) for hop in hops]
 
 
-def _readable(at_hand: WebhookAtHand, answer: Answer) -> bytes:
+def _readable(resolved: ResolvedWebhook, answer: Answer) -> bytes:
     """The body as captures and “Success is” read it, where there are any."""
-    if at_hand.webhook.capture is None and at_hand.webhook.success_if is None:
+    if resolved.webhook.capture is None and resolved.webhook.success_if is None:
         return answer.body
     return as_utf8(answer.body, answer.header("content-type"), was_cut=answer.cut)
 
 
-def _taken(at_hand: WebhookAtHand, body: bytes, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
+def _taken(resolved: ResolvedWebhook, body: bytes, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
     """Taken here, by the thread that has waited for this answer: no transaction waits for a slow path."""
-    wanted = at_hand.webhook.capture
+    wanted = resolved.webhook.capture
     rows = (wanted.on_success if succeeded else wanted.on_failure) if wanted else ()
     if unreadable:
         return tuple(Taken(row, "unreadable", (), unreadable) for row in rows)

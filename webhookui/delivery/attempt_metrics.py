@@ -15,18 +15,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import insert_or_update
-from webhookui.delivery.tables import AttemptTally
+from webhookui.delivery.tables import AttemptMetrics
 
 BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper ends of the classes in seconds; the last class, one more than these, has none."""
 SHARDS = 64
 
-_T = AttemptTally.__table__.c  # type: ignore[attr-defined]
+_T = AttemptMetrics.__table__.c  # type: ignore[attr-defined]
 _STATEMENTS: dict[str, Any] = {}
 
 
 @dataclass
-class Tally:
+class OutcomeMetrics:
     """Attempts with one outcome. `classes`: how many in each class of BOUNDS_S and in the one beyond."""
 
     classes: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
@@ -41,9 +41,9 @@ def count(session: Session, process: str, attempts: Iterable[tuple[str, float]])
     """Adds attempts, each as (outcome, seconds), in the session's transaction."""
     added: dict[tuple[str, int], list[float]] = {}
     for outcome, seconds in attempts:
-        found = added.setdefault((outcome, bisect_left(BOUNDS_S, seconds)), [0, 0.0])
-        found[0] += 1
-        found[1] += seconds
+        sums = added.setdefault((outcome, bisect_left(BOUNDS_S, seconds)), [0, 0.0])
+        sums[0] += 1
+        sums[1] += seconds
     if not added:
         return
     shard = zlib.crc32(process.encode()) % SHARDS
@@ -58,7 +58,7 @@ def _statement(session: Session) -> Any:
     """Made once for each kind of database: every group of results uses it."""
     dialect = session.get_bind().dialect.name
     if dialect not in _STATEMENTS:
-        statement = insert_or_update(session, AttemptTally)
+        statement = insert_or_update(session, AttemptMetrics)
         more = {name: _T[name] + statement.excluded[name] for name in ("number", "seconds")}
         _STATEMENTS[dialect] = statement.on_conflict_do_update(
             index_elements=[_T.shard, _T.outcome, _T.duration_class], set_=more
@@ -66,12 +66,12 @@ def _statement(session: Session) -> Any:
     return _STATEMENTS[dialect]
 
 
-def read(session: Session) -> dict[str, Tally]:
+def read(session: Session) -> dict[str, OutcomeMetrics]:
     """Outcome → its attempts."""
     statement = select(_T.outcome, _T.duration_class, func.sum(_T.number), func.sum(_T.seconds))
-    found: dict[str, Tally] = {}
+    metrics: dict[str, OutcomeMetrics] = {}
     for outcome, place, number, seconds in session.execute(statement.group_by(_T.outcome, _T.duration_class)):
-        tally = found.setdefault(outcome, Tally())
-        tally.classes[place] += int(number)
-        tally.seconds += float(seconds)
-    return found
+        outcome_metrics = metrics.setdefault(outcome, OutcomeMetrics())
+        outcome_metrics.classes[place] += int(number)
+        outcome_metrics.seconds += float(seconds)
+    return metrics

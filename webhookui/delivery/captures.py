@@ -60,27 +60,27 @@ def _write(session: Session, result: Result, module: ModuleInfo, taken: Sequence
     """One save for all rows; a value that does not fit its field is left out and said so."""
     values: dict[str, Any] = {}
     notes: list[tuple[Taken, str, Any, str]] = []
-    for one in taken:
-        if one.outcome != "found":
-            notes.append((one, one.outcome, None, one.message))
+    for capture in taken:
+        if capture.outcome != "found":
+            notes.append((capture, capture.outcome, None, capture.message))
             continue
-        field = module.fields.get(one.row.field)
+        field = module.fields.get(capture.row.field)
         if field is None:
-            notes.append((one, "does_not_fit", _plain(one), f"There is no field {one.row.field} any more."))
+            notes.append((capture, "does_not_fit", _plain(capture), f"There is no field {capture.row.field} any more."))
             continue
-        raw = fitting(one, field.type)
+        raw = fitting(capture, field.type)
         try:
             stored = FIELD_TYPES[field.type].parse(raw, field)
         except FieldError as error:
-            notes.append((one, "does_not_fit", _plain(one), str(error)))
+            notes.append((capture, "does_not_fit", _plain(capture), str(error)))
             continue
         values[field.name] = stored
-        notes.append((one, "written", stored, one.message))
+        notes.append((capture, "written", stored, capture.message))
     refused = _save(session, result, values)
-    for one, outcome, value, message in notes:
-        if outcome == "written" and one.row.field in refused:
-            outcome, message = "does_not_fit", refused[one.row.field]
-        _note(session, result, one, outcome, value, message)
+    for capture, outcome, value, message in notes:
+        if outcome == "written" and capture.row.field in refused:
+            outcome, message = "does_not_fit", refused[capture.row.field]
+        _note(session, result, capture, outcome, value, message)
 
 
 def _save(session: Session, result: Result, values: dict[str, Any]) -> dict[str, str]:
@@ -143,7 +143,7 @@ def shown(row: CapturedValue, field_type: str | None) -> str:
     if row.value is None:
         return "(empty)" if row.outcome == "written" else "null"
     if field_type == "multi_picklist" and isinstance(row.value, list) and row.outcome == "written":
-        return ", ".join(as_text(each) for each in row.value)
+        return ", ".join(as_text(value) for value in row.value)
     return as_text(row.value)
 
 
@@ -163,19 +163,19 @@ def _plain(taken: Taken) -> Any:
 
 
 def _note_all(session: Session, result: Result, taken: Sequence[Taken], outcome: str, message: str) -> None:
-    for one in taken:
-        found = one.outcome == "found"
-        _note(session, result, one, outcome if found else one.outcome, _plain(one) if found else None,
-              message if found else one.message)  # fmt: skip
+    for capture in taken:
+        has_value = capture.outcome == "found"
+        _note(session, result, capture, outcome if has_value else capture.outcome, _plain(capture) if has_value else None,
+              message if has_value else capture.message)  # fmt: skip
 
 
-def _note(session: Session, result: Result, one: Taken, outcome: str, value: Any, message: str) -> None:
+def _note(session: Session, result: Result, capture: Taken, outcome: str, value: Any, message: str) -> None:
     session.add(
         CapturedValue(
             delivery_id=result.claimed.id,
             attempt_number=result.claimed.number,
-            path=one.row.path,
-            field=one.row.field,
+            path=capture.row.path,
+            field=capture.row.field,
             outcome=outcome,
             value=value,
             message=message,

@@ -48,13 +48,13 @@ def blamed(result: Result) -> str | None:
     Nor does a retry that is answered by an error again, which says as much of its request: what fails is due again together,
     and some requests that a third party never takes would pause a webhook whose others are taken.
     """
-    lane, found = result.claimed.lane, result.diagnosis
-    if found is None or result.claimed.test or result.claimed.redelivery_of is not None:
+    lane, diagnosis = result.claimed.lane, result.diagnosis
+    if diagnosis is None or result.claimed.test or result.claimed.redelivery_of is not None:
         return None
     if result.answer is None:
-        if found.ends:
+        if diagnosis.ends:
             return None
-        return group_of(lane) if found.code in UNREACHABLE and not result.hops else lane
+        return group_of(lane) if diagnosis.code in UNREACHABLE and not result.hops else lane
     is_retry = result.claimed.failure_count > 0
     return None if is_retry and result.answer.status_code not in OF_THE_WEBHOOK else lane
 
@@ -81,18 +81,18 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Circuit:
     state: str
     next_probe_at: datetime | None = None
 
 
-_CLOSED = _Known("closed")
+_CLOSED = _Circuit("closed")
 
 
 class Circuits:
     """What a worker process knows of the webhooks and endpoints that are not well. Healthy ones have no row and cost nothing.
 
-    A name is that of a lane, or of an endpoint. `wake` rings for a lane.
+    A name is that of a lane, or of an endpoint. `wake` wakes a worker for a lane.
     """
 
     REFRESH_S = 1.0
@@ -103,13 +103,13 @@ class Circuits:
         self._wake = wake
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
-        self._known: dict[str, _Known] = {}
+        self._circuits: dict[str, _Circuit] = {}
         self._read_at = 0.0
 
     def permit(self, lane: str, size: int) -> int:
         """How many deliveries of the lane may be claimed now: all, one (a probe, or while it drains) or none."""
         self._refresh()
-        own, endpoint = self._known.get(lane, _CLOSED), self._known.get(group_of(lane), _CLOSED)
+        own, endpoint = self._circuits.get(lane, _CLOSED), self._circuits.get(group_of(lane), _CLOSED)
         if own.state == endpoint.state == "closed":
             return size
         if endpoint.state == "open" and group_of(lane) != lane:
@@ -121,12 +121,12 @@ class Circuits:
         return 1
 
     def is_paused(self, lane: str) -> bool:
-        return any(self._known.get(name, _CLOSED).state == "open" for name in (lane, group_of(lane)))
+        return any(self._circuits.get(name, _CLOSED).state == "open" for name in (lane, group_of(lane)))
 
     def draining(self, lane: str) -> list[str]:
         """Which of the two is being drained: the lane, its endpoint, or both."""
         names = dict.fromkeys((lane, group_of(lane)))
-        return [name for name in names if self._known.get(name, _CLOSED).state == "draining"]
+        return [name for name in names if self._circuits.get(name, _CLOSED).state == "draining"]
 
     def _refresh(self) -> None:
         with self._lock:
@@ -134,16 +134,16 @@ class Circuits:
                 return
             with self._db.read() as session:
                 rows = session.execute(select(_E.lane, _E.state, _E.next_probe_at).where(_E.state != "closed"))
-                found = {row[0]: _Known(row[1], row[2]) for row in rows}
-            for name, before in self._known.items():
-                if found.get(name, _CLOSED).state != before.state:  # resumed, or another process saw it well
+                circuits = {row[0]: _Circuit(row[1], row[2]) for row in rows}
+            for name, before in self._circuits.items():
+                if circuits.get(name, _CLOSED).state != before.state:  # resumed, or another process saw it well
                     self._failures.pop(name, None)
-            self._known, self._read_at = found, time.monotonic()
+            self._circuits, self._read_at = circuits, time.monotonic()
 
-    def _is_due(self, known: _Known) -> bool:
+    def _is_due(self, circuit: _Circuit) -> bool:
         """A time further away than the longest pause comes of a clock that was set back: it is due."""
         at = now()
-        return known.next_probe_at is None or not at < known.next_probe_at <= self._longest_from(at)
+        return circuit.next_probe_at is None or not at < circuit.next_probe_at <= self._longest_from(at)
 
     def _longest_from(self, at: datetime) -> datetime:
         """With something over: another process may have given the next time after ours was taken."""
@@ -151,22 +151,22 @@ class Circuits:
 
     def _is_its_turn(self, lane: str) -> bool:
         """Whether the lane is the next one to probe its endpoint: probes go round the webhooks that wait, so that one whose
-        requests never come through does not keep the others from showing that theirs would. Rings for it otherwise."""
+        requests never come through does not keep the others from showing that theirs would. Wakes a worker for it otherwise."""
         with self._db.read() as session:
             row = session.get(Endpoint, group_of(lane))
             lanes = waiting_lanes(session, group_of(lane))
-        lanes = [each for each in lanes if self._known.get(each, _CLOSED).state != "open"]
+        lanes = [name for name in lanes if self._circuits.get(name, _CLOSED).state != "open"]
         if row is None or not lanes:
             return True
         last = webhook_id_of(row.probed_by or "") or 0
-        after = [each for each in lanes if (webhook_id_of(each) or 0) > last]
+        after = [name for name in lanes if (webhook_id_of(name) or 0) > last]
         turn = (after or lanes)[0]
         if turn != lane:
             self._wake(turn)
         return turn == lane
 
     def _take_probe(self, name: str, lane: str) -> bool:
-        """Whether this caller is the one to probe: of all senders and processes, one is. A bell for a lane with
+        """Whether this caller is the one to probe: of all senders and processes, one is. A wake-up for a lane with
         nothing to send takes none."""
         if not claim.is_due(self._db, lane):
             return False
@@ -186,7 +186,7 @@ class Circuits:
         """Counts what came back, in the transaction that writes it down; nothing is counted when that is rolled back."""
         observed = Observed()
         failures: dict[str, int] = {}
-        known: dict[str, _Known] = {}
+        changed: dict[str, _Circuit] = {}
         for result in results:
             if result.claimed.test:
                 continue
@@ -196,27 +196,27 @@ class Circuits:
             good = {lane, endpoint} if result.succeeded else {endpoint} if answered else set()
             for name in sorted(good - {bad}):
                 failures[name] = 0
-                if self._state(name, known) == "open":
-                    known[name] = self._recovered(session, name, observed)
+                if self._state(name, changed) == "open":
+                    changed[name] = self._recovered(session, name, observed)
             if bad is not None:
                 failures[bad] = failures.get(bad, self._failures.get(bad, 0)) + 1
-                state = self._state(bad, known)
+                state = self._state(bad, changed)
                 most = PAUSED_AGAIN_AFTER if state == "draining" else self._rules.pause_after
                 if state == "open":
-                    known[bad] = self._probe_failed(session, bad, result, observed)
+                    changed[bad] = self._probe_failed(session, bad, result, observed)
                 elif failures[bad] >= most:
-                    known[bad] = self._pause(session, bad, result, observed)
-        if failures or known:
-            after_commit(session, lambda: self._learn(failures, known))
+                    changed[bad] = self._pause(session, bad, result, observed)
+        if failures or changed:
+            after_commit(session, lambda: self._learn(failures, changed))
         return observed
 
-    def _state(self, name: str, known: dict[str, _Known]) -> str:
-        return known.get(name, self._known.get(name, _CLOSED)).state
+    def _state(self, name: str, changed: dict[str, _Circuit]) -> str:
+        return changed.get(name, self._circuits.get(name, _CLOSED)).state
 
-    def _learn(self, failures: dict[str, int], known: dict[str, _Known]) -> None:
+    def _learn(self, failures: dict[str, int], changed: dict[str, _Circuit]) -> None:
         with self._lock:
             self._failures = {name: number for name, number in {**self._failures, **failures}.items() if number}
-            self._known = {**self._known, **known}
+            self._circuits = {**self._circuits, **changed}
 
     def lane_is_empty(self, lane: str) -> None:
         """What drains and has nothing left is well again."""
@@ -227,7 +227,7 @@ class Circuits:
                 self._move(session, name, "draining", "closed")
                 after_commit(session, partial(self._learn, {name: 0}, {name: _CLOSED}))
 
-    def _pause(self, session: Session, name: str, result: Result, observed: Observed) -> _Known:
+    def _pause(self, session: Session, name: str, result: Result, observed: Observed) -> _Circuit:
         row = self._row(session, name) or Endpoint(lane=name)
         if row.state != "open":  # another process may have paused it already
             row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._rules.pause_after
@@ -237,7 +237,7 @@ class Circuits:
             observed.moved.append((name, "paused"))
         return self._probe_due(row, result, observed)
 
-    def _probe_failed(self, session: Session, name: str, result: Result, observed: Observed) -> _Known:
+    def _probe_failed(self, session: Session, name: str, result: Result, observed: Observed) -> _Circuit:
         """The next probe later, unless the request was in the air already when it was paused."""
         row = self._row(session, name)
         if row is None or row.state != "open":
@@ -254,16 +254,16 @@ class Circuits:
         return session.get(Endpoint, lane, with_for_update=True, populate_existing=True)
 
     @staticmethod
-    def _probe_due(row: Endpoint, result: Result, observed: Observed) -> _Known:
+    def _probe_due(row: Endpoint, result: Result, observed: Observed) -> _Circuit:
         if row.next_probe_at is not None:
             observed.due[result.claimed.lane] = row.next_probe_at
-        return _Known("open", row.next_probe_at)
+        return _Circuit("open", row.next_probe_at)
 
-    def _recovered(self, session: Session, name: str, observed: Observed) -> _Known:
+    def _recovered(self, session: Session, name: str, observed: Observed) -> _Circuit:
         if self._move(session, name, "open", "draining"):
             observed.moved.append((name, "recovered"))
         observed.due |= dict.fromkeys(lanes_of(session, name), now())
-        return _Known("draining")
+        return _Circuit("draining")
 
     @staticmethod
     def _move(session: Session, lane: str, before: str, state: str) -> bool:
@@ -287,9 +287,9 @@ def waiting_lanes(session: Session, endpoint: str) -> list[str]:
     """The endpoint's lanes with something to send now, whose workflow is on, in the order of their webhooks' ids."""
     on = select(col(WorkflowWebhook.id)).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
     on = on.where(col(Workflow.active), col(WorkflowWebhook.deleted_at).is_(None))
-    lanes = [lane_name(endpoint, each) for each in session.scalars(on.order_by(col(WorkflowWebhook.id)))]
+    lanes = [lane_name(endpoint, webhook_id) for webhook_id in session.scalars(on.order_by(col(WorkflowWebhook.id)))]
     due = or_(_D.status == "queued", and_(_D.status == "retry", _D.next_attempt_at <= now()))
-    found = {
+    with_work = {
         lane
         for begin in range(0, len(lanes), 500)
         for lane in session.scalars(
@@ -298,7 +298,7 @@ def waiting_lanes(session: Session, endpoint: str) -> list[str]:
             .distinct()
         )
     }
-    return [lane for lane in lanes if lane in found]
+    return [lane for lane in lanes if lane in with_work]
 
 
 def paused(session: Session) -> list[Endpoint]:
@@ -311,11 +311,11 @@ def names(session: Session, lanes: Iterable[str]) -> dict[str, str]:
     ids = {lane: webhook_id_of(lane) for lane in lanes}
     query = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name))
     query = query.join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
-    known = {
+    titles = {
         row[0]: f"“{row[1]}” ({row[2]}) at "
         for row in session.execute(query.where(col(WorkflowWebhook.id).in_(set(ids.values()))))
     }
-    return {lane: known.get(webhook_id, "") + endpoint_name(lane) for lane, webhook_id in ids.items()}
+    return {lane: titles.get(webhook_id, "") + endpoint_name(lane) for lane, webhook_id in ids.items()}
 
 
 def resume(session: Session, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Taking deliveries in hand, and giving back what a dead process had in hand (SPEC section 6)."""
+"""Taking deliveries in hand, and giving back what a stale process had in hand (SPEC section 6)."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def claim(db: Database, process: str, lane: str, limit: int, *, fresh_first: boo
         if not ids:
             return []
         connection.execute(_TAKE, {"ids": ids, "process": process, "time": time})
-        found = {row[0]: Claimed(*tuple(row)) for row in connection.execute(_IN_HAND, {"ids": ids})}
-        return [found[delivery_id] for delivery_id in ids if delivery_id in found]
+        claimed = {row[0]: Claimed(*tuple(row)) for row in connection.execute(_IN_HAND, {"ids": ids})}
+        return [claimed[delivery_id] for delivery_id in ids if delivery_id in claimed]
 
 
 def _due(connection: Connection, db: Database, lane: str, limit: int, time: datetime, fresh_first: bool) -> list[int]:
@@ -133,7 +133,7 @@ def is_due(db: Database, lane: str) -> bool:
     values = {"lane": lane, "most": 1, "time": now()}
     with db.read() as session:
         connection = session.connection()
-        return any(connection.execute(each, values).first() is not None for each in (_QUEUED, _RETRIES))
+        return any(connection.execute(statement, values).first() is not None for statement in (_QUEUED, _RETRIES))
 
 
 def release(db: Database, process: str, ids: Collection[int]) -> None:
@@ -158,7 +158,7 @@ def release(db: Database, process: str, ids: Collection[int]) -> None:
 
 def recover(db: Database, gone: Collection[str]) -> list[int]:
     """Makes what the processes `gone` had in hand due again, each marked as interrupted. Returns the deliveries' ids."""
-    found: list[int] = []
+    recovered: list[int] = []
     while True:
         with db.write() as session:
             rows = session.execute(
@@ -190,8 +190,8 @@ def recover(db: Database, gone: Collection[str]) -> list[int]:
                 )
                 .execution_options(synchronize_session=False)
             )  # fmt: skip
-        found += [row.id for row in rows]
-    return found
+        recovered += [row.id for row in rows]
+    return recovered
 
 
 def due_lanes(session: Session) -> list[str]:

@@ -23,12 +23,12 @@ def percentile(classes: Mapping[int, int], part: float) -> float | None:
     total = sum(classes.values())
     if not total:
         return None
-    wanted = part * total
+    rank = part * total
     passed = 0
     for index in sorted(classes):
         number = classes[index]
-        if number and passed + number >= wanted:
+        if number and passed + number >= rank:
             start, end = BOUNDS[index], BOUNDS[index + 1] if index + 1 < len(BOUNDS) else BOUNDS[index] * 1.2
-            return start + (end - start) * (wanted - passed) / number
+            return start + (end - start) * (rank - passed) / number
         passed += number
     return BOUNDS[max(classes)]

@@ -50,7 +50,7 @@ class Lane:
         self.webhook_id = webhook_id_of(name)
         self.senders = 0
         self.again = False
-        """A bell rang while all its senders were busy."""
+        """A wake-up came while all its senders were busy."""
         self.quick = False
         self.limited = False
         """It is sent to at a limited rate, which one sender can keep."""
@@ -75,13 +75,13 @@ class Lanes:
         at least: it may have a thread of its own when the others hold all, but no more, for more would only jostle."""
         if lane.limited:
             return lane.senders < 1
-        busy = [each for each in self._lanes.values() if each.senders]
-        of_group = sum(each.senders for each in busy if each.group == lane.group)
+        busy = [other for other in self._lanes.values() if other.senders]
+        of_group = sum(other.senders for other in busy if other.group == lane.group)
         if not lane.senders and of_group < ENDPOINT_SENDERS:
             return True
         if not lane.quick:
             return lane.senders < SLOW_SENDERS and of_group < SLOW_SENDERS
-        others = {each.group for each in busy if each.quick} - {lane.group}
+        others = {other.group for other in busy if other.quick} - {lane.group}
         return inline and of_group < max(1, workers // (len(others) + 2))
 
     def wait(self, lane: Lane) -> None:

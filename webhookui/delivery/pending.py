@@ -88,28 +88,28 @@ class Waits(Protocol):
 
 def holds(session: Session, deliveries: Iterable[Waits]) -> dict[int, Hold]:
     """Delivery → what holds it, of those that are held."""
-    waiting = [each for each in deliveries if each.status in WAITING and not each.test]
+    waiting = [delivery for delivery in deliveries if delivery.status in WAITING and not delivery.test]
     if not waiting:
         return {}
-    switched_off = off_workflows(session, {each.workflow_id for each in waiting if each.workflow_id})
-    lanes = {name for each in waiting for name in (each.lane, group_of(each.lane))}
+    switched_off = off_workflows(session, {delivery.workflow_id for delivery in waiting if delivery.workflow_id})
+    lanes = {name for delivery in waiting for name in (delivery.lane, group_of(delivery.lane))}
     statement = select(col(Endpoint.lane)).where(col(Endpoint.lane).in_(lanes), col(Endpoint.state) == "open")
     paused = set(session.scalars(statement))
-    looping = _loops(session, {each.record_id for each in waiting if each.record_id})
-    found = {}
-    for each in waiting:
+    looping = _loops(session, {delivery.record_id for delivery in waiting if delivery.record_id})
+    holds_by_id = {}
+    for delivery in waiting:
         name = (
-            "workflow_off" if each.workflow_id in switched_off
-            else "loop" if (each.workflow_id, each.record_id) in looping
-            else "endpoint_paused" if group_of(each.lane) in paused
-            else "webhook_paused" if each.lane in paused
+            "workflow_off" if delivery.workflow_id in switched_off
+            else "loop" if (delivery.workflow_id, delivery.record_id) in looping
+            else "endpoint_paused" if group_of(delivery.lane) in paused
+            else "webhook_paused" if delivery.lane in paused
             else None
         )  # fmt: skip
         if name == "loop":
-            found[each.id or 0] = in_a_loop(looping[each.workflow_id or 0, each.record_id or 0])
+            holds_by_id[delivery.id or 0] = in_a_loop(looping[delivery.workflow_id or 0, delivery.record_id or 0])
         elif name is not None:
-            found[each.id or 0] = HOLDS[name]
-    return found
+            holds_by_id[delivery.id or 0] = HOLDS[name]
+    return holds_by_id
 
 
 def in_a_loop(fired: int) -> Hold:
@@ -178,18 +178,18 @@ def end(session: Session, which: Condition, error: str, event: str = "ended") ->
         )
         .execution_options(synchronize_session=False)
     )  # fmt: skip
-    ring(session, lanes)
+    notify_workers(session, lanes)
     return int(done.rowcount)
 
 
-def ring(session: Session, lanes: Iterable[str]) -> None:
-    """Rings for these lanes after the commit: what was held, or waited behind what has ended, may go."""
+def notify_workers(session: Session, lanes: Iterable[str]) -> None:
+    """Wakes workers for these lanes after the commit: what was held, or waited behind what has ended, may go."""
     wake = session.info.get("wake")
     if wake is not None:
         for lane in lanes:
             after_commit(session, partial(wake, lane))
 
 
-def ring_for(session: Session, which: Condition) -> None:
-    """Rings for the lanes in which such deliveries wait."""
-    ring(session, list(session.scalars(select(_D.lane).where(_WAITS, which).distinct())))
+def notify_workers_for(session: Session, which: Condition) -> None:
+    """Wakes workers for the lanes in which such deliveries wait."""
+    notify_workers(session, list(session.scalars(select(_D.lane).where(_WAITS, which).distinct())))

@@ -7,9 +7,9 @@ from datetime import timedelta
 from sqlalchemy import or_, select
 
 from webhookui.core.database import Database, insert_or_update
-from webhookui.delivery.tables import Pace
+from webhookui.delivery.tables import RateLimit
 
-_P = Pace.__table__.c  # type: ignore[attr-defined]
+_P = RateLimit.__table__.c  # type: ignore[attr-defined]
 
 
 CLOCK_WAS_SET_BACK = timedelta(seconds=30)
@@ -26,7 +26,7 @@ def wait_s(db: Database, lane: str, per_s: float) -> float:
         time = db.time(session)
         then = time + timedelta(seconds=1 / per_s)
         free = or_(_P.next_at <= time, _P.next_at > then + CLOCK_WAS_SET_BACK)
-        place = insert_or_update(session, Pace).values(lane=lane, next_at=then)
+        place = insert_or_update(session, RateLimit).values(lane=lane, next_at=then)
         # RETURNING, because the number of rows is not told of an INSERT on PostgreSQL.
         taken = place.on_conflict_do_update(index_elements=["lane"], set_={"next_at": then}, where=free)
         if session.scalar(taken.returning(_P.lane)) is not None:

@@ -56,7 +56,7 @@ WAITING = 2000
 
 
 class ResultWriter:
-    """The thread that writes results. `wake(lane)` and `wake_at(lane, time)` ring for what the results made due."""
+    """The thread that writes results. `wake(lane)` and `wake_at(lane, time)` wake workers for what the results made due."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class ResultWriter:
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="results", daemon=True)
-        self.trouble: str | None = None
+        self.error_state: str | None = None
         """Why results can't be written at the moment, in words; None when they can."""
 
     def start(self) -> None:
@@ -130,12 +130,12 @@ class ResultWriter:
         while True:
             try:
                 self._write(group)
-                self.trouble = None
+                self.error_state = None
                 return
             except Exception as error:
                 ids = [result.claimed.id for result in group]
                 if is_unavailable(error):
-                    self.trouble = f"Results of deliveries can't be written: {unavailable_because(error)}."
+                    self.error_state = f"Results of deliveries can't be written: {unavailable_because(error)}."
                     log.error("results_not_written", deliveries=ids, error=str(error))
                     time.sleep(pause)
                     pause = min(pause * 2, 5.0)
@@ -150,7 +150,7 @@ class ResultWriter:
             group, stripped = [_stripped(group[0])], True
 
     def _write(self, group: Sequence[Result]) -> None:
-        bells: list[Callable[[], None]] = []
+        wakeups: list[Callable[[], None]] = []
         with self._db.write() as session:
             mine = self._still_mine(session, group)
             if mine:
@@ -162,20 +162,20 @@ class ResultWriter:
                 connection.execute(_INSERT, [_attempt(result, self._body_limit) for result in mine])
                 connection.execute(_UPDATE, rows)
                 attempt_metrics.count(
-                    session, self._process, [(_came_to(each), each.duration_ms / 1000) for each in mine]
+                    session, self._process, [(_came_to(result), result.duration_ms / 1000) for result in mine]
                 )
                 self._tell(session, rows)
                 observed = self._circuits.observe(session, mine)
                 self._tell_of_endpoints(session, observed.moved)
-                bells = self._bells(session, mine, rows)
-                bells += [partial(self._wake_at, lane, due) for lane, due in observed.due.items()]
-        for ring in bells:
-            ring()
+                wakeups = self._wakeups(session, mine, rows)
+                wakeups += [partial(self._wake_at, lane, due) for lane, due in observed.due.items()]
+        for wakeup in wakeups:
+            wakeup()
         for result in group:
             _log(result)
 
     def _still_mine(self, session: Session, group: Sequence[Result]) -> list[Result]:
-        """Without what another process took over because this one was taken for dead."""
+        """Without what another process took over because this one was taken for stale."""
         ids = [result.claimed.id for result in group]
         held = set(session.connection().scalars(_HELD, {"ids": ids, "process": self._process}))
         return [result for result in group if result.claimed.id in held]
@@ -187,22 +187,22 @@ class ResultWriter:
 
     def _outcome(self, session: Session, result: Result) -> dict[str, Any]:
         """The delivery's new row, as the status machine says."""
-        claimed, found = result.claimed, result.diagnosis
-        failures = claimed.failure_count + (found is not None)
+        claimed, diagnosis = result.claimed, result.diagnosis
+        failures = claimed.failure_count + (diagnosis is not None)
         row: dict[str, Any] = {
             "the_id": claimed.id,
             "status_code": result.answer.status_code if result.answer else None,
             "attempt_count": claimed.number,
             "failure_count": failures,
             "duration_ms": round(result.duration_ms, 2),
-            "error": found.error if found else None,
+            "error": diagnosis.error if diagnosis else None,
             "next_attempt_at": None,
             "finished_at": now(),
         }
         event = "accepted"
-        if found is not None:
-            event = "gone" if found.code == "gone" else "misconfigured" if found.ends else "exhausted"
-            due = None if found.ends else self._schedule.next(failures, now(), result.retry_after)
+        if diagnosis is not None:
+            event = "gone" if diagnosis.code == "gone" else "misconfigured" if diagnosis.ends else "exhausted"
+            due = None if diagnosis.ends else self._schedule.next(failures, now(), result.retry_after)
             if due is not None:
                 newer = self._superseding(session, result)
                 event = "superseded" if newer else "removed" if self._is_removed(session, result) else "postponed"
@@ -223,7 +223,7 @@ class ResultWriter:
         return webhook_id is not None and not result.claimed.test and state_of(session, webhook_id) == "removed"
 
     def _superseding(self, session: Session, result: Result) -> int | None:
-        if result.at_hand is None or not result.at_hand.webhook.drop_stale_retries or result.claimed.test:
+        if result.resolved is None or not result.resolved.webhook.drop_stale_retries or result.claimed.test:
             return None
         return newer_sibling(session, result.claimed.id, result.claimed.webhook_id, result.claimed.record_id)
 
@@ -238,27 +238,27 @@ class ResultWriter:
             for listener in session.info.get("endpoint_listeners", ()):
                 listener(session, lane)
 
-    def _bells(
+    def _wakeups(
         self, session: Session, results: Sequence[Result], rows: Sequence[dict[str, Any]]
     ) -> list[Callable[[], None]]:
         """A later delivery of the same record may go now; retries are due at their time."""
-        bells: list[Callable[[], None]] = []
+        wakeups: list[Callable[[], None]] = []
         first = [result.claimed for result in results if result.claimed.attempt_count == 0]
         lanes = {claimed.lane for claimed in first}
         waiting = {lane for lane in lanes if has_waiting(session, lane)}
-        waiting |= waiting_elsewhere(session, [each.record_id for each in first if each.record_id], lanes)
+        waiting |= waiting_elsewhere(session, [result.record_id for result in first if result.record_id], lanes)
         for lane in waiting:
-            bells.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
+            wakeups.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
         for result, row in zip(results, rows, strict=True):
             if due := row["next_attempt_at"]:
-                bells.append(lambda lane=result.claimed.lane, due=due: self._wake_at(lane, due))  # type: ignore[misc]
-        return bells
+                wakeups.append(lambda lane=result.claimed.lane, due=due: self._wake_at(lane, due))  # type: ignore[misc]
+        return wakeups
 
 
 def _stripped(result: Result) -> Result:
     """What is known of the attempt without anything that the third party said."""
     answer = replace(result.answer, headers=[], body=b"", cut=False) if result.answer else None
-    return replace(result, answer=answer, at_hand=None, note=NOT_KEPT, taken=(), hops=())
+    return replace(result, answer=answer, resolved=None, note=NOT_KEPT, taken=(), hops=())
 
 
 def _add_note(session: Session, delivery_id: int, more: str | None) -> None:
@@ -273,7 +273,7 @@ def _came_to(result: Result) -> str:
 
 
 def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
-    answer, found = result.answer, result.diagnosis
+    answer, diagnosis = result.answer, result.diagnosis
     body = answer.body if answer else None
     return {
         "delivery_id": result.claimed.id,
@@ -289,9 +289,9 @@ def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
         "timing_ms": answer.timing_ms if answer else result.error_timing_ms,
         "hops": [asdict(hop) for hop in result.hops],
         "incomplete": result.incomplete or None,
-        "error_code": found.code if found else None,
-        "error": found.error if found else None,
-        "advice": found.advice if found else None,
+        "error_code": diagnosis.code if diagnosis else None,
+        "error": diagnosis.error if diagnosis else None,
+        "advice": diagnosis.advice if diagnosis else None,
     }
 
 

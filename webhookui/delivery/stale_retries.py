@@ -32,7 +32,7 @@ def supersede_older(session: Session, newer_id: int, webhook_id: int, record_id:
     waiting = select(_D.id).where(_D.webhook_id == webhook_id, _D.record_id == record_id, _D.status == "retry")
     ids = list(session.connection().scalars(waiting.where(_D.id < newer_id, ~_D.test)))
     age = data_of(session, newer_id) if ids else newer_id
-    older = [each for each in ids if data_of(session, each) < age]
+    older = [older_id for older_id in ids if data_of(session, older_id) < age]
     if not older:
         return
     session.execute(
@@ -61,7 +61,7 @@ def newer_sibling(session: Session, delivery_id: int, webhook_id: int | None, re
         .order_by(_D.id.desc())
     )
     ids = list(session.connection().scalars(query))
-    return next((each for each in ids if each != delivery_id and data_of(session, each) > age), None)
+    return next((newer_id for newer_id in ids if newer_id != delivery_id and data_of(session, newer_id) > age), None)
 
 
 def data_of(session: Session, delivery_id: int) -> int:

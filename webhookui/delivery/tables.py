@@ -45,7 +45,7 @@ class Delivery(SQLModel, table=True):
         Index("ix_delivery_webhook_record", "webhook_id", "record_id", "id"),
         Index("ix_delivery_record", "record_id", "id"),
         Index("ix_delivery_redelivery_of", "redelivery_of", **where("redelivery_of IS NOT NULL")),
-        # The log's: what is filed, by its group; what is not, with all that filters and counts look at.
+        # The log's: what is indexed, by its bucket; what is not, with all that filters and counts look at.
         Index("ix_delivery_filed", "log_group_id", "id", "created_at", **where("log_group_id IS NOT NULL")),
         Index("ix_delivery_unfiled", *UNFILED, **where("log_group_id IS NULL")),
     )
@@ -95,10 +95,10 @@ class Delivery(SQLModel, table=True):
     caused_by: str = ""
     """Who made that save, in words."""
     log_group_id: int | None = None
-    """The group it was filed under, a while after it was finished (`delivery_log/indexing.py`)."""
+    """The bucket it was indexed in, a while after it was finished (`delivery_log/indexing.py`)."""
 
 
-class LogGroup(SQLModel, table=True):
+class LogBucket(SQLModel, table=True):
     """Finished deliveries that no filter of the log tells apart, except by record, time and text; and how many they are."""
 
     __tablename__ = "log_group"
@@ -183,7 +183,7 @@ class CapturedValue(SQLModel, table=True):
 
 
 class WorkerProcess(SQLModel, table=True):
-    """A process that sends deliveries, when it was last seen alive, and when its queue last answered a bell."""
+    """A process that sends deliveries, when it was last seen alive, and when its queue last answered a wake-up."""
 
     __tablename__ = "worker_process"
 
@@ -196,7 +196,7 @@ class WorkerProcess(SQLModel, table=True):
     answered_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
-class AttemptTally(SQLModel, table=True):
+class AttemptMetrics(SQLModel, table=True):
     """How many attempts came to an outcome and took so long, counted by the processes of one shard."""
 
     __tablename__ = "attempt_tally"
@@ -204,12 +204,12 @@ class AttemptTally(SQLModel, table=True):
     shard: int = Field(primary_key=True)
     outcome: str = Field(primary_key=True)
     duration_class: int = Field(primary_key=True)
-    """Index of `tally.BOUNDS_S`."""
+    """Index of `attempt_metrics.BOUNDS_S`."""
     number: int = 0
     seconds: float = 0.0
 
 
-class Pace(SQLModel, table=True):
+class RateLimit(SQLModel, table=True):
     """When the next request of a lane that is sent to at a limited rate may go, for all worker processes together."""
 
     __tablename__ = "lane_pace"
@@ -264,7 +264,7 @@ class RedeliveryJob(SQLModel, table=True):
     """Who asked for it, by name."""
     ids: list[int] | None = Field(default=None, sa_column=Column(JSON))
     """The selected deliveries, in order …"""
-    wanted: dict[str, str] | None = Field(default=None, sa_column=Column(JSON))
+    log_filter: dict[str, str] | None = Field(default=None, sa_column=Column("wanted", JSON))
     """… or the filter, as `LogFilter.to_args` writes it."""
     total: int | None = None
     """Deliveries to send again; None when a filter matches more than are counted."""

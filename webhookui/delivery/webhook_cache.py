@@ -26,7 +26,7 @@ from webhookui.webhooks.stored import from_definition
 
 
 @dataclass(frozen=True)
-class WebhookAtHand:
+class ResolvedWebhook:
     """A webhook ready to be sent. `typed_for`: where its secrets may go; `signing`: its signature secrets, newest first."""
 
     webhook: Webhook
@@ -49,7 +49,7 @@ class WebhookAtHand:
 
     def redaction(self, token: str | None = None) -> Redaction:
         """What masks everything that is secret about it. `token`: the access token it is sent with."""
-        signing = (*self.signing, *(each.partition("_")[2] for each in self.signing))
+        signing = (*self.signing, *(secret.partition("_")[2] for secret in self.signing))
         return redaction(
             (*secrets_in(self.webhook.authorization, token), *signing, *self.webhook.secret_values.values())
         )
@@ -57,15 +57,15 @@ class WebhookAtHand:
 
 def assemble(
     box: SecretBox, definition: dict[str, object], sealed: str | None, until: datetime | None = None
-) -> WebhookAtHand:
+) -> ResolvedWebhook:
     """From what is stored. Raises SecretUnreadable."""
     secrets, typed_for = unseal(box, definition, sealed)
     signing = secrets.pop("signing", None) or []
     webhook = from_definition(definition, secrets)
-    return WebhookAtHand(webhook, typed_for, tuple([signing] if isinstance(signing, str) else signing), until)
+    return ResolvedWebhook(webhook, typed_for, tuple([signing] if isinstance(signing, str) else signing), until)
 
 
-def in_the_air(session: Session, box: SecretBox, message_id: str) -> WebhookAtHand | None:
+def in_the_air(session: Session, box: SecretBox, message_id: str) -> ResolvedWebhook | None:
     """The webhook that a delivery is sent with that is in the air just now. Raises SecretUnreadable."""
     sent = select(Delivery).where(col(Delivery.status) == "dispatched", col(Delivery.message_id) == message_id)
     delivery = session.scalars(sent.order_by(col(Delivery.id).desc()).limit(1)).first()
@@ -77,15 +77,15 @@ def in_the_air(session: Session, box: SecretBox, message_id: str) -> WebhookAtHa
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Snapshot:
     """What was read under one revision of the workflows. A change makes a new one, so that nothing old gets into it."""
 
     revision: int
-    webhooks: dict[int, WebhookAtHand] = field(default_factory=dict)
+    webhooks: dict[int, ResolvedWebhook] = field(default_factory=dict)
     states: dict[int, State] = field(default_factory=dict)
 
 
-class WebhooksAtHand:
+class WebhookCache:
     """Looks a webhook up by its id. One for a process; threads share it."""
 
     CHECK_EVERY_S = 0.25
@@ -94,46 +94,46 @@ class WebhooksAtHand:
     def __init__(self, db: Database, box: SecretBox) -> None:
         self._db = db
         self._box = box
-        self._known = _Known(-1)
+        self._snapshot = _Snapshot(-1)
         self._looked_at = 0.0
         """When the last look began (perf_counter)."""
         self._looking = threading.Lock()
 
-    def get(self, webhook_id: int, *, at_once: bool = False) -> WebhookAtHand | None:
+    def get(self, webhook_id: int, *, at_once: bool = False) -> ResolvedWebhook | None:
         """None when there is no such webhook. `at_once`: a change of just now is known, too. Raises SecretUnreadable."""
         if at_once or time.perf_counter() - self._looked_at > self.CHECK_EVERY_S:
             self._look()
-        known = self._known.webhooks
-        found = known.get(webhook_id)
-        if found is None:
+        webhooks = self._snapshot.webhooks
+        webhook = webhooks.get(webhook_id)
+        if webhook is None:
             with self._db.read() as session:
                 row = session.get(WorkflowWebhook, webhook_id)
             if row is None:
                 return None
-            found = assemble(self._box, row.definition, row.secrets, row.previous_signing_until)
-            known[webhook_id] = found
-        return found
+            webhook = assemble(self._box, row.definition, row.secrets, row.previous_signing_until)
+            webhooks[webhook_id] = webhook
+        return webhook
 
     def state(self, webhook_id: int | None) -> State:
         """Whether the webhook may be sent to: a switch that has been committed is obeyed by every process at once. What belongs
         to no webhook (a test) may always go."""
         if webhook_id is None:
             return "on"
-        known = self._look().states
-        if webhook_id not in known:
+        states = self._look().states
+        if webhook_id not in states:
             with self._db.read() as session:
-                known[webhook_id] = state_of(session, webhook_id)
-        return known[webhook_id]
+                states[webhook_id] = state_of(session, webhook_id)
+        return states[webhook_id]
 
-    def _look(self) -> _Known:
+    def _look(self) -> _Snapshot:
         """What is known under the revision that is committed at this moment. A look that began after this call serves it, too:
         senders that come together ask once."""
         called_at = time.perf_counter()
         with self._looking:
             if self._looked_at <= called_at:
                 began_at = time.perf_counter()
-                revision = self._db.committed_revision("workflows", self._known.revision)
-                if self._known.revision != revision:
-                    self._known = _Known(revision)
+                revision = self._db.committed_revision("workflows", self._snapshot.revision)
+                if self._snapshot.revision != revision:
+                    self._snapshot = _Snapshot(revision)
                 self._looked_at = began_at
-            return self._known
+            return self._snapshot

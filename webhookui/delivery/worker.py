@@ -1,7 +1,7 @@
 """The engine: lanes and their senders in one worker process (SPEC section 6, "nobody waits for a slow neighbour").
 
-A lane is a webhook at an endpoint (`delivery/lanes.py`). Huey's threads answer its bells. A lane that answers quickly is sent to
-in the thread that took its bell; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds
+A lane is a webhook at an endpoint (`delivery/lanes.py`). Huey wakes its workers. A lane that answers quickly is sent to in the
+thread that was woken; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds
 what others need.
 """
 
@@ -30,8 +30,8 @@ from webhookui.delivery.daemon_pool import DaemonThreads
 from webhookui.delivery.lanes import Lane, Lanes
 from webhookui.delivery.results import ResultWriter
 from webhookui.delivery.tables import WorkerProcess
-from webhookui.delivery.webhook_cache import WebhooksAtHand
-from webhookui.delivery.worker_registry import STALE_AFTER, Neighbours, here
+from webhookui.delivery.webhook_cache import WebhookCache
+from webhookui.delivery.worker_registry import STALE_AFTER, WorkerRegistry, host_identity
 from webhookui.outgoing.address_policy import AddressPolicy
 from webhookui.outgoing.http_client import Interrupted, Transport
 from webhookui.outgoing.oauth import OAuthTokens
@@ -52,7 +52,7 @@ LOOK_S = 5.0
 
 
 class Engine:
-    """Sends what is due until it is stopped. `wake` and `wake_at` ring the queue's bell for a lane."""
+    """Sends what is due until it is stopped. `wake` and `wake_at` have the queue wake a worker for a lane."""
 
     def __init__(
         self,
@@ -66,15 +66,15 @@ class Engine:
         self._db = db
         self._wake = wake
         self._wake_at = wake_at
-        host = here()
+        host = host_identity()
         self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
-        self._neighbours = Neighbours(self.process)
+        self._registry = WorkerRegistry(self.process)
         self._good_until = 0.0
         policy = policy_of(settings)
         self._transport = Transport(
             policy, read_limit=settings.read_limit, connections=settings.workers, ca_file=settings.ca_file
         )
-        self._webhooks = WebhooksAtHand(db, box)
+        self._webhooks = WebhookCache(db, box)
         self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(self._transport), settings.address)
         schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
         self._circuits = Circuits(db, CircuitRules(settings.pause_after, settings.probe_delays), wake)
@@ -90,17 +90,17 @@ class Engine:
         self._heart = threading.Thread(target=self._live, name="heartbeat", daemon=True)
 
     @property
-    def alone(self) -> bool:
+    def is_only_worker(self) -> bool:
         """Whether no other process works on the queue, as far as it was seen lately."""
-        return self._neighbours.alone
+        return self._registry.is_only_worker
 
     @property
-    def trouble(self) -> str | None:
+    def error_state(self) -> str | None:
         """What keeps this process from writing results down, in words; None when nothing does."""
-        return self._writer.trouble
+        return self._writer.error_state
 
     def start(self) -> None:
-        """Registers the process, takes over what dead ones left, and rings for all that is due."""
+        """Registers the process, takes over what stale ones left, and wakes workers for all that is due."""
         self._beat()
         self._writer.start()
         self.sweep()
@@ -122,7 +122,7 @@ class Engine:
                     log.warning("interrupted", deliveries=interrupted, processes=[self.process.id])
                 with self._db.write() as session:
                     session.execute(delete(WorkerProcess).where(WorkerProcess.id == self.process.id))  # type: ignore[arg-type]
-            except SQLAlchemyError as error:  # the next one to start finds it dead
+            except SQLAlchemyError as error:  # the next one to start finds it stale
                 log.error("not_signed_off", error=str(error))
         self._ended.set()
         self._transport.close()
@@ -132,9 +132,9 @@ class Engine:
             time.sleep(0.02)
 
     def sweep(self) -> None:
-        """Takes over what dead processes had in hand, and rings for every lane with something due."""
+        """Takes over what stale processes had in hand, and wakes workers for every lane with something due."""
         with self._db.read() as session:
-            gone = self._neighbours.dead(session)
+            gone = self._registry.stale_workers(session)
         if gone:
             interrupted = claim.recover(self._db, gone)
             with self._db.write() as session:
@@ -146,13 +146,13 @@ class Engine:
         for lane in lanes:
             self._wake(lane)
 
-    def hear(self) -> None:
-        """Notes that the queue has just answered a bell; the heartbeat writes it down."""
+    def note_wakeup(self) -> None:
+        """Notes that the queue has just answered a wake-up; the heartbeat writes it down."""
         self.process.answered_at = now()
 
     def work(self, name: str) -> None:
-        """Answers one bell: sends what the lane has due, in this thread or in one of the lane's own."""
-        self.hear()
+        """Answers one wake-up: sends what the lane has due, in this thread or in one of the lane's own."""
+        self.note_wakeup()
         limited = bool(self._rates(self._lanes.get(name)))
         with self._lock:
             lane = self._lanes.get(name)
@@ -291,9 +291,9 @@ class Engine:
         rates = dict.fromkeys(self._circuits.draining(lane.name), self._settings.drain_rate)
         if lane.webhook_id is not None:
             with suppress(SecretUnreadable):  # the attempt will say so
-                at_hand = self._webhooks.get(lane.webhook_id)
-                if at_hand is not None and at_hand.webhook.rate_limit_per_s:
-                    limit = float(at_hand.webhook.rate_limit_per_s)
+                resolved = self._webhooks.get(lane.webhook_id)
+                if resolved is not None and resolved.webhook.rate_limit_per_s:
+                    limit = float(resolved.webhook.rate_limit_per_s)
                     rates[lane.name] = min(limit, rates.get(lane.name, limit))
         return rates
 
@@ -313,7 +313,7 @@ class Engine:
                 if time.monotonic() + LOOK_S >= self._good_until:
                     self._beat()
                 with self._db.read() as session:
-                    gone = self._neighbours.dead(session)
+                    gone = self._registry.stale_workers(session)
                 if gone:
                     self.sweep()
             except SQLAlchemyError as error:

@@ -1,6 +1,6 @@
-"""The other worker processes on the same database, and which of them are dead (SPEC section 6, "never lost").
+"""The other worker processes on the same database, and which of them are stale (SPEC section 6, "never lost").
 
-No clock of a machine is believed: a process on another machine is dead when its heartbeat has stood still for a while of our
+No clock of a machine is believed: a process on another machine is stale when its heartbeat has stood still for a while of our
 own time, whatever the times in it say. Clocks may differ, jump and be set back without anything being sent twice for it.
 """
 
@@ -24,8 +24,8 @@ STALE_AFTER = timedelta(seconds=30)
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 
 
-def here() -> str:
-    """Where process numbers mean what they mean here: the host's name, its boot, its PID namespace (a container's own)."""
+def host_identity() -> str:
+    """Within which process numbers are unique: the host's name, its boot, its PID namespace (a container's own)."""
     parts = [socket.gethostname()]
     try:
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().split("-")[0])
@@ -35,7 +35,7 @@ def here() -> str:
     return "/".join(parts)
 
 
-class Neighbours:
+class WorkerRegistry:
     """What one worker process knows of the others. Threads share it."""
 
     def __init__(self, me: WorkerProcess) -> None:
@@ -43,21 +43,21 @@ class Neighbours:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[datetime, float]] = {}
         """Heartbeat → when it was first seen, in our own time."""
-        self.alone = True
+        self.is_only_worker = True
         """Whether there was no living other process when it was looked last."""
 
-    def dead(self, session: Session) -> list[str]:
+    def stale_workers(self, session: Session) -> list[str]:
         """Ids of processes that hold nothing rightfully any more."""
         others = list(session.scalars(select(WorkerProcess).where(WorkerProcess.id != self._me.id)))  # type: ignore[arg-type]
         with self._lock:
-            gone = [process.id for process in others if self._is_dead(process)]
+            gone = [process.id for process in others if self._is_stale(process)]
             self._seen = {process.id: self._seen[process.id] for process in others if process.id in self._seen}
-            self.alone = len(gone) == len(others)
-        known = {process.id for process in others} | {self._me.id}
+            self.is_only_worker = len(gone) == len(others)
+        registered = {process.id for process in others} | {self._me.id}
         holding = select(_D.claimed_by).where(_D.status == "dispatched", _D.claimed_by.is_not(None)).distinct()
-        return gone + [holder for holder in session.scalars(holding) if holder not in known]
+        return gone + [holder for holder in session.scalars(holding) if holder not in registered]
 
-    def _is_dead(self, process: WorkerProcess) -> bool:
+    def _is_stale(self, process: WorkerProcess) -> bool:
         if process.host == self._me.host and (process.pid == self._me.pid or not is_alive(process.pid)):
             return True
         now = time.monotonic()

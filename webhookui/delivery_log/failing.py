@@ -47,12 +47,14 @@ class FailingEndpoint:
 def failing(session: Session) -> list[FailingEndpoint]:
     """Paused ones first, then those that fail for longest."""
     circuits = {row.lane: row for row in session.scalars(select(Endpoint).where(Endpoint.state != "closed"))}  # type: ignore[arg-type]
-    found = [
-        one
+    failures = [
+        failure
         for lane in sorted({*_lanes(session), *circuits})
-        if (one := _one(session, lane, circuits.get(lane))) is not None
+        if (failure := _one(session, lane, circuits.get(lane))) is not None
     ]
-    return sorted(found, key=lambda one: (one.endpoint is None or one.endpoint.state != "open", one.since))
+    return sorted(
+        failures, key=lambda failure: (failure.endpoint is None or failure.endpoint.state != "open", failure.since)
+    )
 
 
 def _lanes(session: Session) -> list[str]:

@@ -55,7 +55,7 @@ def try_now(session: Session, delivery_id: int) -> Delivery:
         )
         .execution_options(synchronize_session=False)
     )
-    pending.ring(session, [delivery.lane])
+    pending.notify_workers(session, [delivery.lane])
     return _moved(session, delivery, done.rowcount)
 
 
@@ -92,5 +92,5 @@ def _goes_first(session: Session, delivery: Delivery) -> int | None:
     """The oldest delivery of the webhook and record that has to be answered before this one is first sent."""
     if delivery.status != "queued" or delivery.webhook_id is None or delivery.record_id is None:
         return None
-    found: int | None = session.scalar(select(_D.id).where(*goes_before(_D, delivery)).order_by(_D.id).limit(1))
-    return found
+    first_id: int | None = session.scalar(select(_D.id).where(*goes_before(_D, delivery)).order_by(_D.id).limit(1))
+    return first_id

@@ -14,7 +14,7 @@ from webhookui.core.database import now
 from webhookui.crm.tables import Change
 from webhookui.delivery import pending
 from webhookui.delivery.states import STATUSES
-from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, LogGroup
+from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, LogBucket
 from webhookui.delivery_log.filter import InvalidFilter, LogFilter
 from webhookui.delivery_log.indexing import searchable
 from webhookui.delivery_log.search import counts_of_text, search
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
-_G = LogGroup.__table__.c  # type: ignore[attr-defined]
+_G = LogBucket.__table__.c  # type: ignore[attr-defined]
 
 
 class DeliveryNotFound(Exception):
@@ -49,11 +49,11 @@ class Page:
 
 
 def page(
-    session: Session, wanted: LogFilter, *, limit: int = 50, before: int | None = None, after: int | None = None
+    session: Session, log_filter: LogFilter, *, limit: int = 50, before: int | None = None, after: int | None = None
 ) -> Page:
     """The newest deliveries that match; those older than `before`; or, of those newer than `after`, the oldest."""
-    span = span_of(session, wanted, above=after or 0, below=before or LAST)
-    ids, stopped = _found(session, wanted, span, limit + 1, after is None)
+    span = span_of(session, log_filter, above=after or 0, below=before or LAST)
+    ids, stopped = _found(session, log_filter, span, limit + 1, after is None)
     more, ids = len(ids) > limit, sorted(ids[:limit], reverse=True)
     items = by_ids(session, ids)
     if after is None:
@@ -63,28 +63,28 @@ def page(
 
 
 def _found(
-    session: Session, wanted: LogFilter, span: Span, limit: int, newest_first: bool
+    session: Session, log_filter: LogFilter, span: Span, limit: int, newest_first: bool
 ) -> tuple[list[int], int | None]:
     """Ids that match, in order, and where the search for a text stopped."""
-    if wanted.q:
-        return search(session, wanted, span, limit, newest_first=newest_first)
-    return matching(session, wanted, span, limit, newest_first=newest_first), None
+    if log_filter.q:
+        return search(session, log_filter, span, limit, newest_first=newest_first)
+    return matching(session, log_filter, span, limit, newest_first=newest_first), None
 
 
 def oldest_first(
-    session: Session, wanted: LogFilter, *, after: int, up_to: int, limit: int
+    session: Session, log_filter: LogFilter, *, after: int, up_to: int, limit: int
 ) -> tuple[list[int], int | None]:
     """Ids that match, from the oldest on; and the id up to which all were looked at, None when these are the last ones."""
-    ids, stopped = _found(session, wanted, span_of(session, wanted, above=after, below=up_to + 1), limit, False)
+    ids, stopped = _found(session, log_filter, span_of(session, log_filter, above=after, below=up_to + 1), limit, False)
     return ids, ids[-1] if len(ids) == limit else stopped
 
 
-def counts(session: Session, wanted: LogFilter, *, thorough: bool = False) -> Counts:
+def counts(session: Session, log_filter: LogFilter, *, thorough: bool = False) -> Counts:
     """Deliveries of each status under the filter, its own status left aside.
 
     `thorough`: a text's matches are counted much further; somebody waits for the number.
     """
-    return counts_of_text(session, wanted, thorough=thorough) if wanted.q else counted(session, wanted)
+    return counts_of_text(session, log_filter, thorough=thorough) if log_filter.q else counted(session, log_filter)
 
 
 def counts_of_ids(session: Session, ids: Sequence[int]) -> Counts:
@@ -101,10 +101,10 @@ def counts_by_workflow(session: Session, hours: int = 24) -> dict[int, dict[str,
         .where(_D.created_at >= now() - timedelta(hours=hours), _D.workflow_id.is_not(None))
         .group_by(_D.workflow_id, _D.status)
     )
-    found: dict[int, dict[str, int]] = {}
+    counts_by_id: dict[int, dict[str, int]] = {}
     for workflow_id, status, number in session.execute(statement):
-        found.setdefault(workflow_id, {})[status] = number
-    return found
+        counts_by_id.setdefault(workflow_id, {})[status] = number
+    return counts_by_id
 
 
 @dataclass(frozen=True)
@@ -172,26 +172,26 @@ CHANGEABLE = ("status", "status_code", "q")
 """Filters whose answer for one delivery changes with time."""
 
 
-def still_matches(wanted: LogFilter, delivery: Delivery) -> bool:
+def still_matches(log_filter: LogFilter, delivery: Delivery) -> bool:
     """Whether a delivery that matched the filter does so now."""
     return (
-        wanted.status in (None, delivery.status)
-        and wanted.status_code in (None, delivery.status_code)
-        and (not wanted.q or wanted.q.lower() in searchable(delivery.url, delivery.error))
+        log_filter.status in (None, delivery.status)
+        and log_filter.status_code in (None, delivery.status_code)
+        and (not log_filter.q or log_filter.q.lower() in searchable(delivery.url, delivery.error))
     )
 
 
-def newer_than(session: Session, wanted: LogFilter, delivery_id: int, limit: int) -> list[Delivery]:
+def newer_than(session: Session, log_filter: LogFilter, delivery_id: int, limit: int) -> list[Delivery]:
     """What the filter matches of the deliveries made after `delivery_id`, the newest of them, newest first."""
-    ids, _ = _found(session, wanted, span_of(session, wanted, above=delivery_id), limit, True)
+    ids, _ = _found(session, log_filter, span_of(session, log_filter, above=delivery_id), limit, True)
     return by_ids(session, ids)
 
 
 def hosts(session: Session) -> list[str]:
     """Hosts that deliveries went to, up to 200."""
-    filed = select(_G.host).where(_G.number > 0, _G.host != "")
-    unfiled = select(_D.host).where(_D.log_group_id.is_(None), _D.host != "")
-    return list(session.scalars(union(filed, unfiled).order_by("host").limit(200)))
+    indexed = select(_G.host).where(_G.number > 0, _G.host != "")
+    not_indexed = select(_D.host).where(_D.log_group_id.is_(None), _D.host != "")
+    return list(session.scalars(union(indexed, not_indexed).order_by("host").limit(200)))
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Delivery]:

@@ -18,7 +18,7 @@ from webhookui.delivery_log import queries
 from webhookui.delivery_log.queries import LogFilter
 
 DEAF_AFTER = timedelta(seconds=150)
-"""A process whose queue answered nothing for so long is not working on it: each minute there is a bell to answer."""
+"""A process whose queue answered nothing for so long is not working on it: each minute there is a wake-up to answer."""
 
 
 @dataclass(frozen=True)

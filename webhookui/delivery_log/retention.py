@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import Database
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
-from webhookui.delivery_log.indexing import unfile
+from webhookui.delivery_log.indexing import remove_from_index
 
 log = structlog.get_logger("webhookui.delivery")
 
@@ -76,7 +76,7 @@ def _purge_some(session: Session, limit: datetime, position: Any) -> tuple[Any, 
     old = [row for row in rows if row.status in _FINAL and (row.finished_at or row.created_at) < limit]
     if old:
         ids = [row.id for row in old]
-        unfile(session, old)
+        remove_from_index(session, old)
         for table in _BELONGING:
             session.execute(delete(table).where(table.delivery_id.in_(ids)))  # type: ignore[attr-defined]
         session.execute(delete(Delivery).where(_D.id.in_(ids)))

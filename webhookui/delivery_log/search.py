@@ -20,7 +20,7 @@ from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.delivery_log.indexing import TEXTS, searchable
-from webhookui.delivery_log.streams import Counts, Span, dimensions_of, groups_of, matching, span_of, unfiled
+from webhookui.delivery_log.streams import Counts, Span, buckets_of, dimensions_of, matching, not_indexed, span_of
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 
@@ -43,26 +43,26 @@ _SAMPLES: WeakKeyDictionary[Engine, tuple[float, list[str]]] = WeakKeyDictionary
 class Search:
     """One search, as far as it has come: more may be asked of it. Not kept longer than its session."""
 
-    def __init__(self, session: Session, wanted: LogFilter, span: Span, newest_first: bool = True) -> None:
+    def __init__(self, session: Session, log_filter: LogFilter, span: Span, newest_first: bool = True) -> None:
         self._session = session
-        self._wanted = wanted
+        self._log_filter = log_filter
         self._span = span
         self._newest_first = newest_first
-        self._part = (wanted.q or "").lower()
-        self._candidates = _candidates(session, wanted, self._part, newest_first)
+        self._part = (log_filter.q or "").lower()
+        self._candidates = _candidates(session, log_filter, self._part, newest_first)
         self._examined = 0
         self._at_end = False
-        self.found: dict[int, str] = {}
+        self.matches: dict[int, str] = {}
         """Matches in order, id → status."""
         self.stopped: int | None = None
         """The id up to which candidates were looked at; None when these were all."""
 
     def extend(self, limit: int, most: int) -> None:
         """Goes on until there are `limit` matches, or until so many candidates were looked at as `most` says."""
-        while not self._at_end and len(self.found) < limit and self._examined < most:
+        while not self._at_end and len(self.matches) < limit and self._examined < most:
             size = min(self._likely(limit), most - self._examined)
             ids = self._candidates(self._span, size)
-            self.found |= _holding(self._session, self._wanted, self._span, ids, self._part, self._newest_first)
+            self.matches |= _holding(self._session, self._log_filter, self._span, ids, self._part, self._newest_first)
             self._examined += len(ids)
             if len(ids) < size:
                 self._at_end, self.stopped = True, None
@@ -75,10 +75,10 @@ class Search:
 
     def _likely(self, limit: int) -> int:
         """Candidates that are likely to hold what is still wanting, as things go."""
-        missing = limit - len(self.found)
+        missing = limit - len(self.matches)
         if not self._examined:
             return min(missing + missing // 5 + 10, CHUNK)
-        return max(SMALLEST_CHUNK, min(3 * missing * self._examined // (2 * len(self.found) + 1), CHUNK))
+        return max(SMALLEST_CHUNK, min(3 * missing * self._examined // (2 * len(self.matches) + 1), CHUNK))
 
 
 _BEGUN = "log_search"
@@ -86,38 +86,38 @@ _BEGUN = "log_search"
 
 
 def search(
-    session: Session, wanted: LogFilter, span: Span, limit: int, *, newest_first: bool = True
+    session: Session, log_filter: LogFilter, span: Span, limit: int, *, newest_first: bool = True
 ) -> tuple[list[int], int | None]:
     """Up to `limit` matches in order, and the id at which the search stopped early, if it did."""
-    begun = Search(session, wanted, span, newest_first)
+    begun = Search(session, log_filter, span, newest_first)
     begun.extend(limit, MOST_EXAMINED)
-    session.info[_BEGUN] = (wanted, span, newest_first, begun)
-    return list(begun.found)[:limit], begun.stopped if len(begun.found) < limit else None
+    session.info[_BEGUN] = (log_filter, span, newest_first, begun)
+    return list(begun.matches)[:limit], begun.stopped if len(begun.matches) < limit else None
 
 
-def counts_of_text(session: Session, wanted: LogFilter, *, thorough: bool = False) -> Counts:
+def counts_of_text(session: Session, log_filter: LogFilter, *, thorough: bool = False) -> Counts:
     """Deliveries of each status that the text and the rest of the filter match; the newest, when there are many."""
-    wanted = replace(wanted, status=None)
-    span = span_of(session, wanted)
+    log_filter = replace(log_filter, status=None)
+    span = span_of(session, log_filter)
     *begun, going = session.info.pop(_BEGUN, (None, None))
-    if begun != [wanted, span, True]:
-        going = Search(session, wanted, span)
+    if begun != [log_filter, span, True]:
+        going = Search(session, log_filter, span)
     times = THOROUGH if thorough else 1
     going.extend(times * MOST_COUNTED + 1, times * MOST_EXAMINED_TO_COUNT)
-    more = going.stopped is not None or len(going.found) > times * MOST_COUNTED
-    numbers = Counter(list(going.found.values())[: times * MOST_COUNTED])
+    more = going.stopped is not None or len(going.matches) > times * MOST_COUNTED
+    numbers = Counter(list(going.matches.values())[: times * MOST_COUNTED])
     return Counts({status: numbers[status] for status in STATUSES}, frozenset(STATUSES) if more else frozenset())
 
 
 def _holding(
-    session: Session, wanted: LogFilter, span: Span, ids: list[int], part: str, newest_first: bool
+    session: Session, log_filter: LogFilter, span: Span, ids: list[int], part: str, newest_first: bool
 ) -> dict[int, str]:
     """Those of the candidates that hold the part and that the rest of the filter matches, with their statuses."""
     if not ids:
         return {}
     these = text(f"delivery.id IN ({','.join(map(str, ids))})")  # a thousand parameters cost more than the query
     statement = select(_D.id, _D.status, _D.url, _D.error).where(these)
-    for name, value in dimensions_of(wanted).items():
+    for name, value in dimensions_of(log_filter).items():
         statement = statement.where(_D[name] == value)
     if span.since is not None:
         statement = statement.where(_D.created_at >= span.since)
@@ -127,20 +127,20 @@ def _holding(
     return {row.id: row.status for row in rows if part in searchable(row.url, row.error)}
 
 
-def _candidates(session: Session, wanted: LogFilter, part: str, newest_first: bool) -> Candidates:
-    groups = groups_of(session, wanted) if dimensions_of(wanted) else None
+def _candidates(session: Session, log_filter: LogFilter, part: str, newest_first: bool) -> Candidates:
+    groups = buckets_of(session, log_filter) if dimensions_of(log_filter) else None
     few = groups is not None and sum(groups.values()) <= CHUNK
-    if few or len(part) < TEXTS.SHORTEST or wanted.record_id is not None or not TEXTS.is_there(session):
-        return lambda span, size: matching(session, wanted, span, size, newest_first=newest_first)
+    if few or len(part) < TEXTS.SHORTEST or log_filter.record_id is not None or not TEXTS.is_there(session):
+        return lambda span, size: matching(session, log_filter, span, size, newest_first=newest_first)
     sample = _sample(session)
     only = groups if groups is not None and _is_worth_it(session, groups) else None
 
     def from_the_index(span: Span, size: int) -> list[int]:
-        rest = unfiled(session, wanted, span, size, newest_first=newest_first)
-        filed = TEXTS.find(
+        rest = not_indexed(session, log_filter, span, size, newest_first=newest_first)
+        indexed = TEXTS.find(
             session, part, only, sample, above=span.above, below=span.below, limit=size, newest_first=newest_first
         )
-        return sorted([*rest, *filed], reverse=newest_first)[:size]
+        return sorted([*rest, *indexed], reverse=newest_first)[:size]
 
     return from_the_index
 
@@ -149,7 +149,7 @@ def _is_worth_it(session: Session, groups: dict[int, int]) -> bool:
     """Whether looking into these groups alone saves candidates: not when they hold the most of the log anyway."""
     if len(groups) > TEXTS.MOST_GROUPS:
         return False
-    return 2 * sum(groups.values()) < sum(groups_of(session, LogFilter()).values())
+    return 2 * sum(groups.values()) < sum(buckets_of(session, LogFilter()).values())
 
 
 def _sample(session: Session) -> list[str]:

@@ -208,10 +208,10 @@ def _finished(session: Session, start: datetime, end: datetime | None) -> defaul
 def _unfinished(session: Session) -> dict[datetime, Counter[str]]:
     """Of all times: the index of the statuses finds them, and no index of times is to get in its way."""
     statement = select(_SLOT_TEXT, _D.status, func.count()).where(_D.status.in_(_OPEN)).group_by(text("1"), text("2"))
-    found: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
+    unfinished: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
     for slot_text, status, number in session.execute(statement):
-        found[_time(slot_text)][status] += number
-    return found
+        unfinished[_time(slot_text)][status] += number
+    return unfinished
 
 
 def waiting(session: Session) -> Counter[str]:

@@ -1,7 +1,7 @@
 """Which deliveries a filter matches, in the order of their ids, without looking at the others (docs/decisions/0013).
 
-What is filed comes from its groups: the newest of each group that matches are merged. What is not filed is little, and comes
-from an index that holds it alone. The cost goes by the number of groups, never by the number of deliveries.
+What is indexed comes from its buckets: the newest of each that matches are merged. What is not indexed is little, and comes
+from an index that holds it alone. The cost goes by the number of buckets, never by the number of deliveries.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Span:
     def condition(self) -> str:
         """To go behind another condition."""
         conditions = ("id > :above", "id < :below", "created_at >= :since", "created_at < :until")
-        return "".join(f" AND {each}" for each in conditions if each.rpartition(":")[2] in self.values())
+        return "".join(f" AND {condition}" for condition in conditions if condition.rpartition(":")[2] in self.values())
 
     def values(self) -> dict[str, Any]:
         values: dict[str, Any] = {"since": self.since, "until": self.until}
@@ -54,39 +54,44 @@ class Span:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def span_of(session: Session, wanted: LogFilter, above: int = 0, below: int = LAST) -> Span:
+def span_of(session: Session, log_filter: LogFilter, above: int = 0, below: int = LAST) -> Span:
     """The span of a filter's times and a page's cursors."""
-    if wanted.since is not None:
+    if log_filter.since is not None:
         first = (
-            select(_D.id).where(_D.created_at >= max(wanted.since, EARLIEST) - CLOCK).order_by(_D.created_at).limit(1)
+            select(_D.id)
+            .where(_D.created_at >= max(log_filter.since, EARLIEST) - CLOCK)
+            .order_by(_D.created_at)
+            .limit(1)
         )
         above = max(above, (session.scalar(first) or LAST) - 1)
-    if wanted.until is not None:
+    if log_filter.until is not None:
         last = (
             select(_D.id)
-            .where(_D.created_at < min(wanted.until, LATEST) + CLOCK)
+            .where(_D.created_at < min(log_filter.until, LATEST) + CLOCK)
             .order_by(_D.created_at.desc())
             .limit(1)
         )
         below = min(below, (session.scalar(last) or 0) + 1)
-    return Span(above, below, wanted.since, wanted.until)
+    return Span(above, below, log_filter.since, log_filter.until)
 
 
-def dimensions_of(wanted: LogFilter) -> dict[str, Any]:
+def dimensions_of(log_filter: LogFilter) -> dict[str, Any]:
     """The filter's values that make groups."""
-    return {name: getattr(wanted, name) for name in DIMENSIONS if getattr(wanted, name) is not None}
+    return {name: getattr(log_filter, name) for name in DIMENSIONS if getattr(log_filter, name) is not None}
 
 
-def matching(session: Session, wanted: LogFilter, span: Span, limit: int, *, newest_first: bool = True) -> list[int]:
+def matching(
+    session: Session, log_filter: LogFilter, span: Span, limit: int, *, newest_first: bool = True
+) -> list[int]:
     """Up to `limit` ids of the span that match the filter, whatever its text is."""
     order = "DESC" if newest_first else "ASC"
     tail = f"ORDER BY id {order} LIMIT :limit"
-    dimensions = dimensions_of(wanted)
+    dimensions = dimensions_of(log_filter)
     values = {**span.values(), **dimensions, "limit": limit}
-    if wanted.record_id is not None:
+    if log_filter.record_id is not None:
         same = _equal(dimensions)
         sql = f"SELECT id FROM delivery WHERE record_id = :record_id{span.condition()}{same} {tail}"
-        return _ids(session, sql, values | {"record_id": wanted.record_id})
+        return _ids(session, sql, values | {"record_id": log_filter.record_id})
     if not dimensions:
         return _ids(session, f"SELECT id FROM delivery WHERE true{span.condition()} {tail}", values)
     groups = _groups(session, dimensions, span, limit, order)
@@ -94,21 +99,23 @@ def matching(session: Session, wanted: LogFilter, span: Span, limit: int, *, new
         f"SELECT id FROM (SELECT id FROM delivery WHERE log_group_id = :g{n}{span.condition()} {tail}) AS s{n}"
         for n in range(len(groups))
     ]
-    parts += _unfiled(wanted, span, tail)
+    parts += _not_indexed(log_filter, span, tail)
     values |= {f"g{n}": group for n, group in enumerate(groups)}
     return _ids(session, f"{' UNION ALL '.join(parts)} {tail}", values)
 
 
-def unfiled(session: Session, wanted: LogFilter, span: Span, limit: int, *, newest_first: bool = True) -> list[int]:
-    """The same, of what is not filed alone, and whatever its record is."""
+def not_indexed(
+    session: Session, log_filter: LogFilter, span: Span, limit: int, *, newest_first: bool = True
+) -> list[int]:
+    """The same, of what is not indexed alone, and whatever its record is."""
     tail = f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT :limit"
-    values = {**span.values(), **dimensions_of(wanted), "limit": limit}
-    return _ids(session, f"{' UNION ALL '.join(_unfiled(wanted, span, tail))} {tail}", values)
+    values = {**span.values(), **dimensions_of(log_filter), "limit": limit}
+    return _ids(session, f"{' UNION ALL '.join(_not_indexed(log_filter, span, tail))} {tail}", values)
 
 
-def _unfiled(wanted: LogFilter, span: Span, tail: str) -> list[str]:
-    same = _equal({name: value for name, value in dimensions_of(wanted).items() if name != "status"})
-    statuses = [wanted.status] if wanted.status else list(STATUSES)
+def _not_indexed(log_filter: LogFilter, span: Span, tail: str) -> list[str]:
+    same = _equal({name: value for name, value in dimensions_of(log_filter).items() if name != "status"})
+    statuses = [log_filter.status] if log_filter.status else list(STATUSES)
     return [
         f"SELECT id FROM (SELECT id FROM delivery WHERE log_group_id IS NULL AND status = '{status}'"
         f"{span.condition()}{same} {tail}) AS {status}_ones"
@@ -117,18 +124,18 @@ def _unfiled(wanted: LogFilter, span: Span, tail: str) -> list[str]:
     ]
 
 
-def groups_of(session: Session, wanted: LogFilter) -> dict[int, int]:
+def buckets_of(session: Session, log_filter: LogFilter) -> dict[int, int]:
     """The groups that match, and how many deliveries each has."""
-    dimensions = dimensions_of(wanted)
+    dimensions = dimensions_of(log_filter)
     sql = f"SELECT id, number FROM log_group WHERE number > 0{_equal(dimensions)}"
     return {row.id: row.number for row in session.execute(text(sql), dimensions)}
 
 
 def _groups(session: Session, dimensions: dict[str, Any], span: Span, limit: int, order: str) -> list[int]:
     """The groups that the first `limit` matches are in. Each group's first match is one of them, so `limit` groups do."""
-    known = _ids(session, f"SELECT id FROM log_group WHERE number > 0{_equal(dimensions)}", dimensions)
-    if len(known) <= limit:
-        return known
+    ids = _ids(session, f"SELECT id FROM log_group WHERE number > 0{_equal(dimensions)}", dimensions)
+    if len(ids) <= limit:
+        return ids
     first = f"SELECT id FROM delivery WHERE log_group_id = g.id{span.condition()} ORDER BY id {order} LIMIT 1"
     sql = f"""
         SELECT id FROM (SELECT g.id AS id, ({first}) AS first FROM log_group g WHERE g.number > 0{_equal(dimensions)}) AS known
@@ -175,22 +182,22 @@ class Counts:
         return f"{number:,}{'+' if more else ''}"
 
 
-def counted(session: Session, wanted: LogFilter) -> Counts:
+def counted(session: Session, log_filter: LogFilter) -> Counts:
     """Deliveries of each status under the filter, its own status and its text left aside."""
-    wanted = replace(wanted, status=None, q=None)
-    dimensions = dimensions_of(wanted)
-    span = span_of(session, wanted)
+    log_filter = replace(log_filter, status=None, q=None)
+    dimensions = dimensions_of(log_filter)
+    span = span_of(session, log_filter)
     values = {**span.values(), **dimensions, "most": MOST_COUNTED + 1}
     same = _equal(dimensions)
-    if wanted.record_id is not None:
-        return _of_record(session, wanted.record_id, same, span, values)
+    if log_filter.record_id is not None:
+        return _of_record(session, log_filter.record_id, same, span, values)
     rest = f"log_group_id IS NULL AND status IN {tuple(STATUSES)}{same}{span.condition()}"
-    unfiled = f"SELECT status, count(*) AS n FROM delivery WHERE {rest} GROUP BY status"
+    not_indexed = f"SELECT status, count(*) AS n FROM delivery WHERE {rest} GROUP BY status"
     if not span.is_of_times:
-        filed = f"SELECT status, sum(number) AS n FROM log_group WHERE true{same} GROUP BY status"
-        return Counts(_by_status(session, f"{filed} UNION ALL {unfiled}", values))
-    parts = [unfiled]
-    for status in (each.name for each in STATUSES.values() if each.final):
+        indexed = f"SELECT status, sum(number) AS n FROM log_group WHERE true{same} GROUP BY status"
+        return Counts(_by_status(session, f"{indexed} UNION ALL {not_indexed}", values))
+    parts = [not_indexed]
+    for status in (final_status.name for final_status in STATUSES.values() if final_status.final):
         groups = f"SELECT id FROM log_group WHERE status = '{status}' AND number > 0{same}"
         parts.append(
             f"SELECT '{status}' AS status, count(*) AS n FROM (SELECT 1 FROM delivery"

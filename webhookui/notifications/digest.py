@@ -43,7 +43,7 @@ class Owed:
 def owe(session: Session, owed: Sequence[Owed], at: datetime) -> None:
     """Adds to what is to be told, in the session's transaction: one statement, right with several processes.
 
-    Due at once, or at the end of the window that the last mail opened. Rings for the mail after the commit.
+    Due at once, or at the end of the window that the last mail opened. Wakes the mail senders after the commit.
     """
     if not owed:
         return
@@ -70,9 +70,9 @@ def owe(session: Session, owed: Sequence[Owed], at: datetime) -> None:
         ),
         rows,
     )
-    ring = session.info.get("ring_mail")
-    if ring is not None:
-        after_commit(session, ring)
+    wake = session.info.get("wake_mail")
+    if wake is not None:
+        after_commit(session, wake)
 
 
 def anything_due(session: Session, at: datetime) -> bool:

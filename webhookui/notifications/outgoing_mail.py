@@ -117,7 +117,7 @@ def send_again(session: Session, ids: Collection[int] | None = None) -> int:
         .values(status="waiting", attempt_count=0, error=None, next_attempt_at=now())
         .execution_options(synchronize_session=False)
     )
-    ring = session.info.get("ring_mail")
-    if ring is not None:
-        after_commit(session, ring)
+    wake = session.info.get("wake_mail")
+    if wake is not None:
+        after_commit(session, wake)
     return int(done.rowcount)

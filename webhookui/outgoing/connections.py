@@ -62,9 +62,9 @@ class _TracedMixin:
         exchange = this_thread.exchange
         exchange.fresh = True
         before = time.perf_counter()
-        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
         exchange.connect_s = time.perf_counter() - before
-        return made
+        return connected
 
     def connect(self) -> None:
         exchange = self.exchange = this_thread.exchange

@@ -60,11 +60,11 @@ class Outgoing:
 
     @property
     def says_a_secret(self) -> bool:
-        known = self.secrets
+        secrets = self.secrets
         return (
-            known.text(self.url) != self.url
-            or any(known.text(value) != value for _, value in self.headers)
-            or (self.body is not None and known.data(self.body) is not self.body)
+            secrets.text(self.url) != self.url
+            or any(secrets.text(value) != value for _, value in self.headers)
+            or (self.body is not None and secrets.data(self.body) is not self.body)
         )
 
 
@@ -99,7 +99,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """The values of a header, joined by commas; empty when there is none."""
-        return ", ".join(value for each, value in self.headers if each.lower() == name)
+        return ", ".join(value for key, value in self.headers if key.lower() == name)
 
     @property
     def size(self) -> int:

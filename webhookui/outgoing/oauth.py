@@ -62,9 +62,9 @@ class OAuthTokens:
         if not lock.acquire(timeout=max(0.0, end - time.monotonic())):
             raise TokenRefused("No access token in time: the token URL did not answer.", _ADVICE)
         try:
-            known = self._tokens.get(key)
-            if known is not None and known.expires > time.monotonic():
-                return known.value
+            token = self._tokens.get(key)
+            if token is not None and token.expires > time.monotonic():
+                return token.value
             fresh = self._fetch(authorization, typed_for.token_url, max(0.0, end - time.monotonic()))
             self._tokens[key] = fresh
             return fresh.value
@@ -74,8 +74,8 @@ class OAuthTokens:
     def forget(self, authorization: Authorization, typed_for: SecretScope, refused: str) -> None:
         """After a 401 to the token `refused`: the next one who asks gets a new one, unless there is one already."""
         key = _key(authorization, typed_for)
-        known = self._tokens.get(key)
-        if known is not None and known.value == refused:
+        token = self._tokens.get(key)
+        if token is not None and token.value == refused:
             self._tokens.pop(key, None)
 
     def _fetch(self, authorization: Authorization, typed_for: str, within_s: float) -> _Token:
@@ -87,8 +87,10 @@ class OAuthTokens:
         except (Interrupted, SecretElsewhere):
             raise
         except Exception as error:
-            found = diagnosis.of_exception(error, host=urlsplit(url).hostname or url, timeout_s=within_s, clean=clean)
-            raise TokenRefused(f"No access token: {found.error}", found.advice, found.ends) from error
+            diagnosed = diagnosis.of_exception(
+                error, host=urlsplit(url).hostname or url, timeout_s=within_s, clean=clean
+            )
+            raise TokenRefused(f"No access token: {diagnosed.error}", diagnosed.advice, diagnosed.ends) from error
         try:
             return _token_of(answer)
         except ValueError as error:
@@ -131,18 +133,18 @@ def _json_object(answer: Answer) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _lifetime_s(told: Any) -> float:
+def _lifetime_s(expires_in: Any) -> float:
     """Raises ValueError for what is no number of seconds."""
-    if told is None:
+    if expires_in is None:
         return UNTOLD_LIFETIME_S
     try:
-        seconds = math.nan if isinstance(told, bool) else float(told)
+        seconds = math.nan if isinstance(expires_in, bool) else float(expires_in)
     except OverflowError:
         return math.inf
     except (TypeError, ValueError):
         seconds = math.nan
     if math.isnan(seconds):
-        raise ValueError(f"its expires_in is {json.dumps(told)}, which is no number of seconds.")
+        raise ValueError(f"its expires_in is {json.dumps(expires_in)}, which is no number of seconds.")
     return seconds
 
 

@@ -85,7 +85,9 @@ class Resolver:
                 self._places.release()
                 return look_up
             if len(self._look_ups) >= MOST_KEPT:
-                self._look_ups = {name: each for name, each in self._look_ups.items() if not each.done.is_set()}
+                self._look_ups = {
+                    name: pending for name, pending in self._look_ups.items() if not pending.done.is_set()
+                }
             look_up = self._look_ups[host] = _LookUp()
         threading.Thread(target=self._run, args=(host, look_up), name="look-up", daemon=True).start()
         return look_up
@@ -113,12 +115,12 @@ def _numeric(host: str) -> tuple[Address, ...]:
 
 
 def _look_up(host: str, flags: int = 0) -> tuple[Address, ...]:
-    found: dict[Address, None] = {}
+    addresses: dict[Address, None] = {}
     for family, _kind, _protocol, _name, address in socket.getaddrinfo(
         host, None, type=socket.SOCK_STREAM, flags=flags
     ):
         if family in (socket.AF_INET, socket.AF_INET6):
-            found[ipaddress.ip_address(str(address[0]).partition("%")[0])] = None
-    if not found:
+            addresses[ipaddress.ip_address(str(address[0]).partition("%")[0])] = None
+    if not addresses:
         raise OSError(f"{host} has no address.")
-    return tuple(found)
+    return tuple(addresses)

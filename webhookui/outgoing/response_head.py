@@ -131,7 +131,7 @@ class FinalResponse(HTTPResponse):
 
     def _frame(self, framing: dict[str, list[str]]) -> None:
         """Where the body ends (RFC 9112 section 6.3)."""
-        lengths = {each.strip() for value in framing.pop("content-length", ()) for each in value.split(",")}
+        lengths = {length.strip() for value in framing.pop("content-length", ()) for length in value.split(",")}
         for name, values in framing.items():
             for value in values:
                 self.headers[name] = value

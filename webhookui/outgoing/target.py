@@ -60,5 +60,5 @@ def _ascii(host: str) -> str:
         raise requests.exceptions.InvalidURL(f"“{host}” is no name of a host: {error}.") from error
 
 
-def same_origin(one: Target, other: Target) -> bool:
-    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+def same_origin(target: Target, other: Target) -> bool:
+    return (target.scheme, target.host, target.port) == (other.scheme, other.host, other.port)

@@ -52,7 +52,7 @@ class Figures(Collector):
             "webhookui_attempt_duration_seconds", "Duration of attempts that were not interrupted.", labels=["outcome"]
         )
         for outcome in OUTCOMES:
-            one = found.get(outcome, attempt_metrics.Tally())
+            one = found.get(outcome, attempt_metrics.OutcomeMetrics())
             total.add_metric([outcome], one.number)
             if outcome != "interrupted":
                 ends = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]

@@ -148,7 +148,7 @@ def release(session: Session, workflow_id: int, record_id: int | None, by: User 
         .execution_options(synchronize_session=False)
     )
     for each in held:
-        pending.ring_for(session, pending.of_loop(workflow_id, each.hold.record_id))
+        pending.notify_workers_for(session, pending.of_loop(workflow_id, each.hold.record_id))
     return _note(session, by, "released", held)
 
 

@@ -1,7 +1,7 @@
 """Redelivering, trying now and giving up many: the selected, or all that match a filter, as a job in the background
 (SPEC section 6).
 
-The job is a row; the queue carries its bell alone. Deliveries are taken in the order of their ids, a few in a transaction that
+The job is a row; the queue only wakes its worker. Deliveries are taken in the order of their ids, a few in a transaction that
 also says how far the job is: whatever is killed, whenever, none is left out and none is sent twice.
 """
 
@@ -29,7 +29,7 @@ log = structlog.get_logger("webhookui.workflows")
 BATCH = 20
 """Deliveries of one transaction."""
 TURN_S = 2.0
-"""So long a worker's thread is held; then the bell is rung again."""
+"""So long a worker's thread is held; then a worker is woken again."""
 MOST_REASONS, MOST_EXAMPLES = 50, 20
 OTHER_REASONS = "Other reasons."
 
@@ -93,32 +93,32 @@ class JobNotFound(Exception):
 
 
 def start(
-    session: Session, payload: str, by: str, *, ids: Sequence[int] | None = None, wanted: LogFilter | None = None
+    session: Session, payload: str, by: str, *, ids: Sequence[int] | None = None, log_filter: LogFilter | None = None
 ) -> RedeliveryJob:
-    """A job that does one of ACTS (`payload`) to the deliveries `ids`, or to all that match `wanted` now. It is worked on after
+    """A job that does one of ACTS (`payload`) to the deliveries `ids`, or to all that match `log_filter` now. Work begins after
     the commit."""
     chosen = sorted(set(ids)) if ids is not None else None
     job = RedeliveryJob(
         payload=payload,
         by=by,
         ids=chosen,
-        wanted=wanted.to_args() if wanted is not None else None,
-        total=len(chosen) if chosen is not None else _total(session, wanted or LogFilter()),
+        log_filter=log_filter.to_args() if log_filter is not None else None,
+        total=len(chosen) if chosen is not None else _total(session, log_filter or LogFilter()),
         up_to=max(chosen, default=0) if chosen is not None else session.scalar(select(func.max(Delivery.id))) or 0,
     )
     session.add(job)
     session.flush()
-    ring = session.info.get("ring_redeliveries")
-    if ring is not None:
-        after_commit(session, ring)
+    wake = session.info.get("wake_redeliveries")
+    if wake is not None:
+        after_commit(session, wake)
     return job
 
 
-def _total(session: Session, wanted: LogFilter) -> int | None:
-    counts = deliveries.counts(session, wanted)
-    if wanted.status in counts.at_least or (wanted.status is None and counts.at_least):
+def _total(session: Session, log_filter: LogFilter) -> int | None:
+    counts = deliveries.counts(session, log_filter)
+    if log_filter.status in counts.at_least or (log_filter.status is None and counts.at_least):
         return None
-    return counts[wanted.status] if wanted.status else counts.total
+    return counts[log_filter.status] if log_filter.status else counts.total
 
 
 def get(session: Session, job_id: int) -> RedeliveryJob:
@@ -191,8 +191,8 @@ def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
     if job.ids is not None:
         ids = [each for each in job.ids if each > job.position][:BATCH]
         return ids, ids[-1] if ids else None
-    wanted = LogFilter.from_args(job.wanted or {})
-    return deliveries.oldest_first(session, wanted, after=job.position, up_to=job.up_to, limit=BATCH)
+    log_filter = LogFilter.from_args(job.log_filter or {})
+    return deliveries.oldest_first(session, log_filter, after=job.position, up_to=job.up_to, limit=BATCH)
 
 
 def _one(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -> None:

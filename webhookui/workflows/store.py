@@ -122,7 +122,7 @@ def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, b
         words = f"The action was removed from the workflow{_by(by)} while this delivery waited."
         pending.end(session, pending.of_webhook(removed), words)
     if workflow.active and not was_active:
-        pending.ring_for(session, pending.of_workflow(workflow_id))
+        pending.notify_workers_for(session, pending.of_workflow(workflow_id))
     _saved(session, workflow, by, "changed")
     return workflow
 
@@ -213,7 +213,7 @@ def set_active(session: Session, workflow_id: int, active: bool, by: User | None
         workflow.version += 1
         workflow.updated_at = now()
         if active:
-            pending.ring_for(session, pending.of_workflow(workflow_id))
+            pending.notify_workers_for(session, pending.of_workflow(workflow_id))
         _saved(session, workflow, by, "activated" if active else "deactivated")
     return workflow
 

@@ -85,8 +85,8 @@ def _without_secrets(session: Session, received: store.Received) -> store.Receiv
     known = redaction(())
     if sender:
         with suppress(SecretUnreadable):
-            at_hand = in_the_air(session, installation().box, sender)
-            known = at_hand.redaction() if at_hand else known
+            resolved = in_the_air(session, installation().box, sender)
+            known = resolved.redaction() if resolved else known
     headers = ((name, known.text(_scheme_alone(name, value))) for name, value in received.headers)
     return replace(
         received, path=known.text(received.path), query=known.text(received.query), headers=tuple(headers),

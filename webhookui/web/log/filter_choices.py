@@ -23,25 +23,25 @@ class Choices:
     hosts: list[str]
 
 
-def choices(session: Session, wanted: LogFilter) -> Choices:
+def choices(session: Session, log_filter: LogFilter) -> Choices:
     """Actions are those of the chosen workflow, or all with their workflow's name."""
     named = select(col(Workflow.id), col(Workflow.name), col(Workflow.deleted_at)).order_by(col(Workflow.name))
     workflows = session.execute(named).all()
     titles = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name)).join(
         Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id)
     )
-    if wanted.workflow_id is not None:
-        titles = titles.where(col(WorkflowWebhook.workflow_id) == wanted.workflow_id)
+    if log_filter.workflow_id is not None:
+        titles = titles.where(col(WorkflowWebhook.workflow_id) == log_filter.workflow_id)
     else:
         titles = titles.where(
             (col(WorkflowWebhook.deleted_at).is_(None) & col(Workflow.deleted_at).is_(None))
-            | (col(WorkflowWebhook.id) == (wanted.webhook_id or 0))
+            | (col(WorkflowWebhook.id) == (log_filter.webhook_id or 0))
         )
     actions = session.execute(titles.order_by(col(Workflow.name), col(WorkflowWebhook.position))).all()
     return Choices(
         workflows=[(i, name if gone is None else f"{name} (deleted)") for i, name, gone in workflows if i is not None],
         actions=[
-            (i, title if wanted.workflow_id is not None else f"{workflow} · {title}")
+            (i, title if log_filter.workflow_id is not None else f"{workflow} · {title}")
             for i, title, workflow in actions
             if i is not None
         ],
@@ -55,24 +55,24 @@ def record_name(session: Session, record_id: int) -> str:
     return session.scalar(statement.order_by(col(Delivery.id).desc()).limit(1)) or ""
 
 
-def in_words(session: Session, wanted: LogFilter) -> list[tuple[str, object]]:
+def in_words(session: Session, log_filter: LogFilter) -> list[tuple[str, object]]:
     """What a filter says, for people: (what, its value); times as they are."""
     found: list[tuple[str, object]] = []
-    if wanted.status:
-        found.append(("Status", STATUSES[wanted.status].label))
-    if wanted.workflow_id is not None:
-        workflow = session.get(Workflow, wanted.workflow_id)
-        found.append(("Workflow", workflow.name if workflow else wanted.workflow_id))
-    if wanted.webhook_id is not None:
-        webhook = session.get(WorkflowWebhook, wanted.webhook_id)
-        found.append(("Action", webhook.title if webhook else wanted.webhook_id))
-    if wanted.record_id is not None:
-        found.append(("Record", record_name(session, wanted.record_id) or wanted.record_id))
+    if log_filter.status:
+        found.append(("Status", STATUSES[log_filter.status].label))
+    if log_filter.workflow_id is not None:
+        workflow = session.get(Workflow, log_filter.workflow_id)
+        found.append(("Workflow", workflow.name if workflow else log_filter.workflow_id))
+    if log_filter.webhook_id is not None:
+        webhook = session.get(WorkflowWebhook, log_filter.webhook_id)
+        found.append(("Action", webhook.title if webhook else log_filter.webhook_id))
+    if log_filter.record_id is not None:
+        found.append(("Record", record_name(session, log_filter.record_id) or log_filter.record_id))
     for name, words in (
         ("module", "Module"), ("host", "Host"), ("status_code", "HTTP code"), ("since", "From"), ("until", "To"), ("q", "Text"),
     ):  # fmt: skip
-        if (value := getattr(wanted, name)) is not None:
+        if (value := getattr(log_filter, name)) is not None:
             found.append((words, value))
-    if wanted.test is not None:
-        found.append(("Tests", "only tests" if wanted.test else "no tests"))
+    if log_filter.test is not None:
+        found.append(("Tests", "only tests" if log_filter.test else "no tests"))
     return found

@@ -31,7 +31,7 @@ _MOST_ROWS = 500
 class LogQuery:
     """The whole state of the log page. `errors` maps a filter's name to the sentence at its field."""
 
-    wanted: LogFilter
+    log_filter: LogFilter
     args: dict[str, str]
     """What the URL says of the filter, as typed; `range` and local times are kept as such."""
     errors: dict[str, str]
@@ -86,19 +86,19 @@ def read_query(args: Mapping[str, str], time_zone: str, *, also: Collection[str]
     span = RANGES.get(reach)
     if reach and span is None:
         errors["range"] = f"“{reach[:40]}” is not one of: {', '.join(RANGES)}."
-    wanted = LogFilter()
+    log_filter = LogFilter()
     while True:
         try:
-            wanted = LogFilter.from_args(usable)
+            log_filter = LogFilter.from_args(usable)
             break
         except InvalidFilter as error:
             errors[error.field] = str(error)
             if usable.pop(error.field, None) is None:
                 break
-    if span and wanted.since is None:
-        wanted = replace(wanted, since=now() - span[1])
+    if span and log_filter.since is None:
+        log_filter = replace(log_filter, since=now() - span[1])
     opened = tuple(pairs(args.get("open", "")))[:MOST_OPEN]
-    return LogQuery(wanted, typed, errors, _id(args.get("before")), _id(args.get("after")), opened)
+    return LogQuery(log_filter, typed, errors, _id(args.get("before")), _id(args.get("after")), opened)
 
 
 def _to_utc(text: str, time_zone: str) -> str:

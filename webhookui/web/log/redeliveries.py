@@ -79,7 +79,10 @@ def new() -> ResponseReturnValue:
     query, ids = _query(), _ids()
     with read() as session:
         if ids is None and not query.errors:
-            counts, words = queries.counts(session, query.wanted, thorough=True), in_words(session, query.wanted)
+            counts, words = (
+                queries.counts(session, query.log_filter, thorough=True),
+                in_words(session, query.log_filter),
+            )
         else:
             counts, words = queries.counts_of_ids(session, ids or []), []
     return render_template(
@@ -89,7 +92,7 @@ def new() -> ResponseReturnValue:
         counts=counts,
         words=words,
         ids=ids,
-        status=query.wanted.status if ids is None else None,
+        status=query.log_filter.status if ids is None else None,
         payload=_act(),
         act=ACTS[_act()],
         payloads=PAYLOADS,
@@ -107,7 +110,7 @@ def create() -> ResponseReturnValue:
     if query.errors:
         return _ask(payload=_act())
     with write() as session:
-        job = redelivery_jobs.start(session, _act(), current_user.name, wanted=query.wanted)
+        job = redelivery_jobs.start(session, _act(), current_user.name, log_filter=query.log_filter)
     return redirect(f"/log/redeliveries/{job.id}", 303)
 
 
@@ -181,7 +184,7 @@ def _progress(session: Session, job: RedeliveryJob) -> Progress:
         part = min(1.0, done / max(1, job.total))
     gone_s = (now() - job.created_at).total_seconds()
     left_s = gone_s * (1 - part) / part if done and gone_s > 3 and job.finished_at is None else None
-    words = in_words(session, LogFilter.from_args(job.wanted)) if job.wanted is not None else []
+    words = in_words(session, LogFilter.from_args(job.log_filter)) if job.log_filter is not None else []
     begun = job.created_at.astimezone(ZoneInfo(current_user.time_zone))
     return Progress(
         job, ACTS[job.payload], words, part if job.finished_at is None else 1.0, left_s, f"{begun:%Y-%m-%dT%H:%M}"

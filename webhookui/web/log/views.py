@@ -39,8 +39,8 @@ def index() -> ResponseReturnValue:
         if query.errors:
             page, counts = queries.Page([], None), queries.counts_of_ids(session, [])
         else:
-            page = queries.page(session, query.wanted, limit=PAGE, before=query.before, after=query.after)
-            counts = queries.counts(session, query.wanted)
+            page = queries.page(session, query.log_filter, limit=PAGE, before=query.before, after=query.after)
+            counts = queries.counts(session, query.log_filter)
         if query.after is not None and page.next_after is None:
             return redirect(query.url())  # nothing is newer: that is the first page
         page_ids = {item.id for item in page.items}
@@ -53,8 +53,8 @@ def index() -> ResponseReturnValue:
             page=page,
             counts=counts,
             opened=_details(session, [number for number in query.open if number in page_ids]),
-            choices=choices(session, query.wanted),
-            record=record_name(session, query.wanted.record_id) if query.wanted.record_id else "",
+            choices=choices(session, query.log_filter),
+            record=record_name(session, query.log_filter.record_id) if query.log_filter.record_id else "",
             paused=paused,
             loops=loop_guard.loops(session),
             names=circuit.names(session, [row.lane for row in paused]),
@@ -83,7 +83,7 @@ def live() -> ResponseReturnValue:
         fresh = _fresh(session, query, rows) if args.get("first") == "1" else []
         counts, paused, loops = None, None, []
         if moved or fresh or args.get("recount") == "1":
-            counts, paused = queries.counts(session, query.wanted), circuit.paused(session)
+            counts, paused = queries.counts(session, query.log_filter), circuit.paused(session)
             loops = loop_guard.loops(session)
         names = circuit.names(session, [row.lane for row in paused or ()])
         note_holds(session, [*moved, *fresh])
@@ -100,7 +100,7 @@ def live() -> ResponseReturnValue:
         "log/live.html",
         query=query,
         moved=moved,
-        gone={d.id for d in moved if not queries.still_matches(query.wanted, d)},
+        gone={d.id for d in moved if not queries.still_matches(query.log_filter, d)},
         details=details,
         fresh=flowing,
         most=PAGE,
@@ -116,11 +116,11 @@ def live() -> ResponseReturnValue:
 
 def _fresh(session: Session, query: LogQuery, rows: dict[int, int]) -> list[Delivery]:
     """Deliveries that belong on the first page and are not there yet, newest first; older ones may have come to match."""
-    if any(getattr(query.wanted, name) is not None for name in queries.CHANGEABLE):
-        items = queries.page(session, query.wanted, limit=PAGE).items
+    if any(getattr(query.log_filter, name) is not None for name in queries.CHANGEABLE):
+        items = queries.page(session, query.log_filter, limit=PAGE).items
         oldest = min(rows) if len(rows) >= PAGE else 0
         return [item for item in items if item.id not in rows and (item.id or 0) > oldest]
-    return queries.newer_than(session, query.wanted, max(rows, default=0), PAGE)
+    return queries.newer_than(session, query.log_filter, max(rows, default=0), PAGE)
 
 
 @bp.get("/<int:delivery_id>")

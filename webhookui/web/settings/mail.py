@@ -60,7 +60,7 @@ def save() -> ResponseReturnValue:
         return _server(422, form=_typed(), errors=error.errors)
     except SecretUnreadable as error:
         return _server(422, form=_typed(), errors={"password": f"{error} Type the password again."})
-    current_installation.installation().queue.ring_mail()
+    current_installation.installation().queue.wake_mail()
     words = f" {kept} kept mail{'s' if kept != 1 else ''} can be sent now, under Outgoing mail." if kept else ""
     flash(f"Saved. Mails go out through {request.form.get('host', '').strip()} from now on.{words}", "success")
     return redirect("/settings/mail", 303)
@@ -140,7 +140,7 @@ def try_now() -> ResponseReturnValue:
     """Does not wait for the next try with a server that could not be used."""
     with current_installation.write() as session:
         mail_sender.try_now(session)
-    current_installation.installation().queue.ring_mail()
+    current_installation.installation().queue.wake_mail()
     flash("The server is being tried now.", "success")
     return redirect("/settings/mail/outgoing", 303)
 
