@@ -179,7 +179,7 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
     with opened() as installation:
         try:
             with installation.db.write() as session:
-                made = accounts.create_user(
+                user = accounts.create_user(
                     session,
                     email=email,
                     name=name or email.partition("@")[0],
@@ -192,7 +192,7 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
             for field, sentence in error.errors.items():
                 click.echo(f"{field}: {sentence}", err=True)
             sys.exit(1)
-    click.echo(f"Created {'the admin' if admin else 'the user'} {made.email}.")
+    click.echo(f"Created {'the admin' if admin else 'the user'} {user.email}.")
 
 
 @main.group()
@@ -208,11 +208,11 @@ def create_token(email: str, name: str) -> None:
     with opened() as installation:
         try:
             with installation.db.write() as session:
-                made = tokens.create(session, accounts.by_email(session, email), name, "command line")
+                token = tokens.create(session, accounts.by_email(session, email), name, "command line")
         except UserNotFound as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-    click.echo(made)
+    click.echo(token)
 
 
 @main.group()
@@ -226,20 +226,20 @@ def import_workflows(file: str) -> None:
     """Import a workflow document, or a list of them, from FILE or standard input (-). All of it, or nothing."""
     documents = _documents(file)
     with opened() as installation:
-        made: list[Any] = []
+        workflows: list[Any] = []
         with installation.db.write() as session:
             try:
                 for document in documents:
-                    made.append(store.create(session, installation.box, document, _first_admin(session)))
+                    workflows.append(store.create(session, installation.box, document, _first_admin(session)))
             except InvalidDocument as error:
                 session.rollback()
-                prefix = f"{len(made)}." if len(documents) > 1 else ""
+                prefix = f"{len(workflows)}." if len(documents) > 1 else ""
                 for path, sentence in error.errors.items():
                     click.echo(f"{(prefix + path).rstrip('.') or 'document'}: {sentence}", err=True)
                 click.echo("Nothing was imported.", err=True)
                 sys.exit(1)
             secrets = store.fresh_signing_secrets(session)
-    for workflow in made:
+    for workflow in workflows:
         click.echo(f"Imported workflow {workflow.id}: {workflow.name}")
     for webhook_id, secret in secrets.items():
         click.echo(f"Signing secret of webhook {webhook_id}, shown only this once: {secret}")
@@ -253,17 +253,17 @@ def _documents(file: str) -> list[Any]:
         click.echo(f"Can't read {name}: {getattr(error, 'strerror', None) or error}", err=True)
         sys.exit(1)
     try:
-        found = exact_json.loads(text)
+        content = exact_json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, JSONDecodeError) else ""
         click.echo(f"{name} is not JSON: {getattr(error, 'msg', error)}{place}", err=True)
         sys.exit(1)
-    return found if isinstance(found, list) else [found]
+    return content if isinstance(content, list) else [content]
 
 
 def _first_admin(session: Any) -> Any:
     """Imported workflows count days in the zone of the first admin, if there is one."""
-    return next((each for each in sorted(accounts.all_users(session), key=lambda u: u.id or 0) if each.is_admin), None)
+    return next((user for user in sorted(accounts.all_users(session), key=lambda u: u.id or 0) if user.is_admin), None)
 
 
 @workflows.command("export")
@@ -272,11 +272,11 @@ def export_workflows(workflow_id: int | None) -> None:
     """Print all workflows as a JSON list, without secrets."""
     with opened() as installation, installation.db.read() as session:
         try:
-            found = store.list_all(session) if workflow_id is None else [store.get(session, workflow_id)]
+            workflows = store.list_all(session) if workflow_id is None else [store.get(session, workflow_id)]
         except WorkflowNotFound as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        documents = [store.to_document(session, each, with_ids=False) for each in found]
+        documents = [store.to_document(session, workflow, with_ids=False) for workflow in workflows]
     click.echo(simplejson.dumps(documents, use_decimal=True, indent=2, ensure_ascii=False))
 
 
@@ -302,17 +302,17 @@ def bench(name: str) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check configuration, database, queue, mail, key file and clock; say what is wrong and how to mend it."""
+    """Check configuration, database, queue, mail, key file and clock; say what is wrong and how to fix it."""
     from webhookui.doctor import checks
 
     settings = read_settings()
     logs.configure("ERROR")
-    found = list(checks(settings))
-    for check in found:
+    results = list(checks(settings))
+    for check in results:
         click.echo(f"{'ok     ' if check.good else 'WRONG  '}{check.name}: {check.words}")
-        if not check.good and check.mend:
-            click.echo(f"       → {check.mend}")
-    sys.exit(0 if all(check.good for check in found) else 1)
+        if not check.good and check.fix:
+            click.echo(f"       → {check.fix}")
+    sys.exit(0 if all(check.good for check in results) else 1)
 
 
 @main.command()
@@ -359,12 +359,12 @@ def keys() -> None:
 def rotate_keys() -> None:
     """Make a new key and encrypt every stored secret with it."""
     from webhookui.notifications import mail_settings
-    from webhookui.workflows.reencrypt import reseal_all
+    from webhookui.workflows.reencrypt import reencrypt_all
 
     with opened() as installation:
         box = installation.box.add_key()
         with installation.db.write() as session:
-            number = reseal_all(session, box) + mail_settings.reseal(session, box)
+            number = reencrypt_all(session, box) + mail_settings.reencrypt(session, box)
     click.echo(f"A new key is in use; {number} stored secrets were encrypted with it.")
 
 

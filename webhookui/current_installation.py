@@ -29,9 +29,9 @@ def row_id(text: str) -> int:
     return number
 
 
-def own_page(wanted: str) -> str:
+def own_page(path: str) -> str:
     """A path of this application to go to, as a request asks for it: never another host's, and nothing but a path. Else "/"."""
-    return wanted if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f-\x9f\u2028\u2029]*", wanted) else "/"
+    return path if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f-\x9f\u2028\u2029]*", path) else "/"
 
 
 def page_of(url: str) -> str:
@@ -44,8 +44,8 @@ def page_of(url: str) -> str:
 
 
 def installation() -> Installation:
-    here: Installation = current_app.extensions["webhookui"]
-    return here
+    current: Installation = current_app.extensions["webhookui"]
+    return current
 
 
 def db() -> Database:

@@ -1,4 +1,4 @@
-"""`webhookui doctor`: what is right and wrong with an installation, and how to mend it (SPEC section 11)."""
+"""`webhookui doctor`: what is right and wrong with an installation, and how to fix it (SPEC section 11)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Check:
     name: str
     good: bool
     words: str
-    mend: str = ""
+    fix: str = ""
 
 
 def checks(settings: Settings) -> Iterator[Check]:
@@ -121,8 +121,8 @@ def _mail(settings: Settings, db: Database) -> Check:
             pass
     except smtp.ServerTrouble as error:
         return Check("mail", False, f"{error} ({numbers})", "Correct it under Settings → Mail, and send a test mail.")
-    mend = "Look at the failed ones under Settings → Mail → Outgoing mail."
-    return Check("mail", not mails["failed"], f"{server.host} can be used ({numbers})", mend)
+    fix = "Look at the failed ones under Settings → Mail → Outgoing mail."
+    return Check("mail", not mails["failed"], f"{server.host} can be used ({numbers})", fix)
 
 
 def _key(settings: Settings, db: Database) -> Check:

@@ -148,7 +148,7 @@ class Settings(BaseSettings):
 
 # ---- mistakes, in words -----------------------------------------------------------------------------------------------
 
-WANTED: dict[str, str] = {
+EXPECTED: dict[str, str] = {
     "instance": "a folder",
     "database_url": "empty, sqlite:////folder/file.db or postgresql+psycopg://user:password@host/name",
     "secret_key_file": "a file",
@@ -166,12 +166,12 @@ WANTED: dict[str, str] = {
 """Setting → what it may be, where its type and bounds do not say it."""
 
 
-def wanted(name: str) -> str:
+def expected(name: str) -> str:
     """What a setting may be, in words."""
-    if name in WANTED:
-        return WANTED[name]
+    if name in EXPECTED:
+        return EXPECTED[name]
     field = Settings.model_fields[name]
-    bounds = {key: getattr(each, key) for each in field.metadata for key in ("ge", "gt", "le") if hasattr(each, key)}
+    bounds = {key: getattr(limit, key) for limit in field.metadata for key in ("ge", "gt", "le") if hasattr(limit, key)}
     kind = "a whole number" if field.annotation is int else "a number"
     if "ge" in bounds and "le" in bounds:
         return f"{kind} from {bounds['ge']:g} to {bounds['le']:g}"
@@ -180,17 +180,17 @@ def wanted(name: str) -> str:
 
 def mistakes(error: ValidationError) -> Iterator[str]:
     """A sentence for each setting that can't be used: its variable, its value, what is allowed. No password is among them."""
-    for name in dict.fromkeys(str(each["loc"][0]) for each in error.errors()):
-        first = next(each for each in error.errors() if each["loc"][0] == name)
+    for name in dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()):
+        first = next(detail for detail in error.errors() if detail["loc"][0] == name)
         value = os.environ.get(f"{PREFIX}{name.upper()}", str(first["input"]))
         shown = "has a value that is not shown here" if "@" in value else f"is “{value[:200]}”"
-        yield f"{PREFIX}{name.upper()} {shown}. It must be {wanted(name)}."
+        yield f"{PREFIX}{name.upper()} {shown}. It must be {expected(name)}."
 
 
 def unknown_names(environment: Iterable[str]) -> Iterator[str]:
     """A sentence for each variable with our prefix that is no setting: it would be passed over in silence."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    names = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for name in sorted(environment):
-        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.startswith(f"{PREFIX}TESTS_"):
-            close = get_close_matches(name.upper(), known, 1)
+        if name.upper().startswith(PREFIX) and name.upper() not in names and not name.startswith(f"{PREFIX}TESTS_"):
+            close = get_close_matches(name.upper(), names, 1)
             yield f"{name} is no setting and is not looked at." + (f" Did you mean {close[0]}?" if close else "")

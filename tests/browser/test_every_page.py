@@ -18,7 +18,7 @@ from tests.support import log_rows, pages
 from tests.support.looks import WIDE, problems_of, without_complaints
 from webhookui.core.database import Database, now
 from webhookui.crm import demo, fields, records
-from webhookui.crm.fields import FieldWish
+from webhookui.crm.fields import FieldSpec
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import CapturedValue, Endpoint
 from webhookui.delivery_log import statistics
@@ -187,7 +187,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         pages.with_account(app, *pages.ADMIN, "admin")
         pages.with_account(app, *pages.USER, "user")
         with app.extensions["webhookui"].db.write() as session:
-            fields.add(session, "deals", FieldWish("Order number"), accounts.by_email(session, pages.ADMIN[0]))
+            fields.add(session, "deals", FieldSpec("Order number"), accounts.by_email(session, pages.ADMIN[0]))
         yield Site(app, address, furnished(app.extensions["webhookui"].db) | {"inspector": an_inspector(app)})
 
 

@@ -45,7 +45,7 @@ def test_no_server_is_no_mistake_and_a_server_is_tried(
         assert "planted" not in found.words
     use(here, team, free_port())
     found = about_mail(here)
-    assert not found.good and "refused the connection" in found.words and "Settings → Mail" in found.mend
+    assert not found.good and "refused the connection" in found.words and "Settings → Mail" in found.fix
 
 
 def test_a_password_that_cant_be_read_is_told(here: Installation, team: Team) -> None:

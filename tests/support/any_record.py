@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from webhookui.core.database import Database
 from webhookui.crm import fields
-from webhookui.crm.fields import FieldWish
+from webhookui.crm.fields import FieldSpec
 from webhookui.people.tables import User
 
 MODULE = "organizations"
@@ -61,5 +61,5 @@ def add_fields(db: Database, by: User) -> None:
             options = OPTIONS if kind in fields.WITH_OPTIONS else ()
             if kind == "multi_picklist":
                 options = tuple(each for each in options if "," not in each and ";" not in each)
-            wish = FieldWish(f"Any {kind}", kind, f"any_{kind}", options, MODULE, in_list=True)
+            wish = FieldSpec(f"Any {kind}", kind, f"any_{kind}", options, MODULE, in_list=True)
             fields.add(session, MODULE, wish, by)

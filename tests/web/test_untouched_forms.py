@@ -18,7 +18,7 @@ from tests.support.any_record import ANY, MODULE, add_fields
 from tests.support.sent_form import sent_untouched
 from webhookui.core.database import Database
 from webhookui.crm import fields, records
-from webhookui.crm.fields import FieldWish
+from webhookui.crm.fields import FieldSpec
 from webhookui.crm.records import Actor, InvalidRecord
 from webhookui.crm.tables import Change, Record
 from webhookui.people import accounts
@@ -160,7 +160,7 @@ def test_a_retired_option_stays_ticked_until_somebody_unticks_it(db: Database, a
     with db.write() as session:
         by = accounts.by_email(session, pages.ADMIN[0])
         fields.change(
-            session, MODULE, "any_multi_picklist", FieldWish("Any multi_picklist", options=["Plain", "New"]), by
+            session, MODULE, "any_multi_picklist", FieldSpec("Any multi_picklist", options=["Plain", "New"]), by
         )
     place = f"/records/{MODULE}/{record_id}"
     form = sent_untouched(ann.get(f"{place}/edit").text, place)

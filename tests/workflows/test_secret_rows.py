@@ -16,7 +16,7 @@ from webhookui.delivery_log.queries import detail
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.redelivery import redeliver
-from webhookui.workflows.reencrypt import reseal_all
+from webhookui.workflows.reencrypt import reencrypt_all
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_what_waits_is_sent_with_the_secret_of_now_also_after_a_copy_and_a_new_k
     room.replace(workflow, document)
     with room.db.write() as session:
         store.set_active(session, store.duplicate(session, room.box, workflow, room.user).id or 0, True, room.user)
-        reseal_all(session, room.box.add_key())
+        reencrypt_all(session, room.box.add_key())
     room.settled(again(room, old))
     assert receiver.requests[-1].path == "/n%3Cw%2Fpart"
     assert b"<token>n&lt;w &lt;parameter&gt;</token>" in receiver.requests[-1].body, "the body of then, in XML"

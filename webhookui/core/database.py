@@ -30,8 +30,8 @@ from webhookui.core.exact_json import dumps, loads
 from webhookui.core.sql_numbers import sort_key_of_json
 
 __all__ = [
-    "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "dumps", "insert_or_update", "loads", "now",
-    "revision", "row_number", "touch",
+    "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "bump_revision", "dumps", "insert_or_update",
+    "loads", "now", "revision", "row_number",
 ]  # fmt: skip
 
 
@@ -253,8 +253,8 @@ class Database:
         """The time by the one clock that all processes on this database share."""
         if self.is_sqlite:
             return now()
-        told: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return told.astimezone(UTC)
+        time: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return time.astimezone(UTC)
 
     def state(self) -> str:
         """A word that changes whenever anybody commits anything. It costs next to nothing."""
@@ -264,7 +264,7 @@ class Database:
         with self._watch_lock:
             return str(self._watching().execute("PRAGMA data_version").fetchone()[0])
 
-    def committed_revision(self, name: str, known: int) -> int:
+    def committed_revision(self, name: str, known_revision: int) -> int:
         """The revision `name` as it stands committed at this moment, whichever process moved it last. `known`: what it was.
 
         It is asked before each request goes out: some microseconds on SQLite, one round trip on PostgreSQL. A row is only there
@@ -272,12 +272,12 @@ class Database:
         """
         if not self.is_sqlite:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                moved = connection.scalar(_MOVED_REVISION, {"name": name, "known": known})
-                return known if moved is None else moved
+                moved = connection.scalar(_MOVED_REVISION, {"name": name, "known": known_revision})
+                return known_revision if moved is None else moved
         with self._watch_lock:
-            cursor = self._watching().execute(_MOVED_REVISION.text, {"name": name, "known": known})
+            cursor = self._watching().execute(_MOVED_REVISION.text, {"name": name, "known": known_revision})
             row = cursor.fetchone()
-        return known if row is None else row[0]
+        return known_revision if row is None else row[0]
 
     def _watching(self) -> sqlite3.Connection:
         """A connection that is never in a transaction, so that each statement sees what is committed. Under `_watch_lock`."""
@@ -342,7 +342,7 @@ class Database:
         if not self.is_sqlite:
             return None
         files = (Path(self._path + ending) for ending in ("", "-wal"))
-        return sum(each.stat().st_size for each in files if each.exists())
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         if self._watch is not None:
@@ -376,7 +376,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql("RELEASE SAVEPOINT within")
 
 
-def touch(session: Session, name: str) -> None:
+def bump_revision(session: Session, name: str) -> None:
     """Moves the revision `name`, so that every process drops what it cached under it."""
     moved = insert_or_update(session, Revision).values(name=name, value=1)
     value = Revision.__table__.c.value + 1  # type: ignore[attr-defined] # by the database: two that move it at once both count

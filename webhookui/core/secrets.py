@@ -44,7 +44,7 @@ class SecretBox:
             return self.open(sealed)
         raise SecretUnreadable(f"A stored secret can't be read with the keys in {self.key_file}.")
 
-    def reseal(self, sealed: str) -> str:
+    def reencrypt(self, sealed: str) -> str:
         """The same secret under the newest key. Raises SecretUnreadable."""
         return self.seal(self.open(sealed))
 

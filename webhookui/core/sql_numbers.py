@@ -80,13 +80,13 @@ def json_number(column: Column[Any], key: str) -> FunctionElement[Any]:
 @compiles(_JsonNumber)
 def _numeric(element: _JsonNumber, compiler: Any, **options: Any) -> str:
     text, _column, _path = element.clauses
-    made: str = compiler.process(cast(text, Numeric()), **options)
-    return made
+    sql: str = compiler.process(cast(text, Numeric()), **options)
+    return sql
 
 
 @compiles(_JsonNumber, "sqlite")
 def _key_of_sqlite(element: _JsonNumber, compiler: Any, **options: Any) -> str:
     _text, column, path = element.clauses
     # Asked for two paths, SQLite answers with a list, in which numbers are written as they stand; for one, with a float.
-    made: str = compiler.process(func.sort_key(func.json_extract(column, path, path, type_=JSON())), **options)
-    return made
+    sql: str = compiler.process(func.sort_key(func.json_extract(column, path, path, type_=JSON())), **options)
+    return sql

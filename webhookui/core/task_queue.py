@@ -55,9 +55,9 @@ class WakingSqliteStorage(SqliteStorage):
             seen = self._tasks
             if self._closed:
                 return None
-        found: bytes | None = super().dequeue()
-        if found is not None:
-            return found
+        task: bytes | None = super().dequeue()
+        if task is not None:
+            return task
         if self._lookout.acquire(blocking=False):
             try:
                 self._watch(seen)

@@ -70,7 +70,7 @@ class TextIndex:
     @staticmethod
     def _many(session: Session, statement: str, entries: Iterable[Entry]) -> None:
         written = _as_trigram if _is_sqlite(session) else int
-        rows = [{"id": each.id, "text": each.text, "grp": written(each.group)} for each in entries]
+        rows = [{"id": entry.id, "text": entry.text, "grp": written(entry.group)} for entry in entries]
         if rows:
             session.execute(text(statement), rows)
 
@@ -89,7 +89,7 @@ class TextIndex:
             condition = f"{self.name} MATCH :part"
             values["part"] = self._rare_trigrams(part, sample)
             if groups is not None:
-                values["part"] += f" AND ({' OR '.join(_quoted(_as_trigram(each)) for each in groups)})"
+                values["part"] += f" AND ({' OR '.join(_quoted(_as_trigram(group)) for group in groups)})"
         else:
             condition = "text LIKE :part" + ("" if groups is None else " AND grp = ANY(:groups)")
             values |= {"part": f"%{_literally(part)}%"} | ({} if groups is None else {"groups": list(groups)})
@@ -99,13 +99,17 @@ class TextIndex:
 
     def _rare_trigrams(self, part: str, sample: Sequence[str]) -> str:
         trigrams = {part[at : at + 3] for at in range(len(part) - 2)}
-        rare = sorted(trigrams, key=lambda each: (sum(each in known for known in sample), each))[: self._RAREST]
+        rare = sorted(trigrams, key=lambda trigram: (sum(trigram in sampled for sampled in sample), trigram))[
+            : self._RAREST
+        ]
         return " AND ".join(map(_quoted, rare))
 
     def is_there(self, session: Session) -> bool:
         """Whether the database has it."""
-        known = "SELECT 1 FROM sqlite_master WHERE name = :name" if _is_sqlite(session) else "SELECT to_regclass(:name)"
-        return session.scalar(text(known), {"name": self.name}) is not None
+        statement = (
+            "SELECT 1 FROM sqlite_master WHERE name = :name" if _is_sqlite(session) else "SELECT to_regclass(:name)"
+        )
+        return session.scalar(text(statement), {"name": self.name}) is not None
 
 
 def _is_sqlite(session: Session) -> bool:

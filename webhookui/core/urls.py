@@ -44,8 +44,8 @@ def url_problem(url: str) -> str:
 def dot_segment(url: str) -> str:
     """What is wrong with a path that has “.” or “..” for a segment, however it is encoded: it would lead elsewhere."""
     segments = {unquote(segment) for segment in re.split(r"[/\\]", urlsplit(url).path)}
-    found = segments & {".", ".."}
-    return f"a value makes “{found.pop()}” a part of its path, which leads elsewhere." if found else ""
+    dots = segments & {".", ".."}
+    return f"a value makes “{dots.pop()}” a part of its path, which leads elsewhere." if dots else ""
 
 
 def normalized(url: str) -> str:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import revision, touch
+from webhookui.core.database import bump_revision, revision
 from webhookui.crm.tables import Module, ModuleField
 
 
@@ -48,12 +48,12 @@ class ModuleInfo:
 
     @cached_property
     def references(self) -> tuple[FieldInfo, ...]:
-        return tuple(each for each in self.fields.values() if each.type == "reference")
+        return tuple(info for info in self.fields.values() if info.type == "reference")
 
     @cached_property
     def list_fields(self) -> tuple[FieldInfo, ...]:
         """The columns of the list view beside the name."""
-        return tuple(each for each in self.fields.values() if each.in_list)
+        return tuple(info for info in self.fields.values() if info.in_list)
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,15 @@ class Catalog:
         """The ties of a module: its own references first, then the references of others to it."""
         if name not in self._relations:
             own = [
-                Relation(each.target, each.label, each.name, False)
-                for each in self.module(name).references
-                if each.target is not None and each.target in self.modules
+                Relation(reference.target, reference.label, reference.name, False)
+                for reference in self.module(name).references
+                if reference.target is not None and reference.target in self.modules
             ]
             others = [
-                Relation(module.name, module.label, each.name, True)
+                Relation(module.name, module.label, reference.name, True)
                 for module in self.modules.values()
-                for each in module.references
-                if each.target == name
+                for reference in module.references
+                if reference.target == name
             ]
             self._relations[name] = tuple(own + others)
         return self._relations[name]
@@ -113,15 +113,15 @@ def catalog(session: Session) -> Catalog:
         return _read(session)
     key = session.get_bind().engine.pool
     value = revision(session, "fields")
-    known = _catalogs.get(key)
-    if known is None or known[0] != value:
-        known = _catalogs[key] = (value, _read(session))
-    return known[1]
+    cached = _catalogs.get(key)
+    if cached is None or cached[0] != value:
+        cached = _catalogs[key] = (value, _read(session))
+    return cached[1]
 
 
 def changed(session: Session) -> None:
     """To be called by whoever changes modules or fields: every process reads them anew."""
-    touch(session, "fields")
+    bump_revision(session, "fields")
     session.info[UNSAVED] = True
 
 

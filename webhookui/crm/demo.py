@@ -60,8 +60,8 @@ BY = "Sample data"
 
 def is_there(session: Session) -> bool:
     """Whether there are sample records, changed since or not."""
-    made = select(Change.record_id).where(Change.source == "system", Change.kind == "create", Change.by == BY)  # type: ignore[arg-type, call-overload]
-    return session.scalar(select(Record.id).where(Record.id.in_(made)).limit(1)) is not None  # type: ignore[union-attr, call-overload]
+    demo_records = select(Change.record_id).where(Change.source == "system", Change.kind == "create", Change.by == BY)  # type: ignore[arg-type, call-overload]
+    return session.scalar(select(Record.id).where(Record.id.in_(demo_records)).limit(1)) is not None  # type: ignore[union-attr, call-overload]
 
 
 def demo(session: Session, owner_id: int | None) -> None:

@@ -67,9 +67,9 @@ class FieldType:
 
 def storable(text: str) -> str:
     """The text as it is. Raises FieldError for a character that some later step can't carry."""
-    found = UNSTORABLE.search(text)
-    if found:
-        raise FieldError(f"This has a character that can't be stored (U+{ord(found.group()):04X}).")
+    match = UNSTORABLE.search(text)
+    if match:
+        raise FieldError(f"This has a character that can't be stored (U+{ord(match.group()):04X}).")
     return text
 
 
@@ -244,8 +244,8 @@ def _plain(stored: Any, _zone: tzinfo = UTC) -> str:
 
 
 FIELD_TYPES: dict[str, FieldType] = {
-    each.name: each
-    for each in (
+    field_type.name: field_type
+    for field_type in (
         FieldType("text", "Text", "text", _text),
         FieldType("long_text", "Long text", "text", _long_text),
         FieldType("number", "Number", "number", _number, show=_plain),

@@ -53,7 +53,7 @@ class FieldNotFound(Exception):
 
 
 @dataclass(frozen=True)
-class FieldWish:
+class FieldSpec:
     """What a custom field is to be. `name` and `type` are fixed once it is there; an empty name is made of the label."""
 
     label: str
@@ -65,7 +65,7 @@ class FieldWish:
     in_list: bool = False
 
 
-def add(session: Session, module: str, wish: FieldWish, by: User) -> FieldInfo:
+def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
     """A new custom field, the last of its module. A removed one of that name and type comes back, without values.
 
     Raises InvalidField.
@@ -74,37 +74,37 @@ def add(session: Session, module: str, wish: FieldWish, by: User) -> FieldInfo:
     info = modules.module(module)
     rows = {row.name: row for row in session.scalars(select(ModuleField).where(_F.module == module))}
     errors: dict[str, str] = {}
-    label = _label(info, wish.label, errors)
-    if wish.type not in FIELD_TYPES:
+    label = _label(info, spec.label, errors)
+    if spec.type not in FIELD_TYPES:
         errors["type"] = "Choose a type."
-    name = _name(info, rows, wish, label, errors)
-    options = _options(wish, errors)
-    target = _target(modules, wish, errors)
-    if sum(each.custom for each in info.fields.values()) >= MAX_CUSTOM:
+    name = _name(info, rows, spec, label, errors)
+    options = _options(spec, errors)
+    target = _target(modules, spec, errors)
+    if sum(field.custom for field in info.fields.values()) >= MAX_CUSTOM:
         errors[""] = f"A module has at most {MAX_CUSTOM} custom fields."
     if errors:
         raise InvalidField(errors)
-    row = rows.get(name) or ModuleField(module=module, name=name, label=label, type=wish.type, custom=True)
+    row = rows.get(name) or ModuleField(module=module, name=name, label=label, type=spec.type, custom=True)
     row.label, row.options, row.target = label, options, target
-    row.required, row.in_list, row.removed_at = wish.required, wish.in_list, None
-    row.position = max((each.position for each in info.fields.values()), default=0) + 1
+    row.required, row.in_list, row.removed_at = spec.required, spec.in_list, None
+    row.position = max((field.position for field in info.fields.values()), default=0) + 1
     session.add(row)
     session.flush()
     _moved(session, by, "created", row, {"type": row.type})
     return catalog(session).module(module).fields[name]
 
 
-def change(session: Session, module: str, name: str, wish: FieldWish, by: User) -> FieldInfo:
+def change(session: Session, module: str, name: str, spec: FieldSpec, by: User) -> FieldInfo:
     """Label, options, required, and whether lists show it. Name and type stay. Raises FieldNotFound, InvalidField."""
     row = _custom(session, module, name)
     errors: dict[str, str] = {}
-    label = _label(catalog(session).module(module), wish.label, errors, own=name)
-    options = _options(FieldWish(wish.label, row.type, options=wish.options), errors)
+    label = _label(catalog(session).module(module), spec.label, errors, own=name)
+    options = _options(FieldSpec(spec.label, row.type, options=spec.options), errors)
     if errors:
         raise InvalidField(errors)
-    wanted = {"label": label, "options": options, "required": wish.required, "in_list": wish.in_list}
-    details = {key: [getattr(row, key), value] for key, value in wanted.items() if getattr(row, key) != value}
-    for key, value in wanted.items():
+    new_values = {"label": label, "options": options, "required": spec.required, "in_list": spec.in_list}
+    details = {key: [getattr(row, key), value] for key, value in new_values.items() if getattr(row, key) != value}
+    for key, value in new_values.items():
         setattr(row, key, value)
     session.flush()
     if details:
@@ -124,8 +124,8 @@ def move(session: Session, module: str, name: str, by: User, *, up: bool) -> Non
         return
     order[place], order[other] = order[other], order[place]
     rows = {row.name: row for row in session.scalars(_fields_of(module))}
-    for position, each in enumerate(order):
-        rows[each].position = position
+    for position, field_name in enumerate(order):
+        rows[field_name].position = position
     session.flush()
     _moved(session, by, "moved", rows[name], {"position": [place, other]})
 
@@ -162,7 +162,7 @@ def without(modules: Catalog, module: str, name: str) -> Catalog:
     info = modules.module(module)
     fields = {key: field for key, field in info.fields.items() if key != name}
     left = ModuleInfo(info.name, info.label, info.singular, info.icon, info.name_fields, fields)
-    return Catalog({key: left if key == module else each for key, each in modules.modules.items()})
+    return Catalog({key: left if key == module else module_info for key, module_info in modules.modules.items()})
 
 
 def _fields_of(module: str) -> Any:
@@ -176,8 +176,8 @@ def _custom(session: Session, module: str, name: str) -> ModuleField:
         raise FieldNotFound(f"{info.label} has no field “{name}”.")
     if not row.custom:
         raise FieldNotFound(f"“{row.label}” is a standard field of {info.label}; it stays as it is.")
-    found: ModuleField = row
-    return found
+    custom: ModuleField = row
+    return custom
 
 
 def _moved(session: Session, by: User, action: str, row: ModuleField, details: Mapping[str, Any]) -> None:
@@ -194,31 +194,31 @@ def _label(info: ModuleInfo, typed: str, errors: dict[str, str], own: str = "") 
         errors["label"] = "Give the field a label."
     elif len(label) > MAX_LABEL:
         errors["label"] = f"At most {MAX_LABEL} characters; these are {len(label)}."
-    elif any(each.label.casefold() == label.casefold() and each.name != own for each in info.fields.values()):
+    elif any(field.label.casefold() == label.casefold() and field.name != own for field in info.fields.values()):
         errors["label"] = f"{info.label} has a field “{label}” already."
     return label
 
 
 def _name(
-    info: ModuleInfo, rows: Mapping[str, ModuleField], wish: FieldWish, label: str, errors: dict[str, str]
+    info: ModuleInfo, rows: Mapping[str, ModuleField], spec: FieldSpec, label: str, errors: dict[str, str]
 ) -> str:
     """The name that programs and placeholders use."""
-    if wish.name.strip():
-        name = wish.name.strip()
+    if spec.name.strip():
+        name = spec.name.strip()
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or len(name) > MAX_NAME:
             errors["name"] = f"A letter first, then lower-case letters, digits and underscores; at most {MAX_NAME}."
         elif name in RESERVED:
             errors["name"] = f"“{name}” has a meaning of its own; choose another name."
         elif name in info.fields:
             errors["name"] = f"{info.label} has a field “{name}” already."
-        elif not _is_free(rows, name, wish.type):
+        elif not _is_free(rows, name, spec.type):
             errors["name"] = f"“{name}” was a field of another type; its values are in timelines. Choose another name."
         return name
-    made = _slug(label)
-    for name in (made, *(f"{made}_{number}" for number in range(2, MAX_CUSTOM + 3))):
-        if name not in RESERVED and _is_free(rows, name, wish.type):
+    slug = _slug(label)
+    for name in (slug, *(f"{slug}_{number}" for number in range(2, MAX_CUSTOM + 3))):
+        if name not in RESERVED and _is_free(rows, name, spec.type):
             return name
-    return made
+    return slug
 
 
 def _is_free(rows: Mapping[str, ModuleField], name: str, type_name: str) -> bool:
@@ -233,29 +233,29 @@ def _slug(label: str) -> str:
     return slug[: MAX_NAME - 4].rstrip("_")
 
 
-def _options(wish: FieldWish, errors: dict[str, str]) -> list[str]:
-    if wish.type not in WITH_OPTIONS:
+def _options(spec: FieldSpec, errors: dict[str, str]) -> list[str]:
+    if spec.type not in WITH_OPTIONS:
         return []
-    options = [option for option in (" ".join(each.split()) for each in wish.options) if option]
+    options = [option for option in (" ".join(text.split()) for text in spec.options) if option]
     seen: set[str] = set()
-    twice = next((each for each in options if each.casefold() in seen or seen.add(each.casefold())), None)  # type: ignore[func-returns-value]
+    twice = next((option for option in options if option.casefold() in seen or seen.add(option.casefold())), None)  # type: ignore[func-returns-value]
     if not options:
         errors["options"] = "Give at least one option, each on a line of its own."
     elif twice is not None:
         errors["options"] = f"“{twice}” stands there twice."
     elif len(options) > MAX_OPTIONS or max(map(len, options)) > 200:
         errors["options"] = f"At most {MAX_OPTIONS} options of at most 200 characters."
-    elif wish.type == "multi_picklist" and any("," in each or ";" in each for each in options):
+    elif spec.type == "multi_picklist" and any("," in option or ";" in option for option in options):
         errors["options"] = "An option of a multi-select picklist has no comma or semicolon: these part its values."
     return options
 
 
-def _target(modules: Catalog, wish: FieldWish, errors: dict[str, str]) -> str | None:
-    if wish.type != "reference":
+def _target(modules: Catalog, spec: FieldSpec, errors: dict[str, str]) -> str | None:
+    if spec.type != "reference":
         return None
-    if wish.target not in modules.modules:
+    if spec.target not in modules.modules:
         errors["target"] = "Choose the module that it points to."
-    return wish.target
+    return spec.target
 
 
 # ---- values of a removed field ----------------------------------------------------------------------------------------

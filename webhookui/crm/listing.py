@@ -116,10 +116,10 @@ def _where(info: ModuleInfo, query: ListQuery) -> list[ColumnElement[bool]]:
 
 
 def _field(info: ModuleInfo, name: str) -> FieldInfo:
-    found = info.fields.get(name)
-    if found is None:
+    field = info.fields.get(name)
+    if field is None:
         raise InvalidListing(name, f"{info.label} has no field “{name}”.")
-    return found
+    return field
 
 
 def _value(field: FieldInfo) -> ColumnElement[Any]:
@@ -145,5 +145,5 @@ def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
     if family == "number":
         return json_number(_R["values"], field.name) == stored
     if family == "choices":
-        return and_(*(_contains(func.lower(_value(field)), dumps(each.lower())) for each in stored))
+        return and_(*(_contains(func.lower(_value(field)), dumps(value.lower())) for value in stored))
     return _value(field) == cast(str(stored), String)

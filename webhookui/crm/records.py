@@ -172,7 +172,7 @@ def _get(session: Session, module: str, record_id: int, *, for_update: bool = Fa
 
 def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
     """Names of records, for references in lists. Absent ids are left out."""
-    ids = {each for each in ids if each <= LARGEST_ID}
+    ids = {record_id for record_id in ids if record_id <= LARGEST_ID}
     if not ids:
         return {}
     rows = session.execute(select(Record.id, Record.name).where(Record.id.in_(ids)))  # type: ignore[call-overload, union-attr]
@@ -184,12 +184,12 @@ def owners_of(session: Session, ids: Collection[int]) -> dict[int, int]:
     if not ids:
         return {}
     rows = session.execute(select(Record.id, Record.owner_id).where(Record.id.in_(ids))).all()  # type: ignore[call-overload, union-attr]
-    found: dict[int, int | None] = dict(rows)  # type: ignore[arg-type]
-    gone = [record_id for record_id in ids if record_id not in found]
+    owners: dict[int, int | None] = dict(rows)  # type: ignore[arg-type]
+    gone = [record_id for record_id in ids if record_id not in owners]
     if gone:
         last = select(Change.record_id, Change.values).where(Change.record_id.in_(gone), Change.kind == "delete")  # type: ignore[call-overload, attr-defined]
-        found |= {record_id: values.get("owner", [None])[0] for record_id, values in session.execute(last)}
-    return {record_id: owner for record_id, owner in found.items() if owner is not None}
+        owners |= {record_id: values.get("owner", [None])[0] for record_id, values in session.execute(last)}
+    return {record_id: owner for record_id, owner in owners.items() if owner is not None}
 
 
 def referring(session: Session, record_id: int) -> dict[str, int]:
@@ -207,8 +207,8 @@ def related(session: Session, record: Record, relation: Relation, limit: int = 5
     """The records tied to this one by a relation, the newest first."""
     if not relation.to_many:
         target = record.values.get(relation.field)
-        found = session.get(Record, target) if target else None
-        return [found] if found is not None else []
+        target_record = session.get(Record, target) if target else None
+        return [target_record] if target_record is not None else []
     statement = (
         select(Record)
         .join(Link, Link.record_id == Record.id)  # type: ignore[arg-type]
@@ -275,17 +275,17 @@ def _with_retired(field: FieldInfo, before: Mapping[str, Any] | None) -> FieldIn
     """The field with the options that were retired and still stand in the record: they may stay."""
     stands = (before or {}).get(field.name) if field.options else None
     retired = [
-        each
-        for each in (stands if isinstance(stands, list) else [stands] if stands else [])
-        if each not in field.options
+        option
+        for option in (stands if isinstance(stands, list) else [stands] if stands else [])
+        if option not in field.options
     ]
     return replace(field, options=(*field.options, *retired)) if retired else field
 
 
 def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
     if field.type == "reference":
-        found = session.scalar(select(Record.module).where(Record.id == value))  # type: ignore[call-overload]
-        if found != field.target:
+        module = session.scalar(select(Record.module).where(Record.id == value))  # type: ignore[call-overload]
+        if module != field.target:
             raise FieldError(f"There is no record {value} in {field.target}.")
     elif field.type == "user":
         user = session.get(User, value)

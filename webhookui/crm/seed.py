@@ -131,11 +131,11 @@ ON_EVERY_MODULE = (F("owner", "Owner", "user", listed=True), F("description", "D
 
 def seed(session: Session) -> None:
     """Adds the modules and standard fields that are missing; leaves alone what is there."""
-    known = set(session.scalars(select(Module.name)))  # type: ignore[call-overload]
-    if known >= {module.name for module in MODULES}:
+    present = set(session.scalars(select(Module.name)))  # type: ignore[call-overload]
+    if present >= {module.name for module in MODULES}:
         return
     for position, module in enumerate(MODULES):
-        if module.name in known:
+        if module.name in present:
             continue
         session.add(
             Module(

@@ -99,8 +99,8 @@ class SortOrder:
         return key.is_(None), key.asc(), _R.id.asc()
 
     def cursor(self, carried: Any, record_id: int | None) -> str:
-        said = carried.isoformat() if isinstance(carried, datetime) else carried
-        content = dumps([self.sort, None if said is None else str(said), record_id])
+        sort_value = carried.isoformat() if isinstance(carried, datetime) else carried
+        content = dumps([self.sort, None if sort_value is None else str(sort_value), record_id])
         return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
     def after(self, cursor: str) -> ColumnElement[bool]:

@@ -30,4 +30,4 @@ def off_workflows(session: Session, among: Collection[int] | None = None) -> set
     statement = select(col(Workflow.id)).where(~col(Workflow.active), col(Workflow.deleted_at).is_(None))
     if among is not None:
         statement = statement.where(col(Workflow.id).in_(among))
-    return {each for each in session.scalars(statement) if each is not None}
+    return {workflow_id for workflow_id in session.scalars(statement) if workflow_id is not None}

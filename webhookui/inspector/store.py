@@ -84,9 +84,9 @@ def _next_step(session: Session, name: str) -> Step | None:
     row = session.get(InspectorScript, name, with_for_update=True)
     if row is None:
         return None
-    found = from_stored(row.steps).step_at(row.answered)
+    next_step = from_stored(row.steps).step_at(row.answered)
     row.answered += 1
-    return found[1] if found else None
+    return next_step[1] if next_step else None
 
 
 def _forget_old(session: Session, name: str) -> None:
@@ -126,9 +126,9 @@ def count(session: Session, name: str) -> int:
 
 def clear(session: Session, name: str) -> int:
     """Forgets what `name` received; returns how many requests that were. The script stays."""
-    found = count(session, name)
+    number = count(session, name)
     session.execute(delete(InspectedRequest).where(_name == name))
-    return found
+    return number
 
 
 def script(session: Session, name: str) -> tuple[Script, int]:

@@ -130,12 +130,12 @@ def remove(session: Session, by: User) -> None:
         audit.note(session, by, "deleted", "setting", KEY, "Mail")
 
 
-def reseal(session: Session, box: SecretBox) -> int:
+def reencrypt(session: Session, box: SecretBox) -> int:
     """The stored password under the newest key. Returns how many were rewritten."""
     row = session.get(StoredSetting, KEY)
     if row is None or not row.value.get("password"):
         return 0
-    row.value = row.value | {"password": box.reseal(row.value["password"])}
+    row.value = row.value | {"password": box.reencrypt(row.value["password"])}
     return 1
 
 

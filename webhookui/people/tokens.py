@@ -28,11 +28,11 @@ def create(session: Session, user: User, name: str, by: User | str | None = None
 
 def user_of(session: Session, token: str) -> tuple[User, ApiToken] | None:
     """The active user that a token belongs to, and the token."""
-    found = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_of(token)))  # type: ignore[arg-type]
-    if found is None:
+    token_row = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_of(token)))  # type: ignore[arg-type]
+    if token_row is None:
         return None
-    user = session.get(User, found.user_id)
-    return (user, found) if user is not None and user.active else None
+    user = session.get(User, token_row.user_id)
+    return (user, token_row) if user is not None and user.active else None
 
 
 def needs_note(token: ApiToken) -> bool:
@@ -41,9 +41,9 @@ def needs_note(token: ApiToken) -> bool:
 
 
 def note_use(session: Session, token_id: int) -> None:
-    found = session.get(ApiToken, token_id)
-    if found is not None:
-        found.last_used_at = now()
+    row = session.get(ApiToken, token_id)
+    if row is not None:
+        row.last_used_at = now()
 
 
 def of_user(session: Session, user_id: int) -> list[ApiToken]:
@@ -53,17 +53,17 @@ def of_user(session: Session, user_id: int) -> list[ApiToken]:
 
 def revoke(session: Session, user: User, token_id: int) -> None:
     """Ends one of the user's tokens; says nothing about others'."""
-    found = session.get(ApiToken, token_id)
-    if found is not None and found.user_id == user.id:
-        audit.note(session, user, "deleted", "token", str(found.id), found.name)
-        session.delete(found)
+    row = session.get(ApiToken, token_id)
+    if row is not None and row.user_id == user.id:
+        audit.note(session, user, "deleted", "token", str(row.id), row.name)
+        session.delete(row)
 
 
 def revoke_all(session: Session, user: User, by: User | str) -> None:
     """Ends every token of the user."""
-    for found in of_user(session, user.id or 0):
-        audit.note(session, by, "deleted", "token", str(found.id), found.name)
-        session.delete(found)
+    for row in of_user(session, user.id or 0):
+        audit.note(session, by, "deleted", "token", str(row.id), row.name)
+        session.delete(row)
 
 
 def hash_of(token: str) -> str:

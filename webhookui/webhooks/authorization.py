@@ -51,8 +51,8 @@ CLIENT_AUTHENTICATIONS = {"basic": "in an Authorization header", "body": "in the
 """How the client id and its secret go to a token URL (RFC 6749 section 2.3.1)."""
 
 AUTHORIZATIONS: dict[str, Kind] = {
-    each.name: each
-    for each in (
+    authorization.name: authorization
+    for authorization in (
         Kind("none", "No Authentication", (), None, lambda request, _authorization, _secret: request),
         Kind("basic", "Basic Authentication", ("username",), "password", _basic),
         Kind("bearer", "Bearer token", (), "token", _bearer),
@@ -85,7 +85,7 @@ def mask(request: Request, authorization: Authorization) -> Request:
 def secrets_in(authorization: Authorization, token: str | None = None) -> tuple[str, ...]:
     """Every text in which the secret goes out. `token`: the access token, for OAuth 2."""
     name = authorization.username if authorization.type == "basic" else None
-    secrets = [each for each in authorization.secrets.values() if each]
+    secrets = [secret for secret in authorization.secrets.values() if secret]
     if secrets and authorization.type == "oauth2":
         secrets.append(basic_of_client(authorization))
     elif secrets and name is not None:

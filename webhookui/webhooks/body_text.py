@@ -39,15 +39,15 @@ class BodyText:
 def body_text(body: bytes, content_type: str = "", *, was_cut: bool = False) -> BodyText | None:
     """The text without its byte order mark; None when it is none that can be read. `was_cut`: it may end inside a character."""
     declared = _CHARSET.search(content_type)
-    said = declared[1] if declared else ""
-    for name in _candidates(body, said):
+    declared_charset = declared[1] if declared else ""
+    for name in _candidates(body, declared_charset):
         text = _decoded(body, name, was_cut)
         if text is not None:
             note = ""
-            if said and not name.startswith(charset_name(said) or "?"):
-                note = f"It says charset={said}, which it is not; read as {name.upper()}."
+            if declared_charset and not name.startswith(charset_name(declared_charset) or "?"):
+                note = f"It says charset={declared_charset}, which it is not; read as {name.upper()}."
             inside = _inside(body)
-            named = _mark_of(body) or charset_name(said) or charset_name(inside)
+            named = _mark_of(body) or charset_name(declared_charset) or charset_name(inside)
             is_guess = bool(inside) and not named and name == "utf-8"
             if is_guess:
                 note = f"It says encoding={inside}, which is not known here; read as {name.upper()}."
@@ -62,18 +62,18 @@ def marked(text: str) -> bytes:
 
 def as_utf8(body: bytes, content_type: str = "", *, was_cut: bool = False) -> bytes:
     """The body as bytes that need no header to be read rightly; as it is when it is no text."""
-    found = body_text(body, content_type, was_cut=was_cut)
-    return body if found is None or found.is_guess else marked(found.text)
+    decoded = body_text(body, content_type, was_cut=was_cut)
+    return body if decoded is None or decoded.is_guess else marked(decoded.text)
 
 
 def text_of(body: bytes) -> str:
     """The text of a body whose header is not known, or was taken into account by `as_utf8`. Raises ValueError."""
-    found = body_text(body)
-    if found is None:
+    decoded = body_text(body)
+    if decoded is None:
         raise ValueError("It is not UTF-8.")
-    if found.is_guess:
-        raise ValueError(found.note.partition(";")[0] + ".")
-    return found.text
+    if decoded.is_guess:
+        raise ValueError(decoded.note.partition(";")[0] + ".")
+    return decoded.text
 
 
 def content_type_of(headers: Sequence[Sequence[str]]) -> str:
@@ -81,11 +81,11 @@ def content_type_of(headers: Sequence[Sequence[str]]) -> str:
     return next((value for name, value in headers if name.lower() == "content-type"), "")
 
 
-def _candidates(body: bytes, said: str) -> list[str]:
+def _candidates(body: bytes, declared_charset: str) -> list[str]:
     """Names of charsets, the one that counts the most first."""
     by_mark = _mark_of(body)
     by_nulls = next((name for bits, name in _NULLS.items() if bits == tuple(min(byte, 1) for byte in body[:4])), "")
-    by_header = charset_name(said)
+    by_header = charset_name(declared_charset)
     if by_header in ("utf-16", "utf-32"):  # without a mark; Python would take this machine's order of bytes
         by_header = by_nulls if by_nulls.startswith(by_header) else ""
     by_itself = charset_name(_inside(body))
@@ -100,8 +100,8 @@ def _mark_of(body: bytes) -> str:
 
 def _inside(body: bytes) -> str:
     """What XML and HTML say themselves that they are written in, where that can be read as ASCII."""
-    found = _XML.match(body[:1024]) or _HTML.match(body[:1024])
-    return found[1].decode() if found else ""
+    match = _XML.match(body[:1024]) or _HTML.match(body[:1024])
+    return match[1].decode() if match else ""
 
 
 def charset_name(charset: str) -> str:

@@ -43,8 +43,8 @@ def _form(rows: Rows, _root: str, style: str) -> bytes:
 
 
 CONTENT_TYPES: dict[str, ContentType] = {
-    each.name: each
-    for each in (
+    content_type.name: content_type
+    for content_type in (
         ContentType("JSON", "application/json", _json, "j"),
         ContentType("JSONARRAY", "application/json", _json_array, "j"),
         ContentType("XML", "application/xml", _xml, "x"),

@@ -75,7 +75,9 @@ def parse_webhook(
     url = reader.text(document, "url", required="Give the URL to notify.")
     names = secret_names(reader, document.get("secrets"))
     schema = with_secret_names(schema, names)
-    related_schemas = {module: with_secret_names(each, names) for module, each in related_schemas.items()}
+    related_schemas = {
+        module: with_secret_names(related_schema, names) for module, related_schema in related_schemas.items()
+    }
     _check_url(reader, url, schema)
     method = reader.choice(document, "method", METHODS, "POST")
     content_type = reader.choice(document, "content_type", (*CONTENT_TYPES, RAW), "JSON")
@@ -89,10 +91,12 @@ def parse_webhook(
     media_type, body = parse_raw(reader, document, (method, content_type), parameters, related, schema, related_schemas)
     xml_root = reader.text(document, "xml_root") or "root"
     check_names(reader, parameters, related, method, content_type, xml_root)
-    in_query = [*(row.name for row in parameters), *(each.key for each in related)] if method == "GET" else []
+    in_query = (
+        [*(row.name for row in parameters), *(related_row.key for related_row in related)] if method == "GET" else []
+    )
     check_collisions(reader, authorization, headers, url, in_query)
-    found = _capture(reader, document.get("capture"), capture_fields)
-    success_if = _success_if(reader, document.get("success_if"), found.namespaces if found else {})
+    capture = _capture(reader, document.get("capture"), capture_fields)
+    success_if = _success_if(reader, document.get("success_if"), capture.namespaces if capture else {})
     signing, secret = _signing(reader, document.get("signing"))
     authorized = bool(AUTHORIZATIONS[authorization.type].secret)
     if url and (authorized or signing or values) and not host_is_fixed(url):
@@ -108,7 +112,7 @@ def parse_webhook(
     if len(errors) > before:
         return None
     webhook = Webhook(
-        title, url, description, method, content_type, authorization, headers, parameters, related, found, timeout_s,
+        title, url, description, method, content_type, authorization, headers, parameters, related, capture, timeout_s,
         xml_root, signing, secret, drop_stale, success_if, rate_limit, follow, list_style, media_type, body,
         secret_names=names, secret_values=values,
     )  # fmt: skip
@@ -136,38 +140,38 @@ def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
         reader.say("url", "A line break or control character can't stand in an address.")
     if url.startswith("{{"):
         return  # the whole address is a placeholder; it is judged when it is known
-    known = PLACEHOLDER.sub("x1", url)
-    problem = url_problem(known)
+    example = PLACEHOLDER.sub("x1", url)
+    problem = url_problem(example)
     if problem:
         reader.say("url", problem[0].upper() + problem[1:])
 
 
 def _headers(reader: DocumentReader, value: Any, schema: Schema, places: Places) -> tuple[Header, ...]:
-    found: list[Header] = []
+    headers: list[Header] = []
     for position, row in reader.objects(value, "headers"):
         path = f"headers.{position}."
         reader.refuse_unknown(row, {"name", "value", "secret"}, path)
         name = reader.text(row, "name", path, required="Give the header a name.")
         text = reader.text(row, "value", path)
         reader.say_if(path + "name", header_name_problem(name) if name else "")
-        if name and any(name.lower() == other.name.lower() for other in found):
+        if name and any(name.lower() == other.name.lower() for other in headers):
             reader.say(path + "name", f"The header “{name}” stands there twice.")
         if reader.truth(row, "secret", path):
-            found.append(Header(name, "", places.next("headers", name)))
+            headers.append(Header(name, "", places.next("headers", name)))
             continue
         if name.lower() == "content-type" and not text.strip():
             reader.say(path + "value", "Give the media type, or remove the row: it then follows from the body.")
         if CONTROL_IN_HEADER.search(text.strip()):
             reader.say(path + "value", "A line break or control character can't be sent in a header.")
         reader.template(text, path + "value", schema)
-        found.append(Header(name, text))
-    return tuple(found)
+        headers.append(Header(name, text))
+    return tuple(headers)
 
 
 def _parameters(
     reader: DocumentReader, value: Any, at: str, schema: Schema, places: Places, kind_of_place: str = "parameters"
 ) -> tuple[Parameter, ...]:
-    found = []
+    parameters = []
     for position, row in reader.objects(value, at):
         path = f"{at}.{position}."
         reader.refuse_unknown(row, {"name", "value", "type", "required", "omit_empty", "secret"}, path)
@@ -179,12 +183,12 @@ def _parameters(
         check_type_of_secret(reader, kind, text, path, secret=secret, named=bool(schema.alone))
         required, omit = (reader.truth(row, key, path) for key in ("required", "omit_empty"))
         place = places.next(kind_of_place, name) if secret else ""
-        found.append(Parameter(name, text, kind, required, omit, place))
-    return tuple(found)
+        parameters.append(Parameter(name, text, kind, required, omit, place))
+    return tuple(parameters)
 
 
 def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema], places: Places) -> tuple[Related, ...]:
-    found: list[Related] = []
+    related: list[Related] = []
     for position, row in reader.objects(value, "related"):
         path = f"related.{position}."
         if position >= MAX_RELATED:
@@ -194,13 +198,13 @@ def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema], 
         module = reader.text(row, "module", path, required="Choose a related module.")
         if module and module not in schemas:
             reader.say(path + "module", f"“{module}” is not among the related modules of the workflow (step 1).")
-        elif any(module == other.module for other in found):
+        elif any(module == other.module for other in related):
             reader.say(path + "module", f"“{module}” stands there twice.")
         key = reader.text(row, "key", path) or module
-        known = schemas.get(module) or Schema({})
-        parameters = _parameters(reader, row.get("parameters"), f"{path}parameters", known, places, f"related.{key}")
-        found.append(Related(module, key, parameters))
-    return tuple(found)
+        schema = schemas.get(module) or Schema({})
+        parameters = _parameters(reader, row.get("parameters"), f"{path}parameters", schema, places, f"related.{key}")
+        related.append(Related(module, key, parameters))
+    return tuple(related)
 
 
 def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> Capture | None:
@@ -212,7 +216,7 @@ def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> C
     reader.refuse_unknown(value, {"type", "on_success", "on_failure", "namespaces"}, "capture.")
     kind = reader.choice(value, "type", capture.CAPTURE_TYPES, "JSONPATH", "capture.")
     spaces = value.get("namespaces") or {}
-    if not isinstance(spaces, Mapping) or not all(isinstance(each, str) for each in (*spaces, *spaces.values())):
+    if not isinstance(spaces, Mapping) or not all(isinstance(text, str) for text in (*spaces, *spaces.values())):
         reader.say("capture.namespaces", "Namespaces are an object: prefix → URI.")
         spaces = {}
     for prefix, uri in spaces.items():
@@ -228,7 +232,7 @@ def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> C
             target = reader.text(row, "field", path, required="Choose the field that takes the value.")
             if target and target not in fields:
                 reader.say(path + "field", f"There is no field “{target}”.")
-            elif target and target in [each.field for each in rows]:
+            elif target and target in [capture_row.field for capture_row in rows]:
                 reader.say(path + "field", f"“{target}” is filled by another row already.")
             rows.append(CaptureRow(where, target, reader.truth(row, "all", path)))
         lists[name] = tuple(rows)
@@ -296,15 +300,15 @@ def webhook_document(webhook: Webhook) -> dict[str, Any]:
         "method": webhook.method,
         "content_type": webhook.content_type,
         "authorization": written,
-        "headers": [_row_document(each) for each in webhook.headers],
-        "parameters": [parameter_document(each) for each in webhook.parameters],
+        "headers": [_row_document(header) for header in webhook.headers],
+        "parameters": [parameter_document(parameter) for parameter in webhook.parameters],
         "related": [
             {
-                "module": each.module,
-                "key": each.key,
-                "parameters": [parameter_document(row) for row in each.parameters],
+                "module": related.module,
+                "key": related.key,
+                "parameters": [parameter_document(row) for row in related.parameters],
             }
-            for each in webhook.related
+            for related in webhook.related
         ],
         "capture": _capture_document(webhook.capture),
         "timeout_s": webhook.timeout_s,
@@ -337,13 +341,14 @@ def parameter_document(row: Parameter) -> dict[str, Any]:
     return {**_row_document(row), **more}
 
 
-def _capture_document(found: Capture | None) -> dict[str, Any] | None:
-    if found is None:
+def _capture_document(capture: Capture | None) -> dict[str, Any] | None:
+    if capture is None:
         return None
     rows = {
         name: [
-            {"path": row.path, "field": row.field, **({"all": True} if row.all else {})} for row in getattr(found, name)
+            {"path": row.path, "field": row.field, **({"all": True} if row.all else {})}
+            for row in getattr(capture, name)
         ]
         for name in ("on_success", "on_failure")
     }
-    return {"type": found.type, **rows, **({"namespaces": dict(found.namespaces)} if found.namespaces else {})}
+    return {"type": capture.type, **rows, **({"namespaces": dict(capture.namespaces)} if capture.namespaces else {})}

@@ -27,15 +27,15 @@ def check_names(
         return
     paths = [f"parameters.{position}.name" for position in range(len(parameters))]
     paths += [f"related.{position}.key" for position in range(len(related))]
-    names = [parameter.name for parameter in parameters] + [each.key for each in related]
+    names = [parameter.name for parameter in parameters] + [group.key for group in related]
     if method == "GET":
         for position in range(len(parameters), len(names)):
             if names[position] and names[position] in names[:position]:
                 reader.say(paths[position], f"“{names[position]}” stands there twice.")
     else:
         _check_list(reader, names, paths, content_type, len(parameters) if content_type == "FORM" else 0)
-    for position, each in enumerate(related):
-        inner = [parameter.name for parameter in each.parameters]
+    for position, group in enumerate(related):
+        inner = [parameter.name for parameter in group.parameters]
         places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
         _check_list(reader, inner, places, "FORM" if method == "GET" else content_type)
         if any(isinstance(place[0], int) for _, place in _places(inner)):
@@ -66,13 +66,16 @@ def _check_xml(
 ) -> None:
     """Elements, attributes and their prefixes; rows of a related module stand within the element of its key."""
     own = _places([parameter.name for parameter in parameters])
-    keys = dict(_places([each.key for each in related]))
+    keys = dict(_places([group.key for group in related]))
     declared = declared_by(place for _, place in own)
     reader.say_if("xml_root", root_problem(xml_root, declared))
     for position, place in own:
         reader.say_if(f"parameters.{position}.name", place_problem(place, declared))
     for position, key in keys.items():
-        rows = [(row, (*key, *place)) for row, place in _places([each.name for each in related[position].parameters])]
+        rows = [
+            (row, (*key, *place))
+            for row, place in _places([parameter.name for parameter in related[position].parameters])
+        ]
         inner: Declared = declared | declared_by(place for _, place in rows)
         reader.say_if(f"related.{position}.key", place_problem(key, inner))
         if isinstance(key[-1], str) and key[-1].startswith(("@", "#")):

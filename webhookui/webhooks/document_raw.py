@@ -45,7 +45,7 @@ def parse_raw(
     if not body:
         reader.say("body", "Type the body.")
         return media_type, body
-    lists = {each.key: _behind(related_schemas[each.module]) for each in related if each.module in related_schemas}
+    lists = {group.key: _behind(related_schemas[group.module]) for group in related if group.module in related_schemas}
     wrong = check_body(body, Schema({**schema.fields, **lists}, alone=schema.alone), MAX_RAW_TEMPLATE)
     reader.say_if("body", wrong or ("" if problem else raw_body_problem(body, media_type)))
     return media_type, body
@@ -67,14 +67,14 @@ def _check_beside(
     for position, row in reader.objects(document.get("headers"), "headers"):
         if str(row.get("name")).strip().lower() == "content-type":
             reader.say(f"headers.{position}.name", f"With {RAW} the media type is the Content-Type: remove this row.")
-    for position, each in enumerate(related):
-        if each.parameters:
+    for position, group in enumerate(related):
+        if group.parameters:
             reader.say(f"related.{position}.parameters", f"With {RAW} the body speaks of the related records itself.")
-        if not _NAME.fullmatch(each.key) or each.key in _WORDS_OF_JINJA:
+        if not _NAME.fullmatch(group.key) or group.key in _WORDS_OF_JINJA:
             reader.say(
                 f"related.{position}.key", "With RAW a key is a word that the body can speak of: letters, digits and _."
             )
-        elif each.key in schema.fields:
-            reader.say(f"related.{position}.key", f"“{each.key}” is a placeholder already: choose another key.")
-        elif any(each.key == other.key for other in related[:position]):
-            reader.say(f"related.{position}.key", f"“{each.key}” stands there twice.")
+        elif group.key in schema.fields:
+            reader.say(f"related.{position}.key", f"“{group.key}” is a placeholder already: choose another key.")
+        elif any(group.key == other.key for other in related[:position]):
+            reader.say(f"related.{position}.key", f"“{group.key}” stands there twice.")

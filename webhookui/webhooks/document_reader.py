@@ -30,9 +30,9 @@ class DocumentReader:
         if sentence:
             self.say(path, sentence)
 
-    def refuse_unknown(self, document: Mapping[str, Any], known: set[str], path: str = "") -> None:
+    def refuse_unknown(self, document: Mapping[str, Any], allowed: set[str], path: str = "") -> None:
         for key in document:
-            if key not in known:
+            if key not in allowed:
                 self.say(f"{path}{key}", f"There is no key “{key}” here.")
 
     def refuse_unstorable(self, value: Any, path: str = "") -> None:

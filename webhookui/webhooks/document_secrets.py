@@ -39,20 +39,20 @@ def with_secret_names(schema: Schema, names: tuple[str, ...]) -> Schema:
     """The placeholders, with those that stand for a secret; a field of the name `secret` gives way to them."""
     if not names:
         return schema
-    known = Schema(dict.fromkeys(names, "text"))
-    return Schema({**schema.fields, "secret": lambda: known}, alone=frozenset({"secret"}))
+    secrets = Schema(dict.fromkeys(names, "text"))
+    return Schema({**schema.fields, "secret": lambda: secrets}, alone=frozenset({"secret"}))
 
 
 def secret_values(reader: DocumentReader, document: Mapping[str, Any]) -> dict[str, str]:
     """Place → what was typed there."""
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     in_headers = {name for text in _texts(document.get("headers")) for name in MENTIONED.findall(text)}
     for place, path, row in secret_rows(document):
         value = row.get("value")
         if not isinstance(value, str) or not value:
             reader.say(f"{path}.value", "Type the secret value.")
             continue
-        found[place] = value
+        secrets[place] = value
         kind, _, name = place.partition(".")
         if value == MASK:
             continue
@@ -63,7 +63,7 @@ def secret_values(reader: DocumentReader, document: Mapping[str, Any]) -> dict[s
             reader.say(f"{path}.value", "A line break or control character can't be sent.")
         elif foreign:
             reader.say(f"{path}.value", f"The character “{foreign.group()}” can't be sent in a header.")
-    return found
+    return secrets
 
 
 def check_type_of_secret(reader: DocumentReader, kind: str, text: str, path: str, *, secret: bool, named: bool) -> None:

@@ -47,11 +47,11 @@ def form_pairs(value: Any, prefix: str = "", style: str = "indexed") -> Pairs:
 
 
 def _is_flat(values: list[Any]) -> bool:
-    return not any(isinstance(each, dict | list) and each for each in values)
+    return not any(isinstance(value, dict | list) and value for value in values)
 
 
 def _flat(values: list[Any], prefix: str, style: str) -> Pairs:
-    texts = ["" if each in ([], {}) else quote_plus(as_text(each)) for each in values]
+    texts = ["" if value in ([], {}) else quote_plus(as_text(value)) for value in values]
     if style == "comma":
         yield prefix, ",".join(texts)
         return
@@ -72,15 +72,15 @@ def _pairs(prefix: str, rows: Rows, style: str) -> Pairs:
         yield from form_pairs(naming.nest(rows), prefix, style)
         return
     inner: dict[Segment, Rows] = {}
-    found: list[tuple[Segment, Any, Rows]] = []
+    pairs: list[tuple[Segment, Any, Rows]] = []
     for (head, *rest), value in rows:
         if rest and head in inner:
             inner[head].append((rest, value))
         elif rest:
             inner[head] = [(rest, value)]
-            found.append((head, None, inner[head]))
+            pairs.append((head, None, inner[head]))
         else:
-            found.append((head, value, []))
-    for head, value, below in found:
+            pairs.append((head, value, []))
+    for head, value, below in pairs:
         name = _within(prefix, str(head))
         yield from _pairs(name, below, style) if below else form_pairs(value, name, style)

@@ -12,7 +12,7 @@ _BLANKS = "\x1d\x1e\x1f\x1c\x85\u2028\u2029\u1680\u205f"
 
 def keeping_line_breaks(parse: Callable[[str], nodes.Template], source: str) -> nodes.Template:
     """The template as `parse` reads it, with every line break as it was typed."""
-    blank = next((each for each in _BLANKS if each not in source), "") if "\r" in source else ""
+    blank = next((candidate for candidate in _BLANKS if candidate not in source), "") if "\r" in source else ""
     tree = parse(source.replace("\r", blank) if blank else source)
     if blank:
         for node in tree.find_all((nodes.TemplateData, nodes.Const)):

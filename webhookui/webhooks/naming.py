@@ -57,7 +57,7 @@ def is_expressible(key: str) -> bool:
 
 def join(segments: Sequence[Segment]) -> str:
     """The name of a place; the inverse of `split`."""
-    return ".".join(str(each) if isinstance(each, int) else _escaped(each) for each in segments)
+    return ".".join(str(segment) if isinstance(segment, int) else _escaped(segment) for segment in segments)
 
 
 def _escaped(key: str) -> str:

@@ -68,8 +68,8 @@ def _no_xml(text: str, charset: str) -> str:
 
 
 KINDS: Mapping[str, RawKind] = {
-    each.name: each
-    for each in (
+    language.name: language
+    for language in (
         RawKind("json", into_json, "j", _no_json),
         RawKind("json lines", into_json, "j", _no_json_lines),
         RawKind("xml", into_xml, "x", _no_xml),

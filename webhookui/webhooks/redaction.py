@@ -102,7 +102,7 @@ def _data_pattern(forms: Iterable[str]) -> re.Pattern[bytes] | None:
     parts: list[bytes] = []
     for form in sorted(forms, key=len, reverse=True):
         encodings = {form.encode("utf-8", "replace"), form.encode("latin-1") if _is_latin(form) else b""} - {b""}
-        parts += [_part(re.escape(each).decode("latin-1"), len(form)).encode("latin-1") for each in encodings]
+        parts += [_part(re.escape(encoding).decode("latin-1"), len(form)).encode("latin-1") for encoding in encodings]
     return re.compile(b"|".join(parts)) if parts else None
 
 

@@ -113,10 +113,10 @@ def _with_secrets(webhook: Webhook, context: Context, escape: str) -> Context:
         return context
 
     def related(module: str) -> Any:
-        found = context.related(module)
-        if isinstance(found, list):
-            return [named(webhook, values, escape) for values in found]
-        return None if found is None else named(webhook, found, escape)
+        related_values = context.related(module)
+        if isinstance(related_values, list):
+            return [named(webhook, values, escape) for values in related_values]
+        return None if related_values is None else named(webhook, related_values, escape)
 
     return Context(named(webhook, context.values, escape), related, context.notes)
 
@@ -144,7 +144,7 @@ def _readdressed(webhook: Webhook, context: Context, payload: Payload) -> Reques
     headers = _headers(webhook, context)
     if payload.method == "GET":
         return Request("GET", normalized(with_query(url, payload.query or "")), headers, None, (), payload.query)
-    headers = tuple(each for each in headers if each[0].lower() != "content-type")
+    headers = tuple(header for header in headers if header[0].lower() != "content-type")
     if payload.content_type is not None:
         headers = (("Content-Type", payload.content_type), *headers)
     method = payload.method if webhook.method == "GET" else webhook.method
@@ -166,7 +166,7 @@ def _url(webhook: Webhook, context: Context) -> str:
 
 def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
     """The header rows. One that its placeholders leave without a value is left out; one that was typed empty is sent so."""
-    found = []
+    headers = []
     for position, header in enumerate(webhook.headers):
         at = f"headers.{position}.value"
         try:
@@ -182,8 +182,8 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
         except UnicodeEncodeError:
             value = quote(value, safe=SAFE_IN_HEADER)
         if value or (is_constant(header.value) and header.name.lower() != "content-type"):
-            found.append((header.name, value))
-    return tuple(found)
+            headers.append((header.name, value))
+    return tuple(headers)
 
 
 def _body(webhook: Webhook, context: Context) -> bytes:
@@ -200,7 +200,7 @@ def _body(webhook: Webhook, context: Context) -> bytes:
 def _raw(webhook: Webhook, context: Context) -> bytes:
     """A body of one's own, in which the records of a related module stand under its key."""
     spoken_of = names_in(webhook.body)
-    related = {each.key: context.related(each.module) for each in webhook.related if each.key in spoken_of}
+    related = {group.key: context.related(group.module) for group in webhook.related if group.key in spoken_of}
     try:
         return raw_body(webhook.body, webhook.media_type, {**_only(spoken_of, context.values), **related}, MAX_BODY)
     except (TemplateProblem, NotEncodable) as problem:
@@ -222,13 +222,13 @@ def _placed(webhook: Webhook, context: Context) -> Rows:
 
 def _related_value(related: Related, position: int, context: Context) -> Any:
     """An array of objects for a to-many relation, an object or null for a to-one reference."""
-    found = context.related(related.module)
+    related_values = context.related(related.module)
     at = f"related.{position}.parameters"
-    if found is None:
+    if related_values is None:
         return None
-    if isinstance(found, list):
-        return [naming.nest(_rows(related.parameters, values, at, related.key)) for values in found]
-    return naming.nest(_rows(related.parameters, found, at, related.key))
+    if isinstance(related_values, list):
+        return [naming.nest(_rows(related.parameters, values, at, related.key)) for values in related_values]
+    return naming.nest(_rows(related.parameters, related_values, at, related.key))
 
 
 def _rows(

@@ -74,16 +74,16 @@ def secret_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping
 def _lists(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     yield from ((kind, kind, document.get(kind)) for kind in ("headers", "parameters", "secrets"))
     related = document.get("related")
-    for position, each in enumerate(related if isinstance(related, list) else ()):
-        if isinstance(each, Mapping):
-            key = str(each.get("key") or each.get("module")).strip()
-            yield f"related.{key}", f"related.{position}.parameters", each.get("parameters")
+    for position, group in enumerate(related if isinstance(related, list) else ()):
+        if isinstance(group, Mapping):
+            key = str(group.get("key") or group.get("module")).strip()
+            yield f"related.{key}", f"related.{position}.parameters", group.get("parameters")
 
 
-def with_markers(webhook: Webhook, known: Mapping[str, str] | None = None) -> Webhook:
+def with_markers(webhook: Webhook, markers: Mapping[str, str] | None = None) -> Webhook:
     """The webhook with a marker for each of its secrets; those of the same places keep theirs, `known`."""
-    known = known or {}
-    return replace(webhook, markers={place: known.get(place) or new_marker() for place in webhook.secret_values})
+    markers = markers or {}
+    return replace(webhook, markers={place: markers.get(place) or new_marker() for place in webhook.secret_values})
 
 
 def marked(webhook: Webhook, escape: str) -> Webhook:
@@ -104,7 +104,7 @@ def marked(webhook: Webhook, escape: str) -> Webhook:
         webhook,
         headers=tuple(header(row) for row in webhook.headers),
         parameters=rows(webhook.parameters),
-        related=tuple(replace(each, parameters=rows(each.parameters)) for each in webhook.related),
+        related=tuple(replace(group, parameters=rows(group.parameters)) for group in webhook.related),
     )
 
 
@@ -112,8 +112,8 @@ def named(webhook: Webhook, values: Mapping[str, Any], escape: str) -> Mapping[s
     """What placeholders stand for, with `secret.name` among it, as markers."""
     if not webhook.secret_names:
         return values
-    found = {name: webhook.markers[f"secrets.{name}"] + escape for name in webhook.secret_names}
-    return ChainMap({"secret": found}, values)  # type: ignore[arg-type]  # it is only read
+    markers = {name: webhook.markers[f"secrets.{name}"] + escape for name in webhook.secret_names}
+    return ChainMap({"secret": markers}, values)  # type: ignore[arg-type]  # it is only read
 
 
 def by_marker(webhook: Webhook) -> Mapping[str, str]:
@@ -127,8 +127,8 @@ def by_marker(webhook: Webhook) -> Mapping[str, str]:
 
 def secrets_of(webhook: Webhook) -> dict[str, Any]:
     """The secrets that are known, as they are sealed: the authorization's by their keys, and "values" by their places."""
-    found: dict[str, Any] = {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
-    return {**found, "values": dict(webhook.secret_values)} if webhook.secret_values else found
+    secrets: dict[str, Any] = {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
+    return {**secrets, "values": dict(webhook.secret_values)} if webhook.secret_values else secrets
 
 
 def may_be_marked(url: str, headers: Iterable[Sequence[str]], body: bytes | None) -> bool:
@@ -144,10 +144,10 @@ def reveal(text: str, secrets: Mapping[str, str]) -> str:
     """A text of a request as it is sent. Raises SecretGone."""
 
     def secret(match: re.Match[str]) -> str:
-        known = secrets.get(match[0][:-1])
-        if known is None:
+        value = secrets.get(match[0][:-1])
+        if value is None:
             raise SecretGone
-        return ESCAPES[match[2]](known)
+        return ESCAPES[match[2]](value)
 
     return MARKER.sub(secret, text)
 

@@ -32,10 +32,10 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
     auth = definition.get("authorization") or {"type": "none"}
     kind = AUTHORIZATIONS[auth.get("type", "none")]
     username = auth.get("username") or secrets.get("username") or ""
-    known: dict[str, str | None] = {kind.secret: secrets.get(kind.secret)} if kind.secret else {}
+    auth_secrets: dict[str, str | None] = {kind.secret: secrets.get(kind.secret)} if kind.secret else {}
     if kind.name == "basic":
-        known = secrets_of_basic(username, secrets.get("password"))
-    found = definition.get("capture")
+        auth_secrets = secrets_of_basic(username, secrets.get("password"))
+    capture = definition.get("capture")
     condition = definition.get("success_if")
     places = Places()
     return Webhook(
@@ -46,7 +46,7 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         content_type=definition.get("content_type", "JSON"),
         authorization=Authorization(
             kind.name, username, auth.get("in", "header"), auth.get("name", ""), auth.get("token_url", ""),
-            auth.get("client_id", ""), auth.get("scope", ""), known, auth.get("audience", ""),
+            auth.get("client_id", ""), auth.get("scope", ""), auth_secrets, auth.get("audience", ""),
             auth.get("client_authentication", "basic"),
         ),
         headers=tuple(
@@ -55,9 +55,9 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
         ),
         parameters=_stored_parameters(definition.get("parameters"), places, "parameters"),
         related=tuple(_stored_related(row, places) for row in definition.get("related") or ()),
-        capture=None if not found else Capture(
-            found.get("type", "JSONPATH"), _stored_rows(found.get("on_success")), _stored_rows(found.get("on_failure")),
-            found.get("namespaces") or {},
+        capture=None if not capture else Capture(
+            capture.get("type", "JSONPATH"), _stored_rows(capture.get("on_success")), _stored_rows(capture.get("on_failure")),
+            capture.get("namespaces") or {},
         ),
         timeout_s=float(definition.get("timeout_s", DEFAULT_TIMEOUT_S)),
         xml_root=definition.get("xml_root", "root"),

@@ -58,11 +58,11 @@ def check_buildable(reader: DocumentReader, webhook: Webhook, schema: Schema, re
     rehearsed = replace(
         with_markers(webhook),
         parameters=_rows(webhook.parameters),
-        related=tuple(replace(each, parameters=_rows(each.parameters)) for each in webhook.related),
+        related=tuple(replace(group, parameters=_rows(group.parameters)) for group in webhook.related),
     )
     refused = [_refused(rehearsed, _context(schema, related, number)) for number in range(len(TEXTS))]
     for place, words in refused[0].items():
-        if all(place in each for each in refused):
+        if all(place in errors for errors in refused):
             reader.say(place, words)
 
 
@@ -72,7 +72,7 @@ def _rows(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:
 
 
 def _context(schema: Schema, related: Mapping[str, Schema], number: int) -> Context:
-    records = {module: _Record(each, number) for module, each in related.items()}
+    records = {module: _Record(related_schema, number) for module, related_schema in related.items()}
     return Context(
         _Record(schema, number),
         lambda module: [records[module]] if related[module].many else records[module],
@@ -81,15 +81,15 @@ def _context(schema: Schema, related: Mapping[str, Schema], number: int) -> Cont
 
 def _refused(webhook: Webhook, context: Context) -> dict[str, str]:
     """Place → why it can't be built, one after the other, as if the ones before were mended."""
-    found: dict[str, str] = {}
+    refused: dict[str, str] = {}
     with shared():
-        while len(found) < MOST and (problem := _problem(webhook, context)):
-            place, mended = _blamed(webhook, context, problem)
-            found[place] = str(problem)
-            if mended is None:
+        while len(refused) < MOST and (problem := _problem(webhook, context)):
+            place, fixed = _blamed(webhook, context, problem)
+            refused[place] = str(problem)
+            if fixed is None:
                 break
-            webhook = mended
-    return found
+            webhook = fixed
+    return refused
 
 
 def _problem(webhook: Webhook, context: Context) -> RequestError | None:
@@ -103,15 +103,15 @@ def _problem(webhook: Webhook, context: Context) -> RequestError | None:
 def _blamed(webhook: Webhook, context: Context, problem: RequestError) -> tuple[str, Webhook | None]:
     """The place, and the action with something harmless there. A body that can't be written is blamed on the first row without
     which it can."""
-    for place, mended in _mended(webhook):
+    for place, fixed in _fixed(webhook):
         if place == problem.at:
-            return place, mended
-        if problem.at in ("", "parameters") and str(_problem(mended, context)) != str(problem):
-            return place, mended
+            return place, fixed
+        if problem.at in ("", "parameters") and str(_problem(fixed, context)) != str(problem):
+            return place, fixed
     return problem.at or "parameters", None
 
 
-def _mended(webhook: Webhook) -> Iterator[tuple[str, Webhook]]:
+def _fixed(webhook: Webhook) -> Iterator[tuple[str, Webhook]]:
     """Each place of the action, and the action with something harmless there."""
     yield "url", replace(webhook, url="https://x1.example/")
     for at, header in enumerate(webhook.headers):
@@ -119,9 +119,9 @@ def _mended(webhook: Webhook) -> Iterator[tuple[str, Webhook]]:
         yield f"headers.{at}.value", replace(webhook, headers=headers)
     for path, rows in _each_without(webhook.parameters):
         yield path, replace(webhook, parameters=rows)
-    for at, each in enumerate(webhook.related):
-        for path, rows in _each_without(each.parameters):
-            changed = (*webhook.related[:at], replace(each, parameters=rows), *webhook.related[at + 1 :])
+    for at, group in enumerate(webhook.related):
+        for path, rows in _each_without(group.parameters):
+            changed = (*webhook.related[:at], replace(group, parameters=rows), *webhook.related[at + 1 :])
             yield f"related.{at}.{path}", replace(webhook, related=changed)
 
 

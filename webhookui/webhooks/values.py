@@ -100,16 +100,16 @@ def as_text(value: Any) -> str:
     """For running text, XML, FORM, query strings: decimal text, true or false, nothing for null, lists joined."""
     if isinstance(value, JsonText):
         return str(value)
-    found = plain(value)
-    if found is None:
+    plain_value = plain(value)
+    if plain_value is None:
         return ""
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if isinstance(found, Decimal):
-        return format(found, "f")
-    if isinstance(found, list) and not any(isinstance(each, list | dict) for each in found):
-        return ", ".join(as_text(each) for each in found)
-    return exact_json.dumps(found) if isinstance(found, list | dict) else str(found)
+    if isinstance(plain_value, bool):
+        return "true" if plain_value else "false"
+    if isinstance(plain_value, Decimal):
+        return format(plain_value, "f")
+    if isinstance(plain_value, list) and not any(isinstance(item, list | dict) for item in plain_value):
+        return ", ".join(as_text(item) for item in plain_value)
+    return exact_json.dumps(plain_value) if isinstance(plain_value, list | dict) else str(plain_value)
 
 
 def is_empty(value: Any) -> bool:

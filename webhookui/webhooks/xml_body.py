@@ -50,16 +50,16 @@ def _element(parent: Any, name: str, value: Any, outer: Spaces) -> Any:
     spaces = {**outer, **declared}
     tag = _qualified(name, spaces)
     try:
-        made = etree.Element(tag, nsmap=declared) if parent is None else etree.SubElement(parent, tag, nsmap=declared)  # type: ignore[arg-type]
+        node = etree.Element(tag, nsmap=declared) if parent is None else etree.SubElement(parent, tag, nsmap=declared)  # type: ignore[arg-type]
     except ValueError as error:
         raise NotEncodable(f"The element “{name}” can't be written: {error}.") from None
     if isinstance(value, dict):
-        _fill(made, value, spaces)
+        _fill(node, value, spaces)
     elif isinstance(value, list):
         raise NotEncodable(LIST_IN_LIST)
     else:
-        made.text = _legal(value)
-    return made
+        node.text = _legal(value)
+    return node
 
 
 def _fill(element: Any, value: Mapping[str, Any], spaces: Spaces) -> None:
@@ -71,21 +71,21 @@ def _fill(element: Any, value: Mapping[str, Any], spaces: Spaces) -> None:
         elif key == "#text":
             element.text = _legal(inner)
         else:
-            for each in inner if isinstance(inner, list) else [inner]:
-                _element(element, key, each, spaces)
+            for item in inner if isinstance(inner, list) else [inner]:
+                _element(element, key, item, spaces)
 
 
 def _declared(value: Any) -> dict[str | None, str]:
     if not isinstance(value, dict):
         return {}
-    found: dict[str | None, str] = {}
+    declared: dict[str | None, str] = {}
     for key, uri in value.items():
         if key == "@xmlns" or key.startswith("@xmlns:"):
             prefix, text = key[7:] or None, _legal(uri)
             if problem := namespace_problem(key[7:] or "x", text):
                 raise NotEncodable(f"{key} can't stand for the namespace “{text}”. {problem}")
-            found[prefix] = text
-    return found
+            declared[prefix] = text
+    return declared
 
 
 def namespace_problem(prefix: str, uri: str) -> str:
@@ -115,12 +115,12 @@ def _undeclared(prefix: str, name: str) -> str:
 
 
 def _legal(value: Any) -> str:
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, list | dict) for each in value)):
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, list | dict) for item in value)):
         raise NotEncodable(LIST_IN_LIST)
     text = as_text(value)
-    found = ILLEGAL.search(text)
-    if found:
-        raise NotEncodable(f"The character U+{ord(found.group()):04X} can't stand in XML.")
+    match = ILLEGAL.search(text)
+    if match:
+        raise NotEncodable(f"The character U+{ord(match.group()):04X} can't stand in XML.")
     return text
 
 

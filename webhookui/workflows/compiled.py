@@ -16,7 +16,7 @@ from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.stored import from_definition
 from webhookui.workflows.criteria.evaluation import Criteria, compile_criteria
 from webhookui.workflows.criteria.operators import Clock
-from webhookui.workflows.record_loader import Reader
+from webhookui.workflows.record_loader import RecordLoader
 from webhookui.workflows.trigger import TRIGGERS
 
 
@@ -33,9 +33,9 @@ class CompiledWorkflow:
     created_by: int | None
     webhooks: tuple[tuple[WorkflowWebhook, Webhook], ...]
 
-    def clock(self, at: datetime, reader: Reader) -> Clock:
+    def clock(self, at: datetime, loader: RecordLoader) -> Clock:
         """Days are counted in the zone of the user who made the workflow (docs/decisions/0002)."""
-        return Clock(at, reader.zone(self.created_by)) if self.criteria.counts_days else Clock(at)
+        return Clock(at, loader.zone(self.created_by)) if self.criteria.counts_days else Clock(at)
 
 
 def load(session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkflow, ...]:
@@ -75,8 +75,8 @@ def _webhooks(session: Session, workflow_ids: list[int]) -> dict[int, tuple[tupl
         WorkflowWebhook.workflow_id.in_(workflow_ids),  # type: ignore[attr-defined]
         WorkflowWebhook.deleted_at.is_(None),  # type: ignore[union-attr]
     )
-    found: dict[int, tuple[tuple[WorkflowWebhook, Webhook], ...]] = {}
+    webhooks: dict[int, tuple[tuple[WorkflowWebhook, Webhook], ...]] = {}
     for columns in session.execute(query.order_by(WorkflowWebhook.position)).mappings():  # type: ignore[arg-type]
         row = WorkflowWebhook(**columns)
-        found[row.workflow_id] = (*found.get(row.workflow_id, ()), (row, from_definition(row.definition, {})))
-    return found
+        webhooks[row.workflow_id] = (*webhooks.get(row.workflow_id, ()), (row, from_definition(row.definition, {})))
+    return webhooks

@@ -21,8 +21,8 @@ from webhookui.people.tables import User
 from webhookui.webhooks.request import Context
 from webhookui.webhooks.templating.template import Schema
 from webhookui.workflows.field_path import USER_FIELDS
-from webhookui.workflows.record_change import Save
-from webhookui.workflows.record_loader import Reader
+from webhookui.workflows.record_change import RecordChange
+from webhookui.workflows.record_loader import RecordLoader
 
 MAX_RELATED = 200
 """Records of a related module that go out in one request (SPEC section 4.3)."""
@@ -86,73 +86,73 @@ def context_of(
 ) -> Context:
     """The context of a record as it is now, or as it was at a past `change` of it, for which the record may be gone."""
     if change is not None:
-        save = Save.past(session, change)
+        saved = RecordChange.past(session, change)
     elif record is not None:
-        save = Save.standing(session, record)
+        saved = RecordChange.standing(session, record)
     else:
         raise ValueError("A record, or a change of one.")
-    made = ContextOfSave(catalog(session), save, Reader(session), address)
-    return made.context(workflow_id=workflow_id, workflow=workflow, delivery_id=delivery_id)
+    contexts = ChangeContexts(catalog(session), saved, RecordLoader(session), address)
+    return contexts.context(workflow_id=workflow_id, workflow=workflow, delivery_id=delivery_id)
 
 
-class ContextOfSave:
+class ChangeContexts:
     """Makes the contexts of one save: what it read for one webhook, the next one finds read."""
 
-    def __init__(self, modules: Catalog, save: Save, reader: Reader, address: str) -> None:
-        self.modules, self.save, self.reader, self.address = modules, save, reader, address
+    def __init__(self, modules: Catalog, saved: RecordChange, loader: RecordLoader, address: str) -> None:
+        self.modules, self.saved, self.loader, self.address = modules, saved, loader, address
         self._related: dict[str, Any] = {}
         self._now = now()
 
     def context(self, *, workflow_id: int | None, workflow: str, delivery_id: int | None) -> Context:
         notes: list[str] = []
-        surroundings: dict[str, Any] = {
+        shared_values: dict[str, Any] = {
             "workflow": MappingProxyType({"id": workflow_id, "name": workflow}),
             "delivery": MappingProxyType({"id": delivery_id}),
             "now": self._now,
         }
-        save = self.save
+        saved = self.saved
         values = RecordValues(
             self,
-            save.module,
-            save.values,
+            saved.module,
+            saved.values,
             extras={
-                **surroundings,
+                **shared_values,
                 "record": _about(
-                    save.record_id, save.module, save.name, self.address, save.created_at, save.updated_at
+                    saved.record_id, saved.module, saved.name, self.address, saved.created_at, saved.updated_at
                 ),
-                "previous": RecordValues(self, save.module, save.before),
+                "previous": RecordValues(self, saved.module, saved.before),
             },
         )
         return Context(
-            values=values, related=lambda module: self._related_values(module, surroundings, notes), notes=notes
+            values=values, related=lambda module: self._related_values(module, shared_values, notes), notes=notes
         )
 
-    def _related_values(self, module: str, surroundings: Mapping[str, Any], notes: list[str]) -> Any:
+    def _related_values(self, module: str, shared_values: Mapping[str, Any], notes: list[str]) -> Any:
         """The related record (an object or None) or the list of them, and a note when the list was cut."""
         if module not in self._related:
             self._related[module] = self._read_related(module)
-        found, note = self._related[module]
+        records, note = self._related[module]
         if note and note not in notes:
             notes.append(note)
-        if isinstance(found, Record):
-            return self._of_related([found], surroundings)[0]
-        return self._of_related(found, surroundings) if found is not None else None
+        if isinstance(records, Record):
+            return self._of_related([records], shared_values)[0]
+        return self._of_related(records, shared_values) if records is not None else None
 
     def _read_related(self, module: str) -> tuple[Record | list[Record] | None, str]:
-        fields = to_one_fields(self.modules, self.save.module, module)
+        fields = to_one_fields(self.modules, self.saved.module, module)
         if fields:
-            targets = (self.save.values.get(name) for name in fields)
+            targets = (self.saved.values.get(name) for name in fields)
             target = next((target for target in targets if target is not None), None)
-            return (self.reader.record(target) if target is not None else None), ""
-        pointing = to_many_fields(self.modules, self.save.module, module)
-        records = self.reader.referring(self.save.record_id, module, pointing, MAX_RELATED + 1)
+            return (self.loader.record(target) if target is not None else None), ""
+        pointing = to_many_fields(self.modules, self.saved.module, module)
+        records = self.loader.referring(self.saved.record_id, module, pointing, MAX_RELATED + 1)
         if len(records) <= MAX_RELATED:
             return records, ""
-        count = self.reader.count_referring(self.save.record_id, module, pointing)
+        count = self.loader.count_referring(self.saved.record_id, module, pointing)
         label = self.modules.module(module).label
         return records[:MAX_RELATED], f"{label}: only the first {MAX_RELATED} of {count} related records were sent."
 
-    def _of_related(self, records: list[Record], surroundings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def _of_related(self, records: list[Record], shared_values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         siblings = [record.values for record in records]
         return [
             RecordValues(
@@ -161,7 +161,7 @@ class ContextOfSave:
                 record.values,
                 siblings,
                 extras={
-                    **surroundings,
+                    **shared_values,
                     "record": _about(
                         record.id, record.module, record.name, self.address, record.created_at, record.updated_at
                     ),
@@ -211,7 +211,7 @@ class RecordValues(Mapping[str, Any]):
 
     def __init__(
         self,
-        source: ContextOfSave,
+        source: ChangeContexts,
         module: str,
         stored: Mapping[str, Any],
         siblings: list[dict[str, Any]] | None = None,
@@ -221,16 +221,16 @@ class RecordValues(Mapping[str, Any]):
         self._source, self._stored, self._siblings = source, stored, siblings or []
         self._fields = source.modules.module(module).fields
         self._extras, self._fallbacks = extras or {}, fallbacks or {}
-        self._made: dict[str, Any] = {}
+        self._typed: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._extras:
             return self._extras[name]
         if name not in self._fields:
             return self._fallbacks[name]
-        if name not in self._made:
-            self._made[name] = self._value(self._fields[name])
-        return self._made[name]
+        if name not in self._typed:
+            self._typed[name] = self._value(self._fields[name])
+        return self._typed[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys((*self._extras, *self._fields, *self._fallbacks)))
@@ -241,7 +241,7 @@ class RecordValues(Mapping[str, Any]):
     def _value(self, field: FieldInfo) -> Any:
         stored = self._stored.get(field.name)
         if field.type == "user":
-            return _user_values(self._source.reader.user(stored)) if stored is not None else None
+            return _user_values(self._source.loader.user(stored)) if stored is not None else None
         if field.type == "reference":
             return self._reference(field, stored) if stored is not None else None
         if stored is None:
@@ -250,7 +250,7 @@ class RecordValues(Mapping[str, Any]):
 
     def _reference(self, field: FieldInfo, target: int) -> Mapping[str, Any] | None:
         among = [values[field.name] for values in self._siblings if values.get(field.name) is not None]
-        record = self._source.reader.record(target, among)
+        record = self._source.loader.record(target, among)
         if record is None:
             return None
         about = _about(record.id, record.module, record.name, self._source.address, None, None)

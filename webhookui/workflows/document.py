@@ -141,17 +141,17 @@ def _related_modules(rows: Any, modules: Catalog, module: str, errors: Errors) -
     if not isinstance(rows, list):
         errors["related_modules"] = "Related modules are a list of module names."
         return ()
-    known = modules.related_modules(module)
+    related = modules.related_modules(module)
     label = modules.module(module).label
     for position, name in enumerate(rows):
         at = f"related_modules.{position}"
         if not isinstance(name, str) or name not in modules.modules:
             errors[at] = f"There is no module “{name}”."
-        elif name not in known:
-            errors[at] = f"{modules.module(name).label} is not related to {label}. Use one of: {', '.join(known)}."
+        elif name not in related:
+            errors[at] = f"{modules.module(name).label} is not related to {label}. Use one of: {', '.join(related)}."
         elif name in rows[:position]:
             errors[at] = f"{modules.module(name).label} is in the list twice."
-    return tuple(name for name in rows if isinstance(name, str) and name in known)
+    return tuple(name for name in rows if isinstance(name, str) and name in related)
 
 
 def _actions(
@@ -171,11 +171,11 @@ def _actions(
         errors["actions"] = f"A workflow has at most {MAX_ACTIONS} webhooks; these are {len(rows)}."
         return ()
     check = _ActionCheck(modules, module, related)
-    found = [
-        check.parse(row, known, f"actions.{position}", errors)
-        for position, (row, known) in enumerate(zip(rows, _match(rows, stored), strict=True))
+    actions = [
+        check.parse(row, stored_action, f"actions.{position}", errors)
+        for position, (row, stored_action) in enumerate(zip(rows, _match(rows, stored), strict=True))
     ]
-    return tuple(action for action in found if action is not None)
+    return tuple(action for action in actions if action is not None)
 
 
 def parse_action(
@@ -203,69 +203,71 @@ class _ActionCheck:
         }
         self.capture_fields = {name: info.type for name, info in modules.module(module).fields.items()}
 
-    def parse(self, row: Any, known: StoredAction | None, at: str, errors: Errors) -> Action | None:
+    def parse(self, row: Any, stored: StoredAction | None, at: str, errors: Errors) -> Action | None:
         if not isinstance(row, Mapping):
             errors[at] = "An action is an object."
             return None
-        found: Errors = {}
-        complete = _with_stored_secrets(row, known, at, found)
+        secret_errors: Errors = {}
+        complete = _with_stored_secrets(row, stored, at, secret_errors)
         for_webhook: Errors = {}
         webhook = parse_webhook(complete, at, for_webhook, self.schema, self.related_schemas, self.capture_fields, None)
-        errors.update({**for_webhook, **found})
+        errors.update({**for_webhook, **secret_errors})
         if webhook is None:
             return None
-        return Action(webhook, known.id if known else None, webhook.signing and webhook.signing_secret is None)
+        return Action(webhook, stored.id if stored else None, webhook.signing and webhook.signing_secret is None)
 
 
 def _match(rows: Sequence[Any], stored: Sequence[StoredAction]) -> list[StoredAction | None]:
     """The stored action of each row: by its id, or else the one at the same position that no other row names."""
     by_id = {action.id: action for action in stored}
     ids = [row.get("id") if isinstance(row, Mapping) else None for row in rows]
-    named = {each for each in ids if isinstance(each, int) and each in by_id}
-    found: list[StoredAction | None] = []
+    named = {action_id for action_id in ids if isinstance(action_id, int) and action_id in by_id}
+    matched: list[StoredAction | None] = []
     for position, action_id in enumerate(ids):
         at_position = stored[position] if position < len(stored) else None
         if isinstance(action_id, int) and action_id in by_id:
-            found.append(by_id.pop(action_id, None))
+            matched.append(by_id.pop(action_id, None))
         elif action_id is None and at_position is not None and at_position.id not in named:
-            found.append(at_position)
+            matched.append(at_position)
         else:
-            found.append(None)
-    return found
+            matched.append(None)
+    return matched
 
 
-def _with_stored_secrets(row: Mapping[str, Any], known: StoredAction | None, at: str, errors: Errors) -> dict[str, Any]:
+def _with_stored_secrets(
+    row: Mapping[str, Any], stored: StoredAction | None, at: str, errors: Errors
+) -> dict[str, Any]:
     """The action with the secrets that it leaves unchanged filled in. What must be typed (again) goes to `errors`."""
     complete = {key: value for key, value in row.items() if key != "id"}
     authorization = row.get("authorization")
     if isinstance(authorization, Mapping):
-        complete["authorization"] = _authorization_with_secret(row, authorization, known, at, errors)
+        complete["authorization"] = _authorization_with_secret(row, authorization, stored, at, errors)
     signing = row.get("signing")
     if isinstance(signing, Mapping) and "secret" in signing and signing["secret"] in (None, ""):
-        secrets = known.secrets.get("signing") if known else None
-        if known is None or not secrets:
+        secrets = stored.secrets.get("signing") if stored else None
+        if stored is None or not secrets:
             errors[f"{at}.signing.secret"] = "Type the signing secret, or give {} as “signing” to have one made."
             complete["signing"] = {}
-        elif known.typed_for.url != origin_as_written(row.get("url")):
+        elif stored.typed_for.url != origin_as_written(row.get("url")):
             errors[f"{at}.signing.secret"] = (
                 "The address has changed: type the signing secret again, or have a new one made (“signing”: {} in a document)."
             )
             complete["signing"] = {}
         else:
             complete["signing"] = {**signing, "secret": secrets[0]}
-    _fill_in_rows(complete, row, known, at, errors)
+    _fill_in_rows(complete, row, stored, at, errors)
     return complete
 
 
 def _fill_in_rows(
-    complete: dict[str, Any], row: Mapping[str, Any], known: StoredAction | None, at: str, errors: Errors
+    complete: dict[str, Any], row: Mapping[str, Any], stored_action: StoredAction | None, at: str, errors: Errors
 ) -> None:
     """Secret headers, parameters and names of `row` that leave their values unchanged, into `complete`."""
-    stored: Mapping[str, str] = (known.secrets.get("values") or {}) if known else {}
-    moved = known is not None and known.typed_for.url != origin_as_written(row.get("url"))
+    stored: Mapping[str, str] = (stored_action.secrets.get("values") or {}) if stored_action else {}
+    moved = stored_action is not None and stored_action.typed_for.url != origin_as_written(row.get("url"))
     filled: dict[str, str] = {}
-    for place, path, each in secret_rows(row):
-        if each.get("value") not in (None, ""):
+    for place, path, secret_row in secret_rows(row):
+        if secret_row.get("value") not in (None, ""):
             continue
         if place not in stored:
             errors[f"{at}.{path}.value"] = "Type the secret value."
@@ -287,28 +289,32 @@ def _fill_in_rows(
 
 
 def _authorization_with_secret(
-    row: Mapping[str, Any], authorization: Mapping[str, Any], known: StoredAction | None, at: str, errors: Errors
+    row: Mapping[str, Any],
+    authorization: Mapping[str, Any],
+    stored_action: StoredAction | None,
+    at: str,
+    errors: Errors,
 ) -> dict[str, Any]:
     complete = dict(authorization)
     kind = authorization.get("type")
     key = SECRET_KEYS.get(kind) if isinstance(kind, str) else None
-    if kind == "basic" and authorization.get("username") is None and _says_no_password(authorization, known):
+    if kind == "basic" and authorization.get("username") is None and _says_no_password(authorization, stored_action):
         complete["password"], key = "", "username"
     if key is None or authorization.get(key) or (kind == "basic" and authorization.get(key) == ""):
         return complete
     place = f"{at}.authorization.{key}"
     words = "user name" if key == "username" else key.replace("_", " ")
-    stored = known.secrets.get(key) if known else None
-    if known is None or not stored or known.definition.get("authorization", {}).get("type") != kind:
+    stored = stored_action.secrets.get(key) if stored_action else None
+    if stored_action is None or not stored or stored_action.definition.get("authorization", {}).get("type") != kind:
         errors[place] = f"Type the {words}."
-    elif known.typed_for != secret_scope(row):
+    elif stored_action.typed_for != secret_scope(row):
         errors[place] = f"The address has changed: type the {words} again, so that it goes nowhere unnoticed."
     else:
         complete[key] = stored
     return complete
 
 
-def _says_no_password(authorization: Mapping[str, Any], known: StoredAction | None) -> bool:
+def _says_no_password(authorization: Mapping[str, Any], stored: StoredAction | None) -> bool:
     """Whether a Basic authorization is to have no password, so that its user name is the secret (SPEC section 4.4)."""
     typed = authorization.get("password")
-    return typed == "" or (typed is None and known is not None and known.secrets.get("password") == "")
+    return typed == "" or (typed is None and stored is not None and stored.secrets.get("password") == "")

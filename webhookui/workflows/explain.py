@@ -18,8 +18,8 @@ from webhookui.delivery.pending import Hold
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
 from webhookui.workflows.criteria.evaluation import ConditionRow, Subject
-from webhookui.workflows.record_change import ReaderAt, Save, latest_change
-from webhookui.workflows.record_loader import Reader
+from webhookui.workflows.record_change import PastRecordLoader, RecordChange, latest_change
+from webhookui.workflows.record_loader import RecordLoader
 from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 from webhookui.workflows.versions import KEYS, InForce, in_force
 
@@ -73,52 +73,52 @@ def explain(session: Session, workflow: Workflow, record: Record, change: Change
 
     Without a `change`, the record's newest save that no capture made is explained; a record without one as it stands.
     """
-    return explain_save(session, workflow, _save(session, record, change))
+    return explain_record_change(session, workflow, _record_change(session, record, change))
 
 
 def explain_change(session: Session, workflow: Workflow, change: Change) -> Explanation:
     """The same for one past change, of a record that may be gone."""
-    return explain_save(session, workflow, Save.past(session, change))
+    return explain_record_change(session, workflow, RecordChange.past(session, change))
 
 
-def _save(session: Session, record: Record, change: Change | None) -> Save:
+def _record_change(session: Session, record: Record, change: Change | None) -> RecordChange:
     change = change or latest_change(session, record.id or 0, without_captures=True)
-    return Save.past(session, change) if change is not None else Save.standing(session, record)
+    return RecordChange.past(session, change) if change is not None else RecordChange.standing(session, record)
 
 
-def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanation:
+def explain_record_change(session: Session, workflow: Workflow, saved: RecordChange) -> Explanation:
     """What the listener did at this past save, by the version in force then; or would do, with the record as it stands."""
     assert workflow.id is not None
-    was = in_force(session, workflow, save.change) if save.change is not None else _now(workflow)
+    was = in_force(session, workflow, saved.change) if saved.change is not None else _now(workflow)
     row = {**workflow.model_dump(), **was.document}
-    delivery_ids, hold = _deliveries(session, workflow.id, save)
+    delivery_ids, hold = _deliveries(session, workflow.id, saved)
     conditions: tuple[ConditionRow, ...] = ()
     if was.state in ("not_made", "unknown"):
         checks: tuple[Check, ...] = (_version(was),)
     else:
         compiled = compile_workflow(row, (), catalog(session))
-        reader = ReaderAt(session, save.change) if save.change is not None else Reader(session)
-        clock = compiled.clock(save.at, reader)
-        conditions = compiled.criteria.explain(Subject(save.values, save.before, save.at, reader), clock)
+        loader = PastRecordLoader(session, saved.change) if saved.change is not None else RecordLoader(session)
+        clock = compiled.clock(saved.at, loader)
+        conditions = compiled.criteria.explain(Subject(saved.values, saved.before, saved.at, loader), clock)
         groups = (_all_group(conditions), _any_group(conditions))
         checks = (
             _active(was),
-            *_module(row["module"], save),
-            _trigger(row["trigger"]["on"], compiled, save),
-            _loop_guard(save, hold),
-            *_run(save),
+            *_module(row["module"], saved),
+            _trigger(row["trigger"]["on"], compiled, saved),
+            _loop_guard(saved, hold),
+            *_run(saved),
             *groups,
-            _recurrence(session, compiled, save, all(group.held for group in groups)),
+            _recurrence(session, compiled, saved, all(group.held for group in groups)),
         )
     held = all(check.held or (hold is not None and check.name == "loop_guard") for check in checks)
     return Explanation(
         workflow_id=workflow.id,
         workflow=workflow.name,
-        record_id=save.record_id,
-        record_name=save.name,
-        change_id=save.change.id if save.change else None,
-        at=save.at,
-        caused_by=save.change.by if save.change else "",
+        record_id=saved.record_id,
+        record_name=saved.name,
+        change_id=saved.change.id if saved.change else None,
+        at=saved.at,
+        caused_by=saved.change.by if saved.change else "",
         fires=held or bool(delivery_ids),
         summary=(
             "It fired, but the loop guard holds its deliveries."
@@ -130,7 +130,7 @@ def explain_save(session: Session, workflow: Workflow, save: Save) -> Explanatio
         checks=checks,
         conditions=conditions,
         delivery_ids=delivery_ids,
-        notes=_notes(workflow, was, save, held, delivery_ids),
+        notes=_notes(workflow, was, saved, held, delivery_ids),
         version=was.number if was.state in ("known", "deleted") else None,
         version_at=was.since if was.state in ("known", "deleted") else None,
         latest=was.state in ("known", "deleted") and was.number == workflow.version,
@@ -161,37 +161,37 @@ def _active(was: InForce) -> Check:
     return Check("active", "Active", active, words)
 
 
-def _module(module: str, save: Save) -> tuple[Check, ...]:
-    if module == save.module:
+def _module(module: str, saved: RecordChange) -> tuple[Check, ...]:
+    if module == saved.module:
         return ()
-    return (Check("module", "Module", False, f"The workflow looks at {module}; this is a record of {save.module}."),)
+    return (Check("module", "Module", False, f"The workflow looks at {module}; this is a record of {saved.module}."),)
 
 
-def _trigger(on: str, compiled: CompiledWorkflow, save: Save) -> Check:
+def _trigger(on: str, compiled: CompiledWorkflow, saved: RecordChange) -> Check:
     label = TRIGGERS[on].label
     if not TRIGGERS[on].runs:
         return Check("trigger", "Trigger", False, DOES_NOT_RUN)
-    if not save.kind:
+    if not saved.kind:
         return Check("trigger", "Trigger", True, f"{label}. There is no save to look at: the record is taken as it is.")
-    words = f"{label}. The record was {KIND_WORDS[save.kind]}."
-    return Check("trigger", "Trigger", save.kind in compiled.kinds, words)
+    words = f"{label}. The record was {KIND_WORDS[saved.kind]}."
+    return Check("trigger", "Trigger", saved.kind in compiled.kinds, words)
 
 
-def _loop_guard(save: Save, hold: Hold | None) -> Check:
+def _loop_guard(saved: RecordChange, hold: Hold | None) -> Check:
     if hold is not None:
         return Check("loop_guard", "Loop guard", False, hold.sentence)
-    if save.source == "capture":
+    if saved.source == "capture":
         words = "The save was made by a capture. Such a save runs no workflows, so that none can go round in circles."
         return Check("loop_guard", "Loop guard", False, words)
     return Check("loop_guard", "Loop guard", True, "The save was not made by a capture.")
 
 
-def _run(save: Save) -> tuple[Check, ...]:
+def _run(saved: RecordChange) -> tuple[Check, ...]:
     """A save that no capture made, and that ran no workflows even so."""
-    if save.change is None or save.change.workflows_revision != ASKED_NONE or save.source == "capture":
+    if saved.change is None or saved.change.workflows_revision != ASKED_NONE or saved.source == "capture":
         return ()
     words = "The save was made without running workflows."
-    if save.source == "import":
+    if saved.source == "import":
         words = "The import was told not to run workflows."
     return (Check("run", "Workflows run", False, words),)
 
@@ -210,16 +210,16 @@ def _any_group(conditions: tuple[ConditionRow, ...]) -> Check:
     return Check("any", "Any condition", held > 0 or not rows, words)
 
 
-def _recurrence(session: Session, compiled: CompiledWorkflow, save: Save, met: bool) -> Check:
+def _recurrence(session: Session, compiled: CompiledWorkflow, saved: RecordChange, met: bool) -> Check:
     """As of the save: what was met later is not looked at."""
     label = "Recurrence"
     if not compiled.first_time:
         return Check("recurrence", label, True, RECURRENCES["every_time"] + ".")
     words = RECURRENCES["first_time"] + "."
-    first = session.get(FirstMet, (compiled.id, save.record_id))
-    if first is None or first.at > save.at:
+    first = session.get(FirstMet, (compiled.id, saved.record_id))
+    if first is None or first.at > saved.at:
         return Check("recurrence", label, True, f"{words} They had not been met before.")
-    if met and save.change is not None and first.at == save.at:
+    if met and saved.change is not None and first.at == saved.at:
         return Check("recurrence", label, True, f"{words} This was the first time.")
     return Check("recurrence", label, False, f"{words} They were first met at {first.at:%Y-%m-%d %H:%M:%S} UTC.")
 
@@ -238,25 +238,27 @@ def _summary(checks: tuple[Check, ...], conditions: tuple[ConditionRow, ...], un
     return f"It does not fire: {failed.words[:1].lower()}{failed.words[1:]}"
 
 
-def _deliveries(session: Session, workflow_id: int, save: Save) -> tuple[tuple[int, ...], Hold | None]:
+def _deliveries(session: Session, workflow_id: int, saved: RecordChange) -> tuple[tuple[int, ...], Hold | None]:
     """Those that the save made, and the hold that keeps them because the workflow fires in a loop."""
-    if save.change is None:
+    if saved.change is None:
         return (), None
     query = select(Delivery).where(
         col(Delivery.workflow_id) == workflow_id,
-        col(Delivery.record_id) == save.record_id,
-        col(Delivery.change_id) == save.change.id,
+        col(Delivery.record_id) == saved.record_id,
+        col(Delivery.change_id) == saved.change.id,
         col(Delivery.redelivery_of).is_(None),
     )
-    found = list(session.scalars(query.order_by(col(Delivery.id))))
-    holds = pending.holds(session, found)  # type: ignore[arg-type]
+    deliveries = list(session.scalars(query.order_by(col(Delivery.id))))
+    holds = pending.holds(session, deliveries)  # type: ignore[arg-type]
     loop = next((hold for hold in holds.values() if hold.name == "loop"), None)
-    return tuple(each.id for each in found if each.id is not None), loop
+    return tuple(delivery.id for delivery in deliveries if delivery.id is not None), loop
 
 
-def _notes(workflow: Workflow, was: InForce, save: Save, held: bool, delivery_ids: tuple[int, ...]) -> tuple[str, ...]:
+def _notes(
+    workflow: Workflow, was: InForce, saved: RecordChange, held: bool, delivery_ids: tuple[int, ...]
+) -> tuple[str, ...]:
     notes = []
-    if save.change is None:
+    if saved.change is None:
         return ()
     if was.state == "known" and workflow.deleted_at is not None:
         notes.append("The workflow has been deleted since.")
@@ -268,6 +270,6 @@ def _notes(workflow: Workflow, was: InForce, save: Save, held: bool, delivery_id
         )
     elif held and not delivery_ids and was.document["actions"]:
         notes.append("The log has no delivery of this save (any more).")
-    if save.source == "import" and save.change.workflows_revision is None:
+    if saved.source == "import" and saved.change.workflows_revision is None:
         notes.append("An import that was told not to run workflows runs none.")
     return tuple(notes)

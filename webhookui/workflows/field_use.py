@@ -28,14 +28,14 @@ def uses(session: Session, module: str, name: str) -> list[FieldUse]:
     """The workflows that use a field, of any module, by the check that every document goes through."""
     now = catalog(session)
     then = without(now, module, name)
-    found = []
+    field_uses = []
     for workflow in store.list_all(session):
         document = store.to_document(session, workflow, with_ids=False)
         already = _errors(document, now)
         paths = tuple(path for path in _errors(document, then) if path not in already)
         if paths:
-            found.append(FieldUse(workflow, document, paths))
-    return found
+            field_uses.append(FieldUse(workflow, document, paths))
+    return field_uses
 
 
 def _errors(document: Any, modules: Catalog) -> Mapping[str, str]:

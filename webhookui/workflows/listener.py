@@ -26,10 +26,10 @@ from webhookui.webhooks.templating.budget import shared
 from webhookui.webhooks.templating.reasons import reason
 from webhookui.workflows import loop_guard
 from webhookui.workflows.compiled import CompiledWorkflow, load
-from webhookui.workflows.context import ContextOfSave
+from webhookui.workflows.context import ChangeContexts
 from webhookui.workflows.criteria.evaluation import Subject
-from webhookui.workflows.record_change import Save
-from webhookui.workflows.record_loader import Reader
+from webhookui.workflows.record_change import RecordChange
+from webhookui.workflows.record_loader import RecordLoader
 
 log = structlog.get_logger("webhookui.workflows")
 
@@ -57,18 +57,18 @@ class WorkflowListener:
 
     def __call__(self, session: Session, event: RecordEvent) -> None:
         modules = catalog(session)
-        found = self._workflows(session, modules, event.record.module, event.change)
-        workflows = [each for each in found if event.kind in each.kinds]
+        compiled = self._workflows(session, modules, event.record.module, event.change)
+        workflows = [workflow for workflow in compiled if event.kind in workflow.kinds]
         if not workflows:
             return
-        save = Save.happening(event)
-        reader = Reader(session)
-        subject = Subject(save.values, save.before, save.at, reader)
-        made = ContextOfSave(modules, save, reader, self.address)
+        saved = RecordChange.happening(event)
+        loader = RecordLoader(session)
+        subject = Subject(saved.values, saved.before, saved.at, loader)
+        contexts = ChangeContexts(modules, saved, loader, self.address)
         with shared():
-            fired = self._fire_all(session, workflows, subject, made, event)
+            fired = self._fire_all(session, workflows, subject, contexts, event)
         if fired:
-            _note_run(session, fired, save.at)
+            _note_run(session, fired, saved.at)
             if event.actor.source == "api":
                 loop_guard.look(session, fired, event.change, event.last_saved, self.loop_limit)
 
@@ -77,27 +77,27 @@ class WorkflowListener:
         session: Session,
         workflows: list[CompiledWorkflow],
         subject: Subject,
-        made: ContextOfSave,
+        contexts: ChangeContexts,
         event: RecordEvent,
     ) -> list[int]:
         """Ids of those whose criteria hold, or can't be checked."""
-        save, fired = made.save, []
+        saved, fired = contexts.saved, []
         for workflow in workflows:
             try:
-                if not workflow.criteria.hold(subject, workflow.clock(save.at, made.reader)):
+                if not workflow.criteria.hold(subject, workflow.clock(saved.at, contexts.loader)):
                     continue
             except SQLAlchemyError:
                 raise
             except Exception as error:
-                log.exception("criteria_not_checked", workflow=workflow.id, record=save.record_id)
+                log.exception("criteria_not_checked", workflow=workflow.id, record=saved.record_id)
                 self._fire(
-                    session, workflow, made, event, refused=f"The entry criteria can't be checked: {reason(error)}"
+                    session, workflow, contexts, event, refused=f"The entry criteria can't be checked: {reason(error)}"
                 )
                 fired.append(workflow.id)
                 continue
-            if workflow.first_time and not _first_time(session, workflow.id, save):
+            if workflow.first_time and not _first_time(session, workflow.id, saved):
                 continue
-            self._fire(session, workflow, made, event)
+            self._fire(session, workflow, contexts, event)
             fired.append(workflow.id)
         return fired
 
@@ -105,12 +105,12 @@ class WorkflowListener:
         self,
         session: Session,
         workflow: CompiledWorkflow,
-        made: ContextOfSave,
+        contexts: ChangeContexts,
         event: RecordEvent,
         refused: str = "",
     ) -> None:
         """Writes a delivery for each webhook. `refused`: why they end as Failed at once."""
-        save = made.save
+        saved = contexts.saved
         for row, webhook in workflow.webhooks:
             enqueue(
                 session,
@@ -118,12 +118,12 @@ class WorkflowListener:
                 webhook=webhook,
                 workflow_id=workflow.id,
                 workflow=workflow.name,
-                module=save.module,
-                record_id=save.record_id,
-                record_name=save.name,
+                module=saved.module,
+                record_id=saved.record_id,
+                record_name=saved.name,
                 change=event.change,
                 caused_by=event.actor.by,
-                build=_builder(workflow, webhook, made, refused),
+                build=_builder(workflow, webhook, contexts, refused),
             )
 
     def _workflows(
@@ -149,22 +149,22 @@ class WorkflowListener:
 
 
 def _builder(
-    workflow: CompiledWorkflow, webhook: Webhook, made: ContextOfSave, refused: str
+    workflow: CompiledWorkflow, webhook: Webhook, contexts: ChangeContexts, refused: str
 ) -> Callable[[int], Request]:
     def build(delivery_id: int) -> Request:
         if refused:
             raise RequestError("", refused)
-        context = made.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
+        context = contexts.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
         return build_request(webhook, context)
 
     return build
 
 
-def _first_time(session: Session, workflow_id: int, save: Save) -> bool:
+def _first_time(session: Session, workflow_id: int, saved: RecordChange) -> bool:
     """Whether the record meets the workflow's criteria for the first time; notes it."""
-    if session.get(FirstMet, (workflow_id, save.record_id)) is not None:
+    if session.get(FirstMet, (workflow_id, saved.record_id)) is not None:
         return False
-    session.add(FirstMet(workflow_id=workflow_id, record_id=save.record_id, at=save.at))
+    session.add(FirstMet(workflow_id=workflow_id, record_id=saved.record_id, at=saved.at))
     return True
 
 

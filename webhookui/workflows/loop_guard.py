@@ -59,7 +59,7 @@ class Loops:
 
     @property
     def waits(self) -> int:
-        return sum(each.waits for each in self.held)
+        return sum(hold.waits for hold in self.held)
 
 
 def look(
@@ -84,11 +84,11 @@ def look(
     fired = connection.execute(_FIRED, values).all()
     if not fired:
         return
-    told = {"module": change.module, "record_name": change.record_name, "at": now(), "released_at": None}
-    rows = [{"workflow_id": row[0], "record_id": change.record_id, "fired": row[1], **told} for row in fired]
+    hold_values = {"module": change.module, "record_name": change.record_name, "at": now(), "released_at": None}
+    rows = [{"workflow_id": row[0], "record_id": change.record_id, "fired": row[1], **hold_values} for row in fired]
     session.execute(delete(WorkflowHold).where(_H.released_at <= since))
     statement = insert_or_update(session, WorkflowHold)
-    names = ("fired", *told)
+    names = ("fired", *hold_values)
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[_H.workflow_id, _H.record_id], set_={name: statement.excluded[name] for name in names}
@@ -114,27 +114,27 @@ def _tell(session: Session, workflow_ids: Sequence[int], record_id: int) -> None
 
 def standing(session: Session, workflow_id: int | None = None, record_id: int | None = None) -> list[Held]:
     """What is held, of all workflows or of one, the newest first."""
-    wanted = [_H.released_at.is_(None)]
+    conditions = [_H.released_at.is_(None)]
     if workflow_id is not None:
-        wanted.append(_H.workflow_id == workflow_id)
+        conditions.append(_H.workflow_id == workflow_id)
     if record_id is not None:
-        wanted.append(_H.record_id == record_id)
+        conditions.append(_H.record_id == record_id)
     waits = (
         select(func.count())
         .where(_D.record_id == _H.record_id, _D.workflow_id == _H.workflow_id, _D.status.in_(pending.WAITING), ~_D.test)
         .scalar_subquery()
     )
     query = select(WorkflowHold, col(Workflow.name), waits).join(Workflow, col(Workflow.id) == _H.workflow_id)
-    query = query.where(*wanted).order_by(_H.at.desc(), _H.record_id)
+    query = query.where(*conditions).order_by(_H.at.desc(), _H.record_id)
     return [Held(*row) for row in session.execute(query)]
 
 
 def loops(session: Session, workflow_id: int | None = None) -> list[Loops]:
     """The same by workflow, that with the newest hold first."""
-    found: dict[int, Loops] = {}
-    for each in standing(session, workflow_id):
-        found.setdefault(each.hold.workflow_id, Loops(each.hold.workflow_id, each.workflow, [])).held.append(each)
-    return list(found.values())
+    by_workflow: dict[int, Loops] = {}
+    for loop in standing(session, workflow_id):
+        by_workflow.setdefault(loop.hold.workflow_id, Loops(loop.hold.workflow_id, loop.workflow, [])).held.append(loop)
+    return list(by_workflow.values())
 
 
 def release(session: Session, workflow_id: int, record_id: int | None, by: User | None) -> int:
@@ -143,12 +143,12 @@ def release(session: Session, workflow_id: int, record_id: int | None, by: User 
     held = _held(session, workflow_id, record_id)
     session.execute(
         update(WorkflowHold)
-        .where(_H.workflow_id == workflow_id, _H.record_id.in_([each.hold.record_id for each in held]))
+        .where(_H.workflow_id == workflow_id, _H.record_id.in_([loop.hold.record_id for loop in held]))
         .values(released_at=now())
         .execution_options(synchronize_session=False)
     )
-    for each in held:
-        pending.notify_workers_for(session, pending.of_loop(workflow_id, each.hold.record_id))
+    for loop in held:
+        pending.notify_workers_for(session, pending.of_loop(workflow_id, loop.hold.record_id))
     return _note(session, by, "released", held)
 
 
@@ -156,8 +156,8 @@ def give_up(session: Session, workflow_id: int, record_id: int | None, by: User 
     """Ends what waits for the release as Failed, without mails; the hold stands. Returns how many. Raises NotHeld."""
     held = _held(session, workflow_id, record_id)
     words = f"Given up{f' by {by.name}' if by else ''} while the workflow was held for the record."
-    for each in held:
-        pending.end(session, pending.of_loop(workflow_id, each.hold.record_id), words)
+    for loop in held:
+        pending.end(session, pending.of_loop(workflow_id, loop.hold.record_id), words)
     return _note(session, by, "ended what was held of", held)
 
 
@@ -175,8 +175,8 @@ def _held(session: Session, workflow_id: int, record_id: int | None) -> list[Hel
 
 
 def _note(session: Session, by: User | None, action: str, held: Sequence[Held]) -> int:
-    number = sum(each.waits for each in held)
-    details: dict[str, Any] = {"records": [each.hold.record_id for each in held][:100], "deliveries": number}
+    number = sum(loop.waits for loop in held)
+    details: dict[str, Any] = {"records": [loop.hold.record_id for loop in held][:100], "deliveries": number}
     audit.note(session, by, action, "workflow", str(held[0].hold.workflow_id), held[0].workflow, details)
     return number
 

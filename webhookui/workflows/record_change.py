@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.crm.tables import Change, Record
-from webhookui.workflows.record_loader import Reader
+from webhookui.workflows.record_loader import RecordLoader
 
 if TYPE_CHECKING:
     from webhookui.crm.records import RecordEvent
 
 
 @dataclass(frozen=True)
-class Save:
+class RecordChange:
     """What a save did. `kind` is "create", "update" or "delete"; "" for a record that is merely looked at.
 
     `values` are the stored values after the save (before it, for a deletion); `before` those before it: nothing at a
@@ -91,7 +91,7 @@ def _values_after(session: Session, record: Record | None, record_id: int, chang
     return values
 
 
-class ReaderAt(Reader):
+class PastRecordLoader(RecordLoader):
     """Reads what a past save saw: referenced records with the values that they had then, deleted ones too."""
 
     def __init__(self, session: Session, change: Change) -> None:

@@ -15,7 +15,7 @@ CHUNK = 500
 """Ids in one query: below what any supported database takes as parameters."""
 
 
-class Reader:
+class RecordLoader:
     """Reads referenced records and users for one save. Does not care about the record that was saved."""
 
     def __init__(self, session: Session) -> None:
@@ -26,11 +26,11 @@ class Reader:
     def record(self, record_id: int, among: Iterable[int] = ()) -> Record | None:
         """The record as it is now, None when it is gone. `among`: ids that will be asked for next, read along."""
         if record_id not in self._records:
-            wanted = {record_id, *among} - self._records.keys()
-            for ids in _chunks(wanted):
-                found = self.session.scalars(select(Record).where(Record.id.in_(ids)))  # type: ignore[union-attr]
+            missing = {record_id, *among} - self._records.keys()
+            for ids in _chunks(missing):
+                records = self.session.scalars(select(Record).where(Record.id.in_(ids)))  # type: ignore[union-attr]
                 self._records.update(dict.fromkeys(ids))
-                self._records.update({record.id: record for record in found if record.id is not None})
+                self._records.update({record.id: record for record in records if record.id is not None})
         return self._records[record_id]
 
     def referring(self, record_id: int, module: str, fields: Iterable[str], limit: int) -> list[Record]:

@@ -63,7 +63,7 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
     webhook = from_definition(definition if definition is not None else row.definition, {})  # type: ignore[union-attr]
     original = payload == "original"
     build = (_readdressed if original else _rebuilt)(session, old, stored, webhook, address)
-    made = enqueue(
+    new_id = enqueue(
         session,
         webhook_row=row,
         webhook=webhook,
@@ -81,7 +81,7 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         definition=definition,
         secrets=stored.secrets if stored is not None and definition is not None else None,
     )
-    return session.get_one(Delivery, made)
+    return session.get_one(Delivery, new_id)
 
 
 def _readdressed(
@@ -184,7 +184,7 @@ def send_test(
             ),
         )
 
-    made = enqueue(
+    new_id = enqueue(
         session,
         webhook_row=webhook_row,
         webhook=webhook,
@@ -200,4 +200,4 @@ def send_test(
         definition=definition,
         secrets=seal(box, definition, secrets),
     )
-    return session.get_one(Delivery, made)
+    return session.get_one(Delivery, new_id)

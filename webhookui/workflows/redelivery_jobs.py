@@ -189,7 +189,7 @@ def _batch(db: Database, job_id: int, address: str) -> None:
 
 def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
     if job.ids is not None:
-        ids = [each for each in job.ids if each > job.position][:BATCH]
+        ids = [delivery_id for delivery_id in job.ids if delivery_id > job.position][:BATCH]
         return ids, ids[-1] if ids else None
     log_filter = LogFilter.from_args(job.log_filter or {})
     return deliveries.oldest_first(session, log_filter, after=job.position, up_to=job.up_to, limit=BATCH)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import now, touch
+from webhookui.core.database import bump_revision, now
 from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import catalog
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
@@ -359,7 +359,7 @@ def _moved(
 ) -> None:
     """Tells every process that compiled workflows are stale, and the audit list who did what."""
     session.info[UNSAVED] = True
-    touch(session, "workflows")
+    bump_revision(session, "workflows")
     audit.note(session, by, action, "workflow", str(workflow.id), workflow.name, dict(details or {}))
 
 

@@ -100,25 +100,25 @@ def parse_trigger(document: Any, at: str, errors: Errors, time_zone: str) -> dic
     return trigger
 
 
-def refuse_unknown(document: Mapping[str, Any], known: set[str], at: str, errors: Errors) -> None:
+def refuse_unknown(document: Mapping[str, Any], allowed: set[str], at: str, errors: Errors) -> None:
     """Unknown keys are refused by name."""
     for key in document:
-        if key not in known:
+        if key not in allowed:
             path = f"{at}.{key}" if at else str(key)
-            errors[path] = f"Unknown key “{key}”. Known here: {', '.join(sorted(known))}."
+            errors[path] = f"Unknown key “{key}”. Known here: {', '.join(sorted(allowed))}."
 
 
 def _one_of(
     value: Any,
-    known: Mapping[str, Any],
+    allowed: Mapping[str, Any],
     at: str,
     errors: Errors,
     missing: str,
     offered: Mapping[str, Any] | None = None,
 ) -> str:
-    if isinstance(value, str) and value in known:
+    if isinstance(value, str) and value in allowed:
         return value
-    words = ", ".join(offered or known)
+    words = ", ".join(offered or allowed)
     errors[at] = missing if value in (None, "") else f"“{value}” is none of: {words}."
     return ""
 

@@ -67,9 +67,9 @@ def in_force(session: Session, workflow: Workflow, change: Change) -> InForce:
     kept = list(session.scalars(query.order_by(WorkflowVersion.id)))  # type: ignore[arg-type]
     asked = change.workflows_revision
     if asked is None or asked < 0:
-        before = [each for each in kept if each.at <= change.at]
+        before = [version for version in kept if version.at <= change.at]
     else:
-        before = [each for each in kept if each.revision <= asked]
+        before = [version for version in kept if version.revision <= asked]
     if before:
         last = before[-1]
         return InForce("deleted" if last.deleted else "known", last.document, last.number, last.at)

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from webhookui.crm import fields
 from webhookui.crm.catalog import FieldInfo, UnknownModule, catalog
 from webhookui.crm.field_types import FIELD_TYPES
-from webhookui.crm.fields import FieldNotFound, FieldWish, InvalidField
+from webhookui.crm.fields import FieldNotFound, FieldSpec, InvalidField
 from webhookui.current_installation import read, write
 from webhookui.web.access import admin_only, me
 from webhookui.web.choices import chosen
@@ -51,19 +51,19 @@ def show(module: str) -> ResponseReturnValue:
 @admin_only
 def new(module: str) -> ResponseReturnValue:
     with read() as session:
-        return _form(session, module, None, FieldWish(""))
+        return _form(session, module, None, FieldSpec(""))
 
 
 @bp.post("/<module>")
 @admin_only
 def create(module: str) -> ResponseReturnValue:
-    wish = _wish(request.form)
+    spec = _spec(request.form)
     try:
         with write() as session:
-            field = fields.add(session, module, wish, me())
+            field = fields.add(session, module, spec, me())
     except InvalidField as error:
         with read() as session:
-            return _form(session, module, None, wish, error.errors), 422
+            return _form(session, module, None, spec, error.errors), 422
     flash(f"“{field.label}” is added; it is in forms, lists, workflows and the API from now on.", "success")
     return redirect(_place(module, field.name), 303)
 
@@ -73,10 +73,10 @@ def create(module: str) -> ResponseReturnValue:
 def edit(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         field = _custom(session, module, name)
-        wish = FieldWish(
+        spec = FieldSpec(
             field.label, field.type, name, field.options, field.target or "", field.required, field.in_list
         )
-        return _form(session, module, field, wish)
+        return _form(session, module, field, spec)
 
 
 @bp.post("/<module>/<name>")
@@ -84,14 +84,14 @@ def edit(module: str, name: str) -> ResponseReturnValue:
 def update(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         before = _custom(session, module, name)
-    typed = _wish(request.form)
-    wish = FieldWish(typed.label, before.type, name, typed.options, before.target or "", typed.required, typed.in_list)
+    typed = _spec(request.form)
+    spec = FieldSpec(typed.label, before.type, name, typed.options, before.target or "", typed.required, typed.in_list)
     try:
         with write() as session:
-            field = fields.change(session, module, name, wish, me())
+            field = fields.change(session, module, name, spec, me())
     except InvalidField as error:
         with read() as session:
-            return _form(session, module, before, wish, error.errors), 422
+            return _form(session, module, before, spec, error.errors), 422
     flash(f"“{field.label}” is saved.", "success")
     return redirect(_place(module, name), 303)
 
@@ -134,7 +134,7 @@ def remove(module: str, name: str) -> ResponseReturnValue:
 
 
 def _form(
-    session: Session, module: str, field: FieldInfo | None, wish: FieldWish, errors: dict[str, str] | None = None
+    session: Session, module: str, field: FieldInfo | None, spec: FieldSpec, errors: dict[str, str] | None = None
 ) -> str:
     """`field`: the one that is edited; None for a new one."""
     modules = catalog(session)
@@ -143,7 +143,7 @@ def _form(
         nav=NAV,
         info=modules.module(module),
         field=field,
-        form=wish,
+        form=spec,
         errors=errors or {},
         types=[(each.name, each.label) for each in FIELD_TYPES.values()],
         with_options=fields.WITH_OPTIONS,
@@ -151,8 +151,8 @@ def _form(
     )
 
 
-def _wish(form: MultiDict[str, str]) -> FieldWish:
-    return FieldWish(
+def _spec(form: MultiDict[str, str]) -> FieldSpec:
+    return FieldSpec(
         label=form.get("label", ""),
         type=form.get("type", ""),
         name=form.get("name", ""),

@@ -78,8 +78,8 @@ def _taken_over(command: Command) -> FromCurl:
 
 def _literal(url: str) -> str:
     """The address with what looks like a placeholder quoted; its host stays in sight."""
-    found = re.search(r"\{[{%#]", url)
-    return url[: found.start()] + literal(url[found.start() :]) if found else url
+    match = re.search(r"\{[{%#]", url)
+    return url[: match.start()] + literal(url[match.start() :]) if match else url
 
 
 def _method(sent: Request, notes: list[str]) -> str:
@@ -114,7 +114,9 @@ def _options(command: Command, document: dict[str, Any], notes: list[str]) -> No
         if document["timeout_s"] != command.timeout:
             notes.append(f"The timeout is {document['timeout_s']} s: whole seconds, at most {LONGEST_TIMEOUT_S}.")
     reasons = dict.fromkeys(command.ignored.values())
-    left_out = [f"{', '.join(o for o, why in command.ignored.items() if why == each)} ({each})" for each in reasons]
+    left_out = [
+        f"{', '.join(o for o, why in command.ignored.items() if why == reason)} ({reason})" for reason in reasons
+    ]
     if left_out:
         notes.append(f"Left out: {'; '.join(left_out)}.")
 
@@ -161,17 +163,17 @@ def _names_a_type(command: Command) -> bool:
 
 def _headers(sent: Request) -> Headers:
     """What stands there twice as one (RFC 9110 section 5.3)."""
-    found: Headers = {}
+    headers: Headers = {}
     for name, value in sent.headers:
         key = name.lower()
-        if key not in found:
-            found[key] = (name, value.strip())
+        if key not in headers:
+            headers[key] = (name, value.strip())
         elif key in ("content-type", "authorization"):
             raise CurlProblem(f"The header {name} stands there twice, and receivers differ in which one they take.")
         else:
             joint = "; " if key == "cookie" else ", "
-            found[key] = (found[key][0], found[key][1] + joint + value.strip())
-    return found
+            headers[key] = (headers[key][0], headers[key][1] + joint + value.strip())
+    return headers
 
 
 def _without_reserved(headers: Headers, notes: list[str]) -> None:
@@ -243,14 +245,14 @@ def _body(command: Command, sent: Request, headers: Headers, notes: list[str]) -
         raise CurlProblem("The body is not in the command.")
     kind = _kind(body, sent_as.partition(";")[0].strip().lower())
     try:
-        found = body_of(body, kind, sent_as)
+        read_body = body_of(body, kind, sent_as)
     except PasteProblem as problem:
         raise CurlProblem(f"The body can’t be taken over: {problem}") from None
-    document = found.document
+    document = read_body.document
     if document["content_type"] == RAW:
         headers.pop("content-type", None)
-        if found.why_raw:
-            notes.append(f"The body comes over as it is, for rows would not say the same: {found.why_raw}")
+        if read_body.why_raw:
+            notes.append(f"The body comes over as it is, for rows would not say the same: {read_body.why_raw}")
         return document
     media_type = CONTENT_TYPES[kind].media_type
     if not explicit and kind != "FORM":

@@ -43,15 +43,15 @@ class Command:
 def command_of(text: str) -> Command:
     """Raises CurlProblem."""
     try:
-        found = split(text.encode("utf-8", "replace").decode())
+        split_words = split(text.encode("utf-8", "replace").decode())
     except ShellProblem as problem:
         raise CurlProblem(str(problem)) from None
-    words = _from_curl_on(found.words)
-    if _ANOTHER.search(found.rest):
+    words = _from_curl_on(split_words.words)
+    if _ANOTHER.search(split_words.rest):
         raise CurlProblem(SEVERAL_COMMANDS)
     if any("\0" in word for word in words):
         raise CurlProblem("The character NUL can't stand in a command: what follows it would be lost.")
-    command = Command(variables=found.variables)
+    command = Command(variables=split_words.variables)
     following = iter(words[1:])
     for word in following:
         if word.startswith("-") and word != "-":

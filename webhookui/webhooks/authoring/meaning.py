@@ -24,13 +24,13 @@ from webhookui.webhooks.paths import xpath
 _UNRESERVED = re.compile("%(2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aA]|5[fF]|6[1-9a-fA-F]|7[0-9aAeE])")
 
 
-def same_body(kind: str, one: bytes, other: bytes, content_type: str = "") -> bool:
+def same_body(kind: str, body: bytes, other_body: bytes, content_type: str = "") -> bool:
     """Whether two bodies of a kind (JSON, XML, FORM …) say the same, both under this Content-Type header."""
-    if one == other:
+    if body == other_body:
         return True
     read = _READERS.get(kind)
     try:
-        return read is not None and bool(read(one, content_type) == read(other, content_type))
+        return read is not None and bool(read(body, content_type) == read(other_body, content_type))
     except (ValueError, RecursionError):
         return False
 
@@ -44,9 +44,9 @@ def is_readable(kind: str, body: bytes, content_type: str = "") -> bool:
     return True
 
 
-def same_url(one: str, other: str) -> bool:
+def same_url(url: str, other_url: str) -> bool:
     """Whether two addresses lead to the same, with the same query."""
-    return _address(one) == _address(other)
+    return _address(url) == _address(other_url)
 
 
 # ---- bodies -----------------------------------------------------------------------------------------------------------
@@ -144,8 +144,8 @@ def _host(host: str) -> str:
 def _decoded(path: str) -> str:
     """RFC 3986 section 6.2.2: what need not be encoded is not, hexadecimal digits are capitals."""
     written = "".join(
-        each if each.isascii() and each not in '"<>\\^`{|} ' else "".join(f"%{byte:02X}" for byte in each.encode())
-        for each in path
+        char if char.isascii() and char not in '"<>\\^`{|} ' else "".join(f"%{byte:02X}" for byte in char.encode())
+        for char in path
     )
-    plain = _UNRESERVED.sub(lambda found: chr(int(found[1], 16)), written)
-    return re.sub("%[0-9a-fA-F]{2}", lambda found: found[0].upper(), plain)
+    plain = _UNRESERVED.sub(lambda match: chr(int(match[1], 16)), written)
+    return re.sub("%[0-9a-fA-F]{2}", lambda match: match[0].upper(), plain)

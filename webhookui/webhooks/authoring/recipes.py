@@ -68,8 +68,8 @@ def _row(name: str, value: str = "", type: str = "auto", *, required: bool = Fal
 
 
 RECIPES: dict[str, Recipe] = {
-    each.name: each
-    for each in (
+    recipe.name: recipe
+    for recipe in (
         Recipe(
             "freshbooks_invoice", "FreshBooks: create invoice",
             "The invoice’s number in FreshBooks is captured into the deal; a second webhook can PUT to an address with it.",

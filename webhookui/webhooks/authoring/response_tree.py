@@ -29,14 +29,14 @@ class Node:
 def tree_of(body: bytes, content_type: str = "") -> Node | None:
     """The tree of a JSON or XML body; None for anything else."""
     left = [MOST_NODES]
-    found = body_text(body, content_type)
-    if found is None:
+    decoded = body_text(body, content_type)
+    if decoded is None:
         return None
     try:
-        if found.text.lstrip().startswith("<") or "xml" in content_type.lower():
-            root = xpath.read(marked(found.text))
+        if decoded.text.lstrip().startswith("<") or "xml" in content_type.lower():
+            root = xpath.read(marked(decoded.text))
             return _element(root, f"/{_step(root.tag)}", left)
-        return _json("$", jsonpath.read(marked(found.text)), "$", left)
+        return _json("$", jsonpath.read(marked(decoded.text)), "$", left)
     except (ValueError, RecursionError):
         return None
 
@@ -73,7 +73,7 @@ def _member(key: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
         return f".{key}"
     quoted = key.replace("\\", "\\\\").replace("'", "\\'")
-    quoted = "".join(each if each >= " " else f"\\u{ord(each):04x}" for each in quoted)
+    quoted = "".join(char if char >= " " else f"\\u{ord(char):04x}" for char in quoted)
     return f"['{quoted}']"
 
 

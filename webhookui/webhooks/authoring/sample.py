@@ -113,7 +113,7 @@ def _bracketed(name: str, counted: Counter[tuple[Segment, ...]]) -> tuple[Segmen
         return (*outer, f"{last}[]")
     first, *rest = name.split("[")
     place: tuple[Segment, ...] = (first,)
-    for part in (each.removesuffix("]") for each in rest):
+    for part in (piece.removesuffix("]") for piece in rest):
         if part:
             place = (*place, int(part) if re.fullmatch("0|[1-9][0-9]{0,8}", part) else part)
         else:

@@ -62,15 +62,15 @@ class _Shell:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.found = Words()
+        self.parsed = Words()
         self.word: str | None = None
 
     def read(self) -> Words:
         while self.at < len(self.text) and not self._is_end():
             self._step()
         self._end_word()
-        self.found.rest = self.text[self.at :]
-        return self.found
+        self.parsed.rest = self.text[self.at :]
+        return self.parsed
 
     def _is_end(self) -> bool:
         return _ENDS.match(self.text, self.at) is not None and not self.text.startswith("&>", self.at)
@@ -118,8 +118,8 @@ class _Shell:
     def _redirection(self) -> re.Match[str] | None:
         if _HERE_DOCUMENT.match(self.text, self.at):
             raise ShellProblem("The text behind << comes from standard input; paste it as the value of -d.")
-        found = _REDIRECTION.match(self.text, self.at)
-        return found if found and (self.word is None or found[0][0] in "<>&") else None
+        match = _REDIRECTION.match(self.text, self.at)
+        return match if match and (self.word is None or match[0][0] in "<>&") else None
 
     def _redirect(self, at: int) -> None:
         """Takes the file's name away; what follows belongs to the command again."""
@@ -134,13 +134,13 @@ class _Shell:
 
     def _end_word(self) -> None:
         if self.word is not None:
-            self.found.words.append(self.word)
+            self.parsed.words.append(self.word)
         self.word = None
 
     def _note_variable(self) -> None:
         variable = _VARIABLE.match(self.text, self.at)
-        if variable and variable[0] not in self.found.variables:
-            self.found.variables.append(variable[0])
+        if variable and variable[0] not in self.parsed.variables:
+            self.parsed.variables.append(variable[0])
 
     def _plain(self, closing: str) -> None:
         """Up to the next of the closing quotes, nothing in it being special."""
@@ -170,22 +170,22 @@ class _Shell:
 
     def _ansi(self) -> None:
         """`$'…'`, as browsers write it: escapes for bytes, and for characters by their code."""
-        found = bytearray()
+        decoded = bytearray()
         self.at += 2
         while self.at < len(self.text):
             char = self._here()
             self.at += 1
             if char == "'":
-                self._add(_decoded(bytes(found)))
+                self._add(_decoded(bytes(decoded)))
                 return
             if char == "\\" and (code := _ANSI_CODE.match(self.text, self.at)):
                 self.at = code.end()
-                found += _coded(code)
+                decoded += _coded(code)
                 continue
             if char == "\\" and self.at < len(self.text):
                 char = _ANSI.get(self._here(), self._here())
                 self.at += 1
-            found += char.encode("utf-8", "surrogatepass")
+            decoded += char.encode("utf-8", "surrogatepass")
         raise ShellProblem("A quote $' is never closed.")
 
 
@@ -196,16 +196,16 @@ def _coded(code: re.Match[str]) -> bytes:
     return chr(number if number < 0x110000 else 0xFFFD).encode("utf-8", "surrogatepass")
 
 
-def _decoded(found: bytes) -> str:
+def _decoded(data: bytes) -> str:
     """Halves of a character outside the basic plane, which JavaScript writes one by one, come together."""
-    if not _is_text(found):
-        return found.decode("utf-8", "surrogateescape")
-    return found.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not _is_text(data):
+        return data.decode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _is_text(found: bytes) -> bool:
+def _is_text(data: bytes) -> bool:
     try:
-        found.decode("utf-8", "surrogatepass")
+        data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return False
     return True

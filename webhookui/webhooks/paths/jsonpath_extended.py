@@ -67,17 +67,19 @@ class _NotOfTheDialect(Exception):
 def _follow(steps: list[_Step], document: Any) -> list[Any]:
     nodes: list[Any] = [JSONPathNode(value=document, location=(), parent=None, root=document)]
     for step in steps:
-        found: list[Any] = []
+        following: list[Any] = []
         for node in nodes:
             if step.rfc is not None:
-                found += step.rfc(node)
+                following += step.rfc(node)
             elif step.ng is None:
-                if node.parent is not None and node.parent not in found:
-                    found.append(node.parent)
+                if node.parent is not None and node.parent not in following:
+                    following.append(node.parent)
             else:
                 answers = step.ng.find(step.prepared(node.value))
-                found += [JSONPathNode(value=each.value, location=(), parent=None, root=document) for each in answers]
-        nodes = found
+                following += [
+                    JSONPathNode(value=answer.value, location=(), parent=None, root=document) for answer in answers
+                ]
+        nodes = following
     return [node.value for node in nodes]
 
 
@@ -197,7 +199,7 @@ def _sorted(value: Any) -> Any:
 def _sortable(names: list[str]) -> Callable[[Any], Any]:
     def prepared(value: Any) -> Any:
         for name in names:
-            fields = [each.get(name) for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+            fields = [item.get(name) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
             if not isinstance(value, list) or len(fields) != len(value) or not _comparable(fields):
                 raise PathError(
                     f"Only a list of objects whose “{name}” are all numbers, or all texts, can be sorted by it."
@@ -208,7 +210,7 @@ def _sortable(names: list[str]) -> Callable[[Any], Any]:
 
 
 def _comparable(values: list[Any]) -> bool:
-    return all(isinstance(each, str) for each in values) or all(is_number(each) for each in values)
+    return all(isinstance(value, str) for value in values) or all(is_number(value) for value in values)
 
 
 def _calculation(path: str) -> Select | None:
@@ -242,7 +244,7 @@ def _calculated(sign: str, left: Select, right: Select) -> Select:
             raise PathError("Only numbers can be calculated with.")
         try:
             with localcontext(_EXACTLY):
-                return [OPERATORS[sign](exact(one), exact(other)) for one, other in zip(*sides, strict=True)]
+                return [OPERATORS[sign](exact(number), exact(other)) for number, other in zip(*sides, strict=True)]
         except ArithmeticError:
             raise PathError(f"What is calculated has more than {_EXACTLY.prec} digits.") from None
 

@@ -45,9 +45,9 @@ class Exact(float):
     __slots__ = ("digits",)
 
     def __new__(cls, digits: str) -> Exact:
-        made = super().__new__(cls, digits)
-        made.digits = digits
-        return made
+        number = super().__new__(cls, digits)
+        number.digits = digits
+        return number
 
 
 def exact(number: Any) -> Decimal:
@@ -107,11 +107,11 @@ class _Comparison(ComparisonExpression):
         return COMPARISONS[self.operator](left, right)
 
 
-def _value(found: Any) -> Any:
+def _value(result: Any) -> Any:
     """The value of a singular query's nodes; NOTHING when there is none."""
-    if isinstance(found, JSONPathNodeList):
-        return found[0].value if found else NOTHING
-    return found
+    if isinstance(result, JSONPathNodeList):
+        return result[0].value if result else NOTHING
+    return result
 
 
 class _Relative(RelativeFilterQuery):
@@ -139,8 +139,8 @@ class _Group(Expression):
 
 class _Parser(Parser):
     def parse_relative_query(self, stream: TokenStream) -> Expression:
-        found: Any = super().parse_relative_query(stream)
-        return _Relative(found.token, found.query)
+        parsed: Any = super().parse_relative_query(stream)
+        return _Relative(parsed.token, parsed.query)
 
     def parse_integer_literal(self, stream: TokenStream) -> Expression:
         digits = _number(stream)
@@ -155,27 +155,27 @@ class _Parser(Parser):
         return _Group(token, self._logical(super().parse_grouped_expression(stream)))
 
     def parse_prefix_expression(self, stream: TokenStream) -> Expression:
-        found: Any = super().parse_prefix_expression(stream)
-        if isinstance(found.right, PrefixExpression | ComparisonExpression | LogicalExpression):
-            raise JSONPathSyntaxError("what ! denies stands in parentheses", token=found.token)
-        self._logical(found.right)
-        return found
+        parsed: Any = super().parse_prefix_expression(stream)
+        if isinstance(parsed.right, PrefixExpression | ComparisonExpression | LogicalExpression):
+            raise JSONPathSyntaxError("what ! denies stands in parentheses", token=parsed.token)
+        self._logical(parsed.right)
+        return parsed
 
     def parse_infix_expression(self, stream: TokenStream, left: Expression) -> Expression:
-        found: Any = super().parse_infix_expression(stream, left)
-        if isinstance(found, ComparisonExpression):
-            for side in (found.left, found.right):
+        parsed: Any = super().parse_infix_expression(stream, left)
+        if isinstance(parsed, ComparisonExpression):
+            for side in (parsed.left, parsed.right):
                 if not isinstance(side, FilterExpressionLiteral | FilterQuery | FunctionExtension):
                     raise JSONPathSyntaxError("only single values can be compared", token=side.token)
-            return _Comparison(found.token, found.left, found.operator, found.right)
-        self._logical(found.left)
-        self._logical(found.right)
-        return found
+            return _Comparison(parsed.token, parsed.left, parsed.operator, parsed.right)
+        self._logical(parsed.left)
+        self._logical(parsed.right)
+        return parsed
 
     def parse_filter_selector(self, stream: TokenStream) -> FilterSelector:
-        found = super().parse_filter_selector(stream)
-        self._logical(found.expression.expression)
-        return found
+        parsed = super().parse_filter_selector(stream)
+        self._logical(parsed.expression.expression)
+        return parsed
 
     def _logical(self, expression: Expression) -> Expression:
         """The expression, when it is true or false by itself."""

@@ -42,7 +42,7 @@ def _compiled(path: str, namespaces: tuple[tuple[str, str], ...]) -> Any:
     if len(path) > MAX_PATH:
         raise PathError(f"At most {MAX_PATH} characters.")
     # Texts in quotes are blanked, so that places stay what they are.
-    plain = re.sub(r"'[^']*'|\"[^\"]*\"", lambda found: "'" + " " * (len(found[0]) - 2) + "'", path)
+    plain = re.sub(r"'[^']*'|\"[^\"]*\"", lambda literal: "'" + " " * (len(literal[0]) - 2) + "'", path)
     if "$" in plain:
         raise PathError("There are no variables here.", plain.find("$") + 1)
     for match in re.finditer(r"([\w.-]+(?::[\w.-]+)?)\s*\(", plain):
@@ -74,15 +74,15 @@ def find(path: str, body: bytes, namespaces: Mapping[str, str]) -> list[Any]:
     query = _compiled(path, tuple(sorted(namespaces.items())))
     root = read(body)
     try:
-        found = query(root)
+        result = query(root)
     except etree.XPathError as error:
         raise PathError(f"The path fails on this response: {error}") from None
-    if isinstance(found, list):
-        return [_text(each) for each in found]
-    if isinstance(found, float):
-        _check_digits(path, namespaces, root, found)
-        return _number(found)
-    return [found] if found != "" else []
+    if isinstance(result, list):
+        return [_text(node) for node in result]
+    if isinstance(result, float):
+        _check_digits(path, namespaces, root, result)
+        return _number(result)
+    return [result] if result != "" else []
 
 
 def read(body: bytes) -> Any:
@@ -106,7 +106,7 @@ def hint(path: str, namespaces: Mapping[str, str], body: bytes) -> str:
         root = read(body)
     except ValueError:
         return ""
-    spaces = {etree.QName(each).namespace for each in root.iter(etree.Element)}
+    spaces = {etree.QName(element).namespace for element in root.iter(etree.Element)}
     if None in spaces or not spaces or re.search(r"\w:\w|local-name", path):
         return ""
     return (
@@ -117,28 +117,28 @@ def hint(path: str, namespaces: Mapping[str, str], body: bytes) -> str:
 _string_value = etree.XPath("string()", smart_strings=False)
 
 
-def _text(found: Any) -> Any:
-    if isinstance(found, etree._Comment | etree._ProcessingInstruction):
-        return (found.text or "").strip()
-    if isinstance(found, etree._Element):
-        return str(_string_value(found)).strip()
-    return found[1] if isinstance(found, tuple) else found
+def _text(node: Any) -> Any:
+    if isinstance(node, etree._Comment | etree._ProcessingInstruction):
+        return (node.text or "").strip()
+    if isinstance(node, etree._Element):
+        return str(_string_value(node)).strip()
+    return node[1] if isinstance(node, tuple) else node
 
 
-def _check_digits(path: str, namespaces: Mapping[str, str], root: Any, found: float) -> None:
+def _check_digits(path: str, namespaces: Mapping[str, str], root: Any, number: float) -> None:
     """Raises PathError for the number of a text whose digits XPath has rounded."""
     inner = _NUMBER_OF.fullmatch(path)
     if inner is None:
         return
     text = str(_compiled(f"string({inner[1]})", tuple(sorted(namespaces.items())))(root)).strip()
-    if re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) and Decimal(text) != Decimal(f"{found:.15g}"):
+    if re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) and Decimal(text) != Decimal(f"{number:.15g}"):
         raise PathError("XPath rounds numbers of so many digits. Take its text instead, without number().")
 
 
-def _number(found: float) -> list[Any]:
+def _number(number: float) -> list[Any]:
     """A number as its digits say: 12, not 12.0; 0.3, not 0.30000000000000004. Nothing for what is no number."""
-    if found != found or found in (float("inf"), float("-inf")):
+    if number != number or number in (float("inf"), float("-inf")):
         return []
-    if abs(found) >= EXACT:
+    if abs(number) >= EXACT:
         raise PathError("XPath rounds numbers as large as this one. Take its text instead, without number().")
-    return [int(found) if found == int(found) else Decimal(f"{found:.15g}")]
+    return [int(number) if number == int(number) else Decimal(f"{number:.15g}")]

@@ -127,16 +127,16 @@ def text_fits(length: int) -> None:
 
 def listed(values: Iterable[Any]) -> list[Any]:
     """The elements as a list, each charged before the next one is made."""
-    found, size = [], 0
+    elements, size = [], 0
     for value in values:
         go_on()
-        one = size_of(value) + ELEMENT
-        size += one
+        cost = size_of(value) + ELEMENT
+        size += cost
         if size > MAX_LIST:
             raise SecurityError(f"a list gets larger than {MAX_LIST // ELEMENT} elements.")
-        take(one)
-        found.append(value)
-    return found
+        take(cost)
+        elements.append(value)
+    return elements
 
 
 def is_record(value: Any) -> bool:

@@ -66,7 +66,7 @@ class Filter:
 
 def wrong_kind(name: str, takes: frozenset[str], what: str, kind: str) -> str:
     """Why a filter can't take a value of this kind."""
-    words = [KINDS[each] for each in KINDS if each in takes and each != "json"]
+    words = [KINDS[kind_name] for kind_name in KINDS if kind_name in takes and kind_name != "json"]
     return f"the filter “{name}” takes {' or '.join(words)}; {what} is {KINDS[kind]}."
 
 
@@ -124,11 +124,11 @@ def _format(value: Any, *args: Any, **kwargs: Any) -> str | None:
     source = as_text(value)
     if kwargs or "%(" in source or re.search(r"%[^A-Za-z%]*\*", source):
         raise SecurityError("format takes values in their order, with widths written out.")
-    if args and all(each is None for each in args):
+    if args and all(argument is None for argument in args):
         return None
     left = iter(args)
 
-    def one(match: re.Match[str]) -> str:
+    def formatted(match: re.Match[str]) -> str:
         go_on()
         if match["kind"] == "%":
             return "%"
@@ -142,7 +142,7 @@ def _format(value: Any, *args: Any, **kwargs: Any) -> str | None:
             raise SecurityError("format has fewer values than formats.") from None
         return _formatted(match, given)
 
-    return _SPECIFIED.sub(one, source)
+    return _SPECIFIED.sub(formatted, source)
 
 
 def _formatted(match: re.Match[str], given: Any) -> str:
@@ -209,10 +209,10 @@ def _sum(environment: Any, value: Iterable[Any], attribute: Any = None, start: A
     """Of numbers; what is absent adds nothing."""
     getter = jinja.make_attrgetter(environment, attribute)
     total = exact(start) if start else 0
-    for each in map(getter, value):
+    for number in map(getter, value):
         go_on()
-        if each is not None:
-            total = total + exact(each)
+        if number is not None:
+            total = total + exact(number)
     return total
 
 
@@ -245,8 +245,8 @@ def _sort(
     def key(item: Any) -> list[tuple[bool, Any]]:
         go_on()
         return [
-            (each is not None if reverse else each is None, 0 if each is None else comparable(each))
-            for each in getter(item)
+            (part is not None if reverse else part is None, 0 if part is None else comparable(part))
+            for part in getter(item)
         ]
 
     return sorted(value, key=key, reverse=reverse)
@@ -257,8 +257,8 @@ def _least(choose: Callable[..., Any]) -> Callable[..., Any]:
     def least(environment: Any, value: Iterable[Any], case_sensitive: bool = False, attribute: Any = None) -> Any:
         fold = None if case_sensitive else jinja.ignore_case
         getter = jinja.make_attrgetter(environment, attribute, postprocess=fold)
-        there = [each for each in value if getter(each) is not None]
-        return choose(there, key=lambda each: comparable(getter(each)), default=None)
+        there = [item for item in value if getter(item) is not None]
+        return choose(there, key=lambda item: comparable(getter(item)), default=None)
 
     return least
 
@@ -286,7 +286,7 @@ def _urlencode(value: Any) -> str:
     pairs = value.items() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
     if pairs is None or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         return jinja.do_urlencode(as_text(value))
-    return jinja.do_urlencode([(as_text(name), as_text(each)) for name, each in pairs])
+    return jinja.do_urlencode([(as_text(name), as_text(item)) for name, item in pairs])
 
 
 def _tojson(value: Any) -> JsonText:
@@ -299,7 +299,7 @@ def _groupby(
 ) -> list[Any]:
     """(grouper, list) of what has the same value there, ordered by it; what is absent makes the last group."""
     getter = jinja.make_attrgetter(environment, attribute, default=default)
-    fold = (lambda each: each) if case_sensitive else jinja.ignore_case
+    fold = (lambda grouper: grouper) if case_sensitive else jinja.ignore_case
     groups: list[Any] = []
     for item in _sort(environment, value, attribute=attribute, case_sensitive=case_sensitive):
         key = getter(item)
@@ -351,25 +351,25 @@ FILTERS: dict[str, Filter] = {
 }
 
 
-def offered(name: str, each: Filter) -> Callable[..., Any]:
+def offered(name: str, filter_: Filter) -> Callable[..., Any]:
     """The filter as Jinja calls it: within the budget, and only with what it takes."""
-    at = 0 if _PassArg.from_obj(each.function) is None else 1
+    at = 0 if _PassArg.from_obj(filter_.function) is None else 1
 
-    @wraps(each.function)
+    @wraps(filter_.function)
     def filtered(*args: Any, **kwargs: Any) -> Any:
         go_on()
         value = args[at]
-        if isinstance(value, Undefined) and not each.as_it_is:
+        if isinstance(value, Undefined) and not filter_.as_it_is:
             str(value)  # raises in the words of the one that is missing
-        if value is None and not each.as_it_is:
+        if value is None and not filter_.as_it_is:
             return None
         kind = kind_of(value)
-        if kind and kind not in each.takes:
-            raise SecurityError(wrong_kind(name, each.takes, "this", kind))
+        if kind and kind not in filter_.takes:
+            raise SecurityError(wrong_kind(name, filter_.takes, "this", kind))
         if kind in ("list", "object"):
             take(size_of(value))
         with used(f"the filter “{name}”"):
-            result = each.function(*args, **kwargs)
+            result = filter_.function(*args, **kwargs)
             return listed(result) if isinstance(result, Iterator) else fits(result)
 
     return filtered

@@ -86,9 +86,9 @@ def into_xml(pieces: Pieces) -> str:
             state, unread = _read_on(state, unread + piece)
             written.append(piece)
         else:
-            found = ILLEGAL.search(piece.text)
-            if found:
-                raise NotEncodable(f"The character U+{ord(found.group()):04X} can't stand in XML.")
+            match = ILLEGAL.search(piece.text)
+            if match:
+                raise NotEncodable(f"The character U+{ord(match.group()):04X} can't stand in XML.")
             inserted = (_put_secret if MARKER.fullmatch(piece.text) else _put)(state, piece.text)
             written.append(inserted)
             unread = unread[-_CARRIED:] if not inserted else ""
@@ -111,9 +111,9 @@ def _put_secret(state: str, marker: str) -> str:
 def _read_on(state: str, text: str) -> tuple[str, str]:
     """What the end of the text stands in, and what of it has not told yet."""
     position = 0
-    while found := _OPENING[state].search(text, position):
-        position = found.end()
-        mark = found.group()
+    while match := _OPENING[state].search(text, position):
+        position = match.end()
+        mark = match.group()
         if state == "text":
             state = _INSIDE[mark]
         elif state == "tag" and mark in "\"'":

@@ -74,8 +74,8 @@ def reason(error: BaseException) -> str:
         return BARE[type(error)]
     if type(error) is TemplateRuntimeError:
         return syntax(str(error))
-    said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return storable(said.strip() or f"an error of the kind {type(error).__name__}.")
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return storable(message.strip() or f"an error of the kind {type(error).__name__}.")
 
 
 def storable(text: str) -> str:

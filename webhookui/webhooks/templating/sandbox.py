@@ -138,13 +138,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize, optimized=False
         )
         self.globals.clear()
-        self.filters = {name: offered(name, each) for name, each in FILTERS.items()}
+        self.filters = {name: offered(name, filter_) for name, filter_ in FILTERS.items()}
         self.filters |= {
             "(made)": fits, "(key)": _key, "(number)": lambda text: Decimal(text), "(pieces)": _pieces,
             "(turns)": _turns, "(slice)": _slice, "(compare)": _compare,
         }  # fmt: skip
         self.tests = {
-            name: _watched(cast(Any, each)) for name, each in self.tests.items() if name not in ("callable", "escaped")
+            name: _watched(cast(Any, test)) for name, test in self.tests.items() if name not in ("callable", "escaped")
         }
         self.tests |= {name: _comparing(kind) for name, kind in TESTS_THAT_COMPARE.items()}
 
@@ -196,13 +196,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for name_of_loop in ("_loop_vars", "_block_vars"):
             kwargs.pop(name_of_loop, None)
         if isinstance(owner, str):
-            args = tuple(None if each is None else as_text(each) if is_record(each) else each for each in args)
+            args = tuple(None if arg is None else as_text(arg) if is_record(arg) else arg for arg in args)
             if name in ("replace", "join"):
                 return fits(self.filters[name](owner, *args, **kwargs) if name == "replace" else joined(owner, *args))
             if name in ("center", "ljust", "rjust", "zfill"):
                 within(args[0] if args else kwargs.get("width", 0))
-            for each in (*args, *kwargs.values()):
-                needle(each)
+            for arg in (*args, *kwargs.values()):
+                needle(arg)
         if name == "strftime" and not STRFTIME.fullmatch(needle(args[0] if args else "")):
             raise SecurityError("strftime has no such code.")
         return fits(obj(*args, **kwargs))
@@ -224,9 +224,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             result = super().call_binop(context, operator, left, right)
         except TypeError:
-            one, other = (KINDS.get(kind_of(each), "this") for each in (left, right))
+            left_kind, right_kind = (KINDS.get(kind_of(operand), "this") for operand in (left, right))
             advice = "; write ~ to join texts" if operator == "+" else ""
-            raise SecurityError(f"{one} and {other} have no {operator} between them{advice}.") from None
+            raise SecurityError(f"{left_kind} and {right_kind} have no {operator} between them{advice}.") from None
         return plain(result) if is_number(result) else result
 
     def call_unop(self, context: Any, operator: str, arg: Any) -> Any:
@@ -271,7 +271,7 @@ class _Watch(NodeTransformer):
         if not isinstance(node.arg, nodes.Slice):
             return node
         ends = (node.arg.start, node.arg.stop, node.arg.step)
-        return self._by("(slice)", node.node, *(each or nodes.Const(None, lineno=node.lineno) for each in ends))
+        return self._by("(slice)", node.node, *(end or nodes.Const(None, lineno=node.lineno) for end in ends))
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
         self.generic_visit(node)
@@ -331,11 +331,11 @@ def _compare(first: Any, *rest: Any) -> bool:
     for kind, right in zip(rest[::2], rest[1::2], strict=True):
         go_on()
         take(size_of(left) + size_of(right))
-        one, other = _alike(left, right)
-        if kind not in ("eq", "ne") and (one is None or other is None):
+        left_side, right_side = _alike(left, right)
+        if kind not in ("eq", "ne") and (left_side is None or right_side is None):
             if kind != "notin":
                 return False
-        elif not COMPARISONS[kind](one, other):
+        elif not COMPARISONS[kind](left_side, right_side):
             return False
         left = right
     return True
@@ -353,7 +353,7 @@ def _alike(left: Any, right: Any) -> tuple[Any, Any]:
 
 def _contains(container: Any, value: Any) -> bool:
     if isinstance(container, list | tuple):
-        return any(each == value for each in map(comparable, container))
+        return any(element == value for element in map(comparable, container))
     if isinstance(container, dict):
         return as_text(value) in container
     return as_text(value) in as_text(container)
@@ -362,7 +362,7 @@ def _contains(container: Any, value: Any) -> bool:
 def _adds_texts(left: Any, right: Any) -> bool:
     kinds = (str, list, tuple)
     return (isinstance(left, kinds) or isinstance(right, kinds)) and all(
-        each is None or isinstance(each, kinds) for each in (left, right)
+        operand is None or isinstance(operand, kinds) for operand in (left, right)
     )
 
 

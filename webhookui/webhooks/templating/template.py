@@ -81,8 +81,8 @@ _json = Sandbox(finalize=lambda value: _sealed(value))
 
 def _sealed(value: Any) -> str:
     """A placeholder's value as a piece that no text of the template can be taken for."""
-    known = value if isinstance(value, JsonText) else exact_json.dumps(plain(value))
-    return "".join(f"\0{base64.b64encode(form.encode()).decode()}" for form in (known, as_text(value))) + "\0"
+    json_form = value if isinstance(value, JsonText) else exact_json.dumps(plain(value))
+    return "".join(f"\0{base64.b64encode(form.encode()).decode()}" for form in (json_form, as_text(value))) + "\0"
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ class _Names(meta.TrackingCodeGenerator):
 
 
 def _names(tree: nodes.Template) -> frozenset[str]:
-    found = _Names()
-    found.visit(tree)
-    return frozenset(found.undeclared_identifiers)
+    names = _Names()
+    names.visit(tree)
+    return frozenset(names.undeclared_identifiers)
 
 
 def _alone(expression: nodes.Node) -> TemplateExpression:
@@ -176,10 +176,10 @@ def _compiled_json(source: str) -> Template:
 def check(source: str, schema: Schema) -> str:
     """A sentence about what is wrong with the template; empty when all is well."""
     try:
-        found = compiled(source)
+        template = compiled(source)
     except TemplateProblem as problem:
         return str(problem)
-    return "" if found.constant is not None else _misspoken(_typed.parse(source), found.names, schema)
+    return "" if template.constant is not None else _misspoken(_typed.parse(source), template.names, schema)
 
 
 def check_body(source: str, schema: Schema, template_limit: int) -> str:
@@ -200,8 +200,8 @@ def _misspoken(tree: nodes.Template, names: frozenset[str], schema: Schema) -> s
         return f"“{{{{ {misused}.… }}}}” stands by itself: a secret goes through no filter, method or expression."
     looped = dict(_looped(tree, schema))
     for chain in _chains(tree, names | OF_JINJA | looped.keys()):
-        known = looped.get(chain[0], schema)
-        missing = _missing(chain[1:], known, chain[:1]) if chain[0] in looped else _missing(chain, known)
+        known_schema = looped.get(chain[0], schema)
+        missing = _missing(chain[1:], known_schema, chain[:1]) if chain[0] in looped else _missing(chain, known_schema)
         if missing:
             return missing
     return ""
@@ -213,9 +213,9 @@ def _looped(tree: nodes.Template, schema: Schema) -> Iterator[tuple[str, Schema]
         over: nodes.Node = loop.iter
         while isinstance(over, nodes.Filter) and over.node is not None:
             over = over.node
-        known = schema.fields.get(over.name) if isinstance(over, nodes.Name) else None
-        if isinstance(loop.target, nodes.Name) and callable(known) and known().many:
-            yield loop.target.name, known()
+        list_schema = schema.fields.get(over.name) if isinstance(over, nodes.Name) else None
+        if isinstance(loop.target, nodes.Name) and callable(list_schema) and list_schema().many:
+            yield loop.target.name, list_schema()
 
 
 def _misused(tree: nodes.Template, names: frozenset[str]) -> str:
@@ -253,18 +253,18 @@ def _missing(chain: list[str], schema: Schema, before: Sequence[str] = ()) -> st
     """What is wrong with a way through the schema, whose own place is `before`."""
     current = schema
     for position, name in enumerate(chain):
-        known = current.fields.get(name)
+        part = current.fields.get(name)
         path = ".".join([*before, *chain[: position + 1]])
-        if known is None:
+        if part is None:
             close = difflib.get_close_matches(name, current.fields, 1, 0.6)
             hint = f" Did you mean “{'.'.join([*before, *chain[:position], close[0]])}”?" if close else ""
             return f"There is no placeholder “{path}”.{hint}"
-        if isinstance(known, str):
+        if isinstance(part, str):
             rest = chain[position + 1 :]
-            if rest and rest[0] not in PARTS.get(known, NO_PARTS):
+            if rest and rest[0] not in PARTS.get(part, NO_PARTS):
                 return f"“{path}” is a value and has no “{rest[0]}”."
             return ""
-        current = known()
+        current = part()
         if current.many and chain[position + 1 :]:
             return f"“{path}” is a list of records: write {{% for each in {path} %}} … {{% endfor %}}."
     return ""
@@ -282,36 +282,36 @@ def speaks_of(source: str) -> frozenset[str]:
 
 def render_value(source: str, context: Mapping[str, Any]) -> Any:
     """A JSON value: typed when the template is one placeholder and nothing else, else text. Raises TemplateProblem."""
-    found = compiled(source)
-    if found.constant is not None:
-        return found.constant
-    if found.alone is None:
+    template = compiled(source)
+    if template.constant is not None:
+        return template.constant
+    if template.alone is None:
         return render_text(source, context)
     with _in_words():
-        return bounded(plain(found.alone(**_of(context, found.names))))
+        return bounded(plain(template.alone(**_of(context, template.names))))
 
 
 def render_text(source: str, context: Mapping[str, Any]) -> str:
     """The template as text. Raises TemplateProblem."""
-    found = compiled(source)
-    if found.constant is not None:
-        return found.constant
-    if found.text is None:
+    template = compiled(source)
+    if template.constant is not None:
+        return template.constant
+    if template.text is None:
         return as_text(render_value(source, context))
-    return _generated(found.text, found.names, context)
+    return _generated(template.text, template.names, context)
 
 
 def render_url(source: str, context: Mapping[str, Any]) -> str:
     """The template as a URL: what placeholders bring is percent-encoded (RFC 3986), but for one at the very beginning,
     which is an address itself. Raises TemplateProblem."""
-    found = compiled(source)
-    if found.constant is not None:
-        return found.constant
+    template = compiled(source)
+    if template.constant is not None:
+        return template.constant
     first = re.match(r"\{\{.*?\}\}", source)
     if first:
         rest = source[first.end() :]
         return render_text(first.group(), context) + (render_url("\0" + rest, context)[1:] if rest else "")
-    return _generated(_compiled_url(source), found.names, context)
+    return _generated(_compiled_url(source), template.names, context)
 
 
 _SEALED = re.compile("\0([A-Za-z0-9+/=]*)\0([A-Za-z0-9+/=]*)\0")
@@ -320,13 +320,13 @@ _SEALED = re.compile("\0([A-Za-z0-9+/=]*)\0([A-Za-z0-9+/=]*)\0")
 def render_json(source: str, context: Mapping[str, Any]) -> Any:
     """The template as JSON with placeholders in it: one inside quotes gives text, one outside a whole value. No value can end
     the text that it stands in, or add a key. Raises TemplateProblem; ValueError or NotEncodable when it is no JSON."""
-    found = compiled(source)
-    if found.text is None:
+    template = compiled(source)
+    if template.text is None:
         value = render_value(source, context)
         if not isinstance(value, str):
             return value
         return exact_json.loads(value) if value.strip() else None
-    text = into_json(_pieces(_generated(_compiled_json(source), found.names, context, 3 * MAX_OUTPUT)))
+    text = into_json(_pieces(_generated(_compiled_json(source), template.names, context, 3 * MAX_OUTPUT)))
     if len(text) > MAX_OUTPUT:
         raise TemplateProblem(f"The text gets longer than {MAX_OUTPUT} characters.")
     return exact_json.loads(text)
@@ -364,7 +364,7 @@ def _pieces(sealed: str) -> list[str | Inserted]:
     parts = iter(_SEALED.split(sealed))
     for text in parts:
         pieces.append(text)
-        forms = [base64.b64decode(each).decode() for each in islice(parts, 2)]
+        forms = [base64.b64decode(form).decode() for form in islice(parts, 2)]
         if forms:
             pieces.append(Inserted(*forms))
     return pieces

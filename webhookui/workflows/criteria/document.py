@@ -83,13 +83,13 @@ class _ConditionCheck:
         operator = OPERATORS.get(name) if isinstance(name, str) else None
         problem = ""
         if operator is None:
-            known = operators_for(path.family) if path else OPERATORS.values()
-            names = ", ".join(each.name for each in known)
+            operators = operators_for(path.family) if path else OPERATORS.values()
+            names = ", ".join(operator.name for operator in operators)
             problem = f"There is no operator “{name}”. Use one of: {names}." if name else "Choose an operator."
         elif path is None:
             return operator
         elif not operator.fits(path.family):
-            names = ", ".join(each.name for each in operators_for(path.family))
+            names = ", ".join(operator.name for operator in operators_for(path.family))
             problem = f"“{operator.label}” does not fit “{path.label}” ({path.type.label}). Use one of: {names}."
         elif operator.on_change and path.steps:
             problem = (

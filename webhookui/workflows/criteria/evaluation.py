@@ -13,7 +13,7 @@ from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.webhooks.templating.reasons import reason
 from webhookui.workflows.criteria.operators import OPERATORS, Clock, Operator, comparable, really_changed
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
-from webhookui.workflows.record_loader import Reader
+from webhookui.workflows.record_loader import RecordLoader
 
 Group = Literal["all", "any"]
 
@@ -26,12 +26,12 @@ class Subject:
     """
 
     def __init__(
-        self, values: Mapping[str, Any], before: Mapping[str, Any] | None, at: datetime, reader: Reader
+        self, values: Mapping[str, Any], before: Mapping[str, Any] | None, at: datetime, loader: RecordLoader
     ) -> None:
         self.values = values
         self.previous = values if before is None else before
         self.at = at
-        self.reader = reader
+        self.loader = loader
         self._seen: dict[str, Any] = {}
         self._changes: dict[str, tuple[Any, Any, bool]] = {}
 
@@ -45,9 +45,9 @@ class Subject:
 
     def _follow(self, type_name: str, target: int) -> Mapping[str, Any] | None:
         if type_name == "user":
-            user = self.reader.user(target)
+            user = self.loader.user(target)
             return {"id": user.id, "name": user.name, "email": user.email} if user else None
-        record = self.reader.record(target)
+        record = self.loader.record(target)
         return record.values if record else None
 
     def seen(self, path: FieldPath) -> Any:
@@ -238,8 +238,8 @@ def _seen_row(
     return row(
         label=path.label,
         expected=_expected(compiled, subject, clock),
-        seen=in_words(path, subject.stored(path), subject.reader, clock),
-        before=in_words(path, before, subject.reader, clock) if operator.on_change else None,
+        seen=in_words(path, subject.stored(path), subject.loader, clock),
+        before=in_words(path, before, subject.loader, clock) if operator.on_change else None,
         held=compiled.holds(subject, clock),
         note=_note(compiled, subject),
     )
@@ -260,7 +260,7 @@ def _expected(compiled: CompiledCondition, subject: Subject, clock: Clock) -> st
     assert path is not None and operator is not None
     value = compiled.condition.get("value")
     if other is not None:
-        seen = in_words(other, subject.stored(other), subject.reader, clock)
+        seen = in_words(other, subject.stored(other), subject.loader, clock)
         return f"{other.label} ({seen})" if seen else f"{other.label} (empty)"
     if operator.value == "none":
         return ""
@@ -268,18 +268,18 @@ def _expected(compiled: CompiledCondition, subject: Subject, clock: Clock) -> st
         return str(value)
     items: Sequence[Any] = value if operator.value in ("two", "list") and isinstance(value, list) else [value]
     joint = " and " if operator.value == "two" else ", "
-    return joint.join(in_words(path, item, subject.reader, clock) for item in items)
+    return joint.join(in_words(path, item, subject.loader, clock) for item in items)
 
 
-def in_words(path: FieldPath, stored: Any, reader: Reader, clock: Clock) -> str:
+def in_words(path: FieldPath, stored: Any, loader: RecordLoader, clock: Clock) -> str:
     """A stored value for people: names in place of ids, days and times in the clock's zone."""
     if stored is None or stored == "" or stored == []:
         return "No" if path.family == "boolean" and stored is None and not path.steps else ""
     if path.family == "reference":
-        record = reader.record(stored)
+        record = loader.record(stored)
         return record.name if record else f"#{stored}"
     if path.family == "user":
-        user = reader.user(stored)
+        user = loader.user(stored)
         return user.name if user else f"#{stored}"
     if path.family == "datetime" and is_day(stored):
         return FIELD_TYPES["date"].text(stored, clock.zone)
