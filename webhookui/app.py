@@ -38,7 +38,7 @@ def files_folder(name: str) -> Path:
 def create_app(settings: Settings | None = None, *, consumer: bool = False) -> Flask:
     """The application on an opened installation; with `consumer`, the queue is worked on in this process too."""
     from webhookui import api, web
-    from webhookui.web.conditional_polling import QuietPolls
+    from webhookui.web.conditional_polling import ConditionalPolling
 
     installation = open_installation(settings)
     app = Flask("webhookui", static_folder=str(files_folder("static")), template_folder=str(files_folder("templates")))
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, *, consumer: bool = False) -> F
     if proxies := installation.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.extensions["webhookui"] = installation
-    app.wsgi_app = QuietPolls(app.wsgi_app, installation.db.state)  # type: ignore[method-assign]
+    app.wsgi_app = ConditionalPolling(app.wsgi_app, installation.db.state)  # type: ignore[method-assign]
     HTMX(app)
     Bootstrap5(app)
     web.init_app(app)

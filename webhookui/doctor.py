@@ -119,7 +119,7 @@ def _mail(settings: Settings, db: Database) -> Check:
     try:
         with smtp.connected(server):
             pass
-    except smtp.ServerTrouble as error:
+    except smtp.ServerUnusable as error:
         return Check("mail", False, f"{error} ({numbers})", "Correct it under Settings → Mail, and send a test mail.")
     fix = "Look at the failed ones under Settings → Mail → Outgoing mail."
     return Check("mail", not mails["failed"], f"{server.host} can be used ({numbers})", fix)

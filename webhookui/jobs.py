@@ -19,7 +19,7 @@ from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_h
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
-from webhookui.notifications.mail_sender import Post, forget_old
+from webhookui.notifications.mail_sender import MailSender, forget_old
 from webhookui.settings import Settings
 from webhookui.workflows import redelivery_jobs
 
@@ -37,7 +37,7 @@ class Queue:
         self._box = box
         self.huey = make_huey(db, settings.instance)
         self.engine: Engine | None = None
-        self._post: Post | None = None
+        self._mail_sender: MailSender | None = None
         self._indexer: LogIndexer | None = None
         self._consumer: InnerConsumer | None = None
         self._lock = threading.Lock()
@@ -161,15 +161,15 @@ class Queue:
             log.error("wake_failed", lane="mail", error=str(error))
 
     def _send_mail(self) -> None:
-        post = self._post
-        if post is not None:
-            post.work()
+        sender = self._mail_sender
+        if sender is not None:
+            sender.work()
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
         self._ending.clear()
         self.engine = Engine(self._settings, self._db, self._box, self.wake, self.wake_at)
-        self._post = Post(self._settings, self._db, self._box, self.engine.process.id)
+        self._mail_sender = MailSender(self._settings, self._db, self._box, self.engine.process.id)
         self._consumer = InnerConsumer(
             self.huey, workers=self._settings.workers, initial_delay=0.05, max_delay=0.5, check_worker_health=False
         )
@@ -190,13 +190,13 @@ class Queue:
                 self.huey.storage.close_down()
         if self._indexer is not None:
             self._indexer.stop()
-        if self._post is not None:
-            self._post.stop(JOIN_S)
+        if self._mail_sender is not None:
+            self._mail_sender.stop(JOIN_S)
         if self.engine is not None:
             self.engine.stop(self._settings.stop_timeout)
         if self._consumer is not None:
             self._consumer.join(JOIN_S)
-        self._consumer = self.engine = self._post = self._indexer = None
+        self._consumer = self.engine = self._mail_sender = self._indexer = None
 
     def close(self) -> None:
         self.stop()

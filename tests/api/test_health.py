@@ -13,7 +13,7 @@ from webhookui.core.database import now
 from webhookui.delivery import attempt_metrics
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.notifications import outgoing_mail
-from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_content import MailContent
 
 
 def test_liveness_and_readiness_need_no_token(app: Flask) -> None:
@@ -58,7 +58,7 @@ def test_metrics_are_prometheus_text(app: Flask, call: Call) -> None:
     with app.extensions["webhookui"].db.write() as session:
         for _ in range(2):
             log_rows.add_delivery(session, status="queued", lane="https://metrics.example.com:443")
-        outgoing_mail.add(session, "ann@example.com", Letter("One", "Words"), 1, now())
+        outgoing_mail.add(session, "ann@example.com", MailContent("One", "Words"), 1, now())
     found = figures(app, call)
     assert found[("webhookui_deliveries", "queued")] >= 2
     assert found[("webhookui_mails", "waiting")] == 1

@@ -12,7 +12,7 @@ from webhookui.core.database import now
 from webhookui.doctor import Check, checks
 from webhookui.installation import Installation
 from webhookui.notifications import mail_settings, outgoing_mail
-from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_content import MailContent
 from webhookui.notifications.mail_settings import SmtpServer
 
 
@@ -30,7 +30,7 @@ def test_no_server_is_no_mistake_and_a_server_is_tried(
     here: Installation, team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with here.db.write() as session:
-        outgoing_mail.add(session, "ann@example.com", Letter("One", "Words"), 1, now())
+        outgoing_mail.add(session, "ann@example.com", MailContent("One", "Words"), 1, now())
     found = about_mail(here)
     assert found.good and "no SMTP server is set" in found.words
     monkeypatch.setenv("SSL_CERT_FILE", str(self_made_certificate(tmp_path)))

@@ -18,14 +18,14 @@ from webhookui.delivery.tables import WorkerProcess
 from webhookui.installation import Installation
 from webhookui.notifications import inbox, mail_settings, outgoing_mail, smtp
 from webhookui.notifications.inbox import Event
-from webhookui.notifications.mail_content import Letter
-from webhookui.notifications.mail_sender import REFUSED_AGAIN_AFTER, Post, forget_old, trouble
+from webhookui.notifications.mail_content import MailContent
+from webhookui.notifications.mail_sender import REFUSED_AGAIN_AFTER, MailSender, error_state, forget_old
 from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.notifications.tables import MailServer as ServerState
 from webhookui.notifications.tables import OutgoingMail
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-LETTER = Letter("Failed: Create invoice", "It failed.")
+CONTENT = MailContent("Failed: Create invoice", "It failed.")
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def use(here: Installation, team: Team, port: int, **values: str) -> None:
 def write(here: Installation, *names: str) -> None:
     with here.db.write() as session:
         for name in names:
-            outgoing_mail.add(session, f"{name}@example.com", LETTER, 1, NOON)
+            outgoing_mail.add(session, f"{name}@example.com", CONTENT, 1, NOON)
 
 
-def post(here: Installation, process: str = "me") -> Post:
-    return Post(here.settings, here.db, here.box, process)
+def post(here: Installation, process: str = "me") -> MailSender:
+    return MailSender(here.settings, here.db, here.box, process)
 
 
 def mails(here: Installation) -> list[OutgoingMail]:
@@ -66,9 +66,9 @@ def statuses(here: Installation) -> list[str]:
     return [mail.status for mail in mails(here)]
 
 
-def the_trouble(here: Installation) -> ServerState | None:
+def the_error_state(here: Installation) -> ServerState | None:
     with here.db.read() as session:
-        return trouble(session)
+        return error_state(session)
 
 
 def test_what_waits_is_sent_once(here: Installation, team: Team, server: MailServer) -> None:
@@ -91,7 +91,7 @@ def test_a_server_that_is_down_loses_nothing_and_is_tried_again_later(here: Inst
     write(here, "ann", "bea")
     post(here).work(NOON)
     assert statuses(here) == ["waiting", "waiting"]
-    state = the_trouble(here)
+    state = the_error_state(here)
     assert state is not None
     assert f"127.0.0.1:{port} refused the connection" in (state.error or "")
     assert state.next_try_at == NOON + timedelta(minutes=1)
@@ -100,7 +100,7 @@ def test_a_server_that_is_down_loses_nothing_and_is_tried_again_later(here: Inst
         assert server.mails == []
         post(here).work(NOON + timedelta(minutes=1))
         assert server.receivers() == ["ann", "bea"]
-    assert the_trouble(here) is None
+    assert the_error_state(here) is None
     assert statuses(here) == ["sent", "sent"]
 
 
@@ -110,7 +110,7 @@ def test_no_mail_is_given_up_however_long_the_server_is_down(here: Installation,
     at = NOON
     for _ in range(40):
         post(here).work(at)
-        state = the_trouble(here)
+        state = the_error_state(here)
         assert state is not None and state.next_try_at is not None
         assert at < state.next_try_at <= at + timedelta(minutes=30)
         at = state.next_try_at
@@ -127,7 +127,7 @@ def test_a_mail_that_is_refused_for_good_is_shown_as_failed_and_the_others_go_ou
     post(here).work(NOON)
     assert server.receivers() == ["bea"]
     assert [(mail.status, mail.error) for mail in mails(here)] == [("failed", "550 5.1.1 no such user"), ("sent", None)]
-    assert the_trouble(here) is None
+    assert the_error_state(here) is None
 
 
 def test_a_mail_that_is_refused_for_the_moment_is_tried_again_and_given_up_in_the_end(
@@ -175,7 +175,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(here: Installation, te
     for security in ("tls", "starttls"):
         with mail_server(tls=tmp_path, security=security) as server:
             with (
-                pytest.raises(smtp.ServerTrouble, match="not trusted"),
+                pytest.raises(smtp.ServerUnusable, match="not trusted"),
                 smtp.connected(SmtpServer("127.0.0.1", server.port, security, "crm@example.com")),
             ):
                 pass
@@ -189,7 +189,7 @@ def test_a_wrong_password_is_said_in_the_servers_words_without_the_password(
         use(here, team, server.port, security="starttls", user=USER, password="planted-wrong-password")
         write(here, "ann")
         post(here).work(NOON)
-    state = the_trouble(here)
+    state = the_error_state(here)
     assert state is not None
     assert "refused the login: 535" in (state.error or "")
     assert "planted" not in (state.error or "")
@@ -219,7 +219,7 @@ def test_what_is_no_mail_server_is_said_in_words(
     with raw_server(behave) as url:
         port = int(url.rstrip("/").rpartition(":")[2])
         with (
-            pytest.raises(smtp.ServerTrouble, match=words),
+            pytest.raises(smtp.ServerUnusable, match=words),
             smtp.connected(SmtpServer("127.0.0.1", port, security, "crm@example.com")),
         ):
             pass
@@ -246,7 +246,7 @@ def test_two_processes_send_each_mail_once(here: Installation, team: Team, serve
         for number in range(3):
             session.add(WorkerProcess(id=f"process {number}", host="h", pid=number))
     threads = [
-        threading.Thread(target=Post(here.settings, db, here.box, f"process {number}").work, args=(NOON,))
+        threading.Thread(target=MailSender(here.settings, db, here.box, f"process {number}").work, args=(NOON,))
         for number, db in enumerate(databases)
     ]
     for thread in threads:
@@ -318,7 +318,7 @@ def test_old_mails_and_notifications_are_forgotten_with_their_files_and_what_wai
     post(here).work(NOON)
     write(here, "olga")
     with here.db.write() as session:
-        inbox.ring(session, [Event(team.ann.id or 0, "failed:1", "It failed")], NOON)
+        inbox.notify(session, [Event(team.ann.id or 0, "failed:1", "It failed")], NOON)
     days = timedelta(days=here.settings.retention_days)
     assert forget_old(here.settings, here.db, NOON + days) == 0
     assert forget_old(here.settings, here.db, NOON + days + timedelta(seconds=1)) == 2

@@ -17,7 +17,7 @@ from tests.support.sending import Sending, sending
 from webhookui.core.database import now
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.notifications import mail_settings
-from webhookui.notifications.mail_sender import Post
+from webhookui.notifications.mail_sender import MailSender
 from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.notifications.tables import Notice, Notification, OutgoingMail
 
@@ -68,7 +68,7 @@ def test_a_thousand_failures_are_two_mails_whose_counts_add_up(
         here.create("contacts", last_name="hook", first_name=str(number))
     until(lambda: failed(here) == STORM, 90, lambda: f"{failed(here)} have failed")
     server.wait_for(1)
-    Post(here.settings, here.db, here.box, "another").work(now() + timedelta(minutes=9))
+    MailSender(here.settings, here.db, here.box, "another").work(now() + timedelta(minutes=9))
     assert len(server.mails) == 1, "one mail in ten minutes"
     told_later(here)
     with here.db.read() as session:

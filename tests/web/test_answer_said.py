@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from webhookui.web.log.payload import payload
-from webhookui.web.log.response_message import said
+from webhookui.web.log.response_message import response_message
 
 JSON, XML, HTML = "application/json", "application/xml", "text/html"
 
@@ -33,8 +33,8 @@ JSON, XML, HTML = "application/json", "application/xml", "text/html"
     ],
 )  # fmt: skip
 def test_what_a_third_party_says(content_type: str, body: str, sentence: str) -> None:
-    assert said(payload(body.encode(), content_type)) == sentence
+    assert response_message(payload(body.encode(), content_type)) == sentence
 
 
 def test_a_long_answer_is_cut() -> None:
-    assert len(said(payload(b"word " * 1000, "text/plain"))) == 300
+    assert len(response_message(payload(b"word " * 1000, "text/plain"))) == 300

@@ -15,8 +15,8 @@ from tests.support.pages import admin, app_in, empty, user
 from webhookui.core.database import now
 from webhookui.installation import Installation
 from webhookui.notifications import mail_settings, outgoing_mail
-from webhookui.notifications.mail_content import Letter
-from webhookui.notifications.mail_sender import Post
+from webhookui.notifications.mail_content import MailContent
+from webhookui.notifications.mail_sender import MailSender
 from webhookui.people.tables import AuditEntry, StoredSetting
 
 
@@ -59,7 +59,7 @@ def stored(here: Installation) -> dict[str, object]:
 def write(here: Installation, *subjects: str) -> list[int]:
     with here.db.write() as session:
         made = [
-            outgoing_mail.add(session, "ann@example.com", Letter(words, f"Text of {words}"), 1, now())
+            outgoing_mail.add(session, "ann@example.com", MailContent(words, f"Text of {words}"), 1, now())
             for words in subjects
         ]
         session.flush()
@@ -67,7 +67,7 @@ def write(here: Installation, *subjects: str) -> list[int]:
 
 
 def work(here: Installation) -> None:
-    Post(here.settings, here.db, here.box, "a worker").work()
+    MailSender(here.settings, here.db, here.box, "a worker").work()
 
 
 def test_only_admins_come_here(app: Flask, here: Installation) -> None:

@@ -49,7 +49,7 @@ def look_again(app: Flask) -> None:
     app.extensions["webhookui_watch"]._looked_at = -10.0
 
 
-def ring(here: Installation, email: str, number: int = 1, key: str = "failed:1", **values: str) -> None:
+def notify(here: Installation, email: str, number: int = 1, key: str = "failed:1", **values: str) -> None:
     with here.db.write() as session:
         person = accounts.by_email(session, email).id or 0
         for count in range(1, number + 1):
@@ -57,7 +57,7 @@ def ring(here: Installation, email: str, number: int = 1, key: str = "failed:1",
                 person, key, f"“Create invoice” failed for Deal {count}", "deliveries of “Create invoice” failed",
                 text="It answered <500>.", url=f"/log/{count}", url_many="/log?status=failed&webhook_id=1",
             )  # fmt: skip
-            inbox.ring(session, [event], now())
+            inbox.notify(session, [event], now())
 
 
 def unread(page: str) -> str:
@@ -69,7 +69,7 @@ def unread(page: str) -> str:
 def test_an_owner_who_is_no_admin_sees_her_entries_and_nobody_elses(
     ann: FlaskClient, sam: FlaskClient, here: Installation
 ) -> None:
-    ring(here, USER[0])
+    notify(here, USER[0])
     assert unread(sam.get("/records/deals").text) == "1"
     assert unread(ann.get("/records/deals").text) == "0"
     page = sam.get("/notifications").text
@@ -86,14 +86,14 @@ def test_an_owner_who_is_no_admin_sees_her_entries_and_nobody_elses(
 def test_what_happens_again_joins_the_unread_entry_and_a_read_one_stays_as_it_is(
     ann: FlaskClient, here: Installation
 ) -> None:
-    ring(here, ADMIN[0], 3)
-    ring(here, ADMIN[0], 1, key="failed:2")
+    notify(here, ADMIN[0], 3)
+    notify(here, ADMIN[0], 1, key="failed:2")
     page = ann.get("/notifications").text
     assert unread(page) == "2"
     assert "3 deliveries of “Create invoice” failed" in page
     joined = re.findall(r'action="/notifications/(\d+)"', page)[1]
     assert ann.post(f"/notifications/{joined}").headers["Location"] == "/log?status=failed&webhook_id=1"
-    ring(here, ADMIN[0], 1)
+    notify(here, ADMIN[0], 1)
     page = ann.get("/notifications").text
     assert unread(page) == "2"
     assert "3 deliveries" in page and "4 deliveries" not in page
@@ -105,7 +105,7 @@ def test_what_happens_again_joins_the_unread_entry_and_a_read_one_stays_as_it_is
 
 def test_the_list_has_pages_and_the_badge_an_end(ann: FlaskClient, here: Installation) -> None:
     for number in range(105):
-        ring(here, ADMIN[0], 1, key=f"failed:{number}")
+        notify(here, ADMIN[0], 1, key=f"failed:{number}")
     page = ann.get("/notifications").text
     assert unread(page) == "99+"
     seen: set[str] = set()
@@ -131,7 +131,7 @@ def test_a_page_that_asks_gets_nothing_until_something_moved(ann: FlaskClient, h
         session.add(WorkerProcess(id="w", host="h", pid=1))
     url = token(ann.get("/records/deals").text)
     assert ann.get(url).status_code == 204
-    ring(here, ADMIN[0])
+    notify(here, ADMIN[0])
     moved = ann.get(url)
     assert moved.status_code == 200
     assert unread(moved.text) == "1"

@@ -21,7 +21,7 @@ from tests.support.receiver import Receiver, receiving
 from tests.support.working import Working, working
 from webhookui.crm import records
 from webhookui.web.workflow_editor.preview import ShownRequest, shown_request
-from webhookui.web.workflow_editor.send_test import NotReady, webhook_at
+from webhookui.web.workflow_editor.send_test import DraftError, webhook_at
 from webhookui.web.workflow_editor.workflow_draft import draft_of_document
 from webhookui.webhooks.authorization import MASK
 from webhookui.webhooks.request import RequestError
@@ -146,7 +146,7 @@ def test_a_receiver_reads_what_the_preview_shows(world: World, common: dict[str,
         address = made.settings.address
         try:
             shown = shown_request(session, draft, 0, record, address, None)
-        except (NotReady, RequestError):
+        except (DraftError, RequestError):
             return  # names that can't stand together, a GET with a body of its own, …
         webhook = webhook_at(session, made.box, draft, 0, None)
         send_test(session, made.box, webhook, record, by="Ann", address=address, workflow="W")

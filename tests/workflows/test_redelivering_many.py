@@ -96,14 +96,14 @@ def test_cancelled_in_the_middle_it_makes_no_more_and_tells_what_it_made(
 ) -> None:
     browser, db = Browser(installation), database(installation)
     page = begin(browser)
-    until(lambda: job_of(db).made >= 100, 30)
+    until(lambda: job_of(db).redelivered >= 100, 30)
     browser.post(page, f"{page}/cancel")
-    made = job_of(db).made
+    made = job_of(db).redelivered
     assert 100 <= made < MANY
     assert f"{made:,} sent again, {MANY - made:,} not looked at" in " ".join(browser.get(page).split())
     until(lambda: len(receiver.requests) >= made, 60, lambda: f"{len(receiver.requests)} of {made}")
     assert len(repeated(db)) == made
-    assert job_of(db).made == made
+    assert job_of(db).redelivered == made
 
 
 def test_killed_in_the_middle_it_goes_on_after_the_start_and_none_is_sent_twice(
@@ -111,15 +111,15 @@ def test_killed_in_the_middle_it_goes_on_after_the_start_and_none_is_sent_twice(
 ) -> None:
     browser, db = Browser(installation), database(installation)
     page = begin(browser)
-    until(lambda: job_of(db).made >= 100, 30)
+    until(lambda: job_of(db).redelivered >= 100, 30)
     installation.kill()
     job = job_of(db)
     assert job.finished_at is None
-    assert 100 <= job.made < MANY
-    assert len(repeated(db)) == job.made  # what is written is counted, and what is counted is written
+    assert 100 <= job.redelivered < MANY
+    assert len(repeated(db)) == job.redelivered  # what is written is counted, and what is counted is written
     installation.start()
-    until(lambda: job_of(db).finished_at is not None, 60, lambda: str(job_of(db).made))
-    assert (job_of(db).made, job_of(db).refused) == (MANY, 0)
+    until(lambda: job_of(db).finished_at is not None, 60, lambda: str(job_of(db).redelivered))
+    assert (job_of(db).redelivered, job_of(db).refused) == (MANY, 0)
     times = repeated(db)
     assert len(times) == MANY and set(times.values()) == {1}
     assert f"{MANY:,} sent again" in Browser(installation).get(page)

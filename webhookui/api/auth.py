@@ -32,10 +32,10 @@ def user_of_request() -> User:
     if kind.lower() != "bearer" or not token.strip():
         raise ApiError(401, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
     with current_installation.read() as session:
-        found = tokens.user_of(session, token.strip())
-    if found is None:
+        user_and_token = tokens.user_of(session, token.strip())
+    if user_and_token is None:
         raise ApiError(401, "unauthorized", "This token is not known, or its user is deactivated.")
-    user, used = found
+    user, used = user_and_token
     if tokens.needs_note(used):
         with current_installation.write() as session:
             tokens.note_use(session, used.id or 0)

@@ -26,12 +26,12 @@ def json_body() -> Any:
     if not request.data:
         raise ApiError(400, "bad_request", "The body is empty; send JSON.")
     try:
-        found = exact_json.loads(request.data)
+        document = exact_json.loads(request.data)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "bad_request", f"The body is not JSON: {error}.") from None
     if b"\\u" in request.data:
-        _refuse_unstorable(found)
-    return found
+        _refuse_unstorable(document)
+    return document
 
 
 def _refuse_unstorable(document: Any) -> None:
@@ -41,18 +41,18 @@ def _refuse_unstorable(document: Any) -> None:
         path, value = waiting.pop()
         if isinstance(value, dict | list):
             inner = value.items() if isinstance(value, dict) else enumerate(value)
-            waiting += ((f"{path}.{key}" if path else str(key), each) for key, each in inner)
+            waiting += ((f"{path}.{key}" if path else str(key), child) for key, child in inner)
         if UNSTORABLE.search(path) or (isinstance(value, str) and UNSTORABLE.search(value)):
             words = "This has a character that can't be stored."
             raise ApiError(422, "invalid", words, {UNSTORABLE.sub("\ufffd", path): words})
 
 
-def object_body(known: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:
+def object_body(allowed: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:
     """The body as an object with known keys only. Raises ApiError."""
     body = json_body()
     if not isinstance(body, dict):
         raise ApiError(422, "invalid", "The body is a JSON object.", {"": "This is an object."})
-    fields = {key: f"There is no key “{key}” here." for key in body if key not in known}
+    fields = {key: f"There is no key “{key}” here." for key in body if key not in allowed}
     fields |= {key: "This is required." for key in required if key not in body}
     if fields:
         raise ApiError(422, "invalid", "; ".join(f"{key}: {words}" for key, words in fields.items()), fields)
@@ -84,13 +84,13 @@ def page(items: list[Any], following: int | str | None) -> dict[str, Any]:
     return {"items": items, "next_cursor": str(following) if following is not None else None}
 
 
-def check_args(known: Collection[str]) -> None:
+def check_args(allowed: Collection[str]) -> None:
     """A query that is misspelled, or half of it unheard, must not look as if it had filtered. `known`: names; one that ends with
     "[]" stands for all that have something in its brackets. Raises ApiError 422."""
     fields = {}
     for name, values in request.args.lists():
         group = f"{name.partition('[')[0]}[]" if name.endswith("]") else name
-        if group not in known:
+        if group not in allowed:
             fields[name] = f"There is no parameter “{name}” here."
         elif len(values) > 1:
             fields[name] = TWICE

@@ -29,9 +29,9 @@ from webhookui.workflows.redelivery import PAYLOADS, redeliver
 def list_deliveries() -> ResponseReturnValue:
     log_filter = LogFilter.from_args(request.args)
     with current_installation.read() as session:
-        found = queries.page(session, log_filter, limit=limit(), before=cursor())
-        held = pending.holds(session, found.items)  # type: ignore[arg-type]
-    return jsonify(page([delivery_document(each, held) for each in found.items], found.next_before))
+        log_page = queries.page(session, log_filter, limit=limit(), before=cursor())
+        held = pending.holds(session, log_page.items)  # type: ignore[arg-type]
+    return jsonify(page([delivery_document(delivery, held) for delivery in log_page.items], log_page.next_before))
 
 
 @bp.get("/deliveries/<int:delivery_id>")
@@ -51,18 +51,20 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
             422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
         )
     with current_installation.write() as session:
-        made = redeliver(session, delivery_id, payload, me().name, current_installation.installation().settings.address)
-        held = pending.holds(session, [made])  # type: ignore[list-item]
-    return jsonify(delivery_document(made, held)), 202
+        redelivery = redeliver(
+            session, delivery_id, payload, me().name, current_installation.installation().settings.address
+        )
+        held = pending.holds(session, [redelivery])  # type: ignore[list-item]
+    return jsonify(delivery_document(redelivery, held)), 202
 
 
 @bp.post("/deliveries/<int:delivery_id>/try-now")
 @admin_only
 def try_delivery_now(delivery_id: int) -> ResponseReturnValue:
     with current_installation.write() as session:
-        found = manual_actions.try_now(session, delivery_id)
-        held = pending.holds(session, [found])  # type: ignore[list-item]
-    return jsonify(delivery_document(found, held))
+        delivery = manual_actions.try_now(session, delivery_id)
+        held = pending.holds(session, [delivery])  # type: ignore[list-item]
+    return jsonify(delivery_document(delivery, held))
 
 
 @bp.post("/deliveries/<int:delivery_id>/give-up")
@@ -115,8 +117,8 @@ def detail_document(detail: Detail, held: Mapping[int, pending.Hold]) -> dict[st
             "headers": detail.request.headers,
             **_body(body),
         },
-        "attempts": [_attempt(each, delivery.method, body) for each in detail.attempts],
-        "captures": [_capture(each) for each in detail.captures],
+        "attempts": [_attempt(attempt, delivery.method, body) for attempt in detail.attempts],
+        "captures": [_capture(capture) for capture in detail.captures],
         "caused_by": delivery.caused_by,
         "change_id": delivery.change_id,
         "redeliveries": detail.redeliveries,
@@ -162,8 +164,8 @@ def _body(body: bytes | None, content_type: str = "", size: int | None = None) -
     """A body as the text that the log reads it as, and its bytes as base64 where that is not all of it."""
     if body is None:
         return {"body": None}
-    found = body_text(body, content_type, was_cut=(size or 0) > len(body))
-    text = found.text if found else None
+    decoded = body_text(body, content_type, was_cut=(size or 0) > len(body))
+    text = decoded.text if decoded else None
     if text is not None and text.encode() == body:
         return {"body": text}
     return {"body": text, "body_base64": base64.b64encode(body).decode()}

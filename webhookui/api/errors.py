@@ -31,16 +31,16 @@ class ApiError(Exception):
 
 
 def answer(status: int, code: str, message: str, fields: Mapping[str, str] | None = None) -> Response:
-    made = jsonify({"error": {"code": code, "message": message, "fields": dict(fields or {})}})
-    made.status_code = status
-    return made
+    response = jsonify({"error": {"code": code, "message": message, "fields": dict(fields or {})}})
+    response.status_code = status
+    return response
 
 
 def of_api(error: ApiError) -> ResponseReturnValue:
-    made = answer(error.status, error.code, str(error), error.fields)
+    response = answer(error.status, error.code, str(error), error.fields)
     if error.status == 401:
-        made.headers["WWW-Authenticate"] = "Bearer"
-    return made
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _not_found(error: Exception) -> ResponseReturnValue:
@@ -86,11 +86,11 @@ def of_http(error: HTTPException) -> ResponseReturnValue:
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 429: "too_many_requests"}.get(
         status, "bad_request"
     )
-    made = answer(status, code if status < 500 else "internal", error.description or error.name)
+    response = answer(status, code if status < 500 else "internal", error.description or error.name)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
-        made.headers["Allow"] = ", ".join(sorted(allowed))
-    return made
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
 
 
 def crashed() -> ResponseReturnValue:

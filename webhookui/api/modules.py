@@ -17,19 +17,19 @@ from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
 def list_modules() -> ResponseReturnValue:
     start, most = cursor() or 0, limit()
     with current_installation.read() as session:
-        known = catalog(session)
-    items = [module_document(known, module) for module in known.modules.values()]
+        modules = catalog(session)
+    items = [module_document(modules, module) for module in modules.modules.values()]
     return jsonify(page(items[start : start + most], start + most if len(items) > start + most else None))
 
 
 @bp.get("/modules/<module>")
 def get_module(module: str) -> ResponseReturnValue:
     with current_installation.read() as session:
-        known = catalog(session)
-    return jsonify(module_document(known, known.module(module)))
+        modules = catalog(session)
+    return jsonify(module_document(modules, modules.module(module)))
 
 
-def module_document(known: Catalog, module: ModuleInfo) -> dict[str, Any]:
+def module_document(modules: Catalog, module: ModuleInfo) -> dict[str, Any]:
     return {
         "name": module.name,
         "label": module.label,
@@ -37,12 +37,12 @@ def module_document(known: Catalog, module: ModuleInfo) -> dict[str, Any]:
         "fields": [_field(field) for field in module.fields.values()],
         "relations": [
             {
-                "module": each.module,
-                "label": each.label,
-                "field": each.field,
-                "kind": "to_many" if each.to_many else "to_one",
+                "module": relation.module,
+                "label": relation.label,
+                "field": relation.field,
+                "kind": "to_many" if relation.to_many else "to_one",
             }
-            for each in known.relations(module.name)
+            for relation in modules.relations(module.name)
         ],
     }
 

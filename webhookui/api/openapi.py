@@ -392,7 +392,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.answer is not None:
         answer["content"] = {"application/json": {"schema": operation.answer}}
     refused = {"$ref": "#/components/responses/Refused"}
-    made: dict[str, Any] = {
+    operation_document: dict[str, Any] = {
         "summary": operation.summary,
         "parameters": parameters,
         "responses": {
@@ -402,8 +402,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.body is not None:
         needed = bool(operation.body.get("required")) or "$ref" in operation.body
-        made["requestBody"] = {"required": needed, "content": {"application/json": {"schema": operation.body}}}
-    return made
+        operation_document["requestBody"] = {
+            "required": needed,
+            "content": {"application/json": {"schema": operation.body}},
+        }
+    return operation_document
 
 
 def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
@@ -417,22 +420,22 @@ def _health(path: str, words: str, content: dict[str, Any], codes: tuple[int, ..
         str(code): {"description": words, "content": content} for code in codes if code in (200, 503)
     }
     answers |= {str(code): {"$ref": "#/components/responses/Refused"} for code in codes if code in (401, 403)}
-    found: dict[str, Any] = {"operationId": path[1:], "summary": words, "responses": answers}
-    return found if 401 in codes else {**found, "security": []}
+    operation_document: dict[str, Any] = {"operationId": path[1:], "summary": words, "responses": answers}
+    return operation_document if 401 in codes else {**operation_document, "security": []}
 
 
 def _path(rule: Rule) -> str:
     """A route as the document writes it: `/api/v1/workflows/<int:workflow_id>` is `/api/v1/workflows/{id}`."""
-    return re.sub(r"<(?:int:)?(\w+)>", lambda found: "{" + found[1].split("_")[-1] + "}", rule.rule)
+    return re.sub(r"<(?:int:)?(\w+)>", lambda match: "{" + match[1].split("_")[-1] + "}", rule.rule)
 
 
 def _camel(name: str) -> str:
     first, *others = name.split("_")
-    return first + "".join(each.capitalize() for each in others)
+    return first + "".join(word.capitalize() for word in others)
 
 
 KNOWN_QUERY: dict[tuple[str, str], frozenset[str]] = {
-    (each.method, f"/api/v1{each.path}"): frozenset(each.query) for each in OPERATIONS
+    (operation.method, f"/api/v1{operation.path}"): frozenset(operation.query) for operation in OPERATIONS
 }
 
 

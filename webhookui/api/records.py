@@ -24,9 +24,9 @@ from webhookui.crm.tables import Record
 def list_records(module: str) -> ResponseReturnValue:
     filters = {}
     for name, text in request.args.items():
-        found = re.fullmatch(r"filter\[(\w+)\]", name)
-        if found:
-            filters[found.group(1)] = text
+        match = re.fullmatch(r"filter\[(\w+)\]", name)
+        if match:
+            filters[match.group(1)] = text
         elif name.startswith("filter"):
             raise ApiError(422, "invalid", f"“{name}” is not filter[field].", {name: "Write filter[field]=value."})
     query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)

@@ -25,9 +25,9 @@ from webhookui.workflows.explain import Explanation, explain, explain_change
 def list_workflows() -> ResponseReturnValue:
     most, after = limit(), cursor()
     with current_installation.read() as session:
-        found = [each for each in store.list_all(session) if after is None or (each.id or 0) > after]
-        documents = [store.to_document(session, each, with_ids=True) for each in found[:most]]
-    return jsonify(page(documents, found[most - 1].id if len(found) > most else None))
+        workflows = [workflow for workflow in store.list_all(session) if after is None or (workflow.id or 0) > after]
+        documents = [store.to_document(session, workflow, with_ids=True) for workflow in workflows[:most]]
+    return jsonify(page(documents, workflows[most - 1].id if len(workflows) > most else None))
 
 
 @bp.post("/workflows")
@@ -75,10 +75,10 @@ def list_holds(workflow_id: int) -> ResponseReturnValue:
     most, after = limit(), cursor()
     with current_installation.read() as session:
         store.get(session, workflow_id)
-        found = sorted(loop_guard.standing(session, workflow_id), key=lambda each: each.hold.record_id)
-    found = [each for each in found if after is None or each.hold.record_id > after]
-    documents = [_hold(each) for each in found[:most]]
-    return jsonify(page(documents, found[most - 1].hold.record_id if len(found) > most else None))
+        standing = sorted(loop_guard.standing(session, workflow_id), key=lambda loop: loop.hold.record_id)
+    standing = [loop for loop in standing if after is None or loop.hold.record_id > after]
+    documents = [_hold(loop) for loop in standing[:most]]
+    return jsonify(page(documents, standing[most - 1].hold.record_id if len(standing) > most else None))
 
 
 @bp.post("/workflows/<int:workflow_id>/release")
@@ -133,8 +133,8 @@ def _id_in(body: dict[str, Any], key: str) -> int:
     return value
 
 
-def _explained(found: Explanation) -> dict[str, Any]:
-    document = asdict(found) | {"stopped_by": found.stopped_by}
+def _explained(explanation: Explanation) -> dict[str, Any]:
+    document = asdict(explanation) | {"stopped_by": explanation.stopped_by}
     for key in ("at", "version_at"):
         if document[key] is not None:
             document[key] = f"{document[key]:%Y-%m-%dT%H:%M:%SZ}"

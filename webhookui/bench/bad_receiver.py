@@ -66,13 +66,13 @@ def _serve(pipe: Connection, ports: int, size: int) -> None:
             connection.recv(65536)
             time.sleep(3600)
 
-    def one(connection: socket.socket) -> None:
+    def serve(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
             answer(connection)
 
     def accept(listener: socket.socket) -> None:
         while True:
-            threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=256) for _ in range(ports)]
     for listener in listeners:

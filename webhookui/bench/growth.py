@@ -45,8 +45,8 @@ def run(
                 times[name].append(saver.save_ms(number))
         for saver in savers.values():
             saver.close()
-    rate = {name: median(found) for name, found in rates.items()}
-    save = {name: median(found) for name, found in times.items()}
+    rate = {name: median(samples) for name, samples in rates.items()}
+    save = {name: median(samples) for name, samples in times.items()}
     return {
         "deliveries_in_the_log": sizes,
         "sent_per_s": {name: round(value, 1) for name, value in rate.items()},

@@ -93,7 +93,7 @@ def run(pages: int = 50, seconds: float = 60.0) -> dict[str, Any]:
             name: _paced(server, opened, pace, seconds)
             for name, pace in (("calm_0_8_s", CALM_S), ("slow_2_5_s", SLOW_S))
         }
-    busiest = max(each["cpu_percent"] for each in figures.values())
+    busiest = max(figure["cpu_percent"] for figure in figures.values())
     return {
         "pages": pages,
         "seconds": seconds,
@@ -156,5 +156,5 @@ def _cpu_s(pid: int) -> float:
 
 
 def _attribute(page: str, pattern: str) -> str:
-    found = re.search(pattern, page)
-    return unescape(found[1]) if found else ""
+    match = re.search(pattern, page)
+    return unescape(match[1]) if match else ""

@@ -82,7 +82,7 @@ def questions(the: Log) -> dict[str, str]:
     """Name → path. The same in both installations, but for the number of the delivery in the middle."""
     often, seldom = the.actions[0], the.actions[-1]
     elsewhere = next(
-        each.host for each in the.actions if each.workflow_id != often.workflow_id and each.host != often.host
+        action.host for action in the.actions if action.workflow_id != often.workflow_id and action.host != often.host
     )
     middle = the.deliveries // 2
     week_ago, month_ago = (f"{now() - timedelta(days=days):%Y-%m-%dT%H:%M}" for days in (7, 30))
@@ -120,18 +120,18 @@ def run(small: int = 1000, large: int = 1_000_000, repetitions: int = 15) -> dic
     """Median times in ms, and the ratio of the large log's to the small one's; `within` tells whether all are within 3."""
     with ExitStack() as stack:
         logs = [Log(Server("web"), deliveries) for deliveries in (small, large)]
-        for each in logs:
-            stack.enter_context(each.server)
-            each.open()
-        pages = [questions(each) for each in logs]
+        for bench_log in logs:
+            stack.enter_context(bench_log.server)
+            bench_log.open()
+        pages = [questions(bench_log) for bench_log in logs]
         figures: dict[str, Any] = {}
         for name in pages[0]:
-            both = [(each, paths[name]) for each, paths in zip(logs, pages, strict=True)]
-            answers = [partial(each.answer_ms, path) for each, path in both]
-            queries = [partial(each.query_ms, path) for each, path in both]
+            both = [(bench_log, paths[name]) for bench_log, paths in zip(logs, pages, strict=True)]
+            answers = [partial(bench_log.answer_ms, path) for bench_log, path in both]
+            queries = [partial(bench_log.query_ms, path) for bench_log, path in both]
             figures[name] = _compare(repetitions, *answers) | {"queries": _compare(repetitions, *queries)}
         figures |= _live(logs, repetitions)
-    ratios = [each["ratio"] for each in figures.values()]
+    ratios = [figure["ratio"] for figure in figures.values()]
     return {
         "deliveries": [small, large],
         "pages": figures,
@@ -141,21 +141,21 @@ def run(small: int = 1000, large: int = 1_000_000, repetitions: int = 15) -> dic
 
 
 def _live(logs: list[Log], repetitions: int) -> dict[str, Any]:
-    def still(each: Log) -> Callable[[], float]:
-        path = each.live()
-        return lambda: each.answer_ms(path)
+    def still(bench_log: Log) -> Callable[[], float]:
+        path = bench_log.live()
+        return lambda: bench_log.answer_ms(path)
 
-    def moved(each: Log) -> Callable[[], float]:
+    def moved(bench_log: Log) -> Callable[[], float]:
         def ask() -> float:
-            path = each.live()
-            each.move_newest()
-            return each.answer_ms(path)
+            path = bench_log.live()
+            bench_log.move_newest()
+            return bench_log.answer_ms(path)
 
         return ask
 
     return {
-        "live: nothing moved": _compare(repetitions, *(still(each) for each in logs)),
-        "live: one moved": _compare(repetitions, *(moved(each) for each in logs)),
+        "live: nothing moved": _compare(repetitions, *(still(bench_log) for bench_log in logs)),
+        "live: one moved": _compare(repetitions, *(moved(bench_log) for bench_log in logs)),
     }
 
 

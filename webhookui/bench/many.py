@@ -87,7 +87,7 @@ def fill(db: Database, deliveries: int, seed: int = 1, *, waiting: bool = True) 
 
 def _actions(db: Database) -> list[Action]:
     """Twelve workflows with two webhooks each; a few are called much more often than the others."""
-    made = []
+    actions = []
     with db.write() as session:
         for number in range(1, 13):
             module = MODULES[number % len(MODULES)]
@@ -107,14 +107,14 @@ def _actions(db: Database) -> list[Action]:
                 session.flush()
                 weight = 1 / (number * (position + 1))
                 ids = (row.id or 0, workflow.id or 0)
-                made.append(Action(*ids, workflow.name, title, module, method, host, path, weight))
-    return made
+                actions.append(Action(*ids, workflow.name, title, module, method, host, path, weight))
+    return actions
 
 
 def _deliveries(
     chance: random.Random, actions: list[Action], first: int, end: int, total: int
 ) -> Iterator[dict[str, Any]]:
-    weights, endings = [each.weight for each in actions], [each[2] for each in ENDINGS]
+    weights, endings = [candidate.weight for candidate in actions], [ending[2] for ending in ENDINGS]
     newest = now()
     for number in range(first, end):
         action = chance.choices(actions, weights)[0]
@@ -157,7 +157,11 @@ def _requests(first: int) -> Any:
 def _attempts(first: int) -> Any:
     """As many for each delivery as it counts."""
     table = Attempt.__table__  # type: ignore[attr-defined]
-    number = union_all(*(select(literal(each).label("number")) for each in range(1, 5))).subquery().c.number
+    number = (
+        union_all(*(select(literal(attempt_number).label("number")) for attempt_number in range(1, 5)))
+        .subquery()
+        .c.number
+    )
     values = {
         "delivery_id": _D.id, "number": number, "at": _D.created_at, "request_url": _D.url, "status_code": _D.status_code,
         "outcome": case((_D.status == "success", "success"), else_="failed"), "error": _D.error,

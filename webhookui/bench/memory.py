@@ -80,7 +80,7 @@ def _until_ended(server: Server, number: int, within_s: float = 120) -> None:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         items = server.call("GET", "/deliveries?limit=100")["items"]
-        if len(items) >= number and all(each["attempt_count"] for each in items):
+        if len(items) >= number and all(item["attempt_count"] for item in items):
             return
         time.sleep(0.1)
     raise RuntimeError(f"Not all deliveries had an attempt within {within_s:g} s.")
@@ -115,5 +115,5 @@ def rss(pid: int) -> float:
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
-    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)  # noqa: S603, S607
-    return int(told.stdout) / 1024
+    output = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)  # noqa: S603, S607
+    return int(output.stdout) / 1024

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Text, text
+from sqlalchemy import Column, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
@@ -272,7 +272,7 @@ class RedeliveryJob(SQLModel, table=True):
     """Id of the last delivery that is done. It moves in the transaction of what was done."""
     up_to: int
     """The newest delivery when the job began: what it makes itself is not sent again by it."""
-    made: int = 0
+    redelivered: int = Field(default=0, sa_column=Column("made", Integer, nullable=False))
     refused: int = 0
     reasons: dict[str, list[int]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """Why deliveries were refused: sentence → [how many, the first of them, …]."""

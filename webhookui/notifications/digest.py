@@ -29,7 +29,7 @@ _N = Notice.__table__.c  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
-class Owed:
+class DigestEntry:
     """What a person is to be told: `count` events, the last one of delivery `delivery_id`, the oldest made at `since`."""
 
     user_id: int
@@ -40,19 +40,19 @@ class Owed:
     since: datetime | None = None
 
 
-def owe(session: Session, owed: Sequence[Owed], at: datetime) -> None:
+def add_to_digest(session: Session, entries: Sequence[DigestEntry], at: datetime) -> None:
     """Adds to what is to be told, in the session's transaction: one statement, right with several processes.
 
     Due at once, or at the end of the window that the last mail opened. Wakes the mail senders after the commit.
     """
-    if not owed:
+    if not entries:
         return
     rows: list[dict[str, Any]] = [
         {
-            "user_id": each.user_id, "kind": each.kind, "subject": each.subject, "count": each.count,
-            "delivery_id": each.delivery_id, "since": each.since or at, "due_at": at,
+            "user_id": entry.user_id, "kind": entry.kind, "subject": entry.subject, "count": entry.count,
+            "delivery_id": entry.delivery_id, "since": entry.since or at, "due_at": at,
         }
-        for each in sorted(owed, key=lambda each: (each.user_id, each.kind, each.subject))
+        for entry in sorted(entries, key=lambda entry: (entry.user_id, entry.kind, entry.subject))
     ]  # fmt: skip
     statement = insert_or_update(session, Notice)
     new = statement.excluded
@@ -88,13 +88,13 @@ def write_due(session: Session, address: str, at: datetime) -> list[OutgoingMail
     written = []
     for notice in session.scalars(due.with_for_update(skip_locked=True)):
         user = session.get(User, notice.user_id)
-        letter = (
+        content = (
             mail_content.KINDS[notice.kind](session, notice, user, address)
             if user is not None and user.active
             else None
         )
-        if letter is not None and user is not None:
-            written.append(outgoing_mail.add(session, user.email, letter, notice.count, at))
+        if content is not None and user is not None:
+            written.append(outgoing_mail.add(session, user.email, content, notice.count, at))
             notice.not_before = at + WINDOW
         notice.count, notice.due_at = 0, None
     session.flush()

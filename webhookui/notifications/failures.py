@@ -15,7 +15,7 @@ from webhookui.core.database import now
 from webhookui.delivery.stale_retries import is_superseded
 from webhookui.delivery.tables import Delivery
 from webhookui.notifications import inbox
-from webhookui.notifications.digest import Owed, owe
+from webhookui.notifications.digest import DigestEntry, add_to_digest
 from webhookui.notifications.inbox import Event
 from webhookui.notifications.recipients import active_admins, active_owners
 
@@ -35,14 +35,14 @@ def tell(session: Session, deliveries: Sequence[Delivery], at: datetime | None =
         for person in {*admins, owner} - {None}:
             gathered.setdefault((person, delivery.webhook_id or 0), []).append(delivery)  # type: ignore[arg-type]
     at = at or now()
-    owe(session, [_owed(person, webhook, group) for (person, webhook), group in gathered.items()], at)
+    add_to_digest(session, [_entry(person, webhook, group) for (person, webhook), group in gathered.items()], at)
     events = [_event(person, webhook, group, person in admins) for (person, webhook), group in gathered.items()]
-    inbox.ring(session, events, at)
+    inbox.notify(session, events, at)
 
 
-def _owed(person: int, webhook: int, group: Sequence[Delivery]) -> Owed:
+def _entry(person: int, webhook: int, group: Sequence[Delivery]) -> DigestEntry:
     oldest = min(delivery.created_at for delivery in group)
-    return Owed(person, KIND, str(webhook), len(group), group[-1].id, oldest)
+    return DigestEntry(person, KIND, str(webhook), len(group), group[-1].id, oldest)
 
 
 def _event(person: int, webhook: int, group: Sequence[Delivery], admin: bool) -> Event:

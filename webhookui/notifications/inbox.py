@@ -1,4 +1,4 @@
-"""The bell: notifications inside the app (SPEC section 8). What happens again while an entry is unread joins it, with a count."""
+"""The inbox: notifications inside the app (SPEC section 8). What happens again while an entry is unread joins it and counts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Event:
     tone: str = "danger"
 
 
-def ring(session: Session, events: Sequence[Event], at: datetime) -> None:
+def notify(session: Session, events: Sequence[Event], at: datetime) -> None:
     """One statement for all of them, in the session's transaction."""
     if not events:
         return
@@ -84,12 +84,12 @@ def page(session: Session, user_id: int, *, limit: int = 30, before: int | None 
 
 def read(session: Session, user_id: int, notification_id: int) -> Notification:
     """Marks one of the user's entries as read. Raises NotificationNotFound."""
-    found = session.get(Notification, notification_id, with_for_update=True)
-    if found is None or found.user_id != user_id:
+    notification = session.get(Notification, notification_id, with_for_update=True)
+    if notification is None or notification.user_id != user_id:
         raise NotificationNotFound(f"There is no notification {notification_id}.")
-    if found.read_at is None:
-        found.read_at, found.key = now(), None
-    return found
+    if notification.read_at is None:
+        notification.read_at, notification.key = now(), None
+    return notification
 
 
 def read_all(session: Session, user_id: int) -> None:

@@ -10,7 +10,7 @@ from webhookui.core.database import now
 from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending
 from webhookui.notifications import inbox
-from webhookui.notifications.digest import Owed, owe
+from webhookui.notifications.digest import DigestEntry, add_to_digest
 from webhookui.notifications.inbox import Event
 from webhookui.notifications.recipients import active_admins
 
@@ -25,7 +25,7 @@ def tell(session: Session, workflow_id: int, record_id: int, at: datetime | None
     if hold is None or workflow is None:
         return
     admins, at = active_admins(session), at or now()
-    owe(session, [Owed(person, KIND, str(workflow_id)) for person in admins], at)
+    add_to_digest(session, [DigestEntry(person, KIND, str(workflow_id)) for person in admins], at)
     log = f"/log?workflow_id={workflow_id}"
     events = [
         Event(
@@ -40,4 +40,4 @@ def tell(session: Session, workflow_id: int, record_id: int, at: datetime | None
         )
         for person in admins
     ]
-    inbox.ring(session, events, at)
+    inbox.notify(session, events, at)

@@ -26,7 +26,7 @@ LONGEST = 1000
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailContent:
     """A mail's content. `facts` are (label, text), `links` (label, URL)."""
 
     subject: str
@@ -83,7 +83,7 @@ def _closing(address: str, why: str) -> list[str]:
     return [f"webhookui at {address}", f"You get this because {why}."]
 
 
-def failed(session: Session, notice: Notice, user: User, address: str) -> Letter | None:
+def failed(session: Session, notice: Notice, user: User, address: str) -> MailContent | None:
     """One failed delivery, or how many of the webhook's have failed since the last mail. None when the log has forgotten it."""
     delivery = session.get(Delivery, notice.delivery_id) if notice.delivery_id is not None else None
     if delivery is None:
@@ -102,7 +102,7 @@ def failed(session: Session, notice: Notice, user: User, address: str) -> Letter
     why = (
         "you are an admin" if user.is_admin else "the record is yours" if notice.count == 1 else "the records are yours"
     )
-    return Letter(
+    return MailContent(
         one_line(subject, 200),
         opening,
         _facts(session, delivery, user, several=notice.count > 1),
@@ -140,8 +140,8 @@ def _links(
     links = []
     if notice.count > 1 and user.is_admin:
         since = (notice.since or delivery.created_at).astimezone(_clock(user))
-        wanted = {"status": "failed", "webhook_id": notice.subject, "since": since.strftime("%Y-%m-%dT%H:%M")}
-        links.append((f"All {notice.count} in the webhook log", f"{address}/log?{urlencode(wanted)}"))
+        filter_args = {"status": "failed", "webhook_id": notice.subject, "since": since.strftime("%Y-%m-%dT%H:%M")}
+        links.append((f"All {notice.count} in the webhook log", f"{address}/log?{urlencode(filter_args)}"))
     links.append((f"Delivery {delivery.id} in the webhook log", f"{address}/log/{delivery.id}"))
     if there:
         module = catalog(session).modules.get(delivery.module)
@@ -156,22 +156,22 @@ _WAITS = (
 )
 
 
-def endpoint(session: Session, notice: Notice, user: User, address: str) -> Letter | None:
+def endpoint(session: Session, notice: Notice, user: User, address: str) -> MailContent | None:
     """A webhook or an endpoint that is paused, or sent to again. None when the last mail said the same."""
     row = session.get(Endpoint, notice.subject)
     state = "paused" if row is not None and row.state == "open" else "well"
-    if state == (notice.told or "well"):
+    if state == (notice.reported_state or "well"):
         return None
-    notice.told = state
+    notice.reported_state = state
     name = one_line(names(session, [notice.subject])[notice.subject], 200)
     webhook_id = webhook_id_of(notice.subject)
-    wanted = f"webhook_id={webhook_id}" if webhook_id else f"host={name.partition(':')[0]}"
-    log = [("Webhook log", f"{address}/log?{wanted}")]
+    selection = f"webhook_id={webhook_id}" if webhook_id else f"host={name.partition(':')[0]}"
+    log = [("Webhook log", f"{address}/log?{selection}")]
     closing = _closing(address, "you are an admin")
     if state == "well":
         which = "of" if webhook_id else "to"
         opening = f"Deliveries {which} {name} are sent again. What waited goes out at a limited rate."
-        return Letter(f"Sent to again: {name}", opening, [], log, closing)
+        return MailContent(f"Sent to again: {name}", opening, [], log, closing)
     assert row is not None
     facts = [
         ("The last failure", one_line(row.last_error or "")),
@@ -189,7 +189,9 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Lett
             "can’t be reached",
             f"{name} can’t be reached, and is paused. All deliveries to it wait until it answers again.",
         )
-    return Letter(one_line(f"Paused: {name} {fails}", 200), opening, [fact for fact in facts if fact[1]], log, closing)
+    return MailContent(
+        one_line(f"Paused: {name} {fails}", 200), opening, [fact for fact in facts if fact[1]], log, closing
+    )
 
 
 _LOOP = (
@@ -198,7 +200,7 @@ _LOOP = (
 )
 
 
-def loop(session: Session, notice: Notice, user: User, address: str) -> Letter | None:
+def loop(session: Session, notice: Notice, user: User, address: str) -> MailContent | None:
     """A workflow that is held for a record, or for how many. None when all were released meanwhile."""
     held = select(WorkflowHold).where(
         WorkflowHold.workflow_id == int(notice.subject),  # type: ignore[arg-type]
@@ -224,10 +226,10 @@ def loop(session: Session, notice: Notice, user: User, address: str) -> Letter |
         ("The workflow", f"{address}/settings/workflows/{workflow.id}"),
     ]
     subject = one_line(f"Held: {name} fires in a loop for {which}", 200)
-    return Letter(subject, opening, facts, links, _closing(address, "you are an admin"))
+    return MailContent(subject, opening, facts, links, _closing(address, "you are an admin"))
 
 
-KINDS: dict[str, Callable[[Session, Notice, User, str], Letter | None]] = {
+KINDS: dict[str, Callable[[Session, Notice, User, str], MailContent | None]] = {
     "failed": failed,
     "endpoint": endpoint,
     "loop": loop,

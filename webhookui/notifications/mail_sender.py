@@ -1,6 +1,6 @@
-"""The post office of a worker process: writes the mails that are due and sends what waits (SPEC section 8).
+"""The mail sender of a worker process: writes the mails that are due and sends what waits (SPEC section 8).
 
-The rows are the truth and Huey is the bell: whatever is killed, what was not marked as sent is sent by the next process. Of
+The rows are the truth and Huey wakes the senders: whatever is killed, what was not marked as sent is sent by the next process. Of
 several processes one sends at a time; its hold on the server ends with its heartbeat.
 """
 
@@ -24,7 +24,7 @@ from webhookui.delivery.tables import WorkerProcess
 from webhookui.delivery.worker_registry import STALE_AFTER
 from webhookui.notifications import digest, mail_settings, outgoing_mail, smtp
 from webhookui.notifications.mail_settings import SmtpServer
-from webhookui.notifications.smtp import MailRefused, ServerTrouble
+from webhookui.notifications.smtp import MailRefused, ServerUnusable
 from webhookui.notifications.tables import MailServer, Notification, OutgoingMail
 from webhookui.settings import Settings
 
@@ -33,7 +33,7 @@ Built = TypeVar("Built")
 
 REFUSED_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240))
 """Time to the next attempt with a mail that the server refused for the moment; after the last it is given up."""
-TROUBLE_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 30))
+UNUSABLE_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 30))
 """Time to the next try with a server that can't be used; the last goes on. No mail is given up for that."""
 BATCH = 50
 """Mails over one connection."""
@@ -42,7 +42,7 @@ _M = OutgoingMail.__table__.c  # type: ignore[attr-defined]
 _S = MailServer.__table__.c  # type: ignore[attr-defined]
 
 
-class Post:
+class MailSender:
     """One for a worker process, known as `process`; its threads share it."""
 
     def __init__(self, settings: Settings, db: Database, box: SecretBox, process: str) -> None:
@@ -93,13 +93,13 @@ class Post:
             try:
                 server = mail_settings.load(session, self._box)
             except SecretUnreadable as error:
-                server, trouble = None, str(error)
+                server, problem = None, str(error)
             else:
-                trouble = ""
+                problem = ""
         if not mails:
             return False
-        if trouble:
-            self._note_trouble(trouble, at)
+        if problem:
+            self._note_error_state(problem, at)
             return False
         if server is None:
             for mail in mails:
@@ -129,10 +129,10 @@ class Post:
                         kept_file(self._settings, mail).unlink(missing_ok=True)
                         log.info("mail_sent", mail=mail.id)
                     sent += 1
-        except ServerTrouble as error:
+        except ServerUnusable as error:
             if sent:  # many servers take only so many mails over one connection
                 return True
-            self._note_trouble(str(error), at)
+            self._note_error_state(str(error), at)
             return False
         return True
 
@@ -189,13 +189,13 @@ class Post:
     def _note_well(self) -> None:
         self._write_server(_S.trouble_since.is_not(None), trouble_since=None, error=None, tries=0, next_try_at=None)
 
-    def _note_trouble(self, words: str, at: datetime) -> None:
+    def _note_error_state(self, words: str, at: datetime) -> None:
         log.warning("mail_server_trouble", error=words)
         with self._db.write() as session:
             row = session.get(MailServer, 1)
             if row is None:
                 return
-            wait = TROUBLE_AGAIN_AFTER[min(row.tries, len(TROUBLE_AGAIN_AFTER) - 1)]
+            wait = UNUSABLE_AGAIN_AFTER[min(row.tries, len(UNUSABLE_AGAIN_AFTER) - 1)]
             row.trouble_since, row.error = row.trouble_since or at, words
             row.tries, row.next_try_at = row.tries + 1, at + wait
 
@@ -236,14 +236,14 @@ def forget_old(settings: Settings, db: Database, at: datetime) -> int:
     return len(old)
 
 
-def trouble(session: Session) -> MailServer | None:
+def error_state(session: Session) -> MailServer | None:
     """The server's state while it can't be used."""
     row = session.get(MailServer, 1)
     return row if row is not None and row.trouble_since is not None else None
 
 
 def try_now(session: Session) -> None:
-    """Does not wait for the next try; the caller rings."""
+    """Does not wait for the next try; the caller wakes the senders."""
     row = session.get(MailServer, 1)
     if row is not None:
         row.next_try_at = None

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import after_commit, now
 from webhookui.notifications import message
-from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_content import MailContent
 from webhookui.notifications.tables import OutgoingMail
 
 _M = OutgoingMail.__table__.c  # type: ignore[attr-defined]
@@ -43,14 +43,14 @@ class MailNotFound(Exception):
     """There is no such mail."""
 
 
-def add(session: Session, to: str, letter: Letter, count: int, at: datetime) -> OutgoingMail:
+def add(session: Session, to: str, content: MailContent, count: int, at: datetime) -> OutgoingMail:
     """A mail that waits to be sent, due at once."""
     mail = OutgoingMail(
         message_id=secrets.token_hex(16),
         to=to,
-        subject=letter.subject,
-        text=letter.text(),
-        html=letter.html(),
+        subject=content.subject,
+        text=content.text(),
+        html=content.html(),
         count=count,
         created_at=at,
         next_attempt_at=at,
@@ -104,16 +104,16 @@ def page(session: Session, status: str | None = None, *, limit: int = 50, before
 
 def counts(session: Session) -> dict[str, int]:
     """Mails of each status."""
-    found: dict[str, int] = dict(session.execute(select(_M.status, func.count()).group_by(_M.status)).all())  # type: ignore[arg-type]
-    return {status: found.get(status, 0) for status in STATUSES}
+    numbers: dict[str, int] = dict(session.execute(select(_M.status, func.count()).group_by(_M.status)).all())  # type: ignore[arg-type]
+    return {status: numbers.get(status, 0) for status in STATUSES}
 
 
 def send_again(session: Session, ids: Collection[int] | None = None) -> int:
     """Makes kept and failed mails wait to be sent: those of `ids`, or all that are kept. Returns how many."""
-    wanted = _M.status == "kept" if ids is None else (_M.status.in_(("kept", "failed"))) & _M.id.in_(ids)
+    condition = _M.status == "kept" if ids is None else (_M.status.in_(("kept", "failed"))) & _M.id.in_(ids)
     done: Any = session.execute(
         update(OutgoingMail)
-        .where(wanted)
+        .where(condition)
         .values(status="waiting", attempt_count=0, error=None, next_attempt_at=now())
         .execution_options(synchronize_session=False)
     )

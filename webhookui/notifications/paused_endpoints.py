@@ -10,7 +10,7 @@ from webhookui.core.database import now
 from webhookui.delivery.circuit import names
 from webhookui.delivery.tables import Endpoint
 from webhookui.notifications import inbox
-from webhookui.notifications.digest import Owed, owe
+from webhookui.notifications.digest import DigestEntry, add_to_digest
 from webhookui.notifications.inbox import Event
 from webhookui.notifications.recipients import active_admins
 
@@ -29,7 +29,7 @@ def tell(session: Session, lane: str, at: datetime | None = None) -> None:
         return
     is_paused = row.state == "open"
     name, admins, at = names(session, [lane])[lane], active_admins(session), at or now()
-    owe(session, [Owed(person, KIND, lane) for person in admins], at)
+    add_to_digest(session, [DigestEntry(person, KIND, lane) for person in admins], at)
     title = (
         f"{name} is paused: it {'keeps failing' if '#' in lane else 'can’t be reached'}"
         if is_paused
@@ -37,6 +37,6 @@ def tell(session: Session, lane: str, at: datetime | None = None) -> None:
     )
     words = (row.last_error or "") if is_paused else "What waited for it goes out at a limited rate."
     tone = "warning" if is_paused else "success"
-    inbox.ring(
+    inbox.notify(
         session, [Event(person, f"{KIND}:{lane}", title, text=words, url="/log", tone=tone) for person in admins], at
     )

@@ -16,7 +16,7 @@ TIMEOUT_S = 15.0
 """For each answer of the server."""
 
 
-class ServerTrouble(Exception):
+class ServerUnusable(Exception):
     """The server can't be used now: no fault of a mail's. The text is for people."""
 
 
@@ -69,7 +69,7 @@ class Connection:
             words = f"{self._server.host} can't send to an address with such characters."
             raise MailRefused(words, for_good=True) from error
         except (OSError, smtplib.SMTPException) as error:
-            raise ServerTrouble(_words(error, self._server)) from error
+            raise ServerUnusable(_words(error, self._server)) from error
         return self._client.answer
 
 
@@ -79,7 +79,7 @@ def connected(server: SmtpServer) -> Iterator[Connection]:
     try:
         client = _open(server)
     except (OSError, smtplib.SMTPException) as error:
-        raise ServerTrouble(_words(error, server)) from error
+        raise ServerUnusable(_words(error, server)) from error
     try:
         yield Connection(server, client)
     finally:

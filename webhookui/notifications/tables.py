@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, Text, UniqueConstraint
+from sqlalchemy import Column, Index, String, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import UtcDateTime, now
@@ -18,7 +18,7 @@ class Notice(SQLModel, table=True):
 
     user_id: int = Field(foreign_key="user.id", primary_key=True)
     kind: str = Field(primary_key=True)
-    """A name of `letters.KINDS`: "failed" (a webhook's deliveries), "endpoint" (its circuit) or "loop" (a workflow's holds)."""
+    """Of `mail_content.KINDS`: "failed" (a webhook's deliveries), "endpoint" (its circuit) or "loop" (a workflow's holds)."""
     subject: str = Field(primary_key=True)
     """The webhook's id, the endpoint's lane, or the workflow's id."""
     count: int = 0
@@ -31,12 +31,12 @@ class Notice(SQLModel, table=True):
     """When the mail is to be written; None when nothing is to be told."""
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """The end of the window that the last mail opened."""
-    told: str | None = None
+    reported_state: str | None = Field(default=None, sa_column=Column("told", String))
     """The endpoint's state that the last mail told of."""
 
 
 class Notification(SQLModel, table=True):
-    """One entry behind the bell of one user."""
+    """One entry of a user's inbox."""
 
     __table_args__ = (
         Index("ix_notification_user", "user_id", "read_at", "id"),

@@ -6,21 +6,21 @@ import secrets
 
 from webhookui.core.database import now
 from webhookui.notifications import message, smtp
-from webhookui.notifications.mail_content import Letter
+from webhookui.notifications.mail_content import MailContent
 from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.notifications.smtp import MailRefused
 
 
 def send(server: SmtpServer, to: str, address: str) -> str:
     """Sends a test mail to one address; returns the server's words. Raises ServerTrouble, MailRefused."""
-    letter = Letter(
+    content = MailContent(
         "Test mail from webhookui",
         "This is the test mail that was asked for under Settings → Mail: the server takes mails of webhookui.",
         links=[("webhookui", address)],
     )
     try:
         built = message.build(
-            sender=server.from_address, to=to, subject=letter.subject, text=letter.text(), html=letter.html(),
+            sender=server.from_address, to=to, subject=content.subject, text=content.text(), html=content.html(),
             message_id=secrets.token_hex(16), at=now(),
         )  # fmt: skip
     except ValueError as error:

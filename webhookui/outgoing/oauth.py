@@ -111,26 +111,26 @@ def token_request(authorization: Authorization, within_s: float) -> Outgoing:
 
 def _token_of(answer: Answer) -> _Token:
     """Raises ValueError for an answer that is none of RFC 6749 section 5.1, or a token that no header can carry."""
-    said = _json_object(answer)
+    content = _json_object(answer)
     if answer.status_code != 200:
-        words = [str(said[key]) for key in ("error", "error_description") if isinstance(said.get(key), str)]
+        words = [str(content[key]) for key in ("error", "error_description") if isinstance(content.get(key), str)]
         raise ValueError(f"it answered {answer.status_code}{': ' if words else ''}{', '.join(words)}.")
     if answer.broken is not None:
         raise ValueError("its answer broke off.")
-    value, kind = said.get("access_token"), said.get("token_type") or "Bearer"
+    value, kind = content.get("access_token"), content.get("token_type") or "Bearer"
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ValueError("its answer has no access_token that can be sent.")
     if not str(kind).lower().startswith("bearer"):
         raise ValueError(f"its token is of the type {json.dumps(kind)}, and only bearer tokens are known here.")
-    return _Token(value, time.monotonic() + max(1.0, _lifetime_s(said.get("expires_in")) - EARLY_S))
+    return _Token(value, time.monotonic() + max(1.0, _lifetime_s(content.get("expires_in")) - EARLY_S))
 
 
 def _json_object(answer: Answer) -> dict[str, Any]:
     try:
-        said = json.loads(text_of(as_utf8(answer.body, answer.header("content-type"))))
+        content = json.loads(text_of(as_utf8(answer.body, answer.header("content-type"))))
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _lifetime_s(expires_in: Any) -> float:

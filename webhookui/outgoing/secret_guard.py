@@ -34,10 +34,10 @@ def goes_to(typed_for: str, url: str) -> bool:
             (pattern[0], pattern[2]) == (target.scheme, target.port) and target.host.endswith(pattern[1])
         )
     try:
-        wanted = target_of(typed_for)
+        allowed = target_of(typed_for)
     except InvalidURL:
         return False
-    return same_origin(wanted, target)
+    return same_origin(allowed, target)
 
 
 def _address(target: Target) -> str:

@@ -18,7 +18,7 @@ from webhookui.notifications import inbox, mail_sender
 
 
 @dataclass(frozen=True)
-class MailTrouble:
+class MailErrorState:
     """The SMTP server can't be used: since when, in ISO format, and why."""
 
     since: str
@@ -30,14 +30,14 @@ class Banners:
     """What is wrong with the installation."""
 
     queue: QueueState | None = None
-    mail: MailTrouble | None = None
+    mail: MailErrorState | None = None
 
     def __bool__(self) -> bool:
         return self.queue is not None or self.mail is not None
 
 
 @dataclass(frozen=True)
-class Pulse:
+class AppStatus:
     unread: int = 0
     banners: Banners = Banners()
 
@@ -69,19 +69,19 @@ class Watch:
 
 def _look() -> Banners:
     with current_installation.read() as session:
-        queue, mail = queue_health.queue_state(session), mail_sender.trouble(session)
-    trouble = MailTrouble(f"{mail.trouble_since:%Y-%m-%dT%H:%M:%SZ}", mail.error or "") if mail else None
-    return Banners(None if queue.worked_on else queue, trouble)
+        queue, mail = queue_health.queue_state(session), mail_sender.error_state(session)
+    mail_error = MailErrorState(f"{mail.trouble_since:%Y-%m-%dT%H:%M:%SZ}", mail.error or "") if mail else None
+    return Banners(None if queue.worked_on else queue, mail_error)
 
 
-def pulse() -> Pulse:
+def app_status() -> AppStatus:
     """For the logged-in user."""
     if not current_user.is_authenticated:
-        return Pulse()
+        return AppStatus()
     with current_installation.read() as session:
         unread = inbox.unread(session, current_user.id)
     watch: Watch = current_app.extensions["webhookui_watch"]
-    return Pulse(unread, watch.banners() if current_user.is_admin else Banners())
+    return AppStatus(unread, watch.banners() if current_user.is_admin else Banners())
 
 
 def span(seconds: float) -> str:
@@ -96,5 +96,5 @@ def span(seconds: float) -> str:
 
 def init_app(app: Flask) -> None:
     app.extensions["webhookui_watch"] = Watch()
-    app.jinja_env.globals["pulse"] = pulse
+    app.jinja_env.globals["app_status"] = app_status
     app.jinja_env.filters["span"] = span

@@ -27,7 +27,7 @@ StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class QuietPolls:
+class ConditionalPolling:
     """A WSGI application before another. `state`: a word that changes with every commit."""
 
     def __init__(self, application: Wsgi, state: Callable[[], str]) -> None:
@@ -65,5 +65,5 @@ class QuietPolls:
 
 
 def _seen(environ: Environ) -> str:
-    found = parse_qs(environ.get("QUERY_STRING", "")).get(ARGUMENT, [""])
-    return found[0]
+    tokens = parse_qs(environ.get("QUERY_STRING", "")).get(ARGUMENT, [""])
+    return tokens[0]

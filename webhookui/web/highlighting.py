@@ -36,7 +36,7 @@ class Fold:
 
 def folds(lines: Sequence[str]) -> list[Fold]:
     """What can be folded, outer before inner: a line, those below it that are indented deeper, and the one that closes it."""
-    found: list[Fold] = []
+    all_folds: list[Fold] = []
     open_: list[tuple[int, int]] = []  # (line, its depth)
     for number, line in enumerate([*lines, ""]):
         depth = _depth(line) if number < len(lines) else -1
@@ -44,10 +44,10 @@ def folds(lines: Sequence[str]) -> list[Fold]:
             start, above = open_.pop()
             end = number + 1 if depth == above and _closes(line) else number
             if end - start > _LEAST:
-                found.append(Fold(start, end))
+                all_folds.append(Fold(start, end))
         if number + 1 < len(lines) and _depth(lines[number + 1]) > depth >= 0:
             open_.append((number, depth))
-    return sorted(found, key=lambda fold: (fold.start, -fold.end))
+    return sorted(all_folds, key=lambda fold: (fold.start, -fold.end))
 
 
 def _closes(line: str) -> bool:

@@ -32,31 +32,33 @@ class Figures(Collector):
         yield from self._mails()
 
     def _deliveries(self) -> Iterator[Metric]:
-        found, state = queue_health.measure(self._session), queue_health.queue_state(self._session)
+        health, state = queue_health.measure(self._session), queue_health.queue_state(self._session)
         deliveries = GaugeMetricFamily("webhookui_deliveries", "Deliveries in the log by status.", labels=["status"])
-        for status, number in found.by_status.items():
+        for status, number in health.by_status.items():
             deliveries.add_metric([status], number)
         yield deliveries
-        yield _gauge("webhookui_oldest_queued_seconds", "Age of the oldest queued delivery.", found.oldest_queued_s)
-        yield _gauge("webhookui_workers", "Worker processes that were seen lately.", found.workers)
+        yield _gauge("webhookui_oldest_queued_seconds", "Age of the oldest queued delivery.", health.oldest_queued_s)
+        yield _gauge("webhookui_workers", "Worker processes that were seen lately.", health.workers)
         yield _gauge("webhookui_queue_worked_on", "1 while a worker process answers the queue.", state.worked_on)
-        yield _gauge("webhookui_paused_endpoints", "Webhooks and endpoints that are paused.", found.paused)
+        yield _gauge("webhookui_paused_endpoints", "Webhooks and endpoints that are paused.", health.paused)
         yield _gauge(
-            "webhookui_held_deliveries", "Deliveries that wait for a workflow that is off or held.", found.held
+            "webhookui_held_deliveries", "Deliveries that wait for a workflow that is off or held.", health.held
         )
 
     def _attempts(self) -> Iterator[Metric]:
-        found = attempt_metrics.read(self._session)
+        metrics = attempt_metrics.read(self._session)
         total = CounterMetricFamily("webhookui_attempts", "Attempts by outcome.", labels=["outcome"])
         durations = HistogramMetricFamily(
             "webhookui_attempt_duration_seconds", "Duration of attempts that were not interrupted.", labels=["outcome"]
         )
         for outcome in OUTCOMES:
-            one = found.get(outcome, attempt_metrics.OutcomeMetrics())
-            total.add_metric([outcome], one.number)
+            metric = metrics.get(outcome, attempt_metrics.OutcomeMetrics())
+            total.add_metric([outcome], metric.number)
             if outcome != "interrupted":
                 ends = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
-                durations.add_metric([outcome], list(zip(ends, accumulate(one.classes), strict=True)), one.seconds)
+                durations.add_metric(
+                    [outcome], list(zip(ends, accumulate(metric.classes), strict=True)), metric.seconds
+                )
         yield total
         yield durations
 
@@ -65,8 +67,8 @@ class Figures(Collector):
         for status, number in outgoing_mail.counts(self._session).items():
             mails.add_metric([status], number)
         yield mails
-        trouble = mail_sender.trouble(self._session) is not None
-        yield _gauge("webhookui_mail_server_trouble", "1 while the SMTP server can't be used.", trouble)
+        unusable = mail_sender.error_state(self._session) is not None
+        yield _gauge("webhookui_mail_server_trouble", "1 while the SMTP server can't be used.", unusable)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

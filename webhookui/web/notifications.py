@@ -1,4 +1,4 @@
-"""The bell's list, and what every open page asks now and then (SPEC section 8)."""
+"""The inbox's list, and what every open page asks now and then (SPEC section 8)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webhookui.current_installation import row_id
 from webhookui.notifications import inbox
 from webhookui.notifications.inbox import MOST_COUNTED, NotificationNotFound
 from webhookui.web.access import me, public
-from webhookui.web.app_status import pulse
+from webhookui.web.app_status import app_status
 
 bp = Blueprint("notifications", __name__)
 
@@ -33,10 +33,10 @@ def live() -> ResponseReturnValue:
     """
     if not current_user.is_authenticated:
         return "", 204
-    found = pulse()
-    if found.token == request.args.get("token", ""):
+    status = app_status()
+    if status.token == request.args.get("token", ""):
         return "", 204
-    return render_template("notifications/live.html", pulse=lambda: found)
+    return render_template("notifications/live.html", app_status=lambda: status)
 
 
 @bp.post("/<int:notification_id>")
@@ -44,11 +44,11 @@ def read(notification_id: int) -> ResponseReturnValue:
     """Marks an entry as read and goes to what it speaks of."""
     try:
         with current_installation.write() as session:
-            found = inbox.read(session, me().id or 0, notification_id)
+            notification = inbox.read(session, me().id or 0, notification_id)
     except NotificationNotFound as error:
         abort(404, description=str(error))
-    several = found.count > 1 and found.url_many
-    return redirect((found.url_many if several else found.url) or "/notifications", 303)
+    several = notification.count > 1 and notification.url_many
+    return redirect((notification.url_many if several else notification.url) or "/notifications", 303)
 
 
 @bp.post("/read")

@@ -126,11 +126,11 @@ def _view(endpoint: str) -> Any:
 
 def _to_login() -> ResponseReturnValue:
     """To come back from there: to this page, or to the one that a fragment was for."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    next_page = request.full_path.rstrip("?") if request.method == "GET" else ""
     fragment = bool(request.headers.get("HX-Request"))
     if fragment:
-        wanted = current_installation.page_of(request.headers.get("HX-Current-URL", ""))
-    target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
+        next_page = current_installation.page_of(request.headers.get("HX-Current-URL", ""))
+    target = url_for("start.login", next=next_page if next_page not in ("", "/") else None)
     return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
 
 

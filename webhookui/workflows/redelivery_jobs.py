@@ -184,7 +184,7 @@ def _batch(db: Database, job_id: int, address: str) -> None:
         job.position = job.up_to if reached is None else reached
         if job.position >= job.up_to:
             job.finished_at = now()
-            log.info("redelivered", job=job.id, act=job.payload, made=job.made, refused=job.refused)
+            log.info("redelivered", job=job.id, act=job.payload, made=job.redelivered, refused=job.refused)
 
 
 def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
@@ -209,7 +209,7 @@ def _one(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -
         log.exception("redelivery_failed", job=job.id, delivery=delivery_id)
         _refuse(job, delivery_id, "Something went wrong on our side; the program's own log says what.")
     else:
-        job.made += 1
+        job.redelivered += 1
 
 
 def _refuse(job: RedeliveryJob, delivery_id: int, reason: str) -> None:

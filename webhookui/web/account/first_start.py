@@ -82,17 +82,17 @@ def login() -> ResponseReturnValue:
     with current_installation.read() as session:
         if not accounts.any_user(session):
             return redirect(url_for("start.setup"))
-    wanted = request.values.get("next", "")
+    next_page = request.values.get("next", "")
     if request.method == "GET":
-        return render_template("start/login.html", email="", error="", wanted=wanted)
+        return render_template("start/login.html", email="", error="", next_page=next_page)
     email = request.form.get("email", "")
     with current_installation.write() as session:
         user = accounts.authenticate(session, email, request.form.get("password", ""))
     if user is None:
         words = "E-mail address or password is wrong."
-        return render_template("start/login.html", email=email, error=words, wanted=wanted), 422
+        return render_template("start/login.html", email=email, error=words, next_page=next_page), 422
     begin_session(user)
-    return redirect(own_page(wanted))
+    return redirect(own_page(next_page))
 
 
 @bp.post("/logout")

@@ -81,18 +81,18 @@ def _drawn(chart: Any, title: str, words: str, labels: Sequence[Label], series: 
     chart.x_labels = list(range(len(labels)))  # by number: two may have the same words
     chart.x_labels_major = [number for number, label in enumerate(labels) if label.short]
     chart.x_value_formatter = str
-    for each in series:
-        chart.add(each.name, list(each.values))
+    for line in series:
+        chart.add(line.name, list(line.values))
     root = chart.render_tree()
     _strip(root)
     for text in root.iter("text"):
         if text.getparent().getparent().get("class", "").startswith("axis x") and (text.text or "").isdecimal():
             text.text = labels[int(text.text)].short
-    for number, each in enumerate(series):
+    for number, line in enumerate(series):
         for group in root.iter("g"):
             if f"serie-{number}" in group.get("class", "").split():
-                group.set("class", f"chart-{each.tone}")
-                _say(group, each, labels)
+                group.set("class", f"chart-{line.tone}")
+                _say(group, line, labels)
     root.set("class", "chart")
     root.set("role", "img")
     root.set("aria-label", f"{title}. {words}")
@@ -127,5 +127,5 @@ def _say(group: Any, series: Series, labels: Sequence[Label]) -> None:
         for note in list(place.iter("desc")):
             place.remove(note)
         if (notes.get("x_label") or "").isdecimal():
-            said = etree.SubElement(mark, "title")
-            said.text = f"{labels[int(notes['x_label'] or 0)].words}: {notes.get('value')} {series.name}"
+            title = etree.SubElement(mark, "title")
+            title.text = f"{labels[int(notes['x_label'] or 0)].words}: {notes.get('value')} {series.name}"

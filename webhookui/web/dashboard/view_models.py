@@ -63,7 +63,7 @@ class Bar:
 
     def log(self, status: str | None = None) -> str:
         """The log of just these."""
-        since, until = (f"{each:%Y-%m-%dT%H:%M}" for each in (self.start, self.end))
+        since, until = (f"{edge:%Y-%m-%dT%H:%M}" for edge in (self.start, self.end))
         return "/log?" + urlencode({**({"status": status} if status else {}), "since": since, "until": until})
 
 
@@ -98,8 +98,8 @@ def dashboard(session: Session, name: str, zone: ZoneInfo) -> Dashboard:
     edges = edges_of(RANGES[name], now().astimezone(zone))
     counted = statistics.over_time(session, edges)
     bars = tuple(
-        Bar(start, end, _label(start, RANGES[name]), each)
-        for start, end, each in zip(edges, edges[1:], counted, strict=False)
+        Bar(start, end, _label(start, RANGES[name]), counts)
+        for start, end, counts in zip(edges, edges[1:], counted, strict=False)
     )
     total = statistics.added(counted)
     statuses = tuple(
@@ -110,7 +110,9 @@ def dashboard(session: Session, name: str, zone: ZoneInfo) -> Dashboard:
         bars=bars,
         total=total,
         statuses=statuses,
-        percentiles={each: percentile(total.durations, part) for each, part in PERCENTILES.items()},
+        percentiles={
+            percentile_name: percentile(total.durations, part) for percentile_name, part in PERCENTILES.items()
+        },
         failing=failing(session),
         waiting=statistics.waiting(session),
         oldest_queued_s=queue_health.oldest_queued_s(session),
@@ -121,19 +123,19 @@ def dashboard(session: Session, name: str, zone: ZoneInfo) -> Dashboard:
     )
 
 
-def edges_of(wanted: Range, until: datetime) -> list[datetime]:
+def edges_of(range_: Range, until: datetime) -> list[datetime]:
     """Where the bars begin, and at last where the present one ends; whole hours or days of the clock on the wall."""
     day = datetime.combine(until.date(), time.min)
-    step = timedelta(hours=wanted.step)
+    step = timedelta(hours=range_.step)
     present = day + (until.replace(tzinfo=None) - day) // step * step
-    walls = [present + step * number for number in range(1 - wanted.bars, 2)]
+    walls = [present + step * number for number in range(1 - range_.bars, 2)]
     edges = [wall.replace(tzinfo=until.tzinfo).astimezone(UTC) for wall in walls]
     return [edge.astimezone(until.tzinfo) for edge in sorted(set(edges))]  # an hour that the clock skips is none
 
 
-def _label(start: datetime, wanted: Range) -> Label:
-    place = start.toordinal() if wanted.step == 24 else start.hour // wanted.step
-    return Label(start.strftime(wanted.short) if place % wanted.every == 0 else "", start.strftime(wanted.long))
+def _label(start: datetime, range_: Range) -> Label:
+    place = start.toordinal() if range_.step == 24 else start.hour // range_.step
+    return Label(start.strftime(range_.short) if place % range_.every == 0 else "", start.strftime(range_.long))
 
 
 def _deliveries(bars: Sequence[Bar], total: Counted, statuses: Sequence[str], size: tuple[int, int]) -> Markup:
@@ -148,9 +150,9 @@ def _deliveries(bars: Sequence[Bar], total: Counted, statuses: Sequence[str], si
 
 def _times(bars: Sequence[Bar], total: Counted) -> Markup:
     series = [Series(name, name, [bar.percentile(name) for bar in bars]) for name in PERCENTILES]
-    known = [value for each in series for value in each.values if value]
-    low = max([ms for ms in _RULED_MS if ms <= min(known, default=1)], default=1)
-    high = min([ms for ms in _RULED_MS if ms >= max(known, default=10)], default=_RULED_MS[-1])
+    values = [value for line in series for value in line.values if value]
+    low = max([ms for ms in _RULED_MS if ms <= min(values, default=1)], default=1)
+    high = min([ms for ms in _RULED_MS if ms >= max(values, default=10)], default=_RULED_MS[-1])
     scale = [ms for ms in _RULED_MS if low <= ms <= max(high, low * 10)]
     parts = ", ".join(f"{name} {in_ms(percentile(total.durations, part))}" for name, part in PERCENTILES.items())
     words = f"Of all finished deliveries: {parts}. {_most(bars, lambda bar: bar.percentile('p95') or 0, in_ms, 'p95')}"

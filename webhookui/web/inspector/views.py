@@ -82,15 +82,15 @@ def _without_secrets(session: Session, received: store.Received) -> store.Receiv
     What is sent to an inspector is kept and shown; secrets are not, wherever they are sent to.
     """
     sender = next((value for name, value in received.headers if name.lower() == "webhook-id"), "")
-    known = redaction(())
+    redactor = redaction(())
     if sender:
         with suppress(SecretUnreadable):
             resolved = in_the_air(session, installation().box, sender)
-            known = resolved.redaction() if resolved else known
-    headers = ((name, known.text(_scheme_alone(name, value))) for name, value in received.headers)
+            redactor = resolved.redaction() if resolved else redactor
+    headers = ((name, redactor.text(_scheme_alone(name, value))) for name, value in received.headers)
     return replace(
-        received, path=known.text(received.path), query=known.text(received.query), headers=tuple(headers),
-        body=known.data(received.body),
+        received, path=redactor.text(received.path), query=redactor.text(received.query), headers=tuple(headers),
+        body=redactor.data(received.body),
     )  # fmt: skip
 
 
@@ -148,15 +148,15 @@ def _accept_any_method(state: BlueprintSetupState) -> None:
 def index() -> ResponseReturnValue:
     """The inspectors, last used first; `?name=` goes to one, a new one if need be."""
     error = None
-    if wanted := request.args.get("name", "").strip():
+    if typed_name := request.args.get("name", "").strip():
         try:
-            return redirect(f"/inspector/{store.check_name(wanted)}")
+            return redirect(f"/inspector/{store.check_name(typed_name)}")
         except store.InvalidName as invalid:
             error = str(invalid)
     with read() as session:
         inspectors = store.overview(session)
     page = render_template(
-        "inspector/index.html", nav="inspector", inspectors=inspectors, address=_address, name=wanted, error=error
+        "inspector/index.html", nav="inspector", inspectors=inspectors, address=_address, name=typed_name, error=error
     )
     return page, 422 if error else 200
 

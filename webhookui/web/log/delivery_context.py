@@ -14,7 +14,7 @@ from webhookui.delivery.tables import Delivery, Endpoint
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class DeliveryContext:
     """`webhook_index`: counted from 0, None when the webhook or its workflow is gone. `draining`: it has recovered, and
     what waited is being sent."""
 
@@ -23,7 +23,7 @@ class Surroundings:
     draining: bool = False
 
 
-def surroundings(session: Session, delivery: Delivery) -> Surroundings:
+def delivery_context(session: Session, delivery: Delivery) -> DeliveryContext:
     circuits = [session.get(Endpoint, name) for name in {delivery.lane, group_of(delivery.lane)} if name]
     workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
     if workflow is None or workflow.deleted_at is not None:
@@ -34,7 +34,7 @@ def surroundings(session: Session, delivery: Delivery) -> Surroundings:
         ids = list(
             session.scalars(select(col(WorkflowWebhook.id)).where(there).order_by(col(WorkflowWebhook.position)))
         )
-    return Surroundings(
+    return DeliveryContext(
         workflow_exists=workflow is not None,
         webhook_index=ids.index(delivery.webhook_id) if delivery.webhook_id in ids else None,
         draining=any(row is not None and row.state == "draining" for row in circuits),

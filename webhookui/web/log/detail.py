@@ -20,10 +20,10 @@ from webhookui.delivery_log.queries import Detail
 from webhookui.outgoing.content_encoding import packed_as
 from webhookui.web.log.attempt_difference import Difference, request_difference, response_difference
 from webhookui.web.log.copy_as_curl import copy_as_curl, fits_command
-from webhookui.web.log.delivery_context import Surroundings, surroundings
+from webhookui.web.log.delivery_context import DeliveryContext, delivery_context
 from webhookui.web.log.next_steps import Step, next_steps
 from webhookui.web.log.payload import Payload, payload
-from webhookui.web.log.response_message import said
+from webhookui.web.log.response_message import response_message
 from webhookui.web.records.record_view import Names, names_in
 from webhookui.webhooks.body_text import content_type_of
 
@@ -94,7 +94,7 @@ class DetailView:
     """The detail of one delivery, ready to be drawn."""
 
     detail: Detail
-    around: Surroundings
+    around: DeliveryContext
     module: ModuleInfo | None
     """None when it was removed since."""
     names: Names
@@ -105,7 +105,7 @@ class DetailView:
     curl_needs_file: bool
     cause: Cause
     latest: AttemptView | None
-    said: str
+    response_message: str
     """What the third party says is wrong; empty when it said nothing or nothing is wrong."""
     steps: tuple[Step, ...]
     captures: tuple[tuple[CapturedValue, str, str, str], ...]
@@ -120,16 +120,16 @@ def read_detail(session: Session, delivery_id: int) -> DetailView:
     saved = detail.change.values if detail.change else {}
     sides = [{name: pair[side] for name, pair in saved.items()} for side in (0, 1)] if saved else []
     names = names_in(session, module.fields.values(), sides) if module and sides else Names({}, {})
-    return detail_view(detail, surroundings(session, detail.delivery), module, names)
+    return detail_view(detail, delivery_context(session, detail.delivery), module, names)
 
 
 def detail_view(
     detail: Detail,
-    around: Surroundings | None = None,
+    around: DeliveryContext | None = None,
     module: ModuleInfo | None = None,
     names: Names | None = None,
 ) -> DetailView:
-    delivery, body, around = detail.delivery, detail.request.body, around or Surroundings()
+    delivery, body, around = detail.delivery, detail.request.body, around or DeliveryContext()
     views: list[AttemptView] = []
     for attempt in detail.attempts:
         views.append(_attempt(attempt, detail, views[-1] if views else None))
@@ -148,7 +148,7 @@ def detail_view(
         curl_needs_file=not fits_command(body),
         cause=_cause(detail),
         latest=latest,
-        said=said(latest.response) if latest and failed and latest.attempt.status_code else "",
+        response_message=response_message(latest.response) if latest and failed and latest.attempt.status_code else "",
         steps=next_steps(delivery, latest.attempt.error_code if latest else "configuration", around),
         captures=tuple(
             (row, shown(row, _type_of(module, row.field)), *OUTCOMES.get(row.outcome, (row.outcome, "neutral")))
@@ -215,10 +215,10 @@ def _total(attempt: Attempt) -> float | None:
 def bars(timing_ms: dict[str, float], *, answered: bool = True) -> tuple[Bar, ...]:
     """The phases one after another over the whole width; each at least a hair wide, to be seen."""
     total = float(timing_ms.get("total") or sum(timing_ms.values()))  # the database gives decimals
-    known = {phase: max(float(timing_ms.get(phase) or 0), 0.0) for phase in ("connect", "tls", "first_byte")}
-    known["rest" if answered else "unanswered"] = max(total - sum(known.values()), 0.0)
+    phases = {phase: max(float(timing_ms.get(phase) or 0), 0.0) for phase in ("connect", "tls", "first_byte")}
+    phases["rest" if answered else "unanswered"] = max(total - sum(phases.values()), 0.0)
     drawn, x = [], 0.0
-    for phase, ms in known.items():
+    for phase, ms in phases.items():
         if ms > _SEEN_MS:
             width = max(ms / total * _BAR, 1.5)
             drawn.append(Bar(phase, PHASES[phase], round(x, 2), round(width, 2), ms))
@@ -248,6 +248,6 @@ def _cause(detail: Detail) -> Cause:
 
 def spoken(statuses: Sequence[tuple[int, str]]) -> str:
     """What a screen reader is told of rows that moved: "Delivery 12: Success. …", three at most."""
-    said_ = [f"Delivery {delivery_id}: {STATUSES[status].label}." for delivery_id, status in statuses[:3]]
-    rest = len(statuses) - len(said_)
-    return " ".join(said_) + (f" And {rest} more." if rest > 0 else "")
+    sentences = [f"Delivery {delivery_id}: {STATUSES[status].label}." for delivery_id, status in statuses[:3]]
+    rest = len(statuses) - len(sentences)
+    return " ".join(sentences) + (f" And {rest} more." if rest > 0 else "")

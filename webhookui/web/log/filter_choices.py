@@ -57,22 +57,22 @@ def record_name(session: Session, record_id: int) -> str:
 
 def in_words(session: Session, log_filter: LogFilter) -> list[tuple[str, object]]:
     """What a filter says, for people: (what, its value); times as they are."""
-    found: list[tuple[str, object]] = []
+    parts: list[tuple[str, object]] = []
     if log_filter.status:
-        found.append(("Status", STATUSES[log_filter.status].label))
+        parts.append(("Status", STATUSES[log_filter.status].label))
     if log_filter.workflow_id is not None:
         workflow = session.get(Workflow, log_filter.workflow_id)
-        found.append(("Workflow", workflow.name if workflow else log_filter.workflow_id))
+        parts.append(("Workflow", workflow.name if workflow else log_filter.workflow_id))
     if log_filter.webhook_id is not None:
         webhook = session.get(WorkflowWebhook, log_filter.webhook_id)
-        found.append(("Action", webhook.title if webhook else log_filter.webhook_id))
+        parts.append(("Action", webhook.title if webhook else log_filter.webhook_id))
     if log_filter.record_id is not None:
-        found.append(("Record", record_name(session, log_filter.record_id) or log_filter.record_id))
+        parts.append(("Record", record_name(session, log_filter.record_id) or log_filter.record_id))
     for name, words in (
         ("module", "Module"), ("host", "Host"), ("status_code", "HTTP code"), ("since", "From"), ("until", "To"), ("q", "Text"),
     ):  # fmt: skip
         if (value := getattr(log_filter, name)) is not None:
-            found.append((words, value))
+            parts.append((words, value))
     if log_filter.test is not None:
-        found.append(("Tests", "only tests" if log_filter.test else "no tests"))
-    return found
+        parts.append(("Tests", "only tests" if log_filter.test else "no tests"))
+    return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webhookui.delivery.tables import Delivery
-from webhookui.web.log.delivery_context import Surroundings
+from webhookui.web.log.delivery_context import DeliveryContext
 
 _URL, _AUTHORIZATION = ("Edit URL to Notify", "url"), ("Edit the authorization", "authorization.type")
 _PARAMETERS = ("Edit the parameters", "parameters")
@@ -39,7 +39,7 @@ class Step:
     """Only an admin can go there."""
 
 
-def next_steps(delivery: Delivery, error_code: str | None, around: Surroundings) -> tuple[Step, ...]:
+def next_steps(delivery: Delivery, error_code: str | None, around: DeliveryContext) -> tuple[Step, ...]:
     """For a delivery whose last attempt failed; the most likely one first."""
     steps: list[Step] = []
     if error_code == "address_blocked":

@@ -70,12 +70,12 @@ def payload(
 
 def _text(body: bytes, content_type: str, notes: list[str], *, was_cut: bool) -> tuple[str | None, str]:
     """(the body as text, what it was read as); None when it is no text."""
-    found = body_text(body, content_type, was_cut=was_cut)
-    if found is None or _CONTROL.search(found.text):
+    decoded = body_text(body, content_type, was_cut=was_cut)
+    if decoded is None or _CONTROL.search(decoded.text):
         return None, ""
-    if found.note:
-        notes.append(found.note)
-    return found.text, found.charset
+    if decoded.note:
+        notes.append(decoded.note)
+    return decoded.text, decoded.charset
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")

@@ -117,10 +117,10 @@ def _id(text: str | None) -> int | None:
 
 def pairs(text: str) -> dict[int, int]:
     """ "12:3,11:2" as {12: 3, 11: 2}; an id without a version has version 0. What can't be read is left out."""
-    found: dict[int, int] = {}
+    versions: dict[int, int] = {}
     for part in text.split(",")[:_MOST_ROWS]:
         key, _, version = part.partition(":")
         delivery_id = _id(key)
         if delivery_id is not None:
-            found[delivery_id] = _id(version) or 0
-    return found
+            versions[delivery_id] = _id(version) or 0
+    return versions

@@ -128,9 +128,9 @@ def running() -> ResponseReturnValue:
     """The strip above the log: what runs, and what the strip has shown and has ended meanwhile (`seen`, ids)."""
     seen = pairs(request.args.get("seen", ""))
     with read() as session:
-        found = {job.id: job for job in redelivery_jobs.running(session)}
-        ended = [job for job in redelivery_jobs.newest(session) if job.id in seen and job.id not in found]
-        jobs = [_progress(session, job) for job in [*ended, *found.values()]]
+        still_running = {job.id: job for job in redelivery_jobs.running(session)}
+        ended = [job for job in redelivery_jobs.newest(session) if job.id in seen and job.id not in still_running]
+        jobs = [_progress(session, job) for job in [*ended, *still_running.values()]]
     return render_template("log/_redelivering.html", redelivering=jobs)
 
 
@@ -169,7 +169,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        return self.job.made + self.job.refused
+        return self.job.redelivered + self.job.refused
 
 
 def running_jobs(session: Session) -> list[Progress]:
@@ -178,7 +178,7 @@ def running_jobs(session: Session) -> list[Progress]:
 
 
 def _progress(session: Session, job: RedeliveryJob) -> Progress:
-    done = job.made + job.refused
+    done = job.redelivered + job.refused
     part = job.position / max(1, job.up_to)
     if job.total is not None:
         part = min(1.0, done / max(1, job.total))
@@ -215,13 +215,13 @@ def _ids() -> list[int] | None:
     """The selected deliveries; None when the request does not speak of any."""
     if "ids" not in request.values:
         return None
-    found = []
+    ids = []
     for part in filter(None, ",".join(request.values.getlist("ids")).split(",")):
         number = row_number(part.strip())
         if number is None:
             abort(400, description=f"“{part[:40]}” is not the number of a delivery.")
-        found.append(number)
-    return found
+        ids.append(number)
+    return ids
 
 
 def _query() -> LogQuery:

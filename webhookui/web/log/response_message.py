@@ -19,23 +19,23 @@ _SAYING = (
 _LONGEST = 300
 
 
-def said(body: Payload) -> str:
+def response_message(body: Payload) -> str:
     """The sentence, or the beginning of the answer when none can be told from the rest; empty for pages and binary data."""
     text = body.raw or body.text
-    found = ""
+    message = ""
     if body.kind == "json":
         try:
-            found = _sentence(json.loads(text.lstrip("\ufeff"), parse_float=str), at_top=True)
+            message = _sentence(json.loads(text.lstrip("\ufeff"), parse_float=str), at_top=True)
         except (ValueError, RecursionError):
-            found = ""
+            message = ""
     elif body.kind == "xml":
-        found = _of_xml(body.text)
+        message = _of_xml(body.text)
     elif body.kind == "html":
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
         return _short(unescape(title[1])) if title else ""
     elif body.kind in ("empty", "binary"):
         return ""
-    return _short(found or text)
+    return _short(message or text)
 
 
 def _sentence(value: Any, *, at_top: bool = False) -> str:
@@ -47,10 +47,10 @@ def _sentence(value: Any, *, at_top: bool = False) -> str:
                 return words
         if at_top:
             return ""
-        pairs = ((key, _sentence(each)) for key, each in list(value.items())[:5])
+        pairs = ((key, _sentence(part)) for key, part in list(value.items())[:5])
         return "; ".join(f"{key}: {words}" for key, words in pairs if words)
     if isinstance(value, list):
-        return "; ".join(words for each in value[:5] if (words := _sentence(each)))
+        return "; ".join(words for part in value[:5] if (words := _sentence(part)))
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) and not at_top else ""
 
 
@@ -60,8 +60,10 @@ def _of_xml(text: str) -> str:
         root = etree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode(), parser)
     except (etree.XMLSyntaxError, ValueError):
         return ""
-    words = {etree.QName(each).localname.lower(): each.text for each in root.iter(etree.Element) if each.text}
-    return next((found for name in _SAYING if (found := (words.get(name) or "").strip())), "")
+    words = {
+        etree.QName(element).localname.lower(): element.text for element in root.iter(etree.Element) if element.text
+    }
+    return next((message for name in _SAYING if (message := (words.get(name) or "").strip())), "")
 
 
 def _short(text: str) -> str:

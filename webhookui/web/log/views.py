@@ -143,8 +143,8 @@ def body(delivery_id: int) -> ResponseReturnValue:
     if number is None:
         content = view.detail.request.body
     else:
-        found = next((a.attempt for a in view.attempts if a.attempt.number == number), None)
-        content = found.response_body if found else None
+        attempt = next((a.attempt for a in view.attempts if a.attempt.number == number), None)
+        content = attempt.response_body if attempt else None
     if content is None:
         abort(404)
     answer = make_response(content)
@@ -212,7 +212,7 @@ def paused_token(paused: Sequence[Endpoint], loops: Sequence[loop_guard.Loops]) 
     """What is paused or held in one word, to tell whether something about it moved."""
     words = [f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused]
     return ",".join(
-        [*words, *(f"{each.workflow_id}|{len(each.held)}|{each.held[0].hold.at}|{each.waits}" for each in loops)]
+        [*words, *(f"{loop.workflow_id}|{len(loop.held)}|{loop.held[0].hold.at}|{loop.waits}" for loop in loops)]
     )
 
 
@@ -223,8 +223,8 @@ def note_holds(session: Session, deliveries: Sequence[Delivery]) -> None:
 
 @bp.app_template_global()
 def hold_of(delivery: Delivery) -> pending.Hold | None:
-    found: pending.Hold | None = g.get("holds", {}).get(delivery.id)
-    return found
+    hold: pending.Hold | None = g.get("holds", {}).get(delivery.id)
+    return hold
 
 
 @bp.app_template_global()
@@ -252,9 +252,9 @@ def _query(also: Collection[str] = ()) -> LogQuery:
 
 
 def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
-    found = {number: read_detail(session, number) for number in ids}
-    note_holds(session, [view.detail.delivery for view in found.values()])
-    return found
+    details = {number: read_detail(session, number) for number in ids}
+    note_holds(session, [view.detail.delivery for view in details.values()])
+    return details
 
 
 def _one(delivery_id: int) -> DetailView:

@@ -95,17 +95,17 @@ def timeline(module: str, record_id: int) -> ResponseReturnValue:
 def field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """One field as it is shown."""
     with read() as session:
-        info, each = _field(session, module, name)
-        return _shown(session, info, each, records.get(session, module, record_id))
+        info, field_info = _field(session, module, name)
+        return _shown(session, info, field_info, records.get(session, module, record_id))
 
 
 def edit_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """One field as a form of its own, with the record's newest version."""
     with read() as session:
-        info, each = _field(session, module, name)
+        info, field_info = _field(session, module, name)
         record = records.get(session, module, record_id)
         form = opened(form_of(session, info, controls(info, record.values, zone())))
-        return _field_form(session, info, each, record, form, version=record.version)
+        return _field_form(session, info, field_info, record, form, version=record.version)
 
 
 def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
@@ -120,11 +120,11 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
         return _saved(module, record_id, name) if name in values else field(module, record_id, name)
     except (InvalidRecord, FormProblem) as error:
         with read() as session:
-            info, each = _field(session, module, name)
+            info, field_info = _field(session, module, name)
             record = records.get(session, module, record_id)
             errors = {name: error.errors.get(name) or " ".join(error.errors.values())}
             form = _sent(session, info, errors=errors, shown=marks_in(info, request.form))
-            return _field_form(session, info, each, record, form, version=version), 422
+            return _field_form(session, info, field_info, record, form, version=version), 422
     except RecordConflict as error:
         return _overtaken(module, record_id, name, version, {key: pair[0] for key, pair in error.changed.items()})
 
@@ -132,15 +132,15 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
 def _overtaken(module: str, record_id: int, name: str, version: int, yours: dict[str, Any]) -> ResponseReturnValue:
     """Somebody saved meanwhile. When it was another field, yours is saved; when it was this one, you are asked."""
     with read() as session:
-        info, each = _field(session, module, name)
+        info, field_info = _field(session, module, name)
         record = records.get(session, module, record_id)
         row = next(iter(differences(session, info, record, version, yours)), None)
         if row is None:
-            return _shown(session, info, each, record)
+            return _shown(session, info, field_info, record)
         if row.both:
             # Without marks: what is typed is saved, even where it is what stood there at first.
             form = _sent(session, info)
-            return _field_form(session, info, each, record, form, version=record.version, overtaken=True), 409
+            return _field_form(session, info, field_info, record, form, version=record.version, overtaken=True), 409
     with write() as session:
         records.update(session, module, record_id, {name: yours[name]}, actor(), version=record.version)
     return _saved(module, record_id, name)
@@ -160,12 +160,12 @@ def _field(session: Session, module: str, name: str) -> tuple[ModuleInfo, FieldI
     return info, info.fields[name]
 
 
-def _shown(session: Session, info: ModuleInfo, each: FieldInfo, record: Record) -> ResponseReturnValue:
+def _shown(session: Session, info: ModuleInfo, field_info: FieldInfo, record: Record) -> ResponseReturnValue:
     """The field as it is shown; without htmx, back to the record's page."""
-    names = names_in(session, [each], [record.values])
+    names = names_in(session, [field_info], [record.values])
     if not request.headers.get("HX-Request") and request.method == "POST":
         return redirect(f"/records/{info.name}/{record.id}", 303)
-    return render_template("records/_field.html", info=info, field=each, record=record, names=names)
+    return render_template("records/_field.html", info=info, field=field_info, record=record, names=names)
 
 
 def _sent(session: Session, info: ModuleInfo, **more: Any) -> RecordForm:
@@ -176,7 +176,7 @@ def _sent(session: Session, info: ModuleInfo, **more: Any) -> RecordForm:
 def _field_form(
     session: Session,
     info: ModuleInfo,
-    each: FieldInfo,
+    field_info: FieldInfo,
     record: Record,
     form: RecordForm,
     *,
@@ -184,12 +184,12 @@ def _field_form(
     overtaken: bool = False,
 ) -> str:
     """`overtaken`: somebody else saved this field meanwhile; the form shows what stands there now."""
-    names = names_in(session, [each], [record.values])
+    names = names_in(session, [field_info], [record.values])
     return render_template(
         "records/_field_form.html" if request.headers.get("HX-Request") else "records/field_page.html",
         nav=info.name,
         info=info,
-        field=each,
+        field=field_info,
         record=record,
         form=form,
         version=version,
@@ -206,5 +206,5 @@ def workflows(module: str, record_id: int) -> ResponseReturnValue:
         record = records.get(session, module, record_id)
         saved = latest_change(session, record_id, without_captures=True)
         there = store.list_all(session, module, there_at=saved.at if saved else None)
-        found = [(workflow, explain(session, workflow, record)) for workflow in there]
-        return render_template("records/workflows.html", nav=module, info=info, record=record, found=found)
+        explained = [(workflow, explain(session, workflow, record)) for workflow in there]
+        return render_template("records/workflows.html", nav=module, info=info, record=record, explained=explained)

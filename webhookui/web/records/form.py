@@ -45,7 +45,7 @@ class RecordForm:
 
     def marks(self) -> dict[str, str]:
         """Field → mark of what its control shows now."""
-        return {name: self._mark(each) for name, each in self.info.fields.items()}
+        return {name: self._mark(info) for name, info in self.info.fields.items()}
 
     def _mark(self, info: FieldInfo) -> str:
         value = self.values.get(info.name)
@@ -60,7 +60,7 @@ class RecordForm:
 
 def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """What the controls show for stored values."""
-    return {name: _control(each, stored.get(name), zone) for name, each in info.fields.items()}
+    return {name: _control(field_info, stored.get(name), zone) for name, field_info in info.fields.items()}
 
 
 def _control(info: FieldInfo, value: Any, zone: ZoneInfo) -> Any:
@@ -74,16 +74,16 @@ def _control(info: FieldInfo, value: Any, zone: ZoneInfo) -> Any:
 
 def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
     """What the form sent, field by field, as its controls show it."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in form.getlist(ON_FORM):
-        each = info.fields.get(name)
-        if each is None:
+        field_info = info.fields.get(name)
+        if field_info is None:
             continue
-        if each.type == "checkbox":
-            found[name] = name in form
+        if field_info.type == "checkbox":
+            values[name] = name in form
         else:
-            found[name] = form.getlist(name) if each.type == "multi_picklist" else form.get(name, "")
-    return found
+            values[name] = form.getlist(name) if field_info.type == "multi_picklist" else form.get(name, "")
+    return values
 
 
 def _mark(info: FieldInfo, value: Any) -> str:
@@ -116,7 +116,7 @@ def touched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
 
 def searched(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
     """What was typed into the searches of references without choosing a record."""
-    return {each.name: words for each in info.references if (words := _searched(each, form))}
+    return {reference.name: words for reference in info.references if (words := _searched(reference, form))}
 
 
 def _searched(info: FieldInfo, form: MultiDict[str, str]) -> str:
@@ -163,12 +163,12 @@ def _aware(text: str, zone: ZoneInfo) -> str:
 def _record_named(session: Session, info: FieldInfo, words: str) -> int:
     """The one record of that name: for browsers without JavaScript, and people quicker than the list."""
     statement = select(Record.id).where(Record.module == info.target, Record.name == words).limit(2)  # type: ignore[call-overload]
-    found: list[int] = list(session.scalars(statement))
-    if not found:
+    ids: list[int] = list(session.scalars(statement))
+    if not ids:
         raise FieldError(f"There is no record named “{words}”. Choose one from the list.")
-    if len(found) > 1:
+    if len(ids) > 1:
         raise FieldError(f"Several records are named “{words}”. Choose one from the list.")
-    return found[0]
+    return ids[0]
 
 
 def form_of(
@@ -182,9 +182,13 @@ def form_of(
 ) -> RecordForm:
     """The form with what its menus and pickers need. `shown`: the marks that it was opened with."""
     chosen = {
-        number for each in info.references if (number := row_number(str(values.get(each.name) or ""))) is not None
+        number
+        for reference in info.references
+        if (number := row_number(str(values.get(reference.name) or ""))) is not None
     }
-    owners = {str(values[name]) for name, each in info.fields.items() if each.type == "user" and values.get(name)}
+    owners = {
+        str(values[name]) for name, field_info in info.fields.items() if field_info.type == "user" and values.get(name)
+    }
     return RecordForm(
         info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}),
         people(session, owners), dict(shown or {}),
@@ -204,10 +208,10 @@ def marks_in(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
 def people(session: Session, also: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
     """Users to choose from: the active ones, and those that are chosen already, whoever they are."""
     kept = dict.fromkeys(also)
-    known = {str(user.id): user for user in accounts.all_users(session)}
+    users = {str(user.id): user for user in accounts.all_users(session)}
     offered = [
         (number, user.name if user.active else f"{user.name} (deactivated)")
-        for number, user in known.items()
+        for number, user in users.items()
         if user.active or number in kept
     ]
-    return (*offered, *((number, f"User {number}") for number in kept if number not in known))
+    return (*offered, *((number, f"User {number}") for number in kept if number not in users))

@@ -27,7 +27,7 @@ class RecordQuery:
     page: int = 1
 
     @property
-    def wanted(self) -> ListQuery:
+    def list_query(self) -> ListQuery:
         return ListQuery(self.info.name, self.q, self.sort, self.filters)
 
     @property
@@ -68,7 +68,7 @@ def read_query(info: ModuleInfo, args: MultiDict[str, str]) -> RecordQuery:
     if sort.removeprefix("-") not in (*info.fields, *LIFTED, "id"):
         sort = DEFAULT_SORT
     columns = tuple(dict.fromkeys(name for name in args.getlist("columns") if name in info.fields))
-    if columns == tuple(each.name for each in info.list_fields):
+    if columns == tuple(field_info.name for field_info in info.list_fields):
         columns = ()
     number = args.get("page", "1")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 1

@@ -34,10 +34,10 @@ class Names:
 def names_in(session: Session, infos: Iterable[FieldInfo], values: Iterable[Mapping[str, Any]]) -> Names:
     """The names of all records and users that these fields of these values point to."""
     infos, values = list(infos), list(values)
-    pointing = [each.name for each in infos if each.type == "reference"]
+    pointing = [info.name for info in infos if info.type == "reference"]
     ids = {row[name] for row in values for name in pointing if isinstance(row.get(name), int)}
     users = {}
-    if any(each.type == "user" for each in infos):
+    if any(info.type == "user" for info in infos):
         users = {user.id: user.name for user in accounts.all_users(session) if user.id is not None}
     return Names(records.names_of(session, ids), users)
 
@@ -55,21 +55,21 @@ class RelatedList:
     @property
     def columns(self) -> list[FieldInfo]:
         """The module's columns without the one that points back, as many as fit."""
-        return [each for each in self.info.list_fields if each.name not in (self.relation.field, "owner")][:3]
+        return [field for field in self.info.list_fields if field.name not in (self.relation.field, "owner")][:3]
 
 
 def related_lists(session: Session, modules: Catalog, record: Record) -> list[RelatedList]:
     """The lists of records that refer to this one."""
-    found = []
+    lists = []
     for relation in modules.relations(record.module):
         if not relation.to_many:
             continue
         info = modules.module(relation.module)
         query = ListQuery(relation.module, filters={relation.field: str(record.id)})
         page = list_page(session, query, per_page=RELATED_SHOWN)
-        names = names_in(session, info.list_fields, [each.values for each in page.items])
-        found.append(RelatedList(relation, info, page.items, page.total, names))
-    return found
+        names = names_in(session, info.list_fields, [row.values for row in page.items])
+        lists.append(RelatedList(relation, info, page.items, page.total, names))
+    return lists
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,19 @@ class Activity:
     @property
     def token(self) -> str:
         newest = self.changes[0].id if self.changes else 0
-        moved = sum(each.version for each in self.deliveries)
+        moved = sum(delivery.version for delivery in self.deliveries)
         return f"{self.version}-{newest}-{self.deliveries[0].id if self.deliveries else 0}-{moved}"
 
     @property
     def is_under_way(self) -> bool:
-        return any(each.status in ("queued", "dispatched") for each in self.deliveries)
+        return any(delivery.status in ("queued", "dispatched") for delivery in self.deliveries)
 
 
 def activity(session: Session, info: ModuleInfo, record: Record, before: int | None = None) -> Activity:
     """The record's timeline from the newest change, or from `before` on, and its newest deliveries."""
     changes = records.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
     page = queries.page(session, queries.LogFilter(record_id=record.id), limit=DELIVERIES_SHOWN)
-    sides = [{name: pair[side] for name, pair in each.values.items()} for each in changes for side in (0, 1)]
+    sides = [{name: pair[side] for name, pair in change.values.items()} for change in changes for side in (0, 1)]
     names = names_in(session, info.fields.values(), sides)
     shown = changes[:EVENTS_SHOWN]
     return Activity(shown, len(changes) > EVENTS_SHOWN, page.items, page.next_before is not None, names, record.version)

@@ -59,15 +59,18 @@ def search() -> ResponseReturnValue:
     q = request.args.get("q", "").strip()
     with read() as session:
         modules = catalog(session)
-        found = listing.search(session, q, limit=FOUND) if q else []
-        groups = [(info, [each for each in found if each.module == info.name]) for info in modules.modules.values()]
+        records_found = listing.search(session, q, limit=FOUND) if q else []
+        groups = [
+            (info, [record for record in records_found if record.module == info.name])
+            for info in modules.modules.values()
+        ]
         names = {
-            info.name: names_in(session, info.list_fields, [each.values for each in rows])
+            info.name: names_in(session, info.list_fields, [record.values for record in rows])
             for info, rows in groups
             if rows
         }
     shown = [(info, rows, names[info.name]) for info, rows in groups if rows]
-    return render_template("records/search.html", nav="", q=q, groups=shown, number=len(found), most=FOUND)
+    return render_template("records/search.html", nav="", q=q, groups=shown, number=len(records_found), most=FOUND)
 
 
 @bp.get("/pick/<module>")
@@ -76,8 +79,8 @@ def pick(module: str) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module) if module != "-" else None
         name = info.name if info else None
-        found = listing.search(session, request.args.get("q", ""), limit=PICKED, module=name)
-    return render_template("records/_picked.html", records=found, info=info)
+        records_found = listing.search(session, request.args.get("q", ""), limit=PICKED, module=name)
+    return render_template("records/_picked.html", records=records_found, info=info)
 
 
 @bp.get("/<module>")
@@ -87,7 +90,7 @@ def index(module: str) -> ResponseReturnValue:
         info = catalog(session).module(module)
         query = read_query(info, request.args)
         page, problem = _listed(session, query)
-        names = names_in(session, query.shown, [each.values for each in page.items])
+        names = names_in(session, query.shown, [record.values for record in page.items])
         return render_template(
             "records/index.html",
             nav=module,
@@ -103,7 +106,7 @@ def index(module: str) -> ResponseReturnValue:
 def _listed(session: Session, query: RecordQuery) -> tuple[listing.RecordPage, InvalidListing | None]:
     """A filter that can't be read shows nothing, and its words; an old link still opens."""
     try:
-        return listing.page(session, query.wanted, query.page, PER_PAGE), None
+        return listing.page(session, query.list_query, query.page, PER_PAGE), None
     except InvalidListing as error:
         return listing.RecordPage([], 0, 1, PER_PAGE), error
 
@@ -113,7 +116,7 @@ def new(module: str) -> ResponseReturnValue:
     """The form of a new record; the URL may fill fields (`?contact=5`)."""
     with read() as session:
         info = catalog(session).module(module)
-        values = {name: each.default for name, each in info.fields.items() if each.default is not None}
+        values = {name: field.default for name, field in info.fields.items() if field.default is not None}
         shown = controls(info, values, zone()) | {"owner": str(me().id)}
         shown |= {name: request.args[name] for name in info.fields if name in request.args}
         return _form(session, info, shown)
@@ -216,7 +219,7 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
             record=record,
             rows=rows,
             names=names_in(session, info.fields.values(), sides),
-            saves=[each for each in records.timeline(session, record_id, 20) if each.version > version],
+            saves=[save for save in records.timeline(session, record_id, 20) if save.version > version],
             sent=[(name, text) for name, text in request.form.items(multi=True) if _is_typed(name)],
         )
     return page, 409

@@ -113,7 +113,7 @@ def ask(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         field = _custom(session, module, name)
         modules = catalog(session)
-        labels = {each.name: each.label for each in modules.modules.values()}
+        labels = {other.name: other.label for other in modules.modules.values()}
         users = [(use.workflow, _places(use, labels)) for use in uses(session, module, name)]
         number = fields.in_use(session, module, name)
         return render_template(
@@ -145,9 +145,9 @@ def _form(
         field=field,
         form=spec,
         errors=errors or {},
-        types=[(each.name, each.label) for each in FIELD_TYPES.values()],
+        types=[(field_type.name, field_type.label) for field_type in FIELD_TYPES.values()],
         with_options=fields.WITH_OPTIONS,
-        targets=[(each.name, each.label) for each in modules.modules.values()],
+        targets=[(target.name, target.label) for target in modules.modules.values()],
     )
 
 

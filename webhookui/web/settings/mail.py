@@ -14,7 +14,7 @@ from webhookui.current_installation import row_id
 from webhookui.notifications import mail_sender, mail_settings, outgoing_mail, test_mail
 from webhookui.notifications.mail_settings import SECURITIES, InvalidMailSettings
 from webhookui.notifications.outgoing_mail import STATUSES, MailNotFound
-from webhookui.notifications.smtp import MailRefused, ServerTrouble
+from webhookui.notifications.smtp import MailRefused, ServerUnusable
 from webhookui.web.access import admin_only, me
 
 bp = Blueprint("mail", __name__)
@@ -42,7 +42,7 @@ def _about(session: Session) -> dict[str, Any]:
         "nav": "settings:mail",
         "is_set": mail_settings.is_set(session),
         "counts": outgoing_mail.counts(session),
-        "trouble": mail_sender.trouble(session),
+        "error_state": mail_sender.error_state(session),
         "folder": current_installation.installation().settings.instance / "mail",
     }
 
@@ -84,7 +84,7 @@ def test() -> ResponseReturnValue:
         code, errors = 422, error.errors
     except SecretUnreadable as error:
         code, errors = 422, {"password": f"{error} Type the password again."}
-    except (MailRefused, ServerTrouble) as error:
+    except (MailRefused, ServerUnusable) as error:
         code, tested = 422, {"good": False, "to": to, "words": str(error)}
     if request.headers.get("HX-Request"):
         return render_template("mail/_tested.html", tested=tested, errors=errors), code

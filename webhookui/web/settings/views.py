@@ -34,7 +34,7 @@ def users() -> ResponseReturnValue:
 def _users(code: int = 200, **more: Any) -> ResponseReturnValue:
     with current_installation.read() as session:
         everybody = accounts.all_users(session)
-    shown = {"form": {}, "errors": {}, "made": None, "refused": {}} | more
+    shown = {"form": {}, "errors": {}, "new_user": None, "refused": {}} | more
     return render_template("settings/users.html", nav="settings:users", users=everybody, roles=ROLES, **shown), code
 
 
@@ -57,7 +57,7 @@ def create_user() -> ResponseReturnValue:
             )
     except InvalidUser as error:
         return _users(422, form=form, errors=error.errors)
-    return _users(made={"user": user, "password": password})
+    return _users(new_user={"user": user, "password": password})
 
 
 @bp.post("/users/<int:user_id>")

@@ -18,7 +18,7 @@ LISTS = {"on_success": "On Success", "on_failure": "On Failure"}
 
 
 @dataclass(frozen=True)
-class Tried:
+class CapturePreview:
     """One capture row and what it would have done: a word with its tone, and a sentence when there is more to say."""
 
     at: str
@@ -35,37 +35,39 @@ class Tried:
     words: str = ""
 
 
-def tried(
-    module: ModuleInfo | None, wanted: Draft, at: str, body: bytes, lists: Sequence[str] = tuple(LISTS)
-) -> list[Tried]:
-    """`wanted`: the draft of a webhook's captures, `at`: its path. Nothing when Capture Response is switched off."""
-    if not wanted["on"]:
+def capture_previews(
+    module: ModuleInfo | None, captures: Draft, at: str, body: bytes, lists: Sequence[str] = tuple(LISTS)
+) -> list[CapturePreview]:
+    """`captures`: the draft of a webhook's captures, `at`: its path. Nothing when Capture Response is switched off."""
+    if not captures["on"]:
         return []
-    namespaces = {row["prefix"]: row["uri"] for row in wanted["namespaces"] if row["prefix"]}
-    found = []
+    namespaces = {row["prefix"]: row["uri"] for row in captures["namespaces"] if row["prefix"]}
+    previews = []
     for name in lists:
-        for position, row in enumerate(wanted[name]):
+        for position, row in enumerate(captures[name]):
             if row["path"]:
-                one = CaptureRow(row["path"].strip(), row["field"], row["all"])
-                taken = capture.read(wanted["type"], [one], body, namespaces)[0]
+                capture_row = CaptureRow(row["path"].strip(), row["field"], row["all"])
+                taken = capture.read(captures["type"], [capture_row], body, namespaces)[0]
                 info = module.fields.get(row["field"]) if module else None
-                found.append(_tried(taken, info, f"{at}.{name}.{position}", LISTS[name]))
-    return found
+                previews.append(_preview(taken, info, f"{at}.{name}.{position}", LISTS[name]))
+    return previews
 
 
-def _tried(taken: Taken, info: FieldInfo | None, at: str, name: str) -> Tried:
+def _preview(taken: Taken, info: FieldInfo | None, at: str, name: str) -> CapturePreview:
     label = info.label if info else ""
     if taken.outcome != "found":
         word, tone = {"no_match": ("No match", "warning")}.get(taken.outcome, ("Unreadable", "danger"))
-        return Tried(at, name, taken.row.path, label, None, word, tone, taken.message)
+        return CapturePreview(at, name, taken.row.path, label, None, word, tone, taken.message)
     matched = ", ".join(as_text(value) for value in (taken.values if taken.row.all else taken.values[:1]))
     if info is None:
-        return Tried(at, name, taken.row.path, "", matched, "No field", "neutral", "Choose the field that takes it.")
+        return CapturePreview(
+            at, name, taken.row.path, "", matched, "No field", "neutral", "Choose the field that takes it."
+        )
     try:
         stored: Any = FIELD_TYPES[info.type].parse(fitting(taken, info.type), info)
     except FieldError as error:
-        return Tried(at, name, taken.row.path, label, matched, "Does not fit", "warning", str(error))
+        return CapturePreview(at, name, taken.row.path, label, matched, "Does not fit", "warning", str(error))
     shown = ", ".join(stored) if isinstance(stored, list) else as_text(stored)
     if taken.message:
-        return Tried(at, name, taken.row.path, label, shown, "Several match", "warning", taken.message)
-    return Tried(at, name, taken.row.path, label, shown, "Fits", "success")
+        return CapturePreview(at, name, taken.row.path, label, shown, "Several match", "warning", taken.message)
+    return CapturePreview(at, name, taken.row.path, label, shown, "Fits", "success")

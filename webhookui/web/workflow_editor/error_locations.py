@@ -66,8 +66,8 @@ def part_of(path: str, draft: Draft, label_of: Callable[[str], str]) -> str:
     inside = path.split(".")[2:] if path.startswith("actions.") else []
     if not inside:
         return ""
-    known = PART_WORDS.get(".".join(inside[:2])) or PART_WORDS.get(inside[0], "")
-    return ", ".join(_rows(path.split("."), path, draft, label_of)) or known
+    words = PART_WORDS.get(".".join(inside[:2])) or PART_WORDS.get(inside[0], "")
+    return ", ".join(_rows(path.split("."), path, draft, label_of)) or words
 
 
 def _rows(parts: list[str], path: str, draft: Draft, label_of: Callable[[str], str]) -> list[str]:

@@ -37,9 +37,9 @@ def show(workflow_id: int) -> ResponseReturnValue:
         changes: list[Change] = []
         if record_id is not None:
             changes = records.timeline(session, record_id, limit=SHOWN_CHANGES)
-            change = next((each for each in changes if each.id == change_id), None)
+            change = next((candidate for candidate in changes if candidate.id == change_id), None)
             if change is None and record is None:  # deleted, or of the module that the workflow once looked at
-                change = next((each for each in changes if each.source != "capture"), None)
+                change = next((candidate for candidate in changes if candidate.source != "capture"), None)
             if change is not None:
                 explanation = explain_change(session, workflow, change)
             elif record is not None:

@@ -13,7 +13,7 @@ from webhookui.workflows.field_path import USER_FIELDS
 Options = list[tuple[str, list[tuple[str, str]]]]
 """(group's words, [(value, label)]) as `ui.select` takes them."""
 
-SURROUNDING_LABELS = {
+CONTEXT_LABELS = {
     "record.id": "Record ID",
     "record.url": "Address of the record",
     "record.name": "Name of the record",
@@ -25,7 +25,7 @@ SURROUNDING_LABELS = {
     "delivery.id": "Delivery ID",
     "now": "Now",
 }
-SURROUNDING_TYPES = {
+CONTEXT_TYPES = {
     **{f"record.{name}": type_name for name, type_name in RECORD_SCHEMA.items()},
     **{f"workflow.{name}": type_name for name, type_name in WORKFLOW_SCHEMA.items()},
     **{f"delivery.{name}": type_name for name, type_name in DELIVERY_SCHEMA.items()},
@@ -56,7 +56,7 @@ class PlaceholderGroup:
 def _reached(modules: Catalog, info: FieldInfo) -> list[FieldInfo]:
     """The fields that can be spoken of through a reference or a user."""
     if info.type == "user":
-        return [each for name, each in USER_FIELDS.items() if name != "id"]
+        return [field for name, field in USER_FIELDS.items() if name != "id"]
     if info.type == "reference" and info.target:
         return list(modules.module(info.target).fields.values())
     return []
@@ -67,7 +67,7 @@ def condition_fields(modules: Catalog, module: str) -> Options:
     own = modules.module(module)
     groups: Options = [(own.label, [(name, info.label) for name, info in own.fields.items()])]
     for name, info in own.fields.items():
-        reached = [(f"{name}.{each.name}", f"{info.label} → {each.label}") for each in _reached(modules, info)]
+        reached = [(f"{name}.{field.name}", f"{info.label} → {field.label}") for field in _reached(modules, info)]
         if reached:
             groups.append((f"Of the {info.label.lower()}", reached))
     return groups
@@ -80,7 +80,7 @@ def comparable_fields(modules: Catalog, module: str, family: str, *, days: bool 
     own = modules.module(module)
     by_path = {name: info.type for name, info in own.fields.items()}
     for name, info in own.fields.items():
-        by_path.update({f"{name}.{each.name}": each.type for each in _reached(modules, info)})
+        by_path.update({f"{name}.{field.name}": field.type for field in _reached(modules, info)})
     groups = []
     for label, items in condition_fields(modules, module):
         fitting = [(path, words) for path, words in items if by_path[path] in types]
@@ -99,11 +99,10 @@ def placeholders(modules: Catalog, module: str, *, related: bool = False) -> tup
     if not related:
         plain = [info for info in own.fields.values() if not _reached(modules, info)]
         groups.append(_group("Before the save", "previous.", plain))
-    surroundings = tuple(
-        Placeholder(path, label, FIELD_TYPES[SURROUNDING_TYPES[path]].label)
-        for path, label in SURROUNDING_LABELS.items()
+    context_placeholders = tuple(
+        Placeholder(path, label, FIELD_TYPES[CONTEXT_TYPES[path]].label) for path, label in CONTEXT_LABELS.items()
     )
-    return (*groups, PlaceholderGroup("Record, workflow and time", surroundings))
+    return (*groups, PlaceholderGroup("Record, workflow and time", context_placeholders))
 
 
 def _group(label: str, prefix: str, fields: object) -> PlaceholderGroup:

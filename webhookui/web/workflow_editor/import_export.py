@@ -65,10 +65,10 @@ def load() -> ResponseReturnValue:
         document = document[0]
     if isinstance(document, list):
         return _page(text, {"": f"This is a list of {len(document)} documents. Import one workflow at a time."}), 422
-    here = installation()
+    current = installation()
     try:
         with write() as session:
-            workflow = store.create(session, here.box, document, me())
+            workflow = store.create(session, current.box, document, me())
     except InvalidDocument as error:
         wants_form = request.form.get("do") == "open"
         if isinstance(document, dict) and (wants_form or all(_SECRET.fullmatch(path) for path in error.errors)):

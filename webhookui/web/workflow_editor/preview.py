@@ -13,7 +13,7 @@ from webhookui.outgoing.http_client import Outgoing, headers_on_the_wire
 from webhookui.outgoing.target import target_of
 from webhookui.web.log.payload import Payload, payload
 from webhookui.web.workflow_editor.form_tree import Draft
-from webhookui.web.workflow_editor.send_test import NotReady, webhook_without_secrets
+from webhookui.web.workflow_editor.send_test import DraftError, webhook_without_secrets
 from webhookui.web.workflow_editor.workflow_draft import document_of
 from webhookui.webhooks.authorization import MASK, authorize
 from webhookui.webhooks.body_text import content_type_of
@@ -39,7 +39,7 @@ class ShownRequest:
 def shown_request(
     session: Session, draft: Draft, position: int, record: Record, address: str, workflow_id: int | None
 ) -> ShownRequest:
-    """Raises NotReady and RequestError."""
+    """Raises DraftError and RequestError."""
     webhook = with_markers(webhook_without_secrets(session, draft, position))
     number = next_delivery_id(session)
     context = context_of(
@@ -54,7 +54,7 @@ def shown_request(
     try:
         target = target_of(request.url)
     except InvalidURL as error:
-        raise NotReady({f"actions.{position}.url": str(error)}) from None
+        raise DraftError({f"actions.{position}.url": str(error)}) from None
     wire = list(headers_on_the_wire(outgoing, target).items())
     return ShownRequest(
         method=request.method,

@@ -12,7 +12,7 @@ from webhookui.current_installation import read
 from webhookui.delivery.tables import Attempt
 from webhookui.delivery_log import queries
 from webhookui.web.access import admin_only
-from webhookui.web.workflow_editor.capture_preview import LISTS, tried
+from webhookui.web.workflow_editor.capture_preview import LISTS, capture_previews
 from webhookui.web.workflow_editor.webhook_editor import number_in_form, typed_webhook
 from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.webhooks.authoring.response_tree import tree_of
@@ -50,7 +50,9 @@ def taken() -> ResponseReturnValue:
             body = as_utf8(*body_of(detail.attempts[-1])) if detail.attempts else b""
             lists = ("on_success",) if detail.delivery.status == "success" else ("on_failure",)
         form = form_of(session, draft)
-    rows = tried(form.module, draft["actions"][position]["capture"], f"actions.{position}.capture", body, lists)
+    rows = capture_previews(
+        form.module, draft["actions"][position]["capture"], f"actions.{position}.capture", body, lists
+    )
     return render_template("webhook_form/_taken.html", rows=rows, lists=[LISTS[name] for name in lists])
 
 

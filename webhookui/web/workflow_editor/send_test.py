@@ -22,7 +22,7 @@ from webhookui.workflows import store
 from webhookui.workflows.document import Action, InvalidDocument, StoredAction, parse
 
 
-class NotReady(Exception):
+class DraftError(Exception):
     """The webhook can't be tried yet. `errors`: path in the form → sentence."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
@@ -31,7 +31,7 @@ class NotReady(Exception):
 
 
 def webhook_at(session: Session, box: SecretBox, draft: Draft, position: int, workflow_id: int | None) -> Webhook:
-    """The webhook at a position of the draft with its secrets, typed or stored, for a test. Raises NotReady."""
+    """The webhook at a position of the draft with its secrets, typed or stored, for a test. Raises DraftError."""
     stored = store.stored_actions(session, box, workflow_id) if workflow_id is not None else []
     action = _parsed(catalog(session), draft, position, stored, masked=False)
     if action.new_signing_secret:
@@ -40,38 +40,38 @@ def webhook_at(session: Session, box: SecretBox, draft: Draft, position: int, wo
 
 
 def webhook_without_secrets(session: Session, draft: Draft, position: int) -> Webhook:
-    """The same for the preview: a mask stands for every secret. Raises NotReady."""
+    """The same for the preview: a mask stands for every secret. Raises DraftError."""
     return _parsed(catalog(session), draft, position, [], masked=True).webhook
 
 
 def _parsed(modules: Catalog, draft: Draft, position: int, stored: list[StoredAction], *, masked: bool) -> Action:
     actions = draft["actions"]
     if not 0 <= position < len(actions):
-        raise NotReady({"actions": "There is no such webhook in the form."})
+        raise DraftError({"actions": "There is no such webhook in the form."})
     if draft["module"] not in modules.modules:
-        raise NotReady({"module": "Choose a module first."})
-    alone = {**draft, "actions": [actions[position]]}
-    kept, moved = without_blank_rows(alone)
-    document = _alone(document_of(kept), modules)
+        raise DraftError({"module": "Choose a module first."})
+    single = {**draft, "actions": [actions[position]]}
+    kept, moved = without_blank_rows(single)
+    document = _single_webhook_document(document_of(kept), modules)
     if masked:
         _show_only_the_request(document["actions"][0])
     if not str(document["actions"][0]["title"]).strip():
         document["actions"][0]["title"] = "Untitled webhook"
-    named = [each for each in stored if each.id == document["actions"][0]["id"]]
+    named = [action for action in stored if action.id == document["actions"][0]["id"]]
     try:
         return parse(document, modules, stored=named).actions[0]
     except InvalidDocument as error:
         errors = at_old_places(error.errors, moved)
-        raise NotReady({_at_position(path, position): words for path, words in errors.items()}) from None
+        raise DraftError({_at_position(path, position): words for path, words in errors.items()}) from None
 
 
-def _alone(document: dict[str, Any], modules: Catalog) -> dict[str, Any]:
+def _single_webhook_document(document: dict[str, Any], modules: Catalog) -> dict[str, Any]:
     """A document in which only the webhook can be wrong."""
-    known = modules.related_modules(document["module"])
+    related = modules.related_modules(document["module"])
     return {
         "name": document["name"].strip()[:100] or "Untitled workflow",
         "module": document["module"],
-        "related_modules": [name for name in dict.fromkeys(document["related_modules"]) if name in known],
+        "related_modules": [name for name in dict.fromkeys(document["related_modules"]) if name in related],
         "trigger": {"on": "create_or_update"},
         "actions": document["actions"],
     }

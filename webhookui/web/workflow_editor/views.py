@@ -50,7 +50,7 @@ def index() -> ResponseReturnValue:
             workflows=store.list_all(session),
             counts=counts_by_workflow(session),
             waits=pending.counts(session),
-            loops={each.workflow_id: each for each in loop_guard.loops(session)},
+            loops={loop.workflow_id: loop for loop in loop_guard.loops(session)},
             infos=catalog(session).modules,
             triggers=TRIGGERS,
             statuses=STATUSES,
@@ -89,10 +89,10 @@ def end_waiting(workflow_id: int) -> ResponseReturnValue:
 @bp.post("/<int:workflow_id>/duplicate")
 @admin_only
 def duplicate(workflow_id: int) -> ResponseReturnValue:
-    here = installation()
+    current = installation()
     with write() as session:
         _existing(session, workflow_id)
-        copy = store.duplicate(session, here.box, workflow_id, me())
+        copy = store.duplicate(session, current.box, workflow_id, me())
         secrets = store.fresh_signing_secrets(session)
     flash(f"“{copy.name}” is a copy, switched off. Change what you like and switch it on.", "success")
     flash_signing(secrets)
@@ -141,17 +141,17 @@ def replace(workflow_id: int) -> ResponseReturnValue:
 
 def _save(workflow_id: int | None) -> ResponseReturnValue:
     """Saves the whole draft or nothing of it; what can't be saved comes back as it was typed, with its errors."""
-    here = installation()
+    current = installation()
     draft, _ = without_blank_rows(draft_of_form(request.form))
     document = document_of(draft)
     workflow = None
     try:
         with write() as session:
             if workflow_id is None:
-                workflow = store.create(session, here.box, document, me())
+                workflow = store.create(session, current.box, document, me())
             else:
                 workflow = _existing(session, workflow_id)
-                workflow = store.replace(session, here.box, workflow_id, document, me())
+                workflow = store.replace(session, current.box, workflow_id, document, me())
             secrets = store.fresh_signing_secrets(session)
             waits = pending.count(session, pending.of_workflow(workflow.id or 0))
     except InvalidDocument as error:
@@ -182,9 +182,9 @@ def draft() -> ResponseReturnValue:
     typed = workflow_draft(typed)  # gives a row that was just added its inputs
     with read() as session:
         modules = catalog(session)
-        known = modules.related_modules(typed["module"]) if typed["module"] in modules.modules else ()
+        related = modules.related_modules(typed["module"]) if typed["module"] in modules.modules else ()
         workflow = workflow_of_form(session)
-    typed["related_modules"] = [name for name in typed["related_modules"] if name in known]
+    typed["related_modules"] = [name for name in typed["related_modules"] if name in related]
     return form_page(typed, workflow=workflow)
 
 

@@ -22,7 +22,7 @@ from webhookui.web.workflow_editor.field_choices import placeholders
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.preview import secret_to_type_again, shown_request
 from webhookui.web.workflow_editor.sample_response import body_of
-from webhookui.web.workflow_editor.send_test import NotReady, webhook_at
+from webhookui.web.workflow_editor.send_test import DraftError, webhook_at
 from webhookui.web.workflow_editor.webhook_editor import record_in_form, stored_row, typed_webhook, workflow_in_form
 from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.webhooks.authoring.response_tree import tree_of
@@ -50,20 +50,22 @@ def preview() -> ResponseReturnValue:
         record = record_in_form(session, draft, position)
         try:
             if record is None:
-                raise NotReady({"": f"There is no record in {_label(session, draft['module'])} yet to show it for."})
+                raise DraftError({"": f"There is no record in {_label(session, draft['module'])} yet to show it for."})
             shown = shown_request(session, draft, position, record, installation().settings.address, workflow_in_form())
-        except NotReady as error:
-            return _not_ready("webhook_form/_preview.html", session, draft, error, record=record)
+        except DraftError as error:
+            return _draft_error("webhook_form/_preview.html", session, draft, error, record=record)
         except RequestError as error:
-            problem = NotReady({f"actions.{position}.{error.at}" if error.at else "": str(error)})
-            return _not_ready("webhook_form/_preview.html", session, draft, problem, record=record, built=False)
+            problem = DraftError({f"actions.{position}.{error.at}" if error.at else "": str(error)})
+            return _draft_error("webhook_form/_preview.html", session, draft, problem, record=record, built=False)
         again = secret_to_type_again(session, draft, position, workflow_in_form())
     return render_template(
         "webhook_form/_preview.html", problems=[], record=record, shown=shown, position=position, type_again=again
     )
 
 
-def _not_ready(template: str, session: Session, draft: Draft, error: NotReady, **values: Any) -> ResponseReturnValue:
+def _draft_error(
+    template: str, session: Session, draft: Draft, error: DraftError, **values: Any
+) -> ResponseReturnValue:
     """What is missing, each with its place in the webhook."""
     problems = form_of(session, draft, errors=error.errors).problems
     return render_template(template, problems=problems, **values)
@@ -74,28 +76,28 @@ def _not_ready(template: str, session: Session, draft: Draft, error: NotReady, *
 def test() -> ResponseReturnValue:
     """Sends the draft for real, marked as a test. Its status refreshes by itself."""
     draft, position = typed_webhook()
-    here = installation()
+    current = installation()
     workflow_id = workflow_in_form()
     try:
         with write() as session:
             record = record_in_form(session, draft, position)
-            webhook = webhook_at(session, here.box, draft, position, workflow_id)
+            webhook = webhook_at(session, current.box, draft, position, workflow_id)
             if record is None:
-                raise NotReady({"": f"There is no record in {_label(session, draft['module'])} yet to send."})
+                raise DraftError({"": f"There is no record in {_label(session, draft['module'])} yet to send."})
             delivery = send_test(
                 session,
-                here.box,
+                current.box,
                 webhook,
                 record,
                 by=me().name,
-                address=here.settings.address,
+                address=current.settings.address,
                 workflow=draft["name"] or "Unsaved draft",
                 workflow_id=workflow_id,
                 webhook_row=stored_row(session, draft["actions"][position]["id"], workflow_id),
             )
-    except NotReady as error:
+    except DraftError as error:
         with read() as session:
-            return _not_ready("webhook_form/_test.html", session, draft, error, view=None)
+            return _draft_error("webhook_form/_test.html", session, draft, error, view=None)
     return test_result(delivery.id or 0)
 
 
@@ -140,8 +142,8 @@ def find() -> ResponseReturnValue:
     with read() as session:
         if module not in catalog(session).modules:
             abort(404)
-        found = search(session, request.args.get("q", ""), limit=FOUND, module=module)
-    return render_template("webhook_form/_records.html", records=found)
+        records_found = search(session, request.args.get("q", ""), limit=FOUND, module=module)
+    return render_template("webhook_form/_records.html", records=records_found)
 
 
 def _label(session: Session, module: str) -> str:

@@ -53,27 +53,27 @@ def curl() -> ResponseReturnValue:
         read_command = from_curl(request.form.get("text", ""))
     except CurlProblem as problem:
         return _refused(str(problem))
-    found = read_command.document
+    document = read_command.document
     old = draft["actions"][position]
-    new = draft_of_webhook(found)
-    kept = {key: new[key] for key in (*OF_THE_REQUEST, *_of_some(found))}
+    new = draft_of_webhook(document)
+    kept = {key: new[key] for key in (*OF_THE_REQUEST, *_of_some(document))}
     draft["actions"][position] = {**old, **kept}
-    notes = (_came_over(found), *read_command.notes)
-    return _drawn(draft, position, "Filled in from the cURL command.", _secrets(found), notes)
+    notes = (_came_over(document), *read_command.notes)
+    return _drawn(draft, position, "Filled in from the cURL command.", _secrets(document), notes)
 
 
-def _of_some(found: Mapping[str, Any]) -> list[str]:
-    return [key for key, source in OF_SOME.items() if source in found]
+def _of_some(document: Mapping[str, Any]) -> list[str]:
+    return [key for key, source in OF_SOME.items() if source in document]
 
 
-def _came_over(found: Mapping[str, Any]) -> str:
+def _came_over(document: Mapping[str, Any]) -> str:
     """What of the webhook a command filled, in one line."""
-    rows, headers = len(found["parameters"]), len(found["headers"])
-    body = f"{_counted(rows, 'parameter')}, {found['content_type']}" if rows else ""
-    if found["content_type"] == RAW:
-        body = f"the body as it is (RAW, {found['media_type']})"
-    kind = AUTHORIZATIONS[found["authorization"]["type"]]
-    parts = [found["method"], body or "no body", _counted(headers, "header"), kind.label if kind.secret else ""]
+    rows, headers = len(document["parameters"]), len(document["headers"])
+    body = f"{_counted(rows, 'parameter')}, {document['content_type']}" if rows else ""
+    if document["content_type"] == RAW:
+        body = f"the body as it is (RAW, {document['media_type']})"
+    kind = AUTHORIZATIONS[document["authorization"]["type"]]
+    parts = [document["method"], body or "no body", _counted(headers, "header"), kind.label if kind.secret else ""]
     return f"Came over: {'; '.join(part for part in parts if part)}."
 
 
@@ -93,14 +93,14 @@ def sample() -> ResponseReturnValue:
         pasted = body_of(body, kind, CONTENT_TYPES[kind].media_type)
     except PasteProblem as problem:
         return _refused(str(problem))
-    found = pasted.document
+    document = pasted.document
     kept = [row for row in action["parameters"] if row["name"] or row["value"]]
-    new = [row for row in found["parameters"] if row["name"] not in {each["name"] for each in kept}]
-    if found["content_type"] == RAW and action["method"] == "GET":
+    new = [row for row in document["parameters"] if row["name"] not in {kept_row["name"] for kept_row in kept}]
+    if document["content_type"] == RAW and action["method"] == "GET":
         return _refused(f"A GET sends parameters alone, and rows can’t say this sample: {pasted.why_raw}")
-    filled = {key: draft_of_webhook(found)[key] for key in ("content_type", *_of_some(found))}
+    filled = {key: draft_of_webhook(document)[key] for key in ("content_type", *_of_some(document))}
     draft["actions"][position] = webhook_draft({**action, **filled, "parameters": [*kept, *new]})
-    if found["content_type"] == RAW:
+    if document["content_type"] == RAW:
         stay = " Your parameter rows come back with another content type." if kept else ""
         return _drawn(draft, position, f"The sample is the body now, as it is: {pasted.why_raw}{stay}")
     words = f"{_counted(len(new), 'parameter row') or 'No new parameter row'} made of the sample"
@@ -140,8 +140,8 @@ def recipe() -> ResponseReturnValue:
 
 def _secrets(document: Mapping[str, Any]) -> dict[str, str]:
     """Secrets that were typed or pasted just now: they go back into their inputs, never into anything stored."""
-    found = {key: value for key, value in document.get("authorization", {}).items() if key in SECRETS and value}
-    return found | {path: row["value"] for _, path, row in secret_rows(document) if row.get("value")}
+    secrets = {key: value for key, value in document.get("authorization", {}).items() if key in SECRETS and value}
+    return secrets | {path: row["value"] for _, path, row in secret_rows(document) if row.get("value")}
 
 
 def _drawn(

@@ -189,7 +189,7 @@ def at_old_places(errors: Mapping[str, str], moved: Mapping[str, str]) -> dict[s
 
 
 def _old_place(path: str, moved: Mapping[str, str]) -> str:
-    prefix = next((each for each in _prefixes(path) if each in moved), "")
+    prefix = next((new_prefix for new_prefix in _prefixes(path) if new_prefix in moved), "")
     return moved[prefix] + path[len(prefix) :] if prefix else path
 
 

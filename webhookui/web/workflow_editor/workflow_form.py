@@ -100,10 +100,10 @@ class WorkflowForm:
 
     def fields_with(self, path: str) -> Options:
         """The fields of the menu; one that the module does not have stays, so that nothing typed is lost."""
-        known = {value for _, items in self.condition_fields for value, _ in items}
-        if path and path not in known:
-            found = self.field(path)
-            return [*self.condition_fields, ("Other", [(path, found.label if found else f"{path} (not there)")])]
+        offered = {value for _, items in self.condition_fields for value, _ in items}
+        if path and path not in offered:
+            field = self.field(path)
+            return [*self.condition_fields, ("Other", [(path, field.label if field else f"{path} (not there)")])]
         return self.condition_fields
 
     def field(self, path: str) -> FieldPath | None:
@@ -121,8 +121,8 @@ class WorkflowForm:
             offered = tuple(operator for operator in offered if not operator.on_change)
         names = [(operator.name, operator.label) for operator in offered]
         if row["operator"] and row["operator"] not in dict(names):
-            known = OPERATORS.get(row["operator"])
-            names.append((row["operator"], known.label if known else row["operator"]))
+            operator = OPERATORS.get(row["operator"])
+            names.append((row["operator"], operator.label if operator else row["operator"]))
         return names
 
     def value_kind(self, row: Draft) -> str:
@@ -142,9 +142,9 @@ class WorkflowForm:
         path = self.field(row["field"])
         if path is None:
             return []
-        options = list(self.users) if path.family == "user" else [(each, each) for each in path.field.options]
-        known = {value for value, _ in options}
-        return options + [(value, value) for value in taken if value and value not in known]
+        options = list(self.users) if path.family == "user" else [(option, option) for option in path.field.options]
+        offered = {value for value, _ in options}
+        return options + [(value, value) for value in taken if value and value not in offered]
 
     def comparable_fields(self, row: Draft) -> Options:
         path = self.field(row["field"])
@@ -168,8 +168,8 @@ class WorkflowForm:
         return [(name, info.label) for name, info in self.module.fields.items()] if self.module else []
 
     def capture_fields_with(self, name: str) -> list[tuple[str, str]]:
-        known = [("", "Choose a field"), *self.capture_fields]
-        return known if name in dict(known) else [*known, (name, f"{name} (not there)")]
+        fields = [("", "Choose a field"), *self.capture_fields]
+        return fields if name in dict(fields) else [*fields, (name, f"{name} (not there)")]
 
     @staticmethod
     def blank_webhook() -> Draft:
@@ -206,7 +206,7 @@ class WorkflowForm:
     @cached_property
     def problems(self) -> list[Problem]:
         """Every error, in the order of the form."""
-        found = [
+        problems = [
             Problem(
                 path,
                 words,
@@ -217,7 +217,7 @@ class WorkflowForm:
             for path, words in self.errors.items()
         ]
         order = list(STEPS)
-        return sorted(found, key=lambda problem: order.index(problem.step))
+        return sorted(problems, key=lambda problem: order.index(problem.step))
 
     def has_error(self, prefix: str) -> bool:
         return any(path == prefix or path.startswith(f"{prefix}.") for path in self.errors)
