@@ -10,7 +10,7 @@ import sys
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def found() -> str | None:
+def browser_path() -> str | None:
     """The path of a Chromium, or None."""
     named = os.environ.get("WEBHOOKUI_CHROMIUM")
     if named:
@@ -30,14 +30,14 @@ def found() -> str | None:
 
 
 def main() -> None:
-    if found():
+    if browser_path():
         return
     attempts = [[sys.executable, "-m", "playwright", "install", "chromium"]]
     if shutil.which("apt-get") and os.geteuid() == 0:
         attempts.insert(0, ["sh", "-c", "apt-get update -q && apt-get install -y -q chromium"])
     for command in attempts:
         print("No Chromium found; trying:", " ".join(command), flush=True)
-        if subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0 and found():  # noqa: S603
+        if subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0 and browser_path():  # noqa: S603
             return
     print(
         "Missing: a Chromium. The browser tests will be skipped. Install one (Debian: apt-get install chromium) or name it in "

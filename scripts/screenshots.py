@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from scripts.ensure_browser import found
+from scripts.ensure_browser import browser_path
 from tests.support import pages
 from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.running import Running, running
@@ -71,7 +71,7 @@ def play(installation: Running, third_party: Receiver, broken: Receiver) -> dict
     deals, cases = call("GET", "/records/deals")["items"], call("GET", "/records/cases")["items"]
     third_party.default = Answer(201, INVOICE)
     broken.default = Answer(503, b'{"error":"maintenance until 16:00"}')
-    open_deals = [each for each in deals if not each["values"]["stage"].startswith("Closed")]
+    open_deals = [deal for deal in deals if not deal["values"]["stage"].startswith("Closed")]
     for deal in open_deals[:9]:
         call("PATCH", f"/records/deals/{deal['id']}", {"values": {"stage": "Closed Won"}})
     for case in cases[:3]:
@@ -82,7 +82,7 @@ def play(installation: Running, third_party: Receiver, broken: Receiver) -> dict
     call("PATCH", f"/records/deals/{open_deals[9]['id']}", {"values": {"stage": "Closed Won"}})
     deliveries = settled(installation)
     broken.default = Answer(410, b'{"error":"this hook was removed"}')
-    calm = next(each for each in cases[3:] if each["values"]["priority"] != "Urgent")
+    calm = next(case for case in cases[3:] if case["values"]["priority"] != "Urgent")
     call("PATCH", f"/records/cases/{calm['id']}", {"values": {"priority": "Urgent"}})
     settled(installation)
     return {
@@ -97,8 +97,8 @@ def play(installation: Running, third_party: Receiver, broken: Receiver) -> dict
 def settled(installation: Running) -> list[Any]:
     """All deliveries, newest first, once none is under way."""
     deliveries: list[Any] = installation.call("GET", "/deliveries?limit=100")["items"]
-    for each in deliveries:
-        installation.delivery(each["id"], "success", "retry", "failed")
+    for delivery in deliveries:
+        installation.delivery(delivery["id"], "success", "retry", "failed")
     return deliveries
 
 
@@ -173,7 +173,7 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         ids = play(installation, third_party, broken)
-        browser = playwright.chromium.launch(executable_path=found(), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu"])
         if wanted.all is None:
             README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
             picture(browser, installation, DESKTOP, "light", {"/log": README_PICTURE})

@@ -58,8 +58,8 @@ def turn(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A third party."""
-    with receiving() as made:
-        yield made
+    with receiving() as new_receiver:
+        yield new_receiver
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +68,8 @@ def postgresql_server() -> Iterator[postgres.Server]:
     programs = postgres.programs()
     if programs is None:
         missing("postgresql", "no server programs of PostgreSQL (initdb)")
-    with postgres.server(programs) as made:
-        yield made
+    with postgres.server(programs) as address:
+        yield address
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,16 +108,16 @@ def database() -> str:
 @pytest.fixture
 def installation(tmp_path: Path, database: str) -> Iterator[Running]:
     """`webhookui run` with an admin, in a process of its own."""
-    with running(tmp_path, WEBHOOKUI_DATABASE_URL=database) as made:
-        yield made
+    with running(tmp_path, WEBHOOKUI_DATABASE_URL=database) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """The machine's own Chromium, quiet."""
-    from scripts.ensure_browser import found
+    from scripts.ensure_browser import browser_path
 
-    path = found()
+    path = browser_path()
     if path is None:
         missing("browser", "no Chromium; see scripts/ensure_browser.py")
     quiet = (

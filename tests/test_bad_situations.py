@@ -79,11 +79,11 @@ def test_every_command_says_what_is_wrong(tmp_path: Path, situation: str) -> Non
 
 
 def test_every_command_is_in_the_table() -> None:
-    found = set()
+    names = set()
     for name, command in cli.main.commands.items():
         inner = command.commands if isinstance(command, click.Group) else {}
-        found |= {f"{name} {each}" for each in inner} or {name}
-    assert found - {"bench"} == set(COMMANDS)
+        names |= {f"{name} {subcommand}" for subcommand in inner} or {name}
+    assert names - {"bench"} == set(COMMANDS)
 
 
 SETTINGS = [

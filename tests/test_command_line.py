@@ -52,9 +52,9 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     """The same data folder, opened here."""
-    made = open_installation(Settings(instance=tmp_path / "data"))  # type: ignore[call-arg]
-    yield made
-    made.close()
+    opened = open_installation(Settings(instance=tmp_path / "data"))  # type: ignore[call-arg]
+    yield opened
+    opened.close()
 
 
 def good(done: Result) -> str:
@@ -84,8 +84,8 @@ def test_users_are_created_with_a_password_from_standard_input(run: Run, install
         "Created the user sam@example.com.\n"
     )
     with installation.db.write() as session:
-        found = accounts.authenticate(session, "ann@example.com", PASSWORD)
-        assert found is not None and found.is_admin and found.name == "Ann"
+        user = accounts.authenticate(session, "ann@example.com", PASSWORD)
+        assert user is not None and user.is_admin and user.name == "Ann"
         sam = accounts.by_email(session, "sam@example.com")
         assert not sam.is_admin and sam.name == "Sam"
 
@@ -122,8 +122,8 @@ def test_a_token_is_printed_alone_and_works(run: Run, ann: str, installation: In
     printed = good(run("token", "create", ann, "--name", "Nightly"))
     assert printed.count("\n") == 1 and printed.startswith("whui_")
     with installation.db.read() as session:
-        found = tokens.user_of(session, printed.strip())
-    assert found is not None and found[0].email == ann and found[1].name == "Nightly"
+        user_and_token = tokens.user_of(session, printed.strip())
+    assert user_and_token is not None and user_and_token[0].email == ann and user_and_token[1].name == "Nightly"
     assert "no user with the e-mail address nobody@example.com" in refused(run("token", "create", "nobody@example.com"))
 
 
@@ -302,8 +302,8 @@ def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(run: Run, ann: str, in
         done = run("doctor")
         assert done.exit_code == 1 and findings(done)[name] == "WRONG", done.output
         assert "→" in done.stdout
-        for each in words:
-            assert each in done.stdout, each
+        for word in words:
+            assert word in done.stdout, word
 
     key_file.chmod(0o644)
     wrong("key file", "can be read by others", f"chmod 600 {key_file}")

@@ -123,8 +123,8 @@ def deal(installation: Running, receiver: Receiver) -> int:
         "name": "Paperwork & „more“", "amount": "5000", "close_date": "2026-12-31", "organization": organization["id"],
         "stage": "Negotiation",
     }  # fmt: skip
-    found: int = installation.call("POST", "/records/deals", {"values": values})["id"]
-    return found
+    new_id: int = installation.call("POST", "/records/deals", {"values": values})["id"]
+    return new_id
 
 
 def save(installation: Running, deal: int, **values: Any) -> None:
@@ -164,9 +164,9 @@ def test_what_freshbooks_refuses_is_told_in_the_deal(installation: Running, rece
     installation.environment["WEBHOOKUI_RETRY_DELAYS"] = "0,0,0"
     installation.start()
     save(installation, deal, stage="Closed Won")
-    found = newest(installation, "failed")
-    assert (found["attempt_count"], found["status_code"]) == (4, 422)
-    assert [(each["field"], each["outcome"], each["value"]) for each in found["captures"]] == [
+    document = newest(installation, "failed")
+    assert (document["attempt_count"], document["status_code"]) == (4, 422)
+    assert [(capture["field"], capture["outcome"], capture["value"]) for capture in document["captures"]] == [
         ("invoice_error", "written", "Customer is required.")
     ]
     values = installation.call("GET", f"/records/deals/{deal}")["values"]

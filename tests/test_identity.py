@@ -65,8 +65,8 @@ def new_delivery(db: Database, **values: Any) -> int:
 def numbering(db: Database) -> set[str]:
     """The tables that number their rows."""
     there = inspect(db.engine).get_table_names()
-    mine = (each for each in SQLModel.metadata.tables.values() if each.name in there)
-    return {each.name for each in mine if each.autoincrement_column is not None}
+    mine = (table for table in SQLModel.metadata.tables.values() if table.name in there)
+    return {table.name for table in mine if table.autoincrement_column is not None}
 
 
 def without_autoincrement(path: Path) -> set[str]:
@@ -86,7 +86,7 @@ def test_the_id_of_a_deleted_record_is_not_given_to_another(db: Database) -> Non
     second = new_record(db)
     assert second > first
     with db.read() as session:
-        assert [each.record_name for each in records.timeline(session, second)] == ["Acme"]
+        assert [change.record_name for change in records.timeline(session, second)] == ["Acme"]
 
 
 def test_deliveries_go_on_counting_after_all_of_them_were_purged(db: Database) -> None:
@@ -114,9 +114,11 @@ def test_an_older_database_gets_it_and_keeps_its_rows_keys_and_indexes(older: Pa
     def everything() -> dict[str, list[Any]]:
         asked = ('SELECT * FROM "{}" ORDER BY id', 'PRAGMA foreign_key_list("{}")', 'PRAGMA index_list("{}")')
         with closing(sqlite3.connect(older)) as connection:
-            found = {table: [connection.execute(each.format(table)).fetchall() for each in asked] for table in tables}
+            rows_of = {
+                table: [connection.execute(question.format(table)).fetchall() for question in asked] for table in tables
+            }
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return found
+        return rows_of
 
     before = everything()
     assert {"record", "delivery", "change", "attempt"} <= without_autoincrement(older)
@@ -176,19 +178,19 @@ def test_a_migration_that_rebuilds_a_table_goes_on_counting(tmp_path: Path) -> N
 def test_what_comes_late_for_a_deleted_record_finds_no_other(tmp_path: Path) -> None:
     """A capture writes nothing, a workflow that fires once for each record fires, the new record has a timeline of its own."""
     capture = {"type": "JSONPATH", "on_success": [{"path": "$.id", "field": "description"}], "on_failure": []}
-    with receiving() as receiver, working(tmp_path) as made:
+    with receiving() as receiver, working(tmp_path) as crm:
         receiver.default = Answer(200, b'{"id": "INV-1"}')
         action = {"url": receiver.url, "method": "POST", "content_type": "JSON", "capture": capture}
-        made.workflow("organizations", action, trigger={"on": "create", "recurrence": "first_time"})
-        gone = made.create("organizations", name="Gone")
-        late = made.last()[0].id
-        made.delete("organizations", gone)
-        made.start()
-        stays = made.create("organizations", name="Stays")
-        assert made.ended(late).status == "success"
-        assert [each.outcome for each in made.captured(late)] == ["no_record"]
-        own = made.last()[0]
+        crm.workflow("organizations", action, trigger={"on": "create", "recurrence": "first_time"})
+        gone = crm.create("organizations", name="Gone")
+        late = crm.last()[0].id
+        crm.delete("organizations", gone)
+        crm.start()
+        stays = crm.create("organizations", name="Stays")
+        assert crm.ended(late).status == "success"
+        assert [capture.outcome for capture in crm.captured(late)] == ["no_record"]
+        own = crm.last()[0]
         assert (own.record_id, own.id != late) == (stays, True), "it is met for the first time"
-        assert made.ended(own.id).status == "success"
-        with made.db.read() as session:
-            assert {each.record_name for each in records.timeline(session, stays)} == {"Stays"}
+        assert crm.ended(own.id).status == "success"
+        with crm.db.read() as session:
+            assert {change.record_name for change in records.timeline(session, stays)} == {"Stays"}

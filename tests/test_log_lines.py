@@ -28,11 +28,11 @@ ABOUT_DELIVERIES = {
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    found = []
+    parsed = []
     for line in (folder / "run.log").read_text().splitlines():
         if line.startswith("{"):
-            found.append(json.loads(line))
-    return found
+            parsed.append(json.loads(line))
+    return parsed
 
 
 def test_lines_about_deliveries_name_them_and_hold_no_secrets_and_no_bodies(tmp_path: Path, receiver: Receiver) -> None:
@@ -58,10 +58,10 @@ def test_lines_about_deliveries_name_them_and_hold_no_secrets_and_no_bodies(tmp_
     finally:
         installation.kill()
     assert SECRETS["in the body"] in receiver.requests[0].body.decode()
-    found = {line["event"]: line for line in lines(tmp_path)}
-    assert found["interrupted"]["deliveries"] == [delivery]
-    assert found["attempt"]["delivery"] == delivery
-    assert found["attempt"]["status_code"] == 422
+    by_event = {line["event"]: line for line in lines(tmp_path)}
+    assert by_event["interrupted"]["deliveries"] == [delivery]
+    assert by_event["attempt"]["delivery"] == delivery
+    assert by_event["attempt"]["status_code"] == 422
     for line in lines(tmp_path):
         if line["event"] in ABOUT_DELIVERIES:
             assert "delivery" in line or "deliveries" in line, line

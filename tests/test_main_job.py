@@ -79,12 +79,12 @@ def test_the_imported_document_gives_exactly_this_request(installation: Running,
         ]
     )
     assert received.body == b'{"invoice":{"lines":[{"amount":12500.50}]},"contact":{"email":"ada@example.com"}}'
-    found = installation.delivery(delivery, "success")
-    assert found["status_code"] == 201
-    assert found["attempt_count"] == 1
-    assert found["attempts"][0]["response"]["body"] == '{"invoice":{"id":981}}'
-    assert "dTpw" not in json.dumps(found, default=str)
-    assert [(each["field"], each["value"], each["outcome"]) for each in found["captures"]] == [
+    delivery_document = installation.delivery(delivery, "success")
+    assert delivery_document["status_code"] == 201
+    assert delivery_document["attempt_count"] == 1
+    assert delivery_document["attempts"][0]["response"]["body"] == '{"invoice":{"id":981}}'
+    assert "dTpw" not in json.dumps(delivery_document, default=str)
+    assert [(capture["field"], capture["value"], capture["outcome"]) for capture in delivery_document["captures"]] == [
         ("invoice_id", "981", "written")
     ]
     record = installation.call("GET", f"/records/deals/{deal}")
@@ -112,8 +112,8 @@ def test_killed_between_save_and_send_nothing_is_lost(installation: Running, rec
     installation.kill()
     assert receiver.requests == []
     installation.start()
-    found = installation.delivery(delivery, "success")
-    assert [each["outcome"] for each in found["attempts"]] == ["success"]
+    delivery_document = installation.delivery(delivery, "success")
+    assert [attempt["outcome"] for attempt in delivery_document["attempts"]] == ["success"]
     assert len(receiver.requests) == 1
 
 
@@ -127,10 +127,12 @@ def test_killed_during_a_send_it_is_sent_again_and_the_log_says_so(installation:
     installation.kill()
     go.set()
     installation.start()
-    found = installation.delivery(delivery, "success")
-    assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
-    assert "interrupted" in (found["note"] or "").lower() or "in the air" in (found["note"] or "")
-    assert [each.header("webhook-id") for each in receiver.requests] == [found["message_id"]] * 2
+    delivery_document = installation.delivery(delivery, "success")
+    assert [attempt["outcome"] for attempt in delivery_document["attempts"]] == ["interrupted", "success"]
+    assert "interrupted" in (delivery_document["note"] or "").lower() or "in the air" in (
+        delivery_document["note"] or ""
+    )
+    assert [request.header("webhook-id") for request in receiver.requests] == [delivery_document["message_id"]] * 2
 
 
 def test_a_graceful_stop_finishes_what_is_in_the_air(installation: Running, receiver: Receiver) -> None:
@@ -142,7 +144,7 @@ def test_a_graceful_stop_finishes_what_is_in_the_air(installation: Running, rece
     threading.Timer(0.3, go.set).start()
     assert installation.stop() == [0]
     installation.start("web")
-    assert [each["outcome"] for each in installation.delivery(delivery, "success")["attempts"]] == ["success"]
+    assert [attempt["outcome"] for attempt in installation.delivery(delivery, "success")["attempts"]] == ["success"]
 
 
 def test_failures_are_retried_by_the_schedule_and_then_given_up(
@@ -154,10 +156,10 @@ def test_failures_are_retried_by_the_schedule_and_then_given_up(
         installation.start()
         installation.call("POST", "/workflows", document(receiver.url))
         deal, delivery = close_a_deal(installation)
-        found = installation.delivery(delivery, "failed")
-        assert found["attempt_count"] == 4
+        delivery_document = installation.delivery(delivery, "failed")
+        assert delivery_document["attempt_count"] == 4
         assert len(receiver.requests) == 4
-        assert "500" in found["error"]
+        assert "500" in delivery_document["error"]
         record = installation.call("GET", f"/records/deals/{deal}")
         assert record["values"]["invoice_error"] == "broken"
     finally:

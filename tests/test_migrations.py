@@ -66,8 +66,10 @@ def test_an_older_database_is_migrated_at_the_start_and_nothing_of_it_is_lost(ol
             deal = session.scalars(select(Record).where(Record.name == "Big deal")).one()
             assert deal.values["stage"] == "Closed Won" and str(deal.values["amount"]) == "12500.50"
             deliveries = list(session.scalars(select(Delivery)))
-            assert [each.status for each in deliveries] == ["queued", "queued"]
-            assert all(each.lane.endswith(f":443#{each.webhook_id}") for each in deliveries), "a lane for each webhook"
+            assert [delivery.status for delivery in deliveries] == ["queued", "queued"]
+            assert all(delivery.lane.endswith(f":443#{delivery.webhook_id}") for delivery in deliveries), (
+                "a lane for each webhook"
+            )
             workflow = store.list_all(session)[0]
             actions = store.stored_actions(session, installation.box, workflow.id or 0)
             assert actions[0].secrets["password"] == "p", "stored secrets can still be opened"
@@ -112,18 +114,18 @@ def test_what_a_workflow_was_before_versions_were_kept_is_said_to_be_unknown_not
             workflow = store.list_all(session)[0]
             kept = session.scalars(select(WorkflowVersion).where(WorkflowVersion.workflow_id == workflow.id)).one()
             assert (kept.number, kept.action, kept.document["criteria"]) == (3, "kept", workflow.criteria)
-            assert [each["title"] for each in kept.document["actions"]] and "markers" not in str(kept.document)
+            assert [action["title"] for action in kept.document["actions"]] and "markers" not in str(kept.document)
             change = session.get(Change, fired[0])
             assert change is not None and change.workflows_revision is None
-            found = explain_change(session, workflow, change)
-            assert found.fires and found.summary == "It fired: the log has deliveries of this save."
-            assert "is not known: its versions are kept from 2999-01-01" in found.checks[0].words
+            explanation = explain_change(session, workflow, change)
+            assert explanation.fires and explanation.summary == "It fired: the log has deliveries of this save."
+            assert "is not known: its versions are kept from 2999-01-01" in explanation.checks[0].words
             for delivery in session.scalars(select(Delivery)):
                 delivery.change_id = None
             session.flush()
-            found = explain_change(session, workflow, change)
+            explanation = explain_change(session, workflow, change)
             words = "The log has no delivery of this save. What the workflow was then is not known"
-            assert not found.fires and found.summary.startswith(words)
+            assert not explanation.fires and explanation.summary.startswith(words)
     finally:
         installation.close()
 

@@ -45,11 +45,11 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def here(tmp_path: Path, database: str) -> Iterator[Installation]:
+def installation(tmp_path: Path, database: str) -> Iterator[Installation]:
     """The installation, opened in this process."""
-    made = open_installation(Settings(instance=tmp_path, database_url=database))  # type: ignore[call-arg]
-    yield made
-    made.close()
+    opened = open_installation(Settings(instance=tmp_path, database_url=database))  # type: ignore[call-arg]
+    yield opened
+    opened.close()
 
 
 # ---- several workers --------------------------------------------------------------------------------------------------
@@ -104,8 +104,8 @@ def test_two_workers_share_a_backlog_and_send_nothing_twice(
 
     for _ in range(80):
         save()
-    for each in two_machines:
-        each.start("worker")
+    for machine in two_machines:
+        machine.start("worker")
 
     def both_have_some() -> bool:
         save()  # each save rings once, for whichever of them hears it
@@ -115,17 +115,17 @@ def test_two_workers_share_a_backlog_and_send_nothing_twice(
     go.set()  # from now on both take whatever they get
     number = 3 * next(tasks)
     receiver.wait_for(number, 60)
-    until(lambda: {each["status"] for each in page(first)} == {"success"}, 20)
+    until(lambda: {delivery["status"] for delivery in page(first)} == {"success"}, 20)
     until(lambda: len(sent_by(first) | sent_by(second)) == number, 10)
     times = Counter(request.header("webhook-id") for request in receiver.requests)
     assert len(times) == number and set(times.values()) == {1}
-    assert {each["attempt_count"] for each in page(first)} == {1}
+    assert {delivery["attempt_count"] for delivery in page(first)} == {1}
     assert not sent_by(first) & sent_by(second)
 
 
 def page(installation: Running) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = installation.call("GET", "/deliveries?limit=200")["items"]
-    return found
+    items: list[dict[str, Any]] = installation.call("GET", "/deliveries?limit=200")["items"]
+    return items
 
 
 def test_what_a_killed_worker_had_in_hand_is_taken_over_by_the_other(
@@ -134,21 +134,21 @@ def test_what_a_killed_worker_had_in_hand_is_taken_over_by_the_other(
     go = threading.Event()
     receiver.answers = [Answer(before=lambda: go.wait(60) and None)]
     first, _ = two_machines
-    for each in two_machines:
-        each.start("worker")
-        until(lambda each=each: "works on the queue" in log_of(each), 30)  # type: ignore[misc]
+    for machine in two_machines:
+        machine.start("worker")
+        until(lambda machine=machine: "works on the queue" in log_of(machine), 30)  # type: ignore[misc]
     first.call("POST", "/workflows", document(receiver.url))
     _, delivery = close_a_deal(first)
     receiver.wait_for(1)
     [name] = holders(database)
-    pids = {process.pid: process for each in two_machines for process in each.processes}
+    pids = {process.pid: process for machine in two_machines for process in machine.processes}
     holder = next(process for pid, process in pids.items() if f":{pid}:" in name)
     holder.kill()
     holder.wait()
     go.set()
-    found = first.delivery(delivery, "success", timeout_s=30)
-    assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
-    assert [each.header("webhook-id") for each in receiver.requests] == [found["message_id"]] * 2
+    delivery_document = first.delivery(delivery, "success", timeout_s=30)
+    assert [attempt["outcome"] for attempt in delivery_document["attempts"]] == ["interrupted", "success"]
+    assert [request.header("webhook-id") for request in receiver.requests] == [delivery_document["message_id"]] * 2
 
 
 # ---- starting, migrating ----------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def copy_rows(source: Path, target: Database) -> dict[str, int]:
                     f"SELECT setval(pg_get_serial_sequence('\"{table.name}\"', 'id'), (SELECT max(id) FROM \"{table.name}\"))"
                 ))  # fmt: skip
     origin.dispose()
-    return {name: len(found) for name, found in rows.items()}
+    return {name: len(rows_of_table) for name, rows_of_table in rows.items()}
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path, database: str) -> None:
@@ -229,10 +229,10 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path, data
     target.close()
 
 
-def test_the_queue_is_in_the_same_database(here: Installation) -> None:
-    here.queue.wake("https://x.example.com:443")
-    assert here.queue.huey.pending_count() == 1
-    assert not (here.settings.instance / "queue.db").exists()
+def test_the_queue_is_in_the_same_database(installation: Installation) -> None:
+    installation.queue.wake("https://x.example.com:443")
+    assert installation.queue.huey.pending_count() == 1
+    assert not (installation.settings.instance / "queue.db").exists()
 
 
 def test_the_command_line_says_how_to_back_up_and_the_doctor_reaches_the_database(
@@ -249,17 +249,17 @@ def test_the_command_line_says_how_to_back_up_and_the_doctor_reaches_the_databas
 # ---- texts ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_null_character_breaks_nothing(here: Installation) -> None:
-    with here.db.write() as session:
+def test_a_null_character_breaks_nothing(installation: Installation) -> None:
+    with installation.db.write() as session:
         session.add(Record(module="tasks", name="a\0b", values={"subject": "a\0b"}, search_text="a\0b"))
-    with here.db.read() as session:
+    with installation.db.read() as session:
         assert listing.search(session, "a\0b")[0].name == "a\ufffdb"
 
 
-def test_letters_beyond_a_to_z_are_found_and_sorted_without_regard_to_case(here: Installation) -> None:
-    with here.db.write() as session:
+def test_letters_beyond_a_to_z_are_found_and_sorted_without_regard_to_case(installation: Installation) -> None:
+    with installation.db.write() as session:
         for name in ("Émile", "éva", "Zoe"):
             records.create(session, "contacts", {"last_name": name}, SYSTEM)
-    with here.db.read() as session:
-        found = listing.page(session, ListQuery("contacts", sort="name", filters={"last_name": "É"}))
-    assert [each.name for each in found.items] == ["Émile", "éva"]
+    with installation.db.read() as session:
+        contacts = listing.page(session, ListQuery("contacts", sort="name", filters={"last_name": "É"}))
+    assert [contact.name for contact in contacts.items] == ["Émile", "éva"]

@@ -26,15 +26,15 @@ def open_umask() -> Iterator[None]:
 
 def readable(folder: Path) -> dict[str, str]:
     """What somebody else can open, but for what is not ours: file → mode."""
-    found = [folder, *folder.rglob("*")]
-    ours = [path for path in found if path.name != "run.log"]  # what the test itself writes
+    paths = [folder, *folder.rglob("*")]
+    ours = [path for path in paths if path.name != "run.log"]  # what the test itself writes
     return {str(path): oct(path.stat().st_mode & 0o777) for path in ours if path.stat().st_mode & 0o077}
 
 
 def test_a_running_installation_leaves_nothing_open(tmp_path: Path, open_umask: None) -> None:
     folder = tmp_path / "new" / "data"
-    with running(folder) as here:
-        here.call("POST", "/records/deals", {"values": {"name": "Private"}})
+    with running(folder) as installation:
+        installation.call("POST", "/records/deals", {"values": {"name": "Private"}})
         names = {path.name for path in folder.iterdir()}
         assert {
             "webhookui.db",

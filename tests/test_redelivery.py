@@ -20,9 +20,13 @@ def test_redeliveries_that_fail_leave_the_old_one_and_the_endpoint_as_they_were(
     fresh = [
         call("POST", f"/deliveries/{old}/redeliver", status=202)["id"] for _ in range(CircuitRules.pause_after + 2)
     ]
-    for each in fresh:
-        made = installation.delivery(each, "retry")
-        assert (made["redelivery_of"], made["attempt_count"], made["status_code"]) == (old, 1, 500)
+    for delivery_id in fresh:
+        delivery_document = installation.delivery(delivery_id, "retry")
+        assert (
+            delivery_document["redelivery_of"],
+            delivery_document["attempt_count"],
+            delivery_document["status_code"],
+        ) == (old, 1, 500)
     unchanged = installation.delivery(old, "failed")
     assert (unchanged["attempt_count"], unchanged["status_code"]) == (1, 410)
     assert sorted(unchanged["redeliveries"]) == fresh

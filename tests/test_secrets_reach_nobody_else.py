@@ -142,7 +142,8 @@ class World:
                 self.room.installation.queue.wake(delivery.lane)
         until(
             lambda: all(
-                each.next_attempt_at is None or each.next_attempt_at > now() for each in self.room.deliveries()
+                delivery.next_attempt_at is None or delivery.next_attempt_at > now()
+                for delivery in self.room.deliveries()
             ),
             20,
         )
@@ -153,7 +154,7 @@ class World:
             redeliver(session, delivery.id or 0, self.chance.choice(("original", "current")), "Ann", "http://crm")
 
     def redeliver_many(self) -> None:
-        ids = [each.id or 0 for each in self.room.deliveries()]
+        ids = [delivery.id or 0 for delivery in self.room.deliveries()]
         with self.room.db.write() as session:
             chosen = self.chance.sample(ids, min(3, len(ids)))
             redelivery_jobs.start(session, self.chance.choice(("original", "current")), "Ann", ids=chosen)
@@ -177,7 +178,7 @@ class World:
             self.redeliver_many, self.test_a_draft,
         )  # fmt: skip
         self.chance.choice(doings)()
-        until(lambda: all(each.status not in ("queued", "dispatched") for each in self.room.deliveries()), 30)
+        until(lambda: all(delivery.status not in ("queued", "dispatched") for delivery in self.room.deliveries()), 30)
 
     # ---- the law ----
 
@@ -210,7 +211,9 @@ class _Answers(dict[str, Any]):
 def said_by(received: Received) -> str:
     """All that a request says, also what is encoded in it."""
     text = "\n".join([received.line, *(f"{name}: {value}" for name, value in received.headers), received.body.decode()])
-    pairs = [base64.b64decode(each + "==").decode("latin-1") for each in re.findall(r"Basic ([A-Za-z0-9+/]+)", text)]
+    pairs = [
+        base64.b64decode(encoded + "==").decode("latin-1") for encoded in re.findall(r"Basic ([A-Za-z0-9+/]+)", text)
+    ]
     return "\n".join([text, unquote_plus(text), *pairs])
 
 
@@ -234,8 +237,8 @@ def test_a_secret_is_received_by_no_address_but_the_one_it_was_typed_for(world: 
     for _ in range(STEPS):
         world.step()
     world.check()
-    said = "".join(said_by(each) for place in world.places for each in place.routed)
+    said = "".join(said_by(request) for place in world.places for request in place.routed)
     came = set(SECRET.findall(said))
     assert len(came) > 10 and "webhook-signature" in said, "there was something to find"
-    elsewhere = [each.error or "" for each in world.room.deliveries() if "typed for" in (each.error or "")]
+    elsewhere = [delivery.error or "" for delivery in world.room.deliveries() if "typed for" in (delivery.error or "")]
     assert elsewhere, "and something to hold back"

@@ -55,7 +55,7 @@ VARIANTS = 12
 def forms_of(name: str) -> set[bytes]:
     """Every way in which a secret may turn up."""
     secret = PLANTED[name]
-    found = {
+    written = {
         secret,
         quote(secret),
         quote(secret, safe=""),
@@ -63,16 +63,16 @@ def forms_of(name: str) -> set[bytes]:
         html.escape(secret),
         secret.replace("/", "\\/"),
     }
-    found |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    found |= {json.dumps(each)[1:-1] for each in set(found)} | {html.escape(each) for each in set(found)}
+    written |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    written |= {json.dumps(form)[1:-1] for form in set(written)} | {html.escape(form) for form in set(written)}
     encoded = {
-        base64.b64encode(each.encode()).decode().rstrip("=")
-        for each in (secret, f"ann:{secret}", f"ann:{quote_plus(secret)}", f"u:{secret}")
+        base64.b64encode(text.encode()).decode().rstrip("=")
+        for text in (secret, f"ann:{secret}", f"ann:{quote_plus(secret)}", f"u:{secret}")
     }
     if secret.startswith("whsec_"):
         encoded.add(secret.removeprefix("whsec_").rstrip("="))
-    forms = {each.encode() for each in found | encoded} | {secret.encode("latin-1")}
-    return forms | {re.sub(rb"%[0-9A-F]{2}", lambda match: match[0].lower(), each) for each in forms}
+    forms = {form.encode() for form in written | encoded} | {secret.encode("latin-1")}
+    return forms | {re.sub(rb"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in forms}
 
 
 FORMS = {name: forms_of(name) for name in PLANTED}
@@ -93,26 +93,26 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Everything was sent, and is over; its own log says as much as it can."""
     with ExitStack() as stack:
         echoes = {name: stack.enter_context(echoing(PLANTED["access token"])) for name in (*ANSWERS, "token")}
-        made = stack.enter_context(
+        started = stack.enter_context(
             running(
                 tmp_path_factory.mktemp("secrets"), WEBHOOKUI_RETRY_DELAYS="", WEBHOOKUI_LOG_LEVEL="DEBUG"
             )
         )  # fmt: skip
         for kind in AUTHORIZATIONS:
             for number in range(0, len(ANSWERS), 3):
-                made.call("POST", "/workflows", workflow(made, kind, ANSWERS[number : number + 3], echoes))
-        made.call("POST", "/workflows", workflow(made, "oauth2", ("echo",), echoes, token_path="/no-token"))
-        close_a_deal(made)
-        deliveries = [each["id"] for each in made.call("GET", "/deliveries?limit=100")["items"]]
-        for each in deliveries:
-            made.delivery(each, "success", "failed", timeout_s=60)
-        for each in deliveries[::7]:
-            again = made.call("POST", f"/deliveries/{each}/redeliver", {"payload": "original"})["id"]
-            made.delivery(again, "success", "failed", timeout_s=60)
-        send_a_test(made, echoes["echo"])
-        came = "".join(each for echo in echoes.values() for each in echo.requests)
+                started.call("POST", "/workflows", workflow(started, kind, ANSWERS[number : number + 3], echoes))
+        started.call("POST", "/workflows", workflow(started, "oauth2", ("echo",), echoes, token_path="/no-token"))
+        close_a_deal(started)
+        deliveries = [item["id"] for item in started.call("GET", "/deliveries?limit=100")["items"]]
+        for delivery_id in deliveries:
+            started.delivery(delivery_id, "success", "failed", timeout_s=60)
+        for delivery_id in deliveries[::7]:
+            again = started.call("POST", f"/deliveries/{delivery_id}/redeliver", {"payload": "original"})["id"]
+            started.delivery(again, "success", "failed", timeout_s=60)
+        send_a_test(started, echoes["echo"])
+        came = "".join(request for echo in echoes.values() for request in echo.requests)
         assert_all_were_sent(came)
-        yield made
+        yield started
 
 
 def workflow(
@@ -166,9 +166,9 @@ def logged_in(installation: Running) -> requests.Session:
 
 
 def _csrf(page: str) -> str:
-    found = re.search(r'name="csrf-token" content="([^"]+)"', page)
-    assert found is not None
-    return found[1]
+    match = re.search(r'name="csrf-token" content="([^"]+)"', page)
+    assert match is not None
+    return match[1]
 
 
 def draft(url: str) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def crawled(installation: Running) -> dict[str, bytes]:
 
 
 def links(page: str, path: str) -> set[str]:
-    found = set()
+    paths = set()
     for element in lxml_html.fromstring(page).iter():
         for name in ("href", "src", "hx-get", "action"):
             target = element.get(name) if isinstance(element.tag, str) else None
@@ -236,8 +236,8 @@ def links(page: str, path: str) -> set[str]:
                 if urlsplit(to).netloc == "here" and not urlsplit(to).path.startswith(
                     ("/static/", "/bootstrap/", "/inspect/")
                 ):
-                    found.add(to.removeprefix("http://here"))
-    return found
+                    paths.add(to.removeprefix("http://here"))
+    return paths
 
 
 def test_no_page_download_or_fragment_tells_a_secret(installation: Running) -> None:
@@ -252,7 +252,7 @@ def test_no_page_download_or_fragment_tells_a_secret(installation: Running) -> N
     }
     assert sum(path.startswith("/log/") and "/body" in path for path in pages) > 40
     assert sum("/settings/workflows/" in path and path.endswith("/export") for path in pages) > 10
-    assert {path: told for path, content in pages.items() if (told := told_by(content))} == {}
+    assert {path: leaks for path, content in pages.items() if (leaks := told_by(content))} == {}
 
 
 def test_no_api_answer_metric_or_error_tells_a_secret(installation: Running) -> None:
@@ -266,9 +266,9 @@ def test_no_api_answer_metric_or_error_tells_a_secret(installation: Running) -> 
         "/api/v1/nothing",
         "/api/v1/workflows",
     ]
-    paths += [f"/api/v1/workflows/{each['id']}" for each in installation.call("GET", "/workflows")["items"]]
+    paths += [f"/api/v1/workflows/{item['id']}" for item in installation.call("GET", "/workflows")["items"]]
     deliveries = installation.call("GET", "/deliveries?limit=100")["items"]
-    paths += ["/api/v1/deliveries?limit=100", *(f"/api/v1/deliveries/{each['id']}" for each in deliveries)]
+    paths += ["/api/v1/deliveries?limit=100", *(f"/api/v1/deliveries/{delivery['id']}" for delivery in deliveries)]
     paths += [
         "/api/v1/records/deals",
         "/api/v1/records/deals/1",
@@ -276,7 +276,7 @@ def test_no_api_answer_metric_or_error_tells_a_secret(installation: Running) -> 
         "/api/v1/deliveries/0",
     ]
     answers = {path: get(address + path, timeout=20).content for path in paths}
-    assert {path: told for path, content in answers.items() if (told := told_by(content))} == {}
+    assert {path: leaks for path, content in answers.items() if (leaks := told_by(content))} == {}
 
 
 def test_a_form_that_is_refused_and_a_preview_do_not_tell_what_was_typed(installation: Running) -> None:
@@ -324,13 +324,13 @@ def test_no_file_of_the_installation_holds_a_secret_unsealed(installation: Runni
     assert {path.name for path in files} >= {"run.log", "webhookui.db", "webhookui.db-wal", "queue.db"}
     assert any("mail" in str(path) for path in files)
     assert b'"attempt"' in (installation.folder / "run.log").read_bytes()
-    assert {path.name: told for path in files if (told := told_by(path.read_bytes()))} == {}
+    assert {path.name: leaks for path in files if (leaks := told_by(path.read_bytes()))} == {}
 
 
 def test_what_was_masked_is_still_to_be_read(installation: Running) -> None:
     """The mask takes the place of the secret alone: the rest of an answer that says everything back is there."""
     echoed = next(
-        each for each in installation.call("GET", "/deliveries?limit=100")["items"] if each["action"] == "bearer echo"
+        item for item in installation.call("GET", "/deliveries?limit=100")["items"] if item["action"] == "bearer echo"
     )
     attempt = installation.call("GET", f"/deliveries/{echoed['id']}")["attempts"][0]
     assert "Authorization: Bearer ••••••" in attempt["response"]["body"]

@@ -43,8 +43,8 @@ def deal(call: Call, number: int, organizations: list[int], marker: str) -> int:
     }  # fmt: skip
     answer = call("POST", "/records/deals", {"values": values})
     assert answer.status_code == 201, answer.text
-    made: int = answer.json["id"]
-    return made
+    new_id: int = answer.json["id"]
+    return new_id
 
 
 @pytest.mark.parametrize("direction", ["", "-"])
@@ -61,7 +61,7 @@ def test_pages_shift_neither_by_what_is_deleted_nor_by_what_is_made(
         query = {"sort": f"{direction}{sort}", "limit": "3", "filter[next_step]": marker, "cursor": cursor}
         answer = call("GET", "/records/deals", query_string=query)
         assert answer.status_code == 200, answer.text
-        pages.append([each["id"] for each in answer.json["items"]])
+        pages.append([item["id"] for item in answer.json["items"]])
         if answer.json["next_cursor"] is None:
             break
         cursor = answer.json["next_cursor"]
@@ -77,12 +77,12 @@ def test_a_reference_sorts_by_its_name_and_a_picklist_by_its_options(call: Call,
     for number in range(8):
         deal(call, number, organizations, "order")
     query = {"filter[next_step]": "order"}
-    found = call("GET", "/records/deals", query_string=query | {"sort": "organization"}).json["items"]
+    deals = call("GET", "/records/deals", query_string=query | {"sort": "organization"}).json["items"]
     names = dict(zip(organizations, ("Zeta", "acme", "Mid"), strict=True))
-    shown = [names.get(each["values"]["organization"]) for each in found]
+    shown = [names.get(row["values"]["organization"]) for row in deals]
     assert shown == ["acme", "acme", "Mid", "Mid", "Zeta", "Zeta", None, None]
-    found = call("GET", "/records/deals", query_string=query | {"sort": "-stage"}).json["items"]
-    stages = [each["values"]["stage"] for each in found]
+    deals = call("GET", "/records/deals", query_string=query | {"sort": "-stage"}).json["items"]
+    stages = [row["values"]["stage"] for row in deals]
     assert list(dict.fromkeys(stages)) == ["Closed Won", "Qualifying", "New", None]
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.api.conftest import Call
 from tests.api.test_errors import error_of
-from tests.api.test_records import made
+from tests.api.test_records import create_record
 from tests.support import log_rows
 from webhookui.core.database import now
 from webhookui.delivery.tables import CapturedValue
@@ -25,7 +25,7 @@ ATTEMPT = {"number", "at", "request", "response", "timing_ms", "error", "advice"
 @pytest.fixture(scope="module")
 def rows(app: Flask, call: Call) -> dict[str, int]:
     """Deliveries of every status, by a name each."""
-    deal = made(call, "deals", name="Logged")["id"]
+    deal = create_record(call, "deals", name="Logged")["id"]
     with app.extensions["webhookui"].db.write() as session:
         webhook = log_rows.add_webhook(session)
         common: dict[str, Any] = {"workflow_id": 4711, "webhook_id": webhook, "record_id": deal}
@@ -52,16 +52,16 @@ def names(call: Call, rows: dict[str, int], **query: str) -> list[str]:
     answer = call("GET", "/deliveries", query_string={"workflow_id": "4711", **query})
     assert answer.status_code == 200, answer.text
     by_id = {row: name for name, row in rows.items()}
-    return [by_id[each["id"]] for each in answer.json["items"]]
+    return [by_id[item["id"]] for item in answer.json["items"]]
 
 
 def test_a_delivery_of_the_list_has_the_documented_keys_newest_first(call: Call, rows: dict[str, int]) -> None:
-    found = call("GET", "/deliveries?workflow_id=4711").json["items"]
-    assert [each["id"] for each in found] == sorted(rows.values(), reverse=True)
-    for each in found:
-        assert set(each) >= LISTED
-        assert not {"request", "attempts", "captures"} & set(each), "bodies are for the single one"
-    retry = next(each for each in found if each["status"] == "retry")
+    listed = call("GET", "/deliveries?workflow_id=4711").json["items"]
+    assert [delivery["id"] for delivery in listed] == sorted(rows.values(), reverse=True)
+    for delivery in listed:
+        assert set(delivery) >= LISTED
+        assert not {"request", "attempts", "captures"} & set(delivery), "bodies are for the single one"
+    retry = next(delivery for delivery in listed if delivery["status"] == "retry")
     assert retry["next_attempt_at"] > retry["created_at"] and retry["created_at"].endswith("Z")
 
 
@@ -91,40 +91,40 @@ def test_the_list_is_filtered_as_the_log_is(
 def test_the_list_goes_by_cursor(call: Call, rows: dict[str, int]) -> None:
     first = call("GET", "/deliveries?workflow_id=4711&limit=4").json
     rest = call("GET", f"/deliveries?workflow_id=4711&limit=4&cursor={first['next_cursor']}").json
-    seen = [each["id"] for each in first["items"] + rest["items"]]
+    seen = [item["id"] for item in first["items"] + rest["items"]]
     assert seen == sorted(rows.values(), reverse=True) and rest["next_cursor"] is None
 
 
 def test_the_single_one_adds_request_attempts_and_captures(call: Call, rows: dict[str, int]) -> None:
-    found = call("GET", f"/deliveries/{rows['success']}").json
-    assert LISTED | {"request", "attempts", "captures"} <= set(found)
-    assert found["request"] == {
+    document = call("GET", f"/deliveries/{rows['success']}").json
+    assert LISTED | {"request", "attempts", "captures"} <= set(document)
+    assert document["request"] == {
         "method": "POST",
         "url": "https://api.example.com/invoices?x=1",
         "headers": [["Content-Type", "application/json"]],
         "body": '{"amount":1250.00}',
     }
-    assert [set(each) >= ATTEMPT for each in found["attempts"]] == [True]
-    attempt = found["attempts"][0]
+    assert [set(attempt) >= ATTEMPT for attempt in document["attempts"]] == [True]
+    attempt = document["attempts"][0]
     assert attempt["number"] == 1 and attempt["error"] is None and attempt["at"].endswith("Z")
     assert attempt["request"]["headers"][1] == ["Authorization", "Basic ••••••"]
     assert attempt["response"]["status_code"] == 201
     assert attempt["response"]["body"] == '{"invoice":{"id":"INV-1"}}'
     assert {"connect", "tls", "first_byte", "total"} <= set(attempt["timing_ms"])
-    capture = found["captures"][0]
+    capture = document["captures"][0]
     assert (capture["path"], capture["field"], capture["value"]) == ("$.invoice.id", "invoice_id", "INV-1")
 
 
 def test_a_failure_says_why_and_what_to_do(call: Call, rows: dict[str, int]) -> None:
-    found = call("GET", f"/deliveries/{rows['failed']}").json
-    assert [each["number"] for each in found["attempts"]] == [1, 2]
-    assert "422" in found["attempts"][1]["error"] and found["attempts"][1]["advice"]
-    assert "amount must be positive" in found["attempts"][1]["response"]["body"]
+    document = call("GET", f"/deliveries/{rows['failed']}").json
+    assert [attempt["number"] for attempt in document["attempts"]] == [1, 2]
+    assert "422" in document["attempts"][1]["error"] and document["attempts"][1]["advice"]
+    assert "amount must be positive" in document["attempts"][1]["response"]["body"]
 
 
 def test_a_body_that_is_no_text_comes_as_base64(call: Call, rows: dict[str, int]) -> None:
-    found = call("GET", f"/deliveries/{rows['test']}").json
-    assert found["request"]["body"] is None and found["request"]["body_base64"] == "/wA="
+    document = call("GET", f"/deliveries/{rows['test']}").json
+    assert document["request"]["body"] is None and document["request"]["body_base64"] == "/wA="
 
 
 @pytest.mark.parametrize("body", [{"payload": "original"}, {}, None])
@@ -148,7 +148,7 @@ def test_the_payload_can_be_rebuilt_from_the_record_as_it_is_now(call: Call) -> 
                      "parameters": [{"name": "amount", "value": "{{ amount }}"}]}],
     }  # fmt: skip
     workflow = call("POST", "/workflows", sent).json
-    deal = made(call, "deals", name="Rebuilt", amount="1.00")
+    deal = create_record(call, "deals", name="Rebuilt", amount="1.00")
     delivery = call("GET", f"/deliveries?workflow_id={workflow['id']}").json["items"][0]
     call("PATCH", f"/records/deals/{deal['id']}", {"values": {"amount": "2.50"}})
     assert call("POST", f"/deliveries/{delivery['id']}/give-up").status_code == 200

@@ -62,9 +62,9 @@ def test_workflows_and_deliveries_are_for_admins(call_as_user: Call, method: str
 
 def test_records_and_modules_are_for_every_user(call_as_user: Call) -> None:
     assert call_as_user("GET", "/modules").status_code == 200
-    made = call_as_user("POST", "/records/deals", {"values": {"name": "Sam's deal"}})
-    assert made.status_code == 201
-    assert call_as_user("DELETE", f"/records/deals/{made.json['id']}").status_code == 204
+    answer = call_as_user("POST", "/records/deals", {"values": {"name": "Sam's deal"}})
+    assert answer.status_code == 201
+    assert call_as_user("DELETE", f"/records/deals/{answer.json['id']}").status_code == 204
 
 
 def test_the_token_of_a_deactivated_user_stops_working_at_once(app: Flask, call: Call) -> None:

@@ -59,12 +59,12 @@ def test_metrics_are_prometheus_text(app: Flask, call: Call) -> None:
         for _ in range(2):
             log_rows.add_delivery(session, status="queued", lane="https://metrics.example.com:443")
         outgoing_mail.add(session, "ann@example.com", MailContent("One", "Words"), 1, now())
-    found = figures(app, call)
-    assert found[("webhookui_deliveries", "queued")] >= 2
-    assert found[("webhookui_mails", "waiting")] == 1
-    assert found[("webhookui_mails", "failed")] == found[("webhookui_mail_server_trouble",)] == 0
+    metrics = figures(app, call)
+    assert metrics[("webhookui_deliveries", "queued")] >= 2
+    assert metrics[("webhookui_mails", "waiting")] == 1
+    assert metrics[("webhookui_mails", "failed")] == metrics[("webhookui_mail_server_trouble",)] == 0
     for name in ("oldest_queued_seconds", "workers", "queue_worked_on", "paused_endpoints"):
-        assert (f"webhookui_{name}",) in found
+        assert (f"webhookui_{name}",) in metrics
 
 
 def test_attempts_are_counted_over_all_processes_by_outcome_and_duration(app: Flask, call: Call) -> None:

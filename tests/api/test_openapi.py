@@ -32,7 +32,7 @@ def described(app: Flask, call: Call) -> schemathesis.BaseSchema:
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-@pytest.mark.parametrize("place", [f"{each.method.upper()} {each.path}" for each in OPERATIONS])
+@pytest.mark.parametrize("place", [f"{operation.method.upper()} {operation.path}" for operation in OPERATIONS])
 def test_whatever_is_sent_the_answer_is_one_that_the_document_describes(
     described: schemathesis.BaseSchema, call: Call, place: str, mode: GenerationMode
 ) -> None:
@@ -61,7 +61,7 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_describes(
 
 def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
     routes = {
-        (method.lower(), re.sub(r"<(?:int:)?(\w+)>", lambda found: "{" + found[1].split("_")[-1] + "}", rule.rule))
+        (method.lower(), re.sub(r"<(?:int:)?(\w+)>", lambda match: "{" + match[1].split("_")[-1] + "}", rule.rule))
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith("api.") and rule.endpoint != "api.openapi_document"
         for method in rule.methods or ()
@@ -70,7 +70,7 @@ def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
     document = app.test_client().get("/api/v1/openapi.json").json
     described = {(method, path) for path, methods in document["paths"].items() for method in methods}
     assert described == routes | {("get", path) for path in ("/healthz", "/readyz", "/metrics")}
-    ids = [each["operationId"] for methods in document["paths"].values() for each in methods.values()]
+    ids = [method["operationId"] for methods in document["paths"].values() for method in methods.values()]
     assert len(ids) == len(set(ids)) and {"listModules", "createWorkflow", "readyz"} <= set(ids)
 
 
@@ -86,7 +86,7 @@ def test_examples_fit_their_schemas_and_filters_are_described(app: Flask) -> Non
             assert [str(error) for error in check.iter_errors(example)] == [], name
     assert shown >= 4
     listed = document["paths"]["/api/v1/records/{module}"]["get"]["parameters"]
-    filters = next(each for each in listed if each["name"] == "filter")
+    filters = next(parameter for parameter in listed if parameter["name"] == "filter")
     assert filters["style"] == "deepObject" and filters["schema"]["type"] == "object"
     assert (
         "schedule"

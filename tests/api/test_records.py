@@ -12,7 +12,7 @@ from tests.api.test_errors import error_of
 from webhookui.core import exact_json
 
 
-def made(call: Call, module: str, **values: Any) -> dict[str, Any]:
+def create_record(call: Call, module: str, **values: Any) -> dict[str, Any]:
     answer = call("POST", f"/records/{module}", {"values": values})
     assert answer.status_code == 201, answer.text
     record: dict[str, Any] = exact_json.loads(answer.data)
@@ -22,8 +22,8 @@ def made(call: Call, module: str, **values: Any) -> dict[str, Any]:
 def items(call: Call, path: str, **query: str) -> list[dict[str, Any]]:
     answer = call("GET", path, query_string=query)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = exact_json.loads(answer.data)["items"]
-    return found
+    items: list[dict[str, Any]] = exact_json.loads(answer.data)["items"]
+    return items
 
 
 # ---- modules ----------------------------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ STANDARD = {
 
 
 def test_modules_have_the_names_that_callers_rely_on(call: Call) -> None:
-    modules = {each["name"]: each for each in items(call, "/modules")}
+    modules = {item["name"]: item for item in items(call, "/modules")}
     assert set(modules) == set(STANDARD)
     for name, wanted in STANDARD.items():
         fields = {field["name"]: field for field in modules[name]["fields"]}
@@ -69,7 +69,7 @@ def test_modules_have_pages_like_every_list(call: Call) -> None:
     assert len(first["items"]) == 5
     rest = call("GET", f"/modules?limit=5&cursor={first['next_cursor']}").json
     assert rest["next_cursor"] is None
-    assert len({each["name"] for each in first["items"] + rest["items"]}) == 7
+    assert len({item["name"] for item in first["items"] + rest["items"]}) == 7
 
 
 # ---- one record -------------------------------------------------------------------------------------------------------
@@ -98,12 +98,12 @@ def test_a_record_is_created_read_changed_and_deleted(call: Call) -> None:
 
 
 def test_a_record_of_another_module_is_not_found_under_this_one(call: Call) -> None:
-    deal = made(call, "deals", name="Here")
+    deal = create_record(call, "deals", name="Here")
     error_of(call("GET", f"/records/contacts/{deal['id']}"), 404, "not_found")
 
 
 def test_a_change_needs_no_version_and_one_that_has_moved_is_refused(call: Call) -> None:
-    deal = made(call, "deals", name="Moves")
+    deal = create_record(call, "deals", name="Moves")
     path = f"/records/deals/{deal['id']}"
     assert call("PATCH", path, {"values": {"next_step": "Call"}}).json["version"] == 2
     answer = call("PATCH", path, {"values": {"next_step": "Write"}, "version": 1})
@@ -117,7 +117,7 @@ def test_a_change_needs_no_version_and_one_that_has_moved_is_refused(call: Call)
 
 @pytest.mark.parametrize("version", ["1", True, 1.5, []])
 def test_a_version_that_is_no_number_is_refused(call: Call, version: Any) -> None:
-    deal = made(call, "deals", name="V")
+    deal = create_record(call, "deals", name="V")
     error = error_of(call("PATCH", f"/records/deals/{deal['id']}", {"values": {}, "version": version}), 422, "invalid")
     assert list(error["fields"]) == ["version"]
 
@@ -158,7 +158,7 @@ def test_a_value_that_can_not_be_is_refused_at_its_path(
 
 
 def test_all_that_is_wrong_is_told_at_once_and_nothing_is_saved(call: Call) -> None:
-    deal = made(call, "deals", name="Kept", amount="1.00")
+    deal = create_record(call, "deals", name="Kept", amount="1.00")
     path = f"/records/deals/{deal['id']}"
     answer = call("PATCH", path, {"values": {"name": "", "amount": "x", "next_step": "fine"}})
     error = error_of(answer, 422, "invalid")
@@ -167,20 +167,20 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_saved(call: Call) -> N
 
 
 def test_values_keep_their_type(call: Call) -> None:
-    organization = made(
+    organization = create_record(
         call, "organizations", name="Typed", employees=12, postal_code="00420", website="x.example.com:8080/a"
     )
     assert organization["values"]["employees"] == 12
     assert organization["values"]["postal_code"] == "00420"
     assert organization["values"]["website"] == "https://x.example.com:8080/a"
-    contact = made(
+    contact = create_record(
         call, "contacts", last_name="Typed", interests=["Events", "Newsletter"], do_not_call=True, birthday="1990-05-01",
         organization=organization["id"],
     )  # fmt: skip
     assert contact["values"]["interests"] == ["Newsletter", "Events"], "in the order of the options"
     assert contact["values"]["do_not_call"] is True
     assert contact["values"]["organization"] == organization["id"]
-    case = made(call, "cases", title="Typed", due_at="2026-03-01T09:30:00+02:00")
+    case = create_record(call, "cases", title="Typed", due_at="2026-03-01T09:30:00+02:00")
     assert case["values"]["due_at"] == "2026-03-01T07:30:00Z"
 
 
@@ -196,7 +196,7 @@ def leads(call: Call) -> list[int]:
         ("Gus", "Gale%", "New", None),
     ]  # fmt: skip
     return [
-        made(call, "leads", first_name=first, last_name=last, status=status, source=source, company="Listing Ltd",
+        create_record(call, "leads", first_name=first, last_name=last, status=status, source=source, company="Listing Ltd",
              email=f"{first.lower()}@listing.example.com")["id"]
         for first, last, status, source in rows
     ]  # fmt: skip
@@ -209,7 +209,7 @@ def test_a_list_goes_by_cursor_and_shows_each_record_once(call: Call, leads: lis
         while True:
             query = {"limit": "3", "sort": sort, "filter[company]": "listing ltd", **cursor}
             page = call("GET", "/records/leads", query_string=query).json
-            seen += [each["id"] for each in page["items"]]
+            seen += [item["id"] for item in page["items"]]
             if page["next_cursor"] is None:
                 break
             assert len(page["items"]) == 3
@@ -218,24 +218,24 @@ def test_a_list_goes_by_cursor_and_shows_each_record_once(call: Call, leads: lis
 
 
 def test_without_a_sort_records_made_meanwhile_shift_nothing(call: Call) -> None:
-    first = [made(call, "tasks", subject=f"Task {number}")["id"] for number in range(3)]
+    first = [create_record(call, "tasks", subject=f"Task {number}")["id"] for number in range(3)]
     page = call("GET", "/records/tasks?limit=2").json
     assert call("DELETE", f"/records/tasks/{first[0]}").status_code == 204
-    later = made(call, "tasks", subject="Later")["id"]
+    later = create_record(call, "tasks", subject="Later")["id"]
     rest = call("GET", f"/records/tasks?limit=2&cursor={page['next_cursor']}").json
-    assert [each["id"] for each in page["items"] + rest["items"]] == [*first, later]
+    assert [item["id"] for item in page["items"] + rest["items"]] == [*first, later]
 
 
-def ids(found: list[dict[str, Any]]) -> list[int]:
-    return [each["id"] for each in found]
+def ids(listed: list[dict[str, Any]]) -> list[int]:
+    return [record["id"] for record in listed]
 
 
 def test_a_list_is_sorted_by_any_field_without_regard_to_case(call: Call, leads: list[int]) -> None:
     by_name = items(call, "/records/leads", sort="last_name", q="listing")
-    assert [each["values"]["last_name"] for each in by_name][:4] == ["Adler", "Berg", "Dunn", "evans"]
+    assert [record["values"]["last_name"] for record in by_name][:4] == ["Adler", "Berg", "Dunn", "evans"]
     newest = items(call, "/records/leads", sort="-id", q="listing")
     assert ids(newest) == leads[::-1]
-    by_source = [each["values"]["source"] for each in items(call, "/records/leads", sort="source", q="listing")]
+    by_source = [record["values"]["source"] for record in items(call, "/records/leads", sort="source", q="listing")]
     assert by_source == ["Web", "Web", "Web", "Event", "Event", None, None], (
         "by the order of options; what is empty last"
     )
@@ -243,9 +243,9 @@ def test_a_list_is_sorted_by_any_field_without_regard_to_case(call: Call, leads:
 
 def test_amounts_are_sorted_as_numbers(call: Call) -> None:
     for amount in ("9.50", "100.00", "20", None):
-        made(call, "deals", name="Sorted amounts", amount=amount)
-    found = items(call, "/records/deals", sort="-amount", q="sorted amounts")
-    assert [each["values"]["amount"] for each in found] == [Decimal(100), Decimal(20), Decimal("9.5"), None]
+        create_record(call, "deals", name="Sorted amounts", amount=amount)
+    records_found = items(call, "/records/deals", sort="-amount", q="sorted amounts")
+    assert [record["values"]["amount"] for record in records_found] == [Decimal(100), Decimal(20), Decimal("9.5"), None]
 
 
 @pytest.mark.parametrize(
@@ -269,19 +269,19 @@ def test_amounts_are_sorted_as_numbers(call: Call) -> None:
 def test_a_list_is_searched_and_filtered(
     call: Call, leads: list[int], query: dict[str, str], wanted: list[int]
 ) -> None:
-    found = items(call, "/records/leads", **{"filter[company]": "Listing Ltd", **query})
-    assert ids(found) == [leads[place] for place in wanted]
+    records_found = items(call, "/records/leads", **{"filter[company]": "Listing Ltd", **query})
+    assert ids(records_found) == [leads[place] for place in wanted]
 
 
 def test_filters_read_each_type(call: Call) -> None:
-    organization = made(call, "organizations", name="Filtered Inc", employees=40)
-    contact = made(
+    organization = create_record(call, "organizations", name="Filtered Inc", employees=40)
+    contact = create_record(
         call, "contacts", last_name="Filtered", interests=["Events"], do_not_call=True, birthday="1980-01-02",
         organization=organization["id"],
     )  # fmt: skip
-    made(call, "contacts", last_name="Filtered", interests=["Training"])
-    deal = made(call, "deals", name="Filtered", amount="77.10", close_date="2031-01-01", contact=contact["id"])
-    case = made(call, "cases", title="Filtered", due_at="2031-01-01T10:00:00Z")
+    create_record(call, "contacts", last_name="Filtered", interests=["Training"])
+    deal = create_record(call, "deals", name="Filtered", amount="77.10", close_date="2031-01-01", contact=contact["id"])
+    case = create_record(call, "cases", title="Filtered", due_at="2031-01-01T10:00:00Z")
     for module, field, text, wanted in (
         ("organizations", "employees", "40", organization["id"]),
         ("contacts", "interests", "Events", contact["id"]),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.conftest import Call
 from tests.api.test_errors import error_of
-from tests.api.test_records import made
+from tests.api.test_records import create_record
 from tests.test_main_job import document as example
 
 URL = "https://api.example.com"
@@ -22,8 +22,8 @@ def document(**changes: Any) -> dict[str, Any]:
 def created(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
     answer = call("POST", "/workflows", sent)
     assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json
-    return found
+    document: dict[str, Any] = answer.json
+    return document
 
 
 def test_the_example_is_saved_and_given_back_without_its_secrets(call: Call) -> None:
@@ -101,7 +101,7 @@ def test_the_list_goes_by_cursor_and_a_deleted_workflow_is_gone(call: Call) -> N
     cursor = ""
     while True:
         page = call("GET", f"/workflows?limit=2{cursor}").json
-        seen += [each["id"] for each in page["items"]]
+        seen += [item["id"] for item in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
@@ -109,7 +109,7 @@ def test_the_list_goes_by_cursor_and_a_deleted_workflow_is_gone(call: Call) -> N
     assert call("DELETE", f"/workflows/{mine[0]}").status_code == 204
     error_of(call("GET", f"/workflows/{mine[0]}"), 404, "not_found")
     error_of(call("DELETE", f"/workflows/{mine[0]}"), 404, "not_found")
-    assert mine[0] not in [each["id"] for each in call("GET", "/workflows?limit=200").json["items"]]
+    assert mine[0] not in [item["id"] for item in call("GET", "/workflows?limit=200").json["items"]]
 
 
 def at(path: str, value: Any) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def test_six_related_modules_are_one_too_many(call: Call) -> None:
 def test_explain_tells_each_condition_with_the_value_it_saw(call: Call) -> None:
     workflow = created(call, document(name="Explained"))
     path = f"/workflows/{workflow['id']}/explain"
-    deal = made(call, "deals", name="Explained", stage="Proposal")
+    deal = create_record(call, "deals", name="Explained", stage="Proposal")
     explained = call("POST", path, {"record_id": deal["id"]})
     assert explained.status_code == 200, explained.text
     assert explained.json["fires"] is False
@@ -269,10 +269,10 @@ def test_explain_names_what_is_wrong(call: Call, body: Any, path: str) -> None:
 
 def test_a_deleted_workflow_leaves_its_deliveries_in_the_log(call: Call) -> None:
     workflow = created(call, document(name="Goes away"))
-    deal = made(call, "deals", name="Stays", stage="New", amount="1.00")
+    deal = create_record(call, "deals", name="Stays", stage="New", amount="1.00")
     call("PATCH", f"/records/deals/{deal['id']}", {"values": {"stage": "Closed Won"}})
     assert call("DELETE", f"/workflows/{workflow['id']}").status_code == 204
-    found = call("GET", f"/deliveries?workflow_id={workflow['id']}").json["items"]
-    assert [(each["workflow"], each["record_id"], each["status"]) for each in found] == [
+    deliveries = call("GET", f"/deliveries?workflow_id={workflow['id']}").json["items"]
+    assert [(delivery["workflow"], delivery["record_id"], delivery["status"]) for delivery in deliveries] == [
         ("Goes away", deal["id"], "failed")
     ]

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def halves(tmp_path: Path) -> Iterator[Running]:
     """An installation whose web process runs alone; a worker can be started beside it. One attempt, no retries."""
-    made = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="").set_up()
-    made.start("web")
-    yield made
-    made.kill()
+    started = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="").set_up()
+    started.start("web")
+    yield started
+    started.kill()
 
 
 def log_in(page: Page, address: str) -> None:

@@ -55,8 +55,8 @@ def page(page: Page, installation: Running) -> Iterator[Page]:
 def deliver(installation: Running, number: int) -> list[int]:
     """Closes so many deals, one after the other; ids of their deliveries."""
     ids = []
-    for each in range(number):
-        values = {"name": f"Deal {each}", "amount": "12.50"}
+    for position in range(number):
+        values = {"name": f"Deal {position}", "amount": "12.50"}
         deal = installation.call("POST", "/records/deals", {"values": values})["id"]
         installation.call("PATCH", f"/records/deals/{deal}", {"values": {"stage": "Closed Won"}})
         ids.append(installation.call("GET", "/deliveries?limit=1")["items"][0]["id"])
@@ -76,8 +76,8 @@ def test_whatever_is_answered_is_shown_as_text_and_labelled(
     for delivery, (name, (_, words)) in zip(deliver(installation, len(ANSWERS)), ANSWERS.items(), strict=True):
         page.goto(f"{installation.address}/log/{delivery}")
         shown = page.locator(f"[id='response-{delivery}-1']").locator("xpath=..")
-        for each in words:
-            expect(shown, name).to_contain_text(each)
+        for word in words:
+            expect(shown, name).to_contain_text(word)
         expect(page).to_have_title(f"Delivery {delivery} – Webhook log · webhookui")
         assert page.locator(".log-detail").locator("img, iframe, script, object").count() == 0
     fold_and_copy(page, delivery)

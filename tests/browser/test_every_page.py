@@ -210,12 +210,12 @@ def furnished(db: Database) -> dict[str, Any]:
         webhook = session.get(log_rows.WorkflowWebhook, log_rows.add_webhook(session))
         assert webhook is not None
         change = records.timeline(session, deal.id, 1)[0]
-        here = {
+        columns = {
             "webhook_id": webhook.id, "workflow_id": webhook.workflow_id, "record_id": deal.id, "change_id": change.id,
         }  # fmt: skip
-        failed, waiting = log_rows.add_failed(session, **here), log_rows.add_waiting(session, **here)
+        failed, waiting = log_rows.add_failed(session, **columns), log_rows.add_waiting(session, **columns)
         for status in ("queued", "success", "success"):
-            log_rows.add_attempt(session, log_rows.add_delivery(session, status=status, duration_ms=80.0, **here))
+            log_rows.add_attempt(session, log_rows.add_delivery(session, status=status, duration_ms=80.0, **columns))
         theirs = log_rows.add_failed(session, module="deals", record_id=log_rows.record_of(session, pages.USER[0]))
         job = redelivery_jobs.start(session, "original", "Ann", ids=[failed.id or 0, 999])
         log_rows.add_attempt(

@@ -67,17 +67,17 @@ def test_fifty_changes_are_seen_in_list_and_open_detail_within_a_second(log: Pag
     open_detail(log, number)
     live_now(log)
     log.evaluate(WATCH)
-    made: dict[int, float] = {}
+    changed_at: dict[int, float] = {}
     for change in range(50):
         with db.write() as session:
             move(session, number, status=("dispatched", "retry")[change % 2])
         version = change + 2
-        made[version] = time.time() * 1000
+        changed_at[version] = time.time() * 1000
         there = "v => ['row', 'detail'].every((kind) => window.seen.some(([key]) => key === `${kind}:${v}`))"
         log.wait_for_function(there, arg=version, timeout=10_000)
     seen: dict[str, float] = dict(log.evaluate("window.seen"))
     for kind in ("row", "detail"):
-        delays = sorted(seen[f"{kind}:{version}"] - at for version, at in made.items())
+        delays = sorted(seen[f"{kind}:{version}"] - at for version, at in changed_at.items())
         assert delays[int(0.95 * len(delays))] < A_SECOND, (kind, delays)
 
 

@@ -36,12 +36,12 @@ STORED: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def db(app: Flask) -> Database:
-    made: Database = app.extensions["webhookui"].db
-    with made.write() as session:
+    database: Database = app.extensions["webhookui"].db
+    with database.write() as session:
         ann = accounts.by_email(session, pages.ADMIN[0])
         ann.time_zone = "Europe/Prague"
-    add_fields(made, ann)
-    return made
+    add_fields(database, ann)
+    return database
 
 
 def stored(db: Database, values: dict[str, Any]) -> int:

@@ -64,9 +64,9 @@ def test_every_spelling_is_refused_before_a_connection_is_made(spelling: str, li
         transport.exchange(Outgoing("GET", spelling.format(port=port), (), None, 5.0))
     assert connections == []
     if isinstance(caught.value, AddressBlocked):
-        found = diagnosis.of_exception(caught.value, host="h", timeout_s=5)
-        assert found.ends
-        assert "WEBHOOKUI_ALLOWED_NETWORKS" in found.advice
+        diagnosed = diagnosis.of_exception(caught.value, host="h", timeout_s=5)
+        assert diagnosed.ends
+        assert "WEBHOOKUI_ALLOWED_NETWORKS" in diagnosed.advice
 
 
 def test_a_name_that_changes_between_two_look_ups_is_judged_where_it_connects(

@@ -19,13 +19,13 @@ CAPTURE = {"type": "JSONPATH", "on_success": [{"path": "$.id", "field": "descrip
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sending]:
-    with sending(tmp_path_factory.mktemp("answers")) as made:
-        yield made
+    with sending(tmp_path_factory.mktemp("answers")) as new_room:
+        yield new_room
 
 
-def attempt_document(room: Sending, found: Logged) -> dict[str, Any]:
+def attempt_document(room: Sending, logged: Logged) -> dict[str, Any]:
     with room.db.read() as session:
-        attempts: list[dict[str, Any]] = detail_document(queries.detail(session, found.delivery.id or 0), {})[
+        attempts: list[dict[str, Any]] = detail_document(queries.detail(session, logged.delivery.id or 0), {})[
             "attempts"
         ]
     return attempts[-1]
@@ -37,18 +37,18 @@ def test_captures_take_nothing_of_a_body_that_is_not_whole_and_say_so(room: Send
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": 7}')
 
     with raw_server(serve) as url:
-        found = room.send(url, "incomplete", capture=CAPTURE)
+        logged = room.send(url, "incomplete", capture=CAPTURE)
     why = "The connection with 127.0.0.1 broke off: the answer ended too early."
-    assert found.delivery.status == "success"
-    (row,) = room.captured(found.delivery.id or 0)
+    assert logged.delivery.status == "success"
+    (row,) = room.captured(logged.delivery.id or 0)
     assert (row.outcome, row.value, row.message) == ("unreadable", None, f"The body is incomplete. {why}")
-    document = attempt_document(room, found)
+    document = attempt_document(room, logged)
     assert (document["response"]["status_code"], document["response"]["body"], document["response"]["incomplete"]) == (
         200, '{"id": 7}', why,
     )  # fmt: skip
-    assert found.last.timing_ms["first_byte"] is not None
+    assert logged.last.timing_ms["first_byte"] is not None
     with room.db.read() as session:
-        shown = read_detail(session, found.delivery.id or 0).attempts[-1].response
+        shown = read_detail(session, logged.delivery.id or 0).attempts[-1].response
     assert shown.notes[0] == f"Body incomplete: {why}"
 
 
@@ -59,11 +59,11 @@ def test_a_compression_that_is_not_unpacked_is_called_by_its_name(room: Sending,
         connection.sendall(answer(b"\x0b\x02\x80" + rest, headers=f"Content-Encoding: {coding}\r\n"))
 
     with raw_server(serve) as url:
-        found = room.send(url, f"packed {coding}", capture=CAPTURE)
-    (row,) = room.captured(found.delivery.id or 0)
+        logged = room.send(url, f"packed {coding}", capture=CAPTURE)
+    (row,) = room.captured(logged.delivery.id or 0)
     assert row.message == f"The body is compressed ({coding}), which was not asked for and is not unpacked."
     with room.db.read() as session:
-        shown = read_detail(session, found.delivery.id or 0).attempts[-1].response
+        shown = read_detail(session, logged.delivery.id or 0).attempts[-1].response
     assert (shown.kind, shown.label) == ("binary", f"Compressed data ({coding})")
     assert "not unpacked" in shown.notes[0]
 
@@ -82,15 +82,15 @@ def test_each_redirect_stands_in_the_log_and_errors_name_the_host_that_they_came
 
         with raw_server(serve) as url:
             key = {"type": "api_key", "in": "header", "name": "X-Key", "value": "1234567890"}
-            found = room.send(url, "hops", follow_redirects=True, authorization=key)
-    assert found.delivery.error == "127.0.0.2 answered 404: there is nothing at this address."
-    document = attempt_document(room, found)
+            logged = room.send(url, "hops", follow_redirects=True, authorization=key)
+    assert logged.delivery.error == "127.0.0.2 answered 404: there is nothing at this address."
+    document = attempt_document(room, logged)
     assert document["hops"] == [
         {"status_code": 302, "method": "GET", "url": f"{url}b?key=••••••", "because": "redirect"},
         {"status_code": 307, "method": "GET", "url": f"{there}c", "because": "redirect"},
     ]
     with room.db.read() as session:
-        hops = read_detail(session, found.delivery.id or 0).attempts[-1].hops
+        hops = read_detail(session, logged.delivery.id or 0).attempts[-1].hops
     assert hops == (
         f"HTTP 302 Found redirected to GET {url}b?key=••••••", f"HTTP 307 Temporary Redirect redirected to GET {there}c",
     )  # fmt: skip
@@ -102,9 +102,9 @@ def test_redirects_stand_in_the_log_when_no_answer_came_in_the_end(room: Sending
         connection.sendall(answer(status="308 On", headers="Location: http://no-such.invalid/\r\n"))
 
     with raw_server(serve) as url:
-        found = room.send(url, "nowhere", follow_redirects=True, method="PUT")
-    assert found.delivery.error == "The name no-such.invalid was not found."
-    assert attempt_document(room, found)["hops"] == [
+        logged = room.send(url, "nowhere", follow_redirects=True, method="PUT")
+    assert logged.delivery.error == "The name no-such.invalid was not found."
+    assert attempt_document(room, logged)["hops"] == [
         {"status_code": 308, "method": "PUT", "url": "http://no-such.invalid/", "because": "redirect"}
     ]
 
@@ -126,10 +126,10 @@ def test_record_success_log_and_api_read_one_text(room: Sending, content_type: s
     rows = {"type": "XPATH", "on_success": [{"path": "/a", "field": "description"}], "on_failure": []}
     success = {"type": "XPATH", "path": "/a", "equals": "Zoë"}
     with raw_server(serve) as url:
-        found = room.send(url, f"{content_type} {body[:9]!r}", capture=rows, success_if=success)
-    assert found.delivery.status == "success", found.delivery.error
-    (row,) = room.captured(found.delivery.id or 0)
+        logged = room.send(url, f"{content_type} {body[:9]!r}", capture=rows, success_if=success)
+    assert logged.delivery.status == "success", logged.delivery.error
+    (row,) = room.captured(logged.delivery.id or 0)
     assert (row.outcome, row.value) == ("written", "Zoë")
-    assert "<a>Zoë</a>" in attempt_document(room, found)["response"]["body"]
+    assert "<a>Zoë</a>" in attempt_document(room, logged)["response"]["body"]
     with room.db.read() as session:
-        assert "<a>Zoë</a>" in read_detail(session, found.delivery.id or 0).attempts[-1].response.text
+        assert "<a>Zoë</a>" in read_detail(session, logged.delivery.id or 0).attempts[-1].response.text

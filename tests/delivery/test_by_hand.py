@@ -23,16 +23,18 @@ from webhookui.workflows import redelivery, store
 @pytest.fixture(params=BOTH)
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sending]:
     """Not started: what is saved waits. A retry is due in an hour."""
-    made = Sending(tmp_path, database_url=database_url(request.param, request), retry_delays=(3600, 7200), workers=2)
+    new_room = Sending(
+        tmp_path, database_url=database_url(request.param, request), retry_delays=(3600, 7200), workers=2
+    )
     if request.param == "postgresql":
         from tests.support import prepared
 
-        with made.db.write() as session:
+        with new_room.db.write() as session:
             prepared.ann(session)
     try:
-        yield made
+        yield new_room
     finally:
-        made.close()
+        new_room.close()
 
 
 def in_retry(room: Sending, receiver: Receiver, answer: Answer | None = None) -> int:
@@ -62,17 +64,17 @@ DOING = {"try now": try_now, "give up": give_up}
 def test_the_next_attempt_of_a_retry_is_made_at_once(room: Sending, receiver: Receiver) -> None:
     delivery = in_retry(room, receiver)
     try_now(room, delivery)
-    found = room.settled(delivery, attempts=2)
-    assert (found.delivery.status, [each.number for each in found.attempts]) == ("success", [1, 2])
+    logged = room.settled(delivery, attempts=2)
+    assert (logged.delivery.status, [attempt.number for attempt in logged.attempts]) == ("success", [1, 2])
 
 
 def test_trying_now_is_the_schedules_next_attempt_and_no_extra_one(room: Sending, receiver: Receiver) -> None:
     delivery = in_retry(room, receiver, Answer(500, b"{}"))
     try_now(room, delivery)
     until(lambda: room.logged(delivery).delivery.failure_count == 2, 20)
-    found = room.logged(delivery).delivery
-    assert found.status == "retry" and found.next_attempt_at is not None
-    assert (found.next_attempt_at - now()).total_seconds() > 7200 * 0.7  # the second delay, less its jitter
+    row = room.logged(delivery).delivery
+    assert row.status == "retry" and row.next_attempt_at is not None
+    assert (row.next_attempt_at - now()).total_seconds() > 7200 * 0.7  # the second delay, less its jitter
     try_now(room, delivery)
     assert room.settled(delivery, attempts=3).delivery.status == "failed"
 
@@ -87,10 +89,10 @@ def test_what_is_given_up_is_failed_by_somebody_and_nobody_is_mailed(
         room.hook(receiver.url)
         delivery = room.save()
     give_up(room, delivery)
-    found = room.logged(delivery)
-    assert (found.delivery.status, found.delivery.error) == ("failed", "Given up by Ann.")
-    assert found.delivery.next_attempt_at is None and found.delivery.finished_at is not None
-    assert len(found.attempts) == attempts
+    logged = room.logged(delivery)
+    assert (logged.delivery.status, logged.delivery.error) == ("failed", "Given up by Ann.")
+    assert logged.delivery.next_attempt_at is None and logged.delivery.finished_at is not None
+    assert len(logged.attempts) == attempts
     with room.db.read() as session:
         assert session.scalar(select(func.count()).select_from(OutgoingMail)) == 0
 
@@ -119,21 +121,21 @@ def test_a_sender_that_was_faster_keeps_it(doing: str, room: Sending, monkeypatc
     read = manual_actions._waiting
 
     def read_and_then_claimed(session, delivery_id):  # type: ignore[no-untyped-def]
-        found = read(session, delivery_id)
+        delivery_row = read(session, delivery_id)
         if room.db.skip_locked():
             assert len(claim.claim(room.db, "a sender", lane, 1)) == 1
         else:  # SQLite has one writer at a time: what the read says is true until the end; the UPDATE asks all the same
             values = {"status": "dispatched", "claimed_by": "a sender"}
             session.connection().execute(update(Delivery.__table__).values(**values))  # type: ignore[attr-defined]
-        return found
+        return delivery_row
 
     monkeypatch.setattr(manual_actions, "_waiting", read_and_then_claimed)
     with pytest.raises(manual_actions.NotWaiting, match="at this moment"):
         DOING[doing](room, delivery)
-    found = room.logged(delivery).delivery
-    assert (found.error, found.finished_at) == (None, None)
+    row = room.logged(delivery).delivery
+    assert (row.error, row.finished_at) == (None, None)
     if room.db.skip_locked():  # the other one's stand-in was rolled back with the refusal
-        assert (found.status, found.claimed_by) == ("dispatched", "a sender")
+        assert (row.status, row.claimed_by) == ("dispatched", "a sender")
 
 
 def test_nothing_of_a_workflow_that_is_off_is_tried_but_it_can_be_given_up(room: Sending) -> None:
@@ -177,4 +179,4 @@ def test_what_has_attempts_to_come_is_not_redelivered(status: str, payload: str,
         session.get_one(Delivery, delivery).status = status
     with room.db.write() as session, pytest.raises(redelivery.NotRedeliverable, match="Try now"):
         redelivery.redeliver(session, delivery, payload, "Ann", "http://127.0.0.1:8000")
-    assert [each.id for each in room.deliveries()] == [delivery]
+    assert [delivery.id for delivery in room.deliveries()] == [delivery]

@@ -28,25 +28,25 @@ DOWN = Answer(500, b"{}")
 
 
 @pytest.fixture
-def told() -> list[tuple[str, str]]:
+def reported() -> list[tuple[str, str]]:
     """(lane, state) as the listeners were told."""
     return []
 
 
 @pytest.fixture
-def room(request: pytest.FixtureRequest, tmp_path: Path, told: list[tuple[str, str]]) -> Iterator[Sending]:
+def room(request: pytest.FixtureRequest, tmp_path: Path, reported: list[tuple[str, str]]) -> Iterator[Sending]:
     """Probes every second, unless the test says otherwise."""
     values: dict[str, Any] = {"pause_after": PAUSE_AFTER, "probe_delays": (1,), "drain_rate": 20} | getattr(
         request, "param", {}
     )
-    with sending(tmp_path, **values) as made:
+    with sending(tmp_path, **values) as new_room:
 
         def tell(session: Any, lane: str) -> None:
             row = session.get(Endpoint, lane, populate_existing=True)
-            told.append((lane, row.state))
+            reported.append((lane, row.state))
 
-        made.db.services["endpoint_listeners"].append(tell)
-        yield made
+        new_room.db.services["endpoint_listeners"].append(tell)
+        yield new_room
 
 
 NEVER = {"probe_delays": (600,)}
@@ -66,8 +66,8 @@ def pause(room: Sending, receiver: Receiver) -> list[int]:
     """Fails so often that the endpoint is paused; gives the failed deliveries."""
     receiver.default = DOWN
     failed = [room.save() for _ in range(PAUSE_AFTER)]
-    for each in failed:
-        room.settled(each)
+    for delivery_id in failed:
+        room.settled(delivery_id)
     assert state(room, receiver) == "open"
     circuits = room.installation.queue.engine._circuits  # type: ignore[union-attr]
     until(lambda: circuits.is_paused(lane_of(receiver)), 10)  # the process learns of it after the commit
@@ -80,7 +80,7 @@ def state(room: Sending, receiver: Receiver) -> str:
 
 
 def statuses(room: Sending) -> list[str]:
-    return [each.status for each in room.deliveries()]
+    return [delivery.status for delivery in room.deliveries()]
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
@@ -90,7 +90,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
 def test_a_paused_endpoint_gets_nothing_and_its_deliveries_stay_as_they_are(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]]
 ) -> None:
     room.hook(receiver.url)
     pause(room, receiver)
@@ -99,15 +99,15 @@ def test_a_paused_endpoint_gets_nothing_and_its_deliveries_stay_as_they_are(
     room.settled(room.save("neighbour"))  # another endpoint is another matter
     assert len(receiver.requests) == PAUSE_AFTER
     assert statuses(room)[:-1] == ["retry"] * PAUSE_AFTER + ["queued"] * 5
-    assert all(not room.attempts(each) for each in waiting)
-    assert told == [(lane_of(receiver), "open")]
+    assert all(not room.attempts(delivery_id) for delivery_id in waiting)
+    assert reported == [(lane_of(receiver), "open")]
     row = endpoint(room, receiver)
     assert row is not None
     assert (row.failures_in_a_row, row.last_error) == (PAUSE_AFTER, "127.0.0.1 answered 500: it failed on its side.")
 
 
 def test_a_probe_now_and_then_finds_it_well_and_the_backlog_drains_at_a_limited_rate(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]]
 ) -> None:
     room.hook(receiver.url)
     pause(room, receiver)
@@ -117,12 +117,12 @@ def test_a_probe_now_and_then_finds_it_well_and_the_backlog_drains_at_a_limited_
     receiver.default = Answer()
     until(lambda: statuses(room).count("success") >= 18, 30)
     until(lambda: state(room, receiver) == "closed", 10)
-    times = [each.at for each in receiver.requests]
+    times = [request.at for request in receiver.requests]
     probes = times[PAUSE_AFTER : PAUSE_AFTER + 2]
     assert probes[1] - probes[0] > 0.9, "probes came faster than they should"
     drained = times[PAUSE_AFTER + 3 :]
     assert drained[-1] - drained[0] > (len(drained) - 1) / 20 - 0.6, f"more than 20 a second: {drained}"
-    assert told == [(lane_of(receiver), "open"), (lane_of(receiver), "draining")]
+    assert reported == [(lane_of(receiver), "open"), (lane_of(receiver), "draining")]
     before = len(receiver.requests)
     for _ in range(5):
         room.save()
@@ -135,7 +135,7 @@ def test_probes_become_rarer(room: Sending, receiver: Receiver) -> None:
     pause(room, receiver)
     for _ in range(5):
         room.save()
-    times = [each.at for each in receiver.wait_for(PAUSE_AFTER + 3)][PAUSE_AFTER - 1 :]
+    times = [request.at for request in receiver.wait_for(PAUSE_AFTER + 3)][PAUSE_AFTER - 1 :]
     gaps = [after - before for before, after in pairwise(times)]
     assert [least < gap < least + 6 for least, gap in zip((0.9, 1.9, 2.9), gaps, strict=True)] == [True] * 3, gaps
 
@@ -152,8 +152,8 @@ def test_requests_in_the_air_when_it_was_paused_do_not_put_the_probe_off(room: S
     assert row is not None
     due = row.next_probe_at
     go.set()
-    for each in late:
-        room.settled(each)
+    for delivery_id in late:
+        room.settled(delivery_id)
     row = endpoint(room, receiver)
     assert row is not None
     assert (row.failures_in_a_row, row.next_probe_at) == (PAUSE_AFTER, due)
@@ -161,7 +161,7 @@ def test_requests_in_the_air_when_it_was_paused_do_not_put_the_probe_off(room: S
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
 def test_resume_now_sends_at_the_limited_rate_without_waiting_for_a_probe(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]]
 ) -> None:
     room.hook(receiver.url)
     pause(room, receiver)
@@ -169,15 +169,15 @@ def test_resume_now_sends_at_the_limited_rate_without_waiting_for_a_probe(
     receiver.default = Answer()
     with room.db.write() as session:
         circuit.resume(session, lane_of(receiver))
-    for each in waiting:
-        assert room.settled(each).delivery.status == "success"
+    for delivery_id in waiting:
+        assert room.settled(delivery_id).delivery.status == "success"
     until(lambda: state(room, receiver) == "closed", 10)
-    assert [state for _, state in told] == ["open", "draining"]
+    assert [state for _, state in reported] == ["open", "draining"]
 
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
 def test_resumed_too_early_it_is_paused_again_after_a_few_failures(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]]
 ) -> None:
     room.hook(receiver.url)
     pause(room, receiver)
@@ -187,14 +187,14 @@ def test_resumed_too_early_it_is_paused_again_after_a_few_failures(
     until(lambda: not lanes.any_busy(), 10)  # a sender that is still looking would be a second one when it drains
     with room.db.write() as session:
         circuit.resume(session, lane_of(receiver))
-    until(lambda: [state for _, state in told] == ["open", "draining", "open"], 10)
+    until(lambda: [state for _, state in reported] == ["open", "draining", "open"], 10)
     assert len(receiver.requests) == PAUSE_AFTER + circuit.PAUSED_AGAIN_AFTER
     assert statuses(room).count("queued") == 10 - circuit.PAUSED_AGAIN_AFTER
 
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
 def test_while_it_drains_an_answer_is_written_down_before_the_next_request(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.hook(receiver.url)
     pause(room, receiver)
@@ -210,7 +210,7 @@ def test_while_it_drains_an_answer_is_written_down_before_the_next_request(
     monkeypatch.setattr(ResultWriter, "_write", slowly)
     with room.db.write() as session:
         circuit.resume(session, lane_of(receiver))
-    until(lambda: [state for _, state in told] == ["open", "draining", "open"], 20)
+    until(lambda: [state for _, state in reported] == ["open", "draining", "open"], 20)
     assert len(receiver.requests) == PAUSE_AFTER + circuit.PAUSED_AGAIN_AFTER
 
 
@@ -224,10 +224,10 @@ def test_fail_all_ends_what_waits_for_it_and_nothing_else(room: Sending, receive
     other = room.settled(room.save("neighbour"))
     with room.db.write() as session:
         assert circuit.fail_all(session, lane_of(receiver), "Ann") == PAUSE_AFTER + 3
-    for each in room.deliveries()[:-1]:
-        assert (each.status, each.error) == ("failed", "Given up by Ann while the webhook was paused.")
-        assert each.finished_at is not None
-        assert each.next_attempt_at is None
+    for delivery in room.deliveries()[:-1]:
+        assert (delivery.status, delivery.error) == ("failed", "Given up by Ann while the webhook was paused.")
+        assert delivery.finished_at is not None
+        assert delivery.next_attempt_at is None
     assert room.logged(other.delivery.id or 0).delivery.status == other.delivery.status
 
 
@@ -259,8 +259,8 @@ def test_a_request_that_is_never_taken_does_not_pause_a_webhook_whose_others_are
 ) -> None:
     receiver.routes["/poison"] = lambda _: DOWN
     room.hook(f"{receiver.url}/poison", "poison")
-    found = room.settled(room.save("poison"), attempts=21)
-    assert (found.delivery.status, state(room, receiver)) == ("failed", "closed")
+    logged = room.settled(room.save("poison"), attempts=21)
+    assert (logged.delivery.status, state(room, receiver)) == ("failed", "closed")
 
 
 @pytest.mark.parametrize("room", [{"retry_delays": (0, 3600)}], indirect=True)
@@ -277,8 +277,8 @@ def test_a_probe_is_a_fresh_delivery_rather_than_one_that_failed_before(room: Se
     good = room.save(first_name="good")
     assert room.settled(good, timeout_s=10).delivery.status == "success"
     until(lambda: state(room, receiver) == "closed", 10)
-    for each in poisoned:
-        assert room.settled(each, attempts=2).delivery.status == "retry"
+    for delivery_id in poisoned:
+        assert room.settled(delivery_id, attempts=2).delivery.status == "retry"
 
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
@@ -295,8 +295,8 @@ def test_a_test_goes_out_while_the_endpoint_is_paused_and_is_not_held_against_it
     pause(room, receiver)
     before = len(receiver.requests)
     receiver.default = Answer()
-    found = send_raw(room, f"{receiver.url}/")
-    assert found.delivery.status == "success"
+    logged = send_raw(room, f"{receiver.url}/")
+    assert logged.delivery.status == "success"
     assert len(receiver.requests) == before + 1
     assert state(room, receiver) == "open", "a test decides nothing about the endpoint"
 
@@ -326,12 +326,12 @@ def test_what_answers_with_an_error_pauses_that_webhook_alone(status: int, room:
     with room.db.write() as session:
         assert circuit.fail_all(session, lane_of(receiver)) == len(bad)
         assert circuit.fail_all(session, lane_of(receiver, 2)) == 0, "what is not paused has no such button"
-    assert [each.status for each in room.deliveries()] == ["failed"] * len(bad) + ["success"] * 2
+    assert [delivery.status for delivery in room.deliveries()] == ["failed"] * len(bad) + ["success"] * 2
 
 
 @pytest.mark.parametrize("room", [NEVER], indirect=True)
 def test_what_cannot_be_reached_pauses_its_endpoint_for_all_and_they_come_back_together(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]]
 ) -> None:
     with receiving() as gone:
         url = gone.url
@@ -339,12 +339,12 @@ def test_what_cannot_be_reached_pauses_its_endpoint_for_all_and_they_come_back_t
     room.hook(f"{url}/b", "b")
     room.hook(f"{receiver.url}/b", "neighbour")
     failed = [room.save("ab"[number % 2]) for number in range(PAUSE_AFTER)]
-    for each in failed:
-        room.settled(each)
-    until(lambda: told == [(url, "open")], 10)
+    for delivery_id in failed:
+        room.settled(delivery_id)
+    until(lambda: reported == [(url, "open")], 10)
     waiting = [room.save("a"), room.save("b")]
     assert room.settled(room.save("neighbour")).delivery.status == "success"
-    assert [room.attempts(each) for each in waiting] == [[], []]
+    assert [room.attempts(delivery_id) for delivery_id in waiting] == [[], []]
     with room.db.write() as session:
         assert circuit.fail_all(session, url) == PAUSE_AFTER + 2
     assert room.deliveries()[0].error == "Given up while the endpoint was paused."
@@ -352,7 +352,7 @@ def test_what_cannot_be_reached_pauses_its_endpoint_for_all_and_they_come_back_t
 
 @pytest.mark.parametrize("room", [{"probe_delays": (1,)}], indirect=True)
 def test_probes_go_round_the_webhooks_that_wait_and_any_answer_ends_the_pause_of_an_endpoint(
-    room: Sending, receiver: Receiver, told: list[tuple[str, str]]
+    room: Sending, receiver: Receiver, reported: list[tuple[str, str]]
 ) -> None:
     """One of them never gets an answer in time; the other is answered, if by an error."""
     hang = threading.Event()
@@ -363,11 +363,11 @@ def test_probes_go_round_the_webhooks_that_wait_and_any_answer_ends_the_pause_of
     with room.db.write():
         for _ in range(PAUSE_AFTER + 6):
             room.save("hangs")
-    until(lambda: (receiver.url, "open") in told, 20)
+    until(lambda: (receiver.url, "open") in reported, 20)
     other = room.save("answers")
-    found = room.settled(other, timeout_s=15)
-    assert found.last.status_code == 404
-    assert told[:2] == [(receiver.url, "open"), (receiver.url, "draining")]
+    logged = room.settled(other, timeout_s=15)
+    assert logged.last.status_code == 404
+    assert reported[:2] == [(receiver.url, "open"), (receiver.url, "draining")]
     hang.set()
 
 

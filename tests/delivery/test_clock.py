@@ -43,19 +43,19 @@ class Clocked(Running):
 
     def save(self, name: str) -> int:
         self.call("POST", "/records/contacts", {"values": {"last_name": name}})
-        found: int = self.call("GET", "/deliveries?limit=1")["items"][0]["id"]
-        return found
+        new_id: int = self.call("GET", "/deliveries?limit=1")["items"][0]["id"]
+        return new_id
 
 
 @pytest.fixture
 def clocked(tmp_path: Path) -> Iterator[Clocked]:
-    made = Clocked(tmp_path, WEBHOOKUI_RETRY_DELAYS="3,3,3")
-    made.set_up()
+    started = Clocked(tmp_path, WEBHOOKUI_RETRY_DELAYS="3,3,3")
+    started.set_up()
     try:
-        made.start()
-        yield made
+        started.start()
+        yield started
     finally:
-        made.kill()
+        started.kill()
 
 
 def test_with_the_clock_set_back_an_hour_only_what_has_a_time_waits_for_it(
@@ -69,20 +69,20 @@ def test_with_the_clock_set_back_an_hour_only_what_has_a_time_waits_for_it(
     clocked.workflow(f"{receiver.url}/limited", "limited", rate_limit_per_s=2)
     clocked.workflow(receiver.url, "good")
     in_the_air = clocked.save("hangs")
-    until(lambda: any(each.path == "/hangs" for each in receiver.routed), 10)
+    until(lambda: any(request.path == "/hangs" for request in receiver.routed), 10)
     failed = clocked.save("bad")
     due = datetime.fromisoformat(clocked.delivery(failed, "retry")["next_attempt_at"])
 
     clocked.set(-HOUR)
 
     go.set()
-    found = clocked.delivery(in_the_air, "success")
-    assert len(found["attempts"]) == 1
-    assert float(found["attempts"][0]["timing_ms"]["total"]) >= 0
+    document = clocked.delivery(in_the_air, "success")
+    assert len(document["attempts"]) == 1
+    assert float(document["attempts"][0]["timing_ms"]["total"]) >= 0
     sent = [clocked.save("good"), *(clocked.save("limited") for _ in range(4))]
-    for each in sent:
-        found = clocked.delivery(each, "success", timeout_s=10)
-        assert len(found["attempts"]) == 1
+    for delivery_id in sent:
+        document = clocked.delivery(delivery_id, "success", timeout_s=10)
+        assert len(document["attempts"]) == 1
     waiting = clocked.call("GET", f"/deliveries/{failed}")
     assert (waiting["status"], len(waiting["attempts"])) == ("retry", 1)
     assert datetime.fromisoformat(waiting["next_attempt_at"]) == due
@@ -90,9 +90,11 @@ def test_with_the_clock_set_back_an_hour_only_what_has_a_time_waits_for_it(
     clocked.set(0)
 
     again = clocked.delivery(failed, "failed", timeout_s=90)
-    assert [each["outcome"] for each in again["attempts"]] == ["failed"] * 4
-    counts = [each.header("x-delivery") for each in receiver.requests + receiver.routed]
-    assert sorted(set(counts) - {str(failed)}) == sorted(each for each in counts if each != str(failed)), "sent twice"
+    assert [attempt["outcome"] for attempt in again["attempts"]] == ["failed"] * 4
+    counts = [request.header("x-delivery") for request in receiver.requests + receiver.routed]
+    assert sorted(set(counts) - {str(failed)}) == sorted(number for number in counts if number != str(failed)), (
+        "sent twice"
+    )
 
 
 def test_with_the_clock_set_back_a_killed_process_is_still_found_out(clocked: Clocked, receiver: Receiver) -> None:
@@ -105,8 +107,8 @@ def test_with_the_clock_set_back_a_killed_process_is_still_found_out(clocked: Cl
     go.set()
     clocked.set(-HOUR)
     clocked.start()
-    found = clocked.delivery(delivery, "success")
-    assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
+    document = clocked.delivery(delivery, "success")
+    assert [attempt["outcome"] for attempt in document["attempts"]] == ["interrupted", "success"]
 
 
 def test_a_clock_set_forward_takes_nothing_from_a_process_that_lives(clocked: Clocked, receiver: Receiver) -> None:
@@ -120,6 +122,6 @@ def test_a_clock_set_forward_takes_nothing_from_a_process_that_lives(clocked: Cl
     clocked.start("worker")  # the first thing that it does is to look for dead ones
     until(lambda: log.exists() and "works on the queue" in log.read_text(), 20)
     go.set()
-    found = clocked.delivery(delivery, "success")
-    assert [each["outcome"] for each in found["attempts"]] == ["success"]
+    document = clocked.delivery(delivery, "success")
+    assert [attempt["outcome"] for attempt in document["attempts"]] == ["success"]
     assert len(receiver.requests) == 1

@@ -29,8 +29,8 @@ ENDLESS = 1 << 30
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Sending]:
-    with sending(tmp_path) as made:
-        yield made
+    with sending(tmp_path) as new_room:
+        yield new_room
 
 
 @contextmanager
@@ -100,9 +100,9 @@ def test_with_a_full_disk_a_result_waits_and_is_written_once_there_is_room(room:
         )
         assert (refused.status_code, refused.get_json()["error"]["code"]) == (503, "unavailable")
         assert "database or disk is full. Nothing was saved." in refused.get_json()["error"]["message"]
-    found = room.settled(delivery)
-    assert (found.delivery.status, len(found.attempts)) == ("success", 1)
-    assert found.last.response_body == b"x" * 60_000
+    logged = room.settled(delivery)
+    assert (logged.delivery.status, len(logged.attempts)) == ("success", 1)
+    assert logged.last.response_body == b"x" * 60_000
     until(lambda: client.get("/readyz").status_code == 200, 10)
     assert len(receiver.requests) == 1
 
@@ -112,9 +112,9 @@ def test_with_a_full_disk_nothing_is_sent_that_could_not_be_claimed(room: Sendin
     with full_disk(room.db), pytest.raises(OperationalError, match="full"):
         for number in range(1000):
             room.save(description=f"{number}" * 4000)
-    until(lambda: all(each.status == "success" for each in room.deliveries()), 30)
-    sent = [each.header("webhook-id") for each in receiver.requests]
-    assert sorted(sent, key=str) == sorted(each.message_id for each in room.deliveries())
+    until(lambda: all(delivery.status == "success" for delivery in room.deliveries()), 30)
+    sent = [request.header("webhook-id") for request in receiver.requests]
+    assert sorted(sent, key=str) == sorted(delivery.message_id for delivery in room.deliveries())
 
 
 def test_while_another_process_holds_the_database_results_wait(room: Sending, receiver: Receiver) -> None:
@@ -132,9 +132,9 @@ def test_while_another_process_holds_the_database_results_wait(room: Sending, re
         assert saving.is_alive(), "a save went through a lock"
         assert room.logged(delivery).delivery.status == "dispatched"
     saving.join(20)
-    for each in (delivery, *saved):
-        found = room.settled(each)
-        assert (found.delivery.status, len(found.attempts)) == ("success", 1)
+    for delivery_id in (delivery, *saved):
+        logged = room.settled(delivery_id)
+        assert (logged.delivery.status, len(logged.attempts)) == ("success", 1)
     assert len(receiver.requests) == 2
 
 
@@ -157,7 +157,7 @@ def test_an_answer_that_can_not_be_stored_holds_up_no_other_result(
     room.hook(f"{receiver.url}/good", "good")
     poisoned, good = room.save("poison"), room.save("good")
     assert room.settled(good).delivery.status == "success"
-    found = room.settled(poisoned)
-    assert (found.delivery.status, found.delivery.status_code) == ("success", 200)
+    logged = room.settled(poisoned)
+    assert (logged.delivery.status, logged.delivery.status_code) == ("success", 200)
     assert len(receiver.routed) == 1
     assert room.settled(room.save("good")).delivery.status == "success"

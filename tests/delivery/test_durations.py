@@ -22,7 +22,7 @@ def test_a_duration_lies_in_its_class(duration: float) -> None:
 def test_a_percentile_is_that_of_the_durations_to_within_a_class(durations: list[float], part: float) -> None:
     ordered = sorted(durations)
     exact = ordered[ceil(part * len(ordered)) - 1]
-    read = percentile(Counter(class_of(each) for each in durations), part)
+    read = percentile(Counter(class_of(duration) for duration in durations), part)
     assert read is not None
     assert BOUNDS[class_of(exact)] <= read <= [*BOUNDS, BOUNDS[-1] * 1.2][class_of(exact) + 1]
 

@@ -26,7 +26,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def made(db: Database, *statuses: str, lane: str = A, **values: Any) -> None:
+def add_deliveries(db: Database, *statuses: str, lane: str = A, **values: Any) -> None:
     """Deliveries of these statuses, the oldest first, a minute between each two."""
     with db.write() as session:
         for age, status in zip(range(len(statuses), 0, -1), statuses, strict=True):
@@ -38,33 +38,36 @@ def made(db: Database, *statuses: str, lane: str = A, **values: Any) -> None:
             )  # fmt: skip
 
 
-def found(db: Database) -> dict[str, FailingEndpoint]:
+def failing_endpoints(db: Database) -> dict[str, FailingEndpoint]:
     with db.read() as session:
-        return {one.lane: one for one in failing(session)}
+        return {endpoint.lane: endpoint for endpoint in failing(session)}
 
 
 def test_one_whose_newest_delivery_failed_is_failing_since_its_first_failure(db: Database) -> None:
-    made(db, "failed", "success", "failed", "retry", "queued")
-    made(db, "failed", "success", lane=B)
-    one = found(db).pop(A)
-    assert found(db).keys() == {A}
-    assert (one.error, one.failed, one.waiting, one.endpoint) == ("It answered 502.", 1, 2, None)
-    assert 2.9 < (now() - one.since).total_seconds() / 60 < 3.2
+    add_deliveries(db, "failed", "success", "failed", "retry", "queued")
+    add_deliveries(db, "failed", "success", lane=B)
+    endpoint = failing_endpoints(db).pop(A)
+    assert failing_endpoints(db).keys() == {A}
+    assert (endpoint.error, endpoint.failed, endpoint.waiting, endpoint.endpoint) == ("It answered 502.", 1, 2, None)
+    assert 2.9 < (now() - endpoint.since).total_seconds() / 60 < 3.2
 
 
 @pytest.mark.parametrize("values", [{"test": True}, {"redelivery_of": 1}, {"attempt_count": 0}])
 def test_tests_redeliveries_and_what_was_never_sent_say_nothing_of_an_endpoint(
     db: Database, values: dict[str, Any]
 ) -> None:
-    made(db, "success", "failed", **values)
-    assert found(db) == {}
+    add_deliveries(db, "success", "failed", **values)
+    assert failing_endpoints(db) == {}
 
 
 def test_a_paused_one_is_listed_first_even_when_nothing_of_it_is_left(db: Database) -> None:
-    made(db, "failed", lane=A)
+    add_deliveries(db, "failed", lane=A)
     with db.write() as session:
         opened = now() - timedelta(minutes=9)
         session.add(Endpoint(lane=B, state="open", opened_at=opened, last_error="It refused the connection."))
-    ones = list(found(db).values())
-    assert [(one.lane, one.error) for one in ones] == [(B, "It refused the connection."), (A, "It answered 501.")]
-    assert ones[0].since == opened
+    endpoints = list(failing_endpoints(db).values())
+    assert [(endpoint.lane, endpoint.error) for endpoint in endpoints] == [
+        (B, "It refused the connection."),
+        (A, "It answered 501."),
+    ]
+    assert endpoints[0].since == opened

@@ -411,8 +411,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Sending]:
-    with sending(tmp_path_factory.mktemp("faults"), ca_file=authority.ca_file) as made:
-        yield made
+    with sending(tmp_path_factory.mktemp("faults"), ca_file=authority.ca_file) as new_room:
+        yield new_room
 
 
 def url_of(fault: Fault, authority: Authority, stack: ExitStack) -> str:
@@ -442,9 +442,9 @@ def url_of(fault: Fault, authority: Authority, stack: ExitStack) -> str:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_comes_to_what_the_table_says(fault: Fault, room: Sending, authority: Authority) -> None:
     with ExitStack() as stack:
-        found = room.send(url_of(fault, authority, stack), fault.name, **fault.action)
-    delivery, attempt = found.delivery, found.last
-    assert len(found.attempts) == 1
+        logged = room.send(url_of(fault, authority, stack), fault.name, **fault.action)
+    delivery, attempt = logged.delivery, logged.last
+    assert len(logged.attempts) == 1
     assert (delivery.status, attempt.error_code, attempt.error) == (fault.status, fault.code, fault.error)
     assert delivery.error == fault.error
     assert fault.advice in (attempt.advice or "")

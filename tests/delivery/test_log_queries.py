@@ -45,13 +45,13 @@ def _migrated(url: str, folder: Any) -> Iterator[Database]:
 def rows(db: Database) -> list[Delivery]:
     """400 deliveries of all kinds, made while the clock was once set back an hour; two thirds of the finished ones are filed."""
     chance = random.Random(7)
-    made = []
+    rows_added = []
     with db.write() as session:
         for number in range(1, 401):
             url, error = TEXTS[number % 3]
             status = chance.choices(list(STATUSES), (2, 1, 12, 3, 5))[0]
             clock = START + timedelta(minutes=10 * number) - timedelta(minutes=65 * (number > 200))
-            made.append(
+            rows_added.append(
                 add_delivery(
                     session, status=status, workflow_id=chance.choice((None, 1, 2)), webhook_id=chance.choice((3, 4, 5)),
                     module=chance.choice(("deals", "contacts")), record_id=chance.randrange(1, 30),
@@ -64,17 +64,17 @@ def rows(db: Database) -> list[Delivery]:
                 session.commit()
                 while indexing.index_some(db, 40):
                     pass
-    return made
+    return rows_added
 
 
-def matches(row: Delivery, wanted: LogFilter) -> bool:
+def matches(row: Delivery, log_filter: LogFilter) -> bool:
     """The filter's meaning, spelled out."""
     same = ("status", "workflow_id", "webhook_id", "module", "record_id", "host", "status_code", "test")
     return (
-        all(getattr(wanted, name) in (None, getattr(row, name)) for name in same)
-        and (wanted.since is None or row.created_at >= wanted.since)
-        and (wanted.until is None or row.created_at < wanted.until)
-        and (wanted.q is None or wanted.q.lower() in f"{row.url}\n{row.error or ''}".lower())
+        all(getattr(log_filter, name) in (None, getattr(row, name)) for name in same)
+        and (log_filter.since is None or row.created_at >= log_filter.since)
+        and (log_filter.until is None or row.created_at < log_filter.until)
+        and (log_filter.q is None or log_filter.q.lower() in f"{row.url}\n{row.error or ''}".lower())
     )
 
 
@@ -88,7 +88,7 @@ def filters() -> list[LogFilter]:
         "until": tuple(START + timedelta(minutes=minutes) for minutes in (0, 1010, 1985, 2030, 9000)),
         "q": ("INVOICES", "orders/11", "unprocessable", "100%25_", "x=100_", "ümlaut", '"quoted"', "no such", "e", "zz"),
     }  # fmt: skip
-    single = [LogFilter(**{name: value}) for name, each in values.items() for value in each]
+    single = [LogFilter(**{name: value}) for name, choices in values.items() for value in choices]
     several = [
         LogFilter(**{name: chance.choice(values[name]) for name in chance.sample(list(values), size)})
         for size in (2, 2, 3, 4)
@@ -99,34 +99,34 @@ def filters() -> list[LogFilter]:
 
 @pytest.mark.parametrize("limit", [7, 50])
 def test_pages_in_both_directions_are_the_matches_in_order(db: Database, rows: list[Delivery], limit: int) -> None:
-    for wanted in filters():
-        expected = [row.id for row in reversed(rows) if matches(row, wanted)]
+    for log_filter in filters():
+        expected = [row.id for row in reversed(rows) if matches(row, log_filter)]
         with db.read() as session:
-            found, page = [], queries.page(session, wanted, limit=limit)
+            ids, page = [], queries.page(session, log_filter, limit=limit)
             while True:
-                found += [row.id for row in page.items]
+                ids += [row.id for row in page.items]
                 if page.next_before is None:
                     break
-                page = queries.page(session, wanted, limit=limit, before=page.next_before)
-            assert found == expected, wanted
+                page = queries.page(session, log_filter, limit=limit, before=page.next_before)
+            assert ids == expected, log_filter
             back, after = [], 0
             while after is not None:
-                page = queries.page(session, wanted, limit=limit, after=after)
+                page = queries.page(session, log_filter, limit=limit, after=after)
                 back = [row.id for row in page.items] + back
                 after = page.next_after
-            assert back == expected, wanted
+            assert back == expected, log_filter
 
 
 def test_counts_are_those_of_the_matches_whatever_status_is_shown(
     db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "MOST_COUNTED", 500)
-    for wanted in filters():
-        expected = Counter(row.status for row in rows if matches(row, wanted.without("status")))
+    for log_filter in filters():
+        expected = Counter(row.status for row in rows if matches(row, log_filter.without("status")))
         with db.read() as session:
-            counts = queries.counts(session, wanted)
-        assert counts.numbers == {status: expected[status] for status in STATUSES}, wanted
-        assert not counts.at_least, wanted
+            counts = queries.counts(session, log_filter)
+        assert counts.numbers == {status: expected[status] for status in STATUSES}, log_filter
+        assert not counts.at_least, log_filter
 
 
 def test_hosts_are_those_of_all_deliveries(db: Database, rows: list[Delivery]) -> None:
@@ -137,10 +137,10 @@ def test_hosts_are_those_of_all_deliveries(db: Database, rows: list[Delivery]) -
 def test_counts_that_are_cut_say_so(db: Database, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "MOST_COUNTED", 10)
     monkeypatch.setattr(search, "MOST_COUNTED", 10)
-    for wanted in (LogFilter(since=START), LogFilter(q="example"), LogFilter(record_id=rows[0].record_id)):
-        true = Counter(row.status for row in rows if matches(row, wanted))
+    for log_filter in (LogFilter(since=START), LogFilter(q="example"), LogFilter(record_id=rows[0].record_id)):
+        true = Counter(row.status for row in rows if matches(row, log_filter))
         with db.read() as session:
-            counts = queries.counts(session, wanted)
+            counts = queries.counts(session, log_filter)
         assert "success" in counts.at_least
         assert counts.words("success").endswith("+")
         for status in STATUSES:
@@ -154,27 +154,27 @@ def test_a_search_that_stops_early_says_where_and_goes_on_from_there(
     monkeypatch.setattr(search, "MOST_EXAMINED", 20)
     monkeypatch.setattr(search, "CHUNK", 10)
     monkeypatch.setattr(search, "SMALLEST_CHUNK", 10)
-    wanted = LogFilter(q="37")
-    expected = [row.id for row in reversed(rows) if matches(row, wanted)]
-    found: list[int | None] = []
+    log_filter = LogFilter(q="37")
+    expected = [row.id for row in reversed(rows) if matches(row, log_filter)]
+    ids: list[int | None] = []
     stops = 0
     with db.read() as session:
-        page = queries.page(session, wanted, limit=5)
+        page = queries.page(session, log_filter, limit=5)
         while True:
-            found += [row.id for row in page.items]
+            ids += [row.id for row in page.items]
             stops += page.searched_to is not None
             if page.next_before is None:
                 break
-            page = queries.page(session, wanted, limit=5, before=page.next_before)
-    assert found == expected
+            page = queries.page(session, log_filter, limit=5, before=page.next_before)
+    assert ids == expected
     assert stops
 
 
 def test_what_is_taken_out_again_is_neither_counted_nor_found(db: Database, rows: list[Delivery]) -> None:
-    wanted = LogFilter(q="invoices", status="success")
+    log_filter = LogFilter(q="invoices", status="success")
     with db.read() as session:
-        before, found = queries.counts(session, LogFilter()), queries.page(session, wanted, limit=400).items
-    gone = [row for row in found if row.log_group_id is not None][:5]
+        before, listed = queries.counts(session, LogFilter()), queries.page(session, log_filter, limit=400).items
+    gone = [row for row in listed if row.log_group_id is not None][:5]
     assert gone
     with db.write() as session:
         indexing.remove_from_index(session, gone)
@@ -182,6 +182,6 @@ def test_what_is_taken_out_again_is_neither_counted_nor_found(db: Database, rows
             session.execute(text("DELETE FROM delivery_request WHERE delivery_id = :id"), {"id": row.id})
             session.execute(text("DELETE FROM delivery WHERE id = :id"), {"id": row.id})
         assert queries.counts(session, LogFilter())["success"] == before["success"] - 5
-        left = {row.id for row in queries.page(session, wanted, limit=400).items}
+        left = {row.id for row in queries.page(session, log_filter, limit=400).items}
         session.rollback()
-    assert left == {row.id for row in found} - {row.id for row in gone}
+    assert left == {row.id for row in listed} - {row.id for row in gone}

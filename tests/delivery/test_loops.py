@@ -43,16 +43,16 @@ SPEC_LIMIT = 20
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sending]:
     """Not started: what is saved waits. On SQLite, unless the test asks for both."""
     kind = getattr(request, "param", "sqlite")
-    made = Sending(tmp_path, database_url=database_url(kind, request), loop_limit=LIMIT, workers=2)
+    new_room = Sending(tmp_path, database_url=database_url(kind, request), loop_limit=LIMIT, workers=2)
     if kind == "postgresql":
         from tests.support import prepared
 
-        with made.db.write() as session:
+        with new_room.db.write() as session:
             prepared.ann(session)
     try:
-        yield made
+        yield new_room
     finally:
-        made.close()
+        new_room.close()
 
 
 @pytest.fixture
@@ -77,20 +77,20 @@ def save(room: Sending, deal: int, times: int = 1, actor: Actor = API) -> None:
 def held(room: Sending) -> list[int]:
     """The deliveries that are held as a loop, in the order of their saves."""
     with room.db.read() as session:
-        found = pending.holds(session, room.deliveries())
-    return sorted(each for each, hold in found.items() if hold.name == "loop")
+        holds = pending.holds(session, room.deliveries())
+    return sorted(delivery_id for delivery_id, hold in holds.items() if hold.name == "loop")
 
 
 def standing(room: Sending) -> list[tuple[int, int, int]]:
     """(workflow, record, how often it fired)"""
     with room.db.read() as session:
-        return [(each.hold.workflow_id, each.hold.record_id, each.hold.fired) for each in loop_guard.standing(session)]
+        return [(loop.hold.workflow_id, loop.hold.record_id, loop.hold.fired) for loop in loop_guard.standing(session)]
 
 
-def told(room: Sending) -> int:
+def notified(room: Sending) -> int:
     """How often an admin was told, by mail."""
     with room.db.read() as session:
-        return sum(each.count for each in session.scalars(select(Notice).where(Notice.kind == "loop")))
+        return sum(notice.count for notice in session.scalars(select(Notice).where(Notice.kind == "loop")))
 
 
 # ---- a real loop ------------------------------------------------------------------------------------------------------
@@ -112,8 +112,8 @@ def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
 
     receiver.routes["/hook"] = third_party
     try:
-        for each in ("run",) if kind == "sqlite" else ("web", "worker", "worker"):
-            installation.start(each)
+        for command in ("run",) if kind == "sqlite" else ("web", "worker", "worker"):
+            installation.start(command)
         workflow = installation.call("POST", "/workflows", {
             "name": "Sync deal", "module": "deals", "trigger": {"on": "create_or_update"},
             "actions": [{"type": "webhook", "title": "Sync", "url": f"{receiver.url}/hook",
@@ -122,8 +122,8 @@ def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
         deal = installation.call("POST", "/records/deals", {"values": {"name": "Kettles", "amount": 1}})["id"]
 
         def stands_still() -> bool:
-            found = installation.call("GET", "/deliveries?limit=200")["items"]
-            return [each["status"] for each in found] == ["queued"] + ["success"] * SPEC_LIMIT
+            deliveries = installation.call("GET", "/deliveries?limit=200")["items"]
+            return [delivery["status"] for delivery in deliveries] == ["queued"] + ["success"] * SPEC_LIMIT
 
         until(stands_still, 40, lambda: str(len(receiver.routed)))
         newest = installation.call("GET", "/deliveries?limit=1")["items"][0]
@@ -139,7 +139,7 @@ def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
         assert installation.call("POST", f"/workflows/{workflow}/release", {"record_id": deal}) == {"deliveries": 2}
         installation.delivery(newest["id"] + 1, "success")
         installation.delivery(newest["id"], "success")
-        assert [each.body for each in receiver.routed[-2:]] == [b'{"amount":1020.00}', b'{"amount":5000.00}']
+        assert [request.body for request in receiver.routed[-2:]] == [b'{"amount":1020.00}', b'{"amount":5000.00}']
         installation.call("POST", f"/workflows/{workflow}/release", status=409)
         installation.call("PATCH", f"/records/deals/{deal}", {"values": {"amount": 6000}})
         installation.delivery(newest["id"] + 2, "success")
@@ -161,14 +161,14 @@ def test_the_first_save_beyond_the_limit_is_held_with_all_that_follow_whoever_ma
 ) -> None:
     workflow = hook(room)
     save(room, deal, LIMIT)
-    assert (held(room), standing(room), told(room)) == ([], [], 0)
+    assert (held(room), standing(room), notified(room)) == ([], [], 0)
     save(room, deal)
     assert standing(room) == [(workflow, deal, LIMIT + 1)]
     save(room, deal, 2)
     save(room, deal, actor=room.actor)
-    ids = [each.id for each in room.deliveries()]
+    ids = [delivery.id for delivery in room.deliveries()]
     assert len(ids) == LIMIT + 4 and held(room) == ids, "all that waits of the pair, in one order"
-    assert told(room) == 1
+    assert notified(room) == 1
 
 
 NOT_A_LOOP: dict[str, Callable[[Sending, int], object]] = {
@@ -192,7 +192,7 @@ NOT_A_LOOP: dict[str, Callable[[Sending, int], object]] = {
 def test_no_loop_is_seen_in(what: str, room: Sending, deal: int) -> None:
     hook(room)
     NOT_A_LOOP[what](room, deal)
-    assert (held(room), standing(room), told(room)) == ([], [], 0)
+    assert (held(room), standing(room), notified(room)) == ([], [], 0)
 
 
 def _rename(room: Sending, deal: int, name: str) -> None:
@@ -222,8 +222,8 @@ def test_what_could_not_be_built_went_to_nobody_and_is_no_loop(room: Sending, de
     required = {"name": "contact", "value": "{{ contact.email }}", "required": True}
     room.workflow("deals", {"url": "http://127.0.0.1:9/", "parameters": [required]})
     save(room, deal, 3 * LIMIT)
-    assert {each.status for each in room.deliveries()} == {"failed"}
-    assert (standing(room), told(room)) == ([], 0)
+    assert {delivery.status for delivery in room.deliveries()} == {"failed"}
+    assert (standing(room), notified(room)) == ([], 0)
 
 
 def test_one_workflow_is_held_and_others_of_the_record_are_not(room: Sending, deal: int) -> None:
@@ -234,8 +234,8 @@ def test_one_workflow_is_held_and_others_of_the_record_are_not(room: Sending, de
     save(room, deal, LIMIT + 1)
     _rename(room, deal, "Pots")
     assert standing(room) == [(looping, deal, LIMIT + 1)]
-    of = {each.id: each.workflow_id for each in room.deliveries()}
-    assert {of[each] for each in held(room)} == {looping}
+    of = {delivery.id: delivery.workflow_id for delivery in room.deliveries()}
+    assert {of[delivery_id] for delivery_id in held(room)} == {looping}
     assert set(of.values()) == {other, first, looping}
 
 
@@ -268,14 +268,14 @@ def test_processes_that_save_at_once_count_together(room: Sending, deal: int) ->
                 records.update(session, "deals", deal, {"amount": str(int(record.values["amount"]) + 1)}, API)
 
     threads = [threading.Thread(target=go) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(60)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
     other.close()
     assert len(room.deliveries()) == 2 * LIMIT
     assert [fired for _, _, fired in standing(room)] == [LIMIT + 1]
-    assert told(room) == 1
+    assert notified(room) == 1
 
 
 LAW = settings(
@@ -311,7 +311,7 @@ def test_a_hold_begins_with_the_save_beyond_the_limit_and_ends_with_a_release_wh
             counted += act == "API"
             holds = holds or counted > LIMIT
         assert bool(standing(room)) == holds, act
-    assert {each.status for each in room.deliveries()} <= {"queued"}
+    assert {delivery.status for delivery in room.deliveries()} <= {"queued"}
     assert len(held(room)) == (len(room.deliveries()) if holds else 0)
     with room.db.write() as session:
         store.delete(session, workflow, room.user)
@@ -342,7 +342,7 @@ def test_nothing_of_it_is_sent_until_it_is_released_and_then_in_order(
     assert len(held(room)) == LIMIT + 1
     with room.db.write() as session:
         assert loop_guard.release(session, looping, deal, room.user) == LIMIT + 1
-    until(lambda: {each.status for each in room.deliveries()} == {"success"}, 20)
+    until(lambda: {delivery.status for delivery in room.deliveries()} == {"success"}, 20)
     assert (held(room), standing(room)) == ([], [])
 
 
@@ -358,7 +358,7 @@ def test_a_retry_of_it_is_held_too(room: Sending, deal: int, looping: int, recei
 
 def test_after_a_release_it_is_counted_anew_and_told_anew(room: Sending, deal: int, looping: int) -> None:
     for times in (1, 2):
-        assert told(room) == times
+        assert notified(room) == times
         with room.db.write() as session:
             loop_guard.release(session, looping, deal, room.user)
         save(room, deal, LIMIT)
@@ -390,7 +390,7 @@ def test_what_is_held_can_be_given_up_and_the_hold_stands(room: Sending, deal: i
             manual_actions.try_now(session, 2)
     with room.db.write() as session:
         assert loop_guard.give_up(session, looping, None, room.user) == LIMIT
-    statuses = {(each.status, each.error) for each in room.deliveries()}
+    statuses = {(delivery.status, delivery.error) for delivery in room.deliveries()}
     assert statuses == {
         ("failed", "Given up by Ann Admin."),
         ("failed", "Given up by Ann Admin while the workflow was held for the record."),
@@ -414,13 +414,13 @@ def test_a_switch_is_told_before_the_loop_and_a_deletion_ends_both(room: Sending
     assert len(held(room)) == LIMIT + 1
     with room.db.write() as session:
         store.delete(session, looping, room.user)
-    assert standing(room) == [] and {each.status for each in room.deliveries()} == {"failed"}
+    assert standing(room) == [] and {delivery.status for delivery in room.deliveries()} == {"failed"}
 
 
 def test_the_alarm_of_the_oldest_queued_leaves_them_out(room: Sending, deal: int, looping: int) -> None:
     with room.db.read() as session:
-        found = queue_health.measure(session)
-    assert (found.oldest_queued_s, found.held) == (0, LIMIT + 1)
+        health = queue_health.measure(session)
+    assert (health.oldest_queued_s, health.held) == (0, LIMIT + 1)
     save(room, room.create("deals", name="Another deal", amount="1"))
     with room.db.read() as session:
         assert queue_health.oldest_queued_s(session) > 0
@@ -431,16 +431,16 @@ def test_it_is_explained_where_the_loop_guard_stopped_it(room: Sending, deal: in
         with room.db.read() as session:
             return explain.explain(session, session.get_one(Workflow, looping), session.get_one(Record, deal))
 
-    found = now_explained()
-    guard = next(each for each in found.checks if each.name == "loop_guard")
-    assert found.fires and not guard.held
+    explanation = now_explained()
+    guard = next(check for check in explanation.checks if check.name == "loop_guard")
+    assert explanation.fires and not guard.held
     assert guard.words.startswith("The workflow is held for this record: it fired 6 times within a minute because of")
-    assert found.summary == "It fired, but the loop guard holds its deliveries."
-    assert found.notes == () and found.delivery_ids == (LIMIT + 1,)
+    assert explanation.summary == "It fired, but the loop guard holds its deliveries."
+    assert explanation.notes == () and explanation.delivery_ids == (LIMIT + 1,)
     with room.db.write() as session:
         loop_guard.release(session, looping, deal, room.user)
-    found = now_explained()
-    assert found.summary == "It fires: everything holds." and all(each.held for each in found.checks)
+    explanation = now_explained()
+    assert explanation.summary == "It fires: everything holds." and all(check.held for check in explanation.checks)
 
 
 def test_many_loops_of_a_workflow_are_one_notice_with_their_number(room: Sending, looping: int) -> None:
@@ -449,7 +449,7 @@ def test_many_loops_of_a_workflow_are_one_notice_with_their_number(room: Sending
     with room.db.read() as session:
         (entry,) = session.scalars(select(Notification))
         assert (entry.count, entry.title_many) == (3, "loops of “Sync” are held, each for its record")
-        assert [len(each.held) for each in loop_guard.loops(session)] == [3]
+        assert [len(loop.held) for loop in loop_guard.loops(session)] == [3]
         assert entry.url_many == f"/log?workflow_id={looping}"
 
 
@@ -480,17 +480,17 @@ def test_a_save_by_a_person_asks_nothing_and_one_by_the_api_one_thing(room: Send
     """Statements of a save: the same for a person, whether or not a hold stands; one more for the API, where it can be a loop."""
 
     def statements(actor: Actor) -> list[str]:
-        found: list[str] = []
+        seen: list[str] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            found.append(statement)
+            seen.append(statement)
 
         event.listen(room.db.engine, "before_cursor_execute", note)
         try:
             save(room, deal, actor=actor)
         finally:
             event.remove(room.db.engine, "before_cursor_execute", note)
-        return found
+        return seen
 
     hook(room)
     statements(room.actor)

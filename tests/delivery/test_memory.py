@@ -37,8 +37,8 @@ print(json.dumps({"rise": after - before, "got": got}))
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[BadReceiver]:
-    with BadReceiver(size=100 * MIB) as made:
-        yield made
+    with BadReceiver(size=100 * MIB) as new_receiver:
+        yield new_receiver
 
 
 @pytest.mark.parametrize("kind", ["plain", "gzip", "deflate", "twice"])
@@ -47,9 +47,9 @@ def test_a_huge_or_packed_answer_costs_less_than_20_mib_for_each_worker(kind: st
         [sys.executable, "-c", PROGRAM, f"{receiver.urls[0]}/{kind}", str(WORKERS)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    document = json.loads(done.stdout)
     unit = 1 if sys.platform == "darwin" else 1024
-    assert found["rise"] * unit < 20 * MIB * WORKERS
-    assert len(found["got"]) == 3 * WORKERS
+    assert document["rise"] * unit < 20 * MIB * WORKERS
+    assert len(document["got"]) == 3 * WORKERS
     if kind != "twice":  # that one is not unpacked at all
-        assert all(cut and size == MIB for size, cut in found["got"])
+        assert all(cut and size == MIB for size, cut in document["got"])

@@ -21,9 +21,9 @@ def test_two_installations_share_no_id_though_they_count_alike(tmp_path: Path, r
             room.hook(receiver.url)
             for _ in range(3):
                 assert room.settled(room.save()).delivery.status == "success"
-    assert [each.header("x-delivery") for each in receiver.requests] == ["1", "2", "3"] * 2
-    ids = {each.header("webhook-id") or "" for each in receiver.requests}
-    assert len(ids) == 6 and all(re.fullmatch(r"msg_[0-9a-f]{32}", each) for each in ids)
+    assert [request.header("x-delivery") for request in receiver.requests] == ["1", "2", "3"] * 2
+    ids = {request.header("webhook-id") or "" for request in receiver.requests}
+    assert len(ids) == 6 and all(re.fullmatch(r"msg_[0-9a-f]{32}", id_) for id_ in ids)
 
 
 def test_attempts_and_original_redeliveries_keep_the_id_and_a_current_one_has_its_own(
@@ -40,8 +40,8 @@ def test_attempts_and_original_redeliveries_keep_the_id_and_a_current_one_has_it
             assert room.settled(fresh).delivery.status == "success"
         then, current = room.logged(old).delivery.message_id, room.logged(fresh).delivery.message_id
         assert then != current
-        assert [each.header("webhook-id") for each in receiver.requests] == [then] * 4 + [current]
-        assert [each.header("x-delivery") for each in receiver.requests] == ["1", "1", "2", "3", str(fresh)]
+        assert [request.header("webhook-id") for request in receiver.requests] == [then] * 4 + [current]
+        assert [request.header("x-delivery") for request in receiver.requests] == ["1", "1", "2", "3", str(fresh)]
 
 
 def test_the_log_and_the_api_tell_the_id(tmp_path: Path, receiver: Receiver) -> None:
@@ -59,5 +59,7 @@ def test_what_was_sent_before_keeps_the_number_that_it_went_out_with(tmp_path: P
         connection.execute("UPDATE delivery SET status = 'retry', attempt_count = 1 WHERE id = 1")
     open_installation(Settings(instance=tmp_path)).close()  # type: ignore[call-arg]
     with sqlite3.connect(tmp_path / "webhookui.db") as connection:
-        (one, two) = [each for (each,) in connection.execute("SELECT message_id FROM delivery ORDER BY id")]
-    assert one == "1" and re.fullmatch(r"msg_[0-9a-f]{32}", two)
+        (first_id, second_id) = [
+            message_id for (message_id,) in connection.execute("SELECT message_id FROM delivery ORDER BY id")
+        ]
+    assert first_id == "1" and re.fullmatch(r"msg_[0-9a-f]{32}", second_id)

@@ -23,9 +23,9 @@ ME = WorkerProcess(id="me", host=host_identity(), pid=os.getpid())
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Any:
-    with working(tmp_path) as made:
-        yield made
+def crm(tmp_path: Path) -> Any:
+    with working(tmp_path) as crm:
+        yield crm
 
 
 @pytest.fixture
@@ -36,55 +36,55 @@ def ended() -> int:
     return process.pid
 
 
-def add(made: Working, name: str, host: str, pid: int, **values: Any) -> None:
-    with made.db.write() as session:
+def add(crm: Working, name: str, host: str, pid: int, **values: Any) -> None:
+    with crm.db.write() as session:
         session.merge(WorkerProcess(id=name, host=host, pid=pid, **values))
 
 
-def stale_workers(made: Working, seen: WorkerRegistry) -> list[str]:
-    with made.db.read() as session:
+def stale_workers(crm: Working, seen: WorkerRegistry) -> list[str]:
+    with crm.db.read() as session:
         return seen.stale_workers(session)
 
 
-def test_a_process_of_this_host_that_does_not_run_is_dead_at_once(made: Working, ended: int) -> None:
-    add(made, "ended", host_identity(), ended)
-    add(made, "running", host_identity(), os.getppid())
-    add(made, "before", host_identity(), os.getpid())  # had our number before us
+def test_a_process_of_this_host_that_does_not_run_is_dead_at_once(crm: Working, ended: int) -> None:
+    add(crm, "ended", host_identity(), ended)
+    add(crm, "running", host_identity(), os.getppid())
+    add(crm, "before", host_identity(), os.getpid())  # had our number before us
     seen = WorkerRegistry(ME)
-    assert sorted(stale_workers(made, seen)) == ["before", "ended"]
+    assert sorted(stale_workers(crm, seen)) == ["before", "ended"]
     assert not seen.is_only_worker
 
 
-def test_the_same_number_on_another_machine_of_the_same_name_says_nothing(made: Working, ended: int) -> None:
+def test_the_same_number_on_another_machine_of_the_same_name_says_nothing(crm: Working, ended: int) -> None:
     other = "/".join([host_identity().split("/")[0], "another", "boot"])
-    add(made, "there", other, ended)
-    add(made, "there too", other, os.getpid())
-    assert stale_workers(made, WorkerRegistry(ME)) == []
+    add(crm, "there", other, ended)
+    add(crm, "there too", other, os.getpid())
+    assert stale_workers(crm, WorkerRegistry(ME)) == []
 
 
 def test_a_heartbeat_is_believed_while_it_moves_whatever_time_it_says(
-    made: Working, monkeypatch: pytest.MonkeyPatch
+    crm: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our own time is replaced because nobody wants to wait for half a minute."""
     time = 1000.0
     monkeypatch.setattr(worker_registry.time, "monotonic", lambda: time)
     seen = WorkerRegistry(ME)
     for minute in range(5):
-        add(made, "slow clock", "elsewhere", 1, seen_at=now() - timedelta(hours=1) + timedelta(seconds=minute))
-        add(made, "fast clock", "elsewhere", 1, seen_at=now() + timedelta(hours=1) - timedelta(seconds=minute))
-        assert stale_workers(made, seen) == []
+        add(crm, "slow clock", "elsewhere", 1, seen_at=now() - timedelta(hours=1) + timedelta(seconds=minute))
+        add(crm, "fast clock", "elsewhere", 1, seen_at=now() + timedelta(hours=1) - timedelta(seconds=minute))
+        assert stale_workers(crm, seen) == []
         time += 29
     time += 2
-    assert sorted(stale_workers(made, seen)) == ["fast clock", "slow clock"]
+    assert sorted(stale_workers(crm, seen)) == ["fast clock", "slow clock"]
     assert seen.is_only_worker
 
 
-def test_who_holds_a_delivery_and_is_not_known_is_dead(made: Working) -> None:
-    with made.db.write() as session:
+def test_who_holds_a_delivery_and_is_not_known_is_dead(crm: Working) -> None:
+    with crm.db.write() as session:
         session.add(
             Delivery(status="dispatched", module="deals", method="GET", url="http://x/", claimed_by="forgotten")
         )
-    assert stale_workers(made, WorkerRegistry(ME)) == ["forgotten"]
+    assert stale_workers(crm, WorkerRegistry(ME)) == ["forgotten"]
 
 
 def test_every_save_of_a_web_process_wakes_the_worker(tmp_path: Path, receiver: Receiver) -> None:

@@ -23,12 +23,12 @@ PER_S = 10
 def installation(postgresql_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A web process; the tests start workers."""
     url = postgresql_server.database()
-    made = Running(tmp_path_factory.mktemp("postgresql"), WEBHOOKUI_DATABASE_URL=url).set_up()
-    made.start("web")
+    started = Running(tmp_path_factory.mktemp("postgresql"), WEBHOOKUI_DATABASE_URL=url).set_up()
+    started.start("web")
     try:
-        yield made
+        yield started
     finally:
-        made.kill()
+        started.kill()
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def workers(installation: Running) -> Iterator[list[Any]]:
     """Two of them, killed in the end."""
     log = installation.folder / "worker.log"
     before = log.read_text().count("works on the queue") if log.exists() else 0
-    made = [installation.start("worker") for _ in range(2)]
+    processes = [installation.start("worker") for _ in range(2)]
     until(lambda: log.read_text().count("works on the queue") == before + 2, 60, log.read_text)
-    yield made
-    for process in made:
+    yield processes
+    for process in processes:
         process.kill()
         process.wait(10)
         installation.processes.remove(process)
@@ -56,26 +56,26 @@ def workflow(installation: Running, name: str, url: str, **action: Any) -> None:
 
 def save(installation: Running, name: str) -> int:
     installation.call("POST", "/records/contacts", {"values": {"last_name": name}})
-    found: int = installation.call("GET", "/deliveries?limit=1")["items"][0]["id"]
-    return found
+    new_id: int = installation.call("GET", "/deliveries?limit=1")["items"][0]["id"]
+    return new_id
 
 
 def test_each_delivery_is_sent_once_by_one_of_them(
     installation: Running, workers: list[Any], receiver: Receiver
 ) -> None:
     workflow(installation, "once", receiver.url)
-    made = [save(installation, "once") for _ in range(60)]
-    for each in made:
-        assert len(installation.delivery(each, "success")["attempts"]) == 1
-    assert Counter(ids(receiver.requests)) == Counter(made)
+    saved = [save(installation, "once") for _ in range(60)]
+    for delivery_id in saved:
+        assert len(installation.delivery(delivery_id, "success")["attempts"]) == 1
+    assert Counter(ids(receiver.requests)) == Counter(saved)
 
 
 def test_a_limit_is_one_for_all_of_them(installation: Running, workers: list[Any], receiver: Receiver) -> None:
     workflow(installation, "limited", receiver.url, rate_limit_per_s=PER_S)
-    made = [save(installation, "limited") for _ in range(25)]
+    saved = [save(installation, "limited") for _ in range(25)]
     receiver.wait_for(25)
     assert keeps(receiver.requests, PER_S)
-    assert sorted(ids(receiver.requests)) == made
+    assert sorted(ids(receiver.requests)) == saved
 
 
 def test_another_one_takes_over_what_a_killed_one_had_in_the_air(
@@ -84,15 +84,15 @@ def test_another_one_takes_over_what_a_killed_one_had_in_the_air(
     go = threading.Event()
     receiver.default = Answer(before=lambda: go.wait(60) and None)
     workflow(installation, "killed", receiver.url, timeout_s=60)
-    made = [save(installation, "killed") for _ in range(2)]
+    saved = [save(installation, "killed") for _ in range(2)]
     receiver.wait_for(2)
     workers[0].kill()
     workers[0].wait(10)
     go.set()
-    found = [installation.delivery(each, "success", timeout_s=60) for each in made]
-    outcomes = [[attempt["outcome"] for attempt in each["attempts"]] for each in found]
-    assert all(each in (["success"], ["interrupted", "success"]) for each in outcomes)
-    assert len(receiver.requests) == sum(len(each) for each in outcomes)
+    documents = [installation.delivery(delivery_id, "success", timeout_s=60) for delivery_id in saved]
+    outcomes = [[attempt["outcome"] for attempt in document["attempts"]] for document in documents]
+    assert all(outcome in (["success"], ["interrupted", "success"]) for outcome in outcomes)
+    assert len(receiver.requests) == sum(len(outcome) for outcome in outcomes)
 
 
 POISON = {

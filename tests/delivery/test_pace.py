@@ -20,14 +20,14 @@ LATE_S = 0.8
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Sending]:
-    with sending(tmp_path, retry_delays=(0, 0, 0), workers=8) as made:
-        yield made
+    with sending(tmp_path, retry_delays=(0, 0, 0), workers=8) as new_room:
+        yield new_room
 
 
 def keeps(requests: list[Received], per_s: float) -> bool:
     """Whether no more came in any stretch of time than the limit allows. A turn is exact, its request may be late by what
     the machine is busy with, and the next one not."""
-    times = [each.at for each in requests]
+    times = [request.at for request in requests]
     return all(
         last - first > (number / per_s) - LATE_S
         for begin, first in enumerate(times)
@@ -36,7 +36,7 @@ def keeps(requests: list[Received], per_s: float) -> bool:
 
 
 def ids(requests: list[Received]) -> list[int]:
-    return [int(each.header("x-delivery") or 0) for each in requests]
+    return [int(request.header("x-delivery") or 0) for request in requests]
 
 
 def test_a_limited_webhook_sends_that_often_and_in_order_while_others_go_on(room: Sending, receiver: Receiver) -> None:
@@ -45,8 +45,8 @@ def test_a_limited_webhook_sends_that_often_and_in_order_while_others_go_on(room
     room.hook(receiver.url, "free")
     limited = [room.save("limited") for _ in range(15)]
     free = [room.save("free") for _ in range(15)]
-    for each in free:
-        assert room.settled(each).delivery.status == "success"
+    for delivery_id in free:
+        assert room.settled(delivery_id).delivery.status == "success"
     assert len(receiver.routed) < 15, "the free ones waited for the limited ones"
     until(lambda: len(receiver.routed) == 15, 10)
     assert ids(receiver.routed) == limited
@@ -121,12 +121,12 @@ def test_first_attempts_for_one_record_come_in_the_order_of_its_saves(
     records = [room.create("contacts", last_name="many") for _ in range(4)]
     for number in range(60):
         room.update("contacts", chance.choice(records), description=f"{number}")
-    until(lambda: all(each.status in ("success", "failed") for each in room.deliveries()), 60)
+    until(lambda: all(delivery.status in ("success", "failed") for delivery in room.deliveries()), 60)
     first: dict[int, int] = {}
-    for position, each in enumerate(ids(receiver.routed)):
-        first.setdefault(each, position)
+    for position, delivery_id in enumerate(ids(receiver.routed)):
+        first.setdefault(delivery_id, position)
     places: defaultdict[tuple[int | None, int | None], list[int]] = defaultdict(list)
     for delivery in room.deliveries():
         places[delivery.webhook_id, delivery.record_id].append(first[delivery.id or 0])
     assert len(places) == 8
-    assert all(each == sorted(each) for each in places.values())
+    assert all(places_of_record == sorted(places_of_record) for places_of_record in places.values())

@@ -62,14 +62,14 @@ def test_a_head_is_read_in_linear_time(head: bytes) -> None:
 @contextmanager
 def response(data: bytes, method: str = "POST") -> Iterator[FinalResponse]:
     """What `data` and then the end of the connection are read as."""
-    here, there = socket.socketpair()
-    with here, there:
-        there.sendall(data)
-        there.shutdown(socket.SHUT_WR)
-        made = FinalResponse(here, method=method)
-        made.begin()
-        yield made
-        made.close()
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(data)
+        far.shutdown(socket.SHUT_WR)
+        new_response = FinalResponse(near, method=method)
+        new_response.begin()
+        yield new_response
+        new_response.close()
 
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"

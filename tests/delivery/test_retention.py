@@ -88,8 +88,8 @@ def test_all_that_belongs_to_a_delivery_goes_along_and_the_change_stays(db: Data
     with db.read() as session:
         assert queries.counts(session, LogFilter()).total == 0
         assert queries.page(session, LogFilter(q="invoices")).items == []
-        found = indexing.TEXTS.find(session, "invoices", None, [], above=0, below=2**60, limit=9, newest_first=True)
-        assert found == []
+        ids = indexing.TEXTS.find(session, "invoices", None, [], above=0, below=2**60, limit=9, newest_first=True)
+        assert ids == []
 
 
 def test_a_purge_of_many_goes_in_batches_past_what_has_to_stay(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

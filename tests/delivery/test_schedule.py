@@ -17,11 +17,11 @@ from webhookui.delivery.tables import Delivery
 HOUR = 3600.0
 
 
-def delay(found: Logged) -> float:
+def delay(logged: Logged) -> float:
     """Seconds from the end of the last attempt to the next one."""
-    assert found.delivery.next_attempt_at is not None
-    ended = found.last.at + timedelta(milliseconds=float(found.last.timing_ms["total"]))
-    return (found.delivery.next_attempt_at - ended).total_seconds()
+    assert logged.delivery.next_attempt_at is not None
+    ended = logged.last.at + timedelta(milliseconds=float(logged.last.timing_ms["total"]))
+    return (logged.delivery.next_attempt_at - ended).total_seconds()
 
 
 def time_has_come(room: Sending, delivery_id: int) -> None:
@@ -38,14 +38,14 @@ def test_retries_come_after_one_two_and_four_hours_and_then_it_is_given_up(tmp_p
         room.hook(receiver.url)
         delivery = room.save()
         for number, hours in enumerate((1, 2, 4), 1):
-            found = room.settled(delivery, attempts=number)
-            assert (found.delivery.status, found.delivery.failure_count) == ("retry", number)
-            assert delay(found) == pytest.approx(hours * HOUR, abs=5)
+            logged = room.settled(delivery, attempts=number)
+            assert (logged.delivery.status, logged.delivery.failure_count) == ("retry", number)
+            assert delay(logged) == pytest.approx(hours * HOUR, abs=5)
             time_has_come(room, delivery)
-        found = room.settled(delivery, attempts=4)
-    assert (found.delivery.status, found.delivery.next_attempt_at) == ("failed", None)
-    assert [each.outcome for each in found.attempts] == ["failed"] * 4
-    assert [each.number for each in found.attempts] == [1, 2, 3, 4]
+        logged = room.settled(delivery, attempts=4)
+    assert (logged.delivery.status, logged.delivery.next_attempt_at) == ("failed", None)
+    assert [attempt.outcome for attempt in logged.attempts] == ["failed"] * 4
+    assert [attempt.number for attempt in logged.attempts] == [1, 2, 3, 4]
     assert len(receiver.requests) == 4
 
 
@@ -56,8 +56,8 @@ def test_a_retry_that_succeeds_ends_it(tmp_path: Path, receiver: Receiver) -> No
         delivery = room.save()
         room.settled(delivery)
         time_has_come(room, delivery)
-        found = room.settled(delivery, attempts=2)
-    assert (found.delivery.status, found.delivery.error) == ("success", None)
+        logged = room.settled(delivery, attempts=2)
+    assert (logged.delivery.status, logged.delivery.error) == ("success", None)
 
 
 def test_jitter_only_ever_makes_it_later_and_differs(tmp_path: Path, receiver: Receiver) -> None:
@@ -65,7 +65,7 @@ def test_jitter_only_ever_makes_it_later_and_differs(tmp_path: Path, receiver: R
     with sending(tmp_path, retry_jitter=0.1, pause_after=100) as room:
         room.hook(receiver.url)
         delays = [delay(room.settled(room.save())) for _ in range(12)]
-    assert all(HOUR - 5 < each < 1.1 * HOUR + 5 for each in delays)
+    assert all(HOUR - 5 < delay < 1.1 * HOUR + 5 for delay in delays)
     assert max(delays) - min(delays) > 30
 
 

@@ -60,8 +60,8 @@ def places() -> Iterator[Places]:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Sending]:
-    with sending(tmp_path, retry_delays=(0,)) as made:
-        yield made
+    with sending(tmp_path, retry_delays=(0,)) as new_room:
+        yield new_room
 
 
 def move(room: Sending, workflow: int, url: str, **changes: Any) -> None:
@@ -106,7 +106,7 @@ def test_many_at_once_go_to_the_address_of_now(room: Sending, places: Places) ->
         assert room.settled(old).delivery.status == "failed"
     move(room, workflow, places.b.url, **action("basic", SECOND, ""))
     with room.db.write() as session:
-        redelivery_jobs.start(session, "original", "Ann", ids=[each.id or 0 for each in room.deliveries()])
+        redelivery_jobs.start(session, "original", "Ann", ids=[delivery.id or 0 for delivery in room.deliveries()])
     places.b.wait_for(3)
     assert len(places.a.requests) == 3
 
@@ -168,8 +168,8 @@ def test_an_access_token_that_was_fetched_for_one_address_is_not_sent_to_another
     room.hook(places.b.url, "two", **authorization)
     for name in ("one", "two", "one"):
         assert room.settled(room.save(name)).delivery.status == "success"
-    assert [each.header("authorization") for each in places.a.requests] == ["Bearer token-one"] * 2
-    assert [each.header("authorization") for each in places.b.requests] == ["Bearer token-two"]
+    assert [request.header("authorization") for request in places.a.requests] == ["Bearer token-one"] * 2
+    assert [request.header("authorization") for request in places.b.requests] == ["Bearer token-two"]
 
 
 def test_a_test_carries_the_secrets_of_its_draft_to_the_address_of_its_draft(room: Sending, places: Places) -> None:
@@ -183,7 +183,7 @@ def test_a_test_carries_the_secrets_of_its_draft_to_the_address_of_its_draft(roo
     room.settled(old)
     move(room, workflow, places.b.url, **action("bearer", SECOND, ""))
     assert room.settled(again(room, old)).delivery.url == places.a.url + "/"
-    assert [each.header("authorization") for each in places.a.requests] == [f"Bearer {FIRST}"] * 2
+    assert [request.header("authorization") for request in places.a.requests] == [f"Bearer {FIRST}"] * 2
     assert not places.b.requests
 
 
@@ -220,7 +220,7 @@ def test_the_query_that_parameters_made_is_the_payload_of_a_get(room: Sending, r
     room.settled(old)
     move(room, workflow, f"{receiver.url}/new?source=now", parameters=[{"name": "other", "value": "x"}])
     room.settled(again(room, old))
-    assert [each.line for each in receiver.requests] == [
+    assert [request.line for request in receiver.requests] == [
         "GET /old?source=then&name=hook HTTP/1.1",
         "GET /new?source=now&name=hook HTTP/1.1",
     ]
@@ -264,7 +264,7 @@ def test_without_record_and_timeline_only_a_place_that_is_written_out_is_known(r
         delivery = session.get_one(Delivery, old)
         delivery.change_id, delivery.record_id = None, None
     room.settled(again(room, old))
-    assert [each.line for each in places.a.requests] == ["POST /hook HTTP/1.1"] * 2
+    assert [request.line for request in places.a.requests] == ["POST /hook HTTP/1.1"] * 2
     move(room, workflow, f"{places.b.url}/{{{{ last_name }}}}")
     with pytest.raises(NotRedeliverable, match="address has changed"):
         again(room, old)

@@ -58,8 +58,8 @@ def trap() -> Iterator[Trap]:
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sending]:
     """Nothing is allowed besides public addresses."""
-    with sending(tmp_path_factory.mktemp("ssrf"), allowed_networks=(), port=1) as made:
-        yield made
+    with sending(tmp_path_factory.mktemp("ssrf"), allowed_networks=(), port=1) as new_room:
+        yield new_room
 
 
 def send_raw(room: Sending, url: str, **webhook: Any) -> Logged:
@@ -103,12 +103,12 @@ PRIVATE = (
 
 @pytest.mark.parametrize("host", PRIVATE)
 def test_what_is_not_public_is_refused_however_it_is_spelled(host: str, room: Sending, trap: Trap) -> None:
-    found = send_raw(room, f"http://{host}:{trap.port}/")
-    assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked"), found.last.error
-    assert found.last.error is not None and found.last.error.startswith("Nothing was sent: ")
-    assert found.last.error.endswith("not a public address.")
-    assert HOW_TO_ALLOW in (found.last.advice or "")
-    assert (len(found.attempts), found.delivery.next_attempt_at) == (1, None)
+    logged = send_raw(room, f"http://{host}:{trap.port}/")
+    assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked"), logged.last.error
+    assert logged.last.error is not None and logged.last.error.startswith("Nothing was sent: ")
+    assert logged.last.error.endswith("not a public address.")
+    assert HOW_TO_ALLOW in (logged.last.advice or "")
+    assert (len(logged.attempts), logged.delivery.next_attempt_at) == (1, None)
     assert trap.connections == 0
 
 
@@ -128,10 +128,10 @@ TRICKS = (
 
 @pytest.mark.parametrize("url", TRICKS)
 def test_an_address_that_programs_read_in_different_ways_is_none(url: str, room: Sending, trap: Trap) -> None:
-    found = send_raw(room, url.format(port=trap.port))
-    assert found.delivery.status == "failed", found.last.error
-    assert found.last.error_code in ("invalid_url", "address_blocked"), found.last.error
-    assert (len(found.attempts), found.delivery.next_attempt_at) == (1, None)
+    logged = send_raw(room, url.format(port=trap.port))
+    assert logged.delivery.status == "failed", logged.last.error
+    assert logged.last.error_code in ("invalid_url", "address_blocked"), logged.last.error
+    assert (len(logged.attempts), logged.delivery.next_attempt_at) == (1, None)
     assert trap.connections == 0
 
 
@@ -143,8 +143,8 @@ def test_and_the_form_does_not_take_it(url: str, room: Sending, trap: Trap) -> N
 
 
 def test_a_line_break_in_an_address_reaches_nothing(room: Sending, trap: Trap) -> None:
-    found = send_raw(room, f"http://127.0.0.1:{trap.port}/\r\nHost: evil\r\n")
-    assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked")
+    logged = send_raw(room, f"http://127.0.0.1:{trap.port}/\r\nHost: evil\r\n")
+    assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked")
     assert trap.connections == 0
 
 
@@ -159,16 +159,16 @@ def names(**addresses: list[str]) -> Iterator[list[str]]:
     """
     asked: list[str] = []
     real = socket.getaddrinfo
-    known = {name.replace("_", "."): found for name, found in addresses.items()}
+    addresses_by_name = {name.replace("_", "."): resolved for name, resolved in addresses.items()}
 
     def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("flags") or host not in known:
+        if kwargs.get("flags") or host not in addresses_by_name:
             return real(host, port, *args, **kwargs)
-        turns = known[host]
-        found = turns[min(asked.count(host), len(turns) - 1)]
+        turns = addresses_by_name[host]
+        resolved = turns[min(asked.count(host), len(turns) - 1)]
         asked.append(host)
         families = {True: socket.AF_INET6, False: socket.AF_INET}
-        return [(families[":" in one], socket.SOCK_STREAM, 6, "", (one, 0)) for one in found.split()]
+        return [(families[":" in address], socket.SOCK_STREAM, 6, "", (address, 0)) for address in resolved.split()]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resolver.socket, "getaddrinfo", getaddrinfo)
@@ -187,10 +187,10 @@ def names(**addresses: list[str]) -> Iterator[list[str]]:
 )  # fmt: skip
 def test_a_name_is_judged_by_every_address_it_has(name: str, addresses: str, room: Sending, trap: Trap) -> None:
     with names(**{name.replace(".", "_"): [addresses]}):
-        found = send_raw(room, f"http://{name}:{trap.port}/")
-    assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked")
-    assert name in (found.last.error or "")
-    assert HOW_TO_ALLOW in (found.last.advice or "")
+        logged = send_raw(room, f"http://{name}:{trap.port}/")
+    assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked")
+    assert name in (logged.last.error or "")
+    assert HOW_TO_ALLOW in (logged.last.advice or "")
     assert trap.connections == 0
 
 
@@ -237,22 +237,22 @@ def test_a_redirect_is_judged_like_a_first_request(location: str, status: str, t
         connection.sendall(b"HTTP/1.1 " + status.encode() + b"\r\n" + headers.encode() + b"Content-Length: 0\r\n\r\n")
 
     with sending(tmp_path, allowed_networks="127.0.0.3/32", port=1) as room, raw_server(serve, "127.0.0.3") as url:
-        found = send_raw(room, url, follow_redirects=True)
-    assert found.delivery.status in ("failed", "retry"), found.last.error
-    assert found.last.error_code in ("address_blocked", "invalid_url", "redirect")
-    if found.last.error_code == "address_blocked":
-        assert (found.last.error or "").startswith("The redirect was not followed: ")
+        logged = send_raw(room, url, follow_redirects=True)
+    assert logged.delivery.status in ("failed", "retry"), logged.last.error
+    assert logged.last.error_code in ("address_blocked", "invalid_url", "redirect")
+    if logged.last.error_code == "address_blocked":
+        assert (logged.last.error or "").startswith("The redirect was not followed: ")
     assert trap.connections == 0
 
 
 def test_an_address_that_turns_private_through_a_placeholder(room: Sending, trap: Trap) -> None:
     room.hook(f"http://{{{{ description }}}}:{trap.port}/", "placeholder")
     for value in ("127.0.0.1", "localhost", "2130706433"):
-        found = room.settled(room.save("placeholder", description=value))
-        assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked")
+        logged = room.settled(room.save("placeholder", description=value))
+        assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked")
     for value in ("a@127.0.0.1", "127.0.0.1/x?", "[::1]", "127.0.0.1#", "a\\@127.0.0.1"):
-        found = room.settled(room.save("placeholder", description=value), attempts=0)
-        assert found.delivery.status == "failed", value
+        logged = room.settled(room.save("placeholder", description=value), attempts=0)
+        assert logged.delivery.status == "failed", value
     assert trap.connections == 0
 
 
@@ -261,10 +261,10 @@ def test_a_token_url_is_judged_too(room: Sending, trap: Trap) -> None:
         authorization = {
             "type": "oauth2", "token_url": f"http://{host}:{trap.port}/token", "client_id": "me", "client_secret": "hush",
         }  # fmt: skip
-        found = room.send("http://93.184.216.34/", f"token {number}", authorization=authorization)
-        assert (found.delivery.status, found.last.error_code) == ("failed", "token")
-        assert (found.last.error or "").startswith("No access token: Nothing was sent: ")
-        assert HOW_TO_ALLOW in (found.last.advice or "")
+        logged = room.send("http://93.184.216.34/", f"token {number}", authorization=authorization)
+        assert (logged.delivery.status, logged.last.error_code) == ("failed", "token")
+        assert (logged.last.error or "").startswith("No access token: Nothing was sent: ")
+        assert HOW_TO_ALLOW in (logged.last.advice or "")
     assert trap.connections == 0
 
 
@@ -274,8 +274,8 @@ def test_a_redirect_of_a_token_url_is_not_followed(tmp_path: Path, receiver: Rec
         "type": "oauth2", "token_url": f"{receiver.url}/token", "client_id": "me", "client_secret": "hush",
     }  # fmt: skip
     with sending(tmp_path, allowed_networks="127.0.0.1/32") as room:
-        found = room.send(f"{receiver.url}/hook", "token", authorization=authorization)
-    assert (found.delivery.status, found.last.error_code) == ("retry", "token")
+        logged = room.send(f"{receiver.url}/hook", "token", authorization=authorization)
+    assert (logged.delivery.status, logged.last.error_code) == ("retry", "token")
     assert trap.connections == 0
 
 
@@ -345,11 +345,11 @@ def test_of_the_application_itself_the_inspector_is_reached_and_nothing_else(
 ) -> None:
     room, receiver = own
     before = len(receiver.requests)
-    found = send_raw(room, f"{room.settings.address}{path}")
+    logged = send_raw(room, f"{room.settings.address}{path}")
     if OWN[path]:
-        assert found.delivery.status == "success", found.last.error
+        assert logged.delivery.status == "success", logged.last.error
     else:
-        assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked"), found.last.error
+        assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked"), logged.last.error
     assert len(receiver.requests) - before == OWN[path]
 
 
@@ -358,8 +358,8 @@ def test_the_inspector_does_not_lead_further_into_the_application(own: tuple[Sen
     before = len(receiver.requests)
     for number, location in enumerate(("/login", "/inspect/other", f"{room.settings.address}/api/v1/modules")):
         receiver.answers = [Answer(307, b"", {"Location": location})]
-        found = send_raw(room, f"{room.settings.address}/inspect/demo", follow_redirects=True)
-        assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked")
+        logged = send_raw(room, f"{room.settings.address}/inspect/demo", follow_redirects=True)
+        assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked")
         assert len(receiver.requests) - before == number + 1
 
 
@@ -372,7 +372,7 @@ def test_another_port_or_name_of_the_own_host_is_not_the_own_address(own: tuple[
         f"http://127.1:{port}/inspect/demo", f"http://127.0.0.2:{port}/inspect/demo", f"https://127.0.0.1:{port}/inspect/demo",
     )  # fmt: skip
     for url in urls:
-        found = send_raw(room, url)
-        assert (found.delivery.status, found.last.error_code) == ("failed", "address_blocked"), url
+        logged = send_raw(room, url)
+        assert (logged.delivery.status, logged.last.error_code) == ("failed", "address_blocked"), url
     assert len(receiver.requests) == before
     assert trap.connections == 0

@@ -28,7 +28,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def made(db: Database, ago: timedelta, number: int = 1, **values: Any) -> int:
+def add_deliveries(db: Database, ago: timedelta, number: int = 1, **values: Any) -> int:
     with db.write() as session:
         for _ in range(number):
             delivery = add_delivery(session, **{"created_at": now() - ago, "duration_ms": 120.0, **values})
@@ -37,7 +37,7 @@ def made(db: Database, ago: timedelta, number: int = 1, **values: Any) -> int:
 
 def counted(db: Database, days: int = 2, bars: int = 1) -> list[Counted]:
     until = now() + timedelta(minutes=1)
-    edges = [until - timedelta(days=days) * (bars - each) / bars for each in range(bars + 1)]
+    edges = [until - timedelta(days=days) * (bars - number) / bars for number in range(bars + 1)]
     with db.read() as session:
         return over_time(session, edges)
 
@@ -52,10 +52,10 @@ HOURS = timedelta(hours=1)
 
 def test_counted_or_not_it_is_the_same(db: Database) -> None:
     for hours in (1, 5, 26, 40):
-        made(db, HOURS * hours, 3)
-        made(db, HOURS * hours, 2, status="failed", duration_ms=2000.0)
-    made(db, HOURS * 5, status="retry")
-    made(db, timedelta(0), status="queued", duration_ms=None)
+        add_deliveries(db, HOURS * hours, 3)
+        add_deliveries(db, HOURS * hours, 2, status="failed", duration_ms=2000.0)
+    add_deliveries(db, HOURS * 5, status="retry")
+    add_deliveries(db, timedelta(0), status="queued", duration_ms=None)
     before = counted(db, bars=4)
     observe(db)
     assert counted(db, bars=4) == [
@@ -67,29 +67,29 @@ def test_counted_or_not_it_is_the_same(db: Database) -> None:
 
 
 def test_a_slot_is_counted_once_it_is_over_and_late_saves_are_in(db: Database) -> None:
-    made(db, timedelta(minutes=45))
-    made(db, timedelta(minutes=5))
+    add_deliveries(db, timedelta(minutes=45))
+    add_deliveries(db, timedelta(minutes=5))
     observe(db)
-    assert sum(each.finished.get("success", 0) for each in slots(db)) == 1
+    assert sum(slot.finished.get("success", 0) for slot in slots(db)) == 1
     assert added(counted(db)).by_status == Counter(success=2)
 
 
 def test_what_is_finished_later_moves_to_its_status_at_once(db: Database) -> None:
-    number = made(db, HOURS * 3, status="retry")
+    number = add_deliveries(db, HOURS * 3, status="retry")
     observe(db)
     assert added(counted(db)).by_status == Counter(retry=1)
     with db.write() as session:
         move(session, number, status="failed")
     assert added(counted(db)).by_status == Counter(failed=1)
     observe(db)
-    assert [(each.finished, each.unfinished) for each in slots(db) if each.finished] == [({"failed": 1}, 0)]
+    assert [(slot.finished, slot.unfinished) for slot in slots(db) if slot.finished] == [({"failed": 1}, 0)]
     assert added(counted(db)).by_status == Counter(failed=1)
 
 
 def test_a_delivery_whose_save_took_very_long_is_counted_too(db: Database) -> None:
-    made(db, HOURS * 3)
+    add_deliveries(db, HOURS * 3)
     observe(db)
-    number = made(db, HOURS * 3, status="queued")
+    number = add_deliveries(db, HOURS * 3, status="queued")
     observe(db)
     with db.write() as session:
         move(session, number, status="success")
@@ -98,7 +98,7 @@ def test_a_delivery_whose_save_took_very_long_is_counted_too(db: Database) -> No
 
 
 def test_what_is_counted_is_not_read_again(db: Database) -> None:
-    made(db, HOURS * 3, 5)
+    add_deliveries(db, HOURS * 3, 5)
     observe(db)
     with db.write() as session:
         session.execute(delete(DeliveryRequest))
@@ -109,8 +109,8 @@ def test_what_is_counted_is_not_read_again(db: Database) -> None:
 
 def test_a_delivery_falls_into_the_bar_of_its_time(db: Database) -> None:
     day = now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
-    made(db, now() - day - timedelta(hours=5, minutes=59))
-    made(db, now() - day - timedelta(hours=6))
+    add_deliveries(db, now() - day - timedelta(hours=5, minutes=59))
+    add_deliveries(db, now() - day - timedelta(hours=6))
     edges = [day + HOURS * 6 * number for number in range(4)]
     for _ in range(2):
         with db.read() as session:
@@ -119,7 +119,7 @@ def test_a_delivery_falls_into_the_bar_of_its_time(db: Database) -> None:
 
 
 def test_the_queue_s_age_is_noted_at_its_worst(db: Database) -> None:
-    number = made(db, timedelta(minutes=7), status="queued", duration_ms=None)
+    number = add_deliveries(db, timedelta(minutes=7), status="queued", duration_ms=None)
     observe(db)
     with db.write() as session:
         move(session, number, status="success")
@@ -131,7 +131,7 @@ def test_the_queue_s_age_is_noted_at_its_worst(db: Database) -> None:
 def test_what_is_older_than_any_dashboard_is_dropped(db: Database) -> None:
     with db.write() as session:
         session.add(DeliverySlot(at=datetime(2020, 1, 1, tzinfo=UTC), counted=True, finished={"success": 1}))
-    made(db, timedelta(days=100))
+    add_deliveries(db, timedelta(days=100))
     observe(db)
     with db.read() as session:
         oldest = session.scalar(select(func.min(DeliverySlot.at)))

@@ -24,12 +24,12 @@ SLACK_S = 8
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Running]:
-    made = Running(tmp_path, WEBHOOKUI_STOP_TIMEOUT=str(LIMIT_S)).set_up()
+    started = Running(tmp_path, WEBHOOKUI_STOP_TIMEOUT=str(LIMIT_S)).set_up()
     try:
-        made.start()
-        yield made
+        started.start()
+        yield started
     finally:
-        made.kill()
+        started.kill()
 
 
 def save(installation: Running, url: str) -> int:
@@ -37,8 +37,8 @@ def save(installation: Running, url: str) -> int:
     document = {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}
     installation.call("POST", "/workflows", document)
     installation.call("POST", "/records/contacts", {"values": {"last_name": "A"}})
-    found: int = installation.call("GET", "/deliveries")["items"][0]["id"]
-    return found
+    new_id: int = installation.call("GET", "/deliveries")["items"][0]["id"]
+    return new_id
 
 
 def stopped(installation: Running, delivery: int) -> tuple[str, list[str]]:
@@ -64,9 +64,9 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_stop_and_gets_the_request_ag
     assert stopped(installation, delivery) == ("retry", ["interrupted"])
     go.set()
     installation.start()
-    found = installation.delivery(delivery, "success")
-    assert [each["outcome"] for each in found["attempts"]] == ["interrupted", "success"]
-    assert [each.header("webhook-id") for each in receiver.requests] == [found["message_id"]] * 2
+    document = installation.delivery(delivery, "success")
+    assert [attempt["outcome"] for attempt in document["attempts"]] == ["interrupted", "success"]
+    assert [request.header("webhook-id") for request in receiver.requests] == [document["message_id"]] * 2
 
 
 @contextmanager
@@ -103,13 +103,13 @@ def test_what_was_taken_in_hand_and_not_sent_is_given_back_as_it_was(tmp_path: P
         with room.db.write():  # the saves of a moment, seen at once
             waiting = [room.save() for _ in range(30)]
         receiver.wait_for(4)
-        until(lambda: sum(each.status == "dispatched" for each in room.deliveries()) > 3, 10)
-    arrived = {int(each.header("x-delivery") or 0) for each in receiver.requests}
-    for each in waiting:
-        found = room.logged(each)
-        outcomes = [attempt.outcome for attempt in found.attempts]
-        expected = ("retry", ["interrupted"]) if each in arrived else ("queued", [])
-        assert (found.delivery.status, outcomes) == expected
+        until(lambda: sum(delivery.status == "dispatched" for delivery in room.deliveries()) > 3, 10)
+    arrived = {int(request.header("x-delivery") or 0) for request in receiver.requests}
+    for delivery_id in waiting:
+        logged = room.logged(delivery_id)
+        outcomes = [attempt.outcome for attempt in logged.attempts]
+        expected = ("retry", ["interrupted"]) if delivery_id in arrived else ("queued", [])
+        assert (logged.delivery.status, outcomes) == expected
     go.set()
 
 
@@ -124,4 +124,4 @@ def test_a_process_that_ends_does_not_wait_for_threads_that_are_stuck() -> None:
     assert 6 not in done, "there were two threads at the most"
     stuck.set()
     until(lambda: 6 in done, 5)
-    assert all(each.daemon for each in threading.enumerate() if each.name.startswith("test-"))
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("test-"))

@@ -22,16 +22,16 @@ from webhookui.workflows import redelivery, store
 @pytest.fixture(params=BOTH)
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sending]:
     """Not started: what is saved waits."""
-    made = Sending(tmp_path, database_url=database_url(request.param, request), retry_delays=(0, 3600), workers=2)
+    new_room = Sending(tmp_path, database_url=database_url(request.param, request), retry_delays=(0, 3600), workers=2)
     if request.param == "postgresql":
         from tests.support import prepared
 
-        with made.db.write() as session:
+        with new_room.db.write() as session:
             prepared.ann(session)
     try:
-        yield made
+        yield new_room
     finally:
-        made.close()
+        new_room.close()
 
 
 def switch(room: Sending, workflow_id: int, *, on: bool) -> None:
@@ -67,11 +67,11 @@ def test_what_waits_is_held_says_so_and_goes_on_when_the_workflow_is_on_again(
     room.start()
     assert room.settled(room.save("neighbour")).delivery.status == "success"
     assert held(room) == dict.fromkeys(deliveries, "workflow_off")
-    assert {room.logged(each).delivery.status for each in deliveries} == {"queued"}
+    assert {room.logged(delivery_id).delivery.status for delivery_id in deliveries} == {"queued"}
     assert len(receiver.requests) == 1
     WAYS[way](room, workflow_id, on=True)
-    for each in deliveries:
-        assert room.settled(each).delivery.status == "success"
+    for delivery_id in deliveries:
+        assert room.settled(delivery_id).delivery.status == "success"
     assert held(room) == {}
 
 
@@ -91,8 +91,8 @@ def test_a_retry_is_held_when_its_time_has_come(room: Sending, receiver: Receive
     room.hook(receiver.url, "neighbour")
     room.start()
     delivery = room.save()
-    found = room.settled(delivery)
-    assert found.last.status_code == 500, "what is in the air is not torn off: its answer is written down"
+    logged = room.settled(delivery)
+    assert logged.last.status_code == 500, "what is in the air is not torn off: its answer is written down"
     for _ in range(3):
         room.settled(room.save("neighbour"))
     assert held(room) == {delivery: "workflow_off"}
@@ -114,13 +114,13 @@ def test_what_was_claimed_just_before_the_switch_does_not_go_out(room: Sending, 
     deliveries = [room.save() for _ in range(40)]
     room.start()
     until(lambda: len(receiver.routed) >= 5, 20)
-    until(lambda: all(each.status != "dispatched" for each in room.deliveries()), 20)
+    until(lambda: all(delivery.status != "dispatched" for delivery in room.deliveries()), 20)
     sent = len(receiver.routed)
     assert sent <= 5 + 2, "one request may be in the air with each other sender"
     assert len(held(room)) == len(deliveries) - sent
-    assert all(not room.attempts(each) for each in held(room))
+    assert all(not room.attempts(delivery_id) for delivery_id in held(room))
     switch(room, workflow_id, on=True)
-    until(lambda: all(each.status == "success" for each in room.deliveries()), 20)
+    until(lambda: all(delivery.status == "success" for delivery in room.deliveries()), 20)
     assert len(receiver.routed) == len(deliveries)
 
 
@@ -149,21 +149,23 @@ def test_a_test_of_a_draft_goes_out_whatever_the_switch_says(room: Sending, rece
 
 
 def test_deleting_the_workflow_ends_what_waits_without_a_mail(room: Sending, receiver: Receiver) -> None:
-    told: list[int] = []
-    room.db.services["failed_listeners"].append(lambda _session, failed: told.extend(each.id for each in failed))
+    failed_ids: list[int] = []
+    room.db.services["failed_listeners"].append(
+        lambda _session, failed: failed_ids.extend(delivery.id for delivery in failed)
+    )
     workflow_id = room.hook(receiver.url)
     deliveries = [room.save() for _ in range(3)]
     with room.db.write() as session:
         store.delete(session, workflow_id, room.user)
-    for each in room.deliveries():
-        assert (each.status, each.error) == (
+    for delivery in room.deliveries():
+        assert (delivery.status, delivery.error) == (
             "failed", "The workflow was deleted by Ann Admin while this delivery waited."
         )  # fmt: skip
-        assert each.finished_at is not None
+        assert delivery.finished_at is not None
     room.start()
     room.hook(receiver.url, "neighbour")
     room.settled(room.save("neighbour"))
-    assert (len(receiver.requests), told) == (1, [])
+    assert (len(receiver.requests), failed_ids) == (1, [])
     assert len(deliveries) == 3
 
 
@@ -175,7 +177,7 @@ def test_removing_an_action_ends_what_waits_of_it_and_of_no_other(room: Sending,
     document = room.document(workflow_id)
     room.replace(workflow_id, document | {"actions": document["actions"][:1]})
     room.start()
-    until(lambda: [each.status for each in room.deliveries()] == ["success", "failed"], 20)
+    until(lambda: [delivery.status for delivery in room.deliveries()] == ["success", "failed"], 20)
     assert (
         room.deliveries()[1].error
         == "The action was removed from the workflow by Ann Admin while this delivery waited."
@@ -184,8 +186,10 @@ def test_removing_an_action_ends_what_waits_of_it_and_of_no_other(room: Sending,
 
 
 def test_what_is_in_the_air_when_the_workflow_is_deleted_is_not_tried_again(room: Sending, receiver: Receiver) -> None:
-    told: list[int] = []
-    room.db.services["failed_listeners"].append(lambda _session, failed: told.extend(each.id for each in failed))
+    failed_ids: list[int] = []
+    room.db.services["failed_listeners"].append(
+        lambda _session, failed: failed_ids.extend(delivery.id for delivery in failed)
+    )
 
     def deletes_it(_received: Any) -> Answer:
         with room.db.write() as session:
@@ -195,9 +199,9 @@ def test_what_is_in_the_air_when_the_workflow_is_deleted_is_not_tried_again(room
     receiver.routes["/hook"] = deletes_it
     workflow_id = room.hook(f"{receiver.url}/hook")
     room.start()
-    found = room.settled(room.save())
-    assert (found.delivery.status, found.delivery.error, told) == ("failed", pending.REMOVED, [])
-    assert found.last.status_code == 500
+    logged = room.settled(room.save())
+    assert (logged.delivery.status, logged.delivery.error, failed_ids) == ("failed", pending.REMOVED, [])
+    assert logged.last.status_code == 500
 
 
 def test_held_deliveries_do_not_make_the_queue_look_as_if_nobody_worked_on_it(
@@ -220,7 +224,7 @@ def test_what_waits_can_be_ended_by_hand(room: Sending, receiver: Receiver) -> N
     switch(room, workflow_id, on=False)
     with room.db.write() as session:
         assert store.end_waiting(session, workflow_id, room.user) == 3
-    statuses = {each.id: (each.status, each.error) for each in room.deliveries()}
+    statuses = {delivery.id: (delivery.status, delivery.error) for delivery in room.deliveries()}
     ended = ("failed", "Given up by Ann Admin, with all that waited of the workflow.")
     assert statuses == {**dict.fromkeys(deliveries[:3], ended), deliveries[3]: ("queued", None)}
     with room.db.read() as session:

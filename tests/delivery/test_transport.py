@@ -27,9 +27,9 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    made = Transport(AddressPolicy(LOOPBACK), read_limit=1048576, connections=4)
-    yield made
-    made.close()
+    new_transport = Transport(AddressPolicy(LOOPBACK), read_limit=1048576, connections=4)
+    yield new_transport
+    new_transport.close()
 
 
 def post(url: str, body: bytes = b"{}", timeout_s: float = 5.0, **more: object) -> Outgoing:
@@ -171,11 +171,11 @@ def no_answer(connection: socket.socket, _number: int) -> None:
 def test_a_broken_answer_is_told_in_plain_words(transport: Transport, behaviour: object, code: str) -> None:
     with raw_server(behaviour) as url, pytest.raises(Exception) as caught:  # type: ignore[arg-type]
         transport.exchange(post(url))
-    found = diagnosis.of_exception(caught.value, host="shop.example", timeout_s=5)
-    assert found.code == code
-    assert "shop.example" in found.error
-    assert found.advice
-    assert not found.ends
+    diagnosed = diagnosis.of_exception(caught.value, host="shop.example", timeout_s=5)
+    assert diagnosed.code == code
+    assert "shop.example" in diagnosed.error
+    assert diagnosed.advice
+    assert not diagnosed.ends
 
 
 # ---- bodies that are not whole, or packed ----------------------------------------------------------------------------
@@ -280,15 +280,15 @@ def test_a_stop_while_the_body_comes_leaves_the_answer_known(transport: Transpor
         arrived.set()
         connection.recv(1)
 
-    found: list[Answer] = []
+    answers: list[Answer] = []
     with raw_server(serve) as url:
-        sending = threading.Thread(target=lambda: found.append(transport.exchange(post(url, timeout_s=20))))
+        sending = threading.Thread(target=lambda: answers.append(transport.exchange(post(url, timeout_s=20))))
         sending.start()
         assert arrived.wait(5)
-        while not found and sending.is_alive():
+        while not answers and sending.is_alive():
             transport.interrupt()  # again, should it not have read the status line yet
             sending.join(0.05)
-    (got,) = found
+    (got,) = answers
     assert (got.status_code, type(got.broken)) == (200, Interrupted)
 
 
@@ -540,10 +540,10 @@ def test_an_interrupted_transport_ends_what_is_in_the_air_and_begins_nothing(tra
 class Names:
     """Stands in for the system's resolver, because none of ours can be told to hang: names are known, or hang until `go`."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, known: dict[str, list[str]]) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, addresses: dict[str, list[str]]) -> None:
         self.asked: list[str] = []
         self.go = threading.Event()
-        self._known = known
+        self._addresses = addresses
         self._real = socket.getaddrinfo
         patch.setattr(resolver.socket, "getaddrinfo", self)
 
@@ -551,17 +551,17 @@ class Names:
         if kwargs.get("flags") or not host.endswith(".example"):
             return self._real(host, port, *args, **kwargs)  # type: ignore[arg-type]
         self.asked.append(host)
-        if host not in self._known:
+        if host not in self._addresses:
             self.go.wait(20)
             raise socket.gaierror(-2, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in self._known[host]]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in self._addresses[host]]
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
-    made = Names(monkeypatch, {"good.example": ["127.0.0.1"], "two.example": ["127.0.0.2", "127.0.0.1"]})
-    yield made
-    made.go.set()
+    new_names = Names(monkeypatch, {"good.example": ["127.0.0.1"], "two.example": ["127.0.0.2", "127.0.0.1"]})
+    yield new_names
+    new_names.go.set()
 
 
 def test_a_name_server_that_hangs_ends_in_time_and_is_asked_once(transport: Transport, names: Names) -> None:
@@ -610,7 +610,7 @@ def test_when_the_first_address_takes_no_connection_the_next_one_is_tried(transp
 
 
 def test_a_name_of_another_script_goes_out_as_dns_knows_it(transport: Transport, names: Names) -> None:
-    names._known["xn--bcher-kva.example"] = ["127.0.0.1"]
+    names._addresses["xn--bcher-kva.example"] = ["127.0.0.1"]
     seen: list[bytes] = []
 
     def serve(connection: socket.socket, _number: int) -> None:

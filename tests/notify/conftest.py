@@ -13,17 +13,17 @@ from webhookui.settings import Settings
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Installation]:
+def installation(tmp_path: Path) -> Iterator[Installation]:
     yield from opened(tmp_path, "")
 
 
 def opened(folder: Path, database_url: str) -> Iterator[Installation]:
     settings = Settings(instance=folder, database_url=database_url, base_url="https://crm.example.com")  # type: ignore[call-arg]
-    made = open_installation(settings)
-    yield made
-    made.close()
+    opened = open_installation(settings)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def team(here: Installation) -> Team:
-    return team_of(here)
+def team(installation: Installation) -> Team:
+    return team_of(installation)

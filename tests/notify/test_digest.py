@@ -28,7 +28,7 @@ from webhookui.people.tables import User
 
 
 @pytest.fixture(params=BOTH)
-def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     """On each kind of database."""
     yield from opened(tmp_path, database_url(request.param, request))
 
@@ -47,8 +47,8 @@ def fail(
     return deliveries
 
 
-def write_mails(here: Installation, at: datetime) -> list[OutgoingMail]:
-    with here.db.write() as session:
+def write_mails(installation: Installation, at: datetime) -> list[OutgoingMail]:
+    with installation.db.write() as session:
         return digest.write_due(session, ADDRESS, at)
 
 
@@ -57,7 +57,7 @@ def receivers(mails: list[OutgoingMail]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("whose", "told"),
+    ("whose", "recipients"),
     [
         ("olga", ["ann", "bea", "olga"]),
         ("ann", ["ann", "bea"]),
@@ -67,20 +67,22 @@ def receivers(mails: list[OutgoingMail]) -> list[str]:
     ],
 )
 def test_the_owner_and_every_active_admin_get_one_mail_each_and_the_deactivated_none(
-    here: Installation, team: Team, whose: str, told: list[str]
+    installation: Installation, team: Team, whose: str, recipients: list[str]
 ) -> None:
-    with here.db.write() as session:
+    with installation.db.write() as session:
         fail(session, 1, NOON, deal=team.deals[whose])
-    assert receivers(write_mails(here, NOON)) == told
-    with here.db.read() as session:
+    assert receivers(write_mails(installation, NOON)) == recipients
+    with installation.db.read() as session:
         rung = session.scalars(select(User.name).join(Notification, Notification.user_id == User.id))  # type: ignore[arg-type]
-        assert sorted(name.lower() for name in rung) == told
+        assert sorted(name.lower() for name in rung) == recipients
 
 
-def test_the_mail_says_what_failed_why_what_to_do_and_links_to_log_and_record(here: Installation, team: Team) -> None:
-    with here.db.write() as session:
+def test_the_mail_says_what_failed_why_what_to_do_and_links_to_log_and_record(
+    installation: Installation, team: Team
+) -> None:
+    with installation.db.write() as session:
         delivery = fail(session, 1, NOON, deal=team.deals["olga"], record_name="Kettle <order>")[0]
-    mail = next(mail for mail in write_mails(here, NOON) if mail.to == "olga@example.com")
+    mail = next(mail for mail in write_mails(installation, NOON) if mail.to == "olga@example.com")
     assert mail.subject == "Failed: Create invoice for Kettle <order>"
     for words in (
         "“Create invoice” of the workflow “Invoice closed deals” failed for Kettle <order>",
@@ -98,23 +100,23 @@ def test_the_mail_says_what_failed_why_what_to_do_and_links_to_log_and_record(he
 
 
 def test_a_thousand_failures_in_a_minute_are_one_mail_at_once_and_one_with_the_rest(
-    here: Installation, team: Team
+    installation: Installation, team: Team
 ) -> None:
     at = NOON
-    with here.db.write() as session:
+    with installation.db.write() as session:
         fail(session, 1, at, deal=team.deals["olga"])
-    first = write_mails(here, at)
+    first = write_mails(installation, at)
     assert receivers(first) == ["ann", "bea", "olga"]
     assert {mail.count for mail in first} == {1}
 
     for number in range(1, 10):
         at = NOON + timedelta(seconds=6 * number)
-        with here.db.write() as session:
+        with installation.db.write() as session:
             fail(session, 111, at, deal=team.deals["olga"])
-        assert write_mails(here, at) == []
-    assert write_mails(here, NOON + timedelta(minutes=9, seconds=59)) == []
+        assert write_mails(installation, at) == []
+    assert write_mails(installation, NOON + timedelta(minutes=9, seconds=59)) == []
 
-    mails = write_mails(here, NOON + timedelta(minutes=10))
+    mails = write_mails(installation, NOON + timedelta(minutes=10))
     assert receivers(mails) == ["ann", "bea", "olga"]
     assert {mail.count for mail in mails} == {999}
     text = mails[0].text
@@ -122,35 +124,37 @@ def test_a_thousand_failures_in_a_minute_are_one_mail_at_once_and_one_with_the_r
     assert "999 deliveries of the webhook “Create invoice”" in text
     assert f"{ADDRESS}/log?status=failed&webhook_id=1&since=2026-06-01T12%3A00" in text
 
-    with here.db.write() as session:
+    with installation.db.write() as session:
         fail(session, 2, NOON + timedelta(minutes=11), deal=team.deals["olga"])
-    assert write_mails(here, NOON + timedelta(minutes=19, seconds=59)) == []
-    assert {mail.count for mail in write_mails(here, NOON + timedelta(minutes=20))} == {2}
+    assert write_mails(installation, NOON + timedelta(minutes=19, seconds=59)) == []
+    assert {mail.count for mail in write_mails(installation, NOON + timedelta(minutes=20))} == {2}
 
 
-def test_after_a_quiet_time_a_failure_is_told_at_once_again(here: Installation, team: Team) -> None:
+def test_after_a_quiet_time_a_failure_is_told_at_once_again(installation: Installation, team: Team) -> None:
     for at in (NOON, NOON + timedelta(minutes=10, seconds=1)):
-        with here.db.write() as session:
+        with installation.db.write() as session:
             fail(session, 1, at, deal=team.deals["nobody"])
-        assert [mail.count for mail in write_mails(here, at)] == [1, 1]
+        assert [mail.count for mail in write_mails(installation, at)] == [1, 1]
 
 
-def test_webhooks_have_a_mail_each_and_owners_are_told_of_their_records_alone(here: Installation, team: Team) -> None:
-    with here.db.write() as session:
+def test_webhooks_have_a_mail_each_and_owners_are_told_of_their_records_alone(
+    installation: Installation, team: Team
+) -> None:
+    with installation.db.write() as session:
         other = add_webhook(session)
         fail(session, 3, NOON, deal=team.deals["olga"])
         fail(session, 4, NOON, deal=team.deals["nobody"])
         fail(session, 5, NOON, deal=team.deals["nobody"], webhook=other + 1)
-    counts = sorted((mail.to.partition("@")[0], mail.count) for mail in write_mails(here, NOON))
+    counts = sorted((mail.to.partition("@")[0], mail.count) for mail in write_mails(installation, NOON))
     assert counts == [("ann", 5), ("ann", 7), ("bea", 5), ("bea", 7), ("olga", 3)]
 
 
 def test_processes_that_count_and_write_at_the_same_time_lose_and_double_nothing(
-    here: Installation, team: Team
+    installation: Installation, team: Team
 ) -> None:
     """Each thread has a database object of its own, as a process would; they meet at the database's locks."""
     mails: list[OutgoingMail] = []
-    databases = [Database(here.db.url) for _ in range(4)]
+    databases = [Database(installation.db.url) for _ in range(4)]
 
     def run(db: Database) -> None:
         for number in range(10):
@@ -167,59 +171,63 @@ def test_processes_that_count_and_write_at_the_same_time_lose_and_double_nothing
     for db in databases:
         db.close()
     assert receivers(mails) == ["ann", "bea"]
-    rest = write_mails(here, NOON + timedelta(minutes=11))
+    rest = write_mails(installation, NOON + timedelta(minutes=11))
     for person in ("ann@example.com", "bea@example.com"):
         assert sum(mail.count for mail in (*mails, *rest) if mail.to == person) == 4 * 10 * 5
 
 
-def test_a_failure_that_is_rolled_back_is_told_to_nobody(here: Installation, team: Team) -> None:
+def test_a_failure_that_is_rolled_back_is_told_to_nobody(installation: Installation, team: Team) -> None:
     class Cut(Exception):
         pass
 
-    with pytest.raises(Cut), here.db.write() as session:
+    with pytest.raises(Cut), installation.db.write() as session:
         fail(session, 1, NOON, deal=team.deals["olga"])
         raise Cut
-    assert write_mails(here, NOON) == []
+    assert write_mails(installation, NOON) == []
 
 
-def test_tests_superseded_deliveries_and_fail_all_are_told_to_nobody(here: Installation, team: Team) -> None:
+def test_tests_superseded_deliveries_and_fail_all_are_told_to_nobody(installation: Installation, team: Team) -> None:
     deal = team.deals["olga"]
     lane = "https://api.example.com:443"
-    with here.db.write() as session:
+    with installation.db.write() as session:
         fail(session, 1, NOON, deal=deal, test=True)
         fail(session, 1, NOON, deal=deal, error=stale_retries.superseded_by(9))
         waiting = add_failed(session, status="queued", webhook_id=1, record_id=deal, lane=lane)
         session.add(Endpoint(lane=lane, state="open"))
         assert circuit.fail_all(session, lane) == 1
-    with here.db.read() as session:
+    with installation.db.read() as session:
         assert session.get(Delivery, waiting.id).status == "failed"  # type: ignore[union-attr]
         assert session.scalars(select(Notification)).all() == []
-    assert write_mails(here, NOON) == []
+    assert write_mails(installation, NOON) == []
 
 
-def test_the_last_owner_of_a_deleted_record_is_told_without_a_link_to_it(here: Installation, team: Team) -> None:
+def test_the_last_owner_of_a_deleted_record_is_told_without_a_link_to_it(
+    installation: Installation, team: Team
+) -> None:
     deal = team.deals["olga"]
-    with here.db.write() as session:
+    with installation.db.write() as session:
         records.delete(session, "deals", deal, Actor("person", "Ann", team.ann.id), run_workflows=False)
-    with here.db.write() as session:
+    with installation.db.write() as session:
         fail(session, 1, NOON, deal=deal)
-    mails = write_mails(here, NOON)
+    mails = write_mails(installation, NOON)
     assert receivers(mails) == ["ann", "bea", "olga"]
     assert all("/records/" not in mail.text for mail in mails)
 
 
-def test_somebody_deactivated_before_the_digest_is_written_gets_none(here: Installation, team: Team) -> None:
-    with here.db.write() as session:
+def test_somebody_deactivated_before_the_digest_is_written_gets_none(installation: Installation, team: Team) -> None:
+    with installation.db.write() as session:
         fail(session, 1, NOON, deal=team.deals["olga"])
         session.merge(team.olga).active = False
-    assert receivers(write_mails(here, NOON)) == ["ann", "bea"]
+    assert receivers(write_mails(installation, NOON)) == ["ann", "bea"]
 
 
 @pytest.mark.parametrize("name", ["Kettle\r\nBcc: all@example.com", "x" * 5000, "\x1b[31mred\x07", "Żółw 🐢"])
-def test_no_name_of_a_record_gets_into_a_header_or_breaks_the_mail(here: Installation, team: Team, name: str) -> None:
-    with here.db.write() as session:
+def test_no_name_of_a_record_gets_into_a_header_or_breaks_the_mail(
+    installation: Installation, team: Team, name: str
+) -> None:
+    with installation.db.write() as session:
         fail(session, 1, NOON, deal=team.deals["nobody"], record_name=name, action=name, error=name)
-    mail = write_mails(here, NOON)[0]
+    mail = write_mails(installation, NOON)[0]
     raw = outgoing_mail.as_message(mail, "crm@example.com").as_bytes()
     parsed = message_from_bytes(raw, policy=policy.default)
     assert parsed["Bcc"] is None
@@ -234,27 +242,31 @@ def test_no_name_of_a_record_gets_into_a_header_or_breaks_the_mail(here: Install
 class TestEndpoints:
     LANE = "https://api.example.com:443"
 
-    def move(self, here: Installation, state: str, at: datetime) -> None:
-        with here.db.write() as session:
+    def move(self, installation: Installation, state: str, at: datetime) -> None:
+        with installation.db.write() as session:
             session.merge(Endpoint(lane=self.LANE, state=state, last_error="It answered 500.", opened_at=NOON))
             paused_endpoints.tell(session, self.LANE, at)
 
-    def test_a_pause_is_told_to_the_admins_once_and_so_is_the_recovery(self, here: Installation, team: Team) -> None:
-        self.move(here, "open", NOON)
-        paused = write_mails(here, NOON)
+    def test_a_pause_is_told_to_the_admins_once_and_so_is_the_recovery(
+        self, installation: Installation, team: Team
+    ) -> None:
+        self.move(installation, "open", NOON)
+        paused = write_mails(installation, NOON)
         assert receivers(paused) == ["ann", "bea"]
         assert paused[0].subject == "Paused: api.example.com can’t be reached"
         assert "It answered 500." in paused[0].text
-        self.move(here, "draining", NOON + timedelta(minutes=3))
-        assert write_mails(here, NOON + timedelta(minutes=3)) == []
-        recovered = write_mails(here, NOON + timedelta(minutes=10))
+        self.move(installation, "draining", NOON + timedelta(minutes=3))
+        assert write_mails(installation, NOON + timedelta(minutes=3)) == []
+        recovered = write_mails(installation, NOON + timedelta(minutes=10))
         assert {mail.subject for mail in recovered} == {"Sent to again: api.example.com"}
-        assert write_mails(here, NOON + timedelta(hours=1)) == []
+        assert write_mails(installation, NOON + timedelta(hours=1)) == []
 
-    def test_an_endpoint_that_comes_and_goes_makes_no_stream_of_mails(self, here: Installation, team: Team) -> None:
-        self.move(here, "open", NOON)
-        assert len(write_mails(here, NOON)) == 2
+    def test_an_endpoint_that_comes_and_goes_makes_no_stream_of_mails(
+        self, installation: Installation, team: Team
+    ) -> None:
+        self.move(installation, "open", NOON)
+        assert len(write_mails(installation, NOON)) == 2
         for minute in range(1, 30, 2):
-            self.move(here, "draining", NOON + timedelta(minutes=minute))
-            self.move(here, "open", NOON + timedelta(minutes=minute + 1))
-            assert write_mails(here, NOON + timedelta(minutes=minute + 1)) == []
+            self.move(installation, "draining", NOON + timedelta(minutes=minute))
+            self.move(installation, "open", NOON + timedelta(minutes=minute + 1))
+            assert write_mails(installation, NOON + timedelta(minutes=minute + 1)) == []

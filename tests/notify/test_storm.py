@@ -26,52 +26,52 @@ STORM = 1000
 
 @pytest.fixture
 def server() -> Iterator[MailServer]:
-    with mail_server() as made:
-        yield made
+    with mail_server() as started:
+        yield started
 
 
 @pytest.fixture
-def here(tmp_path: Path, server: MailServer, request: pytest.FixtureRequest) -> Iterator[Sending]:
+def room(tmp_path: Path, server: MailServer, request: pytest.FixtureRequest) -> Iterator[Sending]:
     """Tries once; Ann is its only admin, and owns what is saved."""
     settings: dict[str, Any] = {"retry_delays": (), "probe_delays": (0.5,), **getattr(request, "param", {})}
-    with sending(tmp_path, **settings) as made:
-        with made.db.write() as session:
+    with sending(tmp_path, **settings) as new_room:
+        with new_room.db.write() as session:
             chosen = SmtpServer("127.0.0.1", server.port, "none", "crm@example.com")
-            mail_settings.save(session, made.box, chosen, made.user)
-        yield made
+            mail_settings.save(session, new_room.box, chosen, new_room.user)
+        yield new_room
 
 
-def failed(here: Sending) -> int:
-    with here.db.read() as session:
+def failed(room: Sending) -> int:
+    with room.db.read() as session:
         return session.scalar(select(func.count()).where(Delivery.status == "failed")) or 0  # type: ignore[arg-type]
 
 
-def told_later(here: Sending) -> None:
+def told_later(room: Sending) -> None:
     """Eleven minutes pass. A thread of the queue may be at the mails just then, and goes by its own clock."""
 
-    def told() -> bool:
-        here.installation.queue._post.work(now() + timedelta(minutes=11))  # type: ignore[union-attr]
-        with here.db.read() as session:
+    def all_sent() -> bool:
+        room.installation.queue._mail_sender.work(now() + timedelta(minutes=11))  # type: ignore[union-attr]
+        with room.db.read() as session:
             return not session.scalar(select(func.sum(Notice.count)))
 
-    until(told, 30)
+    until(all_sent, 30)
 
 
-@pytest.mark.parametrize("here", [{"pause_after": 10 * STORM}], indirect=True)
+@pytest.mark.parametrize("room", [{"pause_after": 10 * STORM}], indirect=True)
 def test_a_thousand_failures_are_two_mails_whose_counts_add_up(
-    here: Sending, receiver: Receiver, server: MailServer
+    room: Sending, receiver: Receiver, server: MailServer
 ) -> None:
     """Of a webhook that is never paused."""
     receiver.default = Answer(422, b"{}")
-    here.hook(receiver.url)
+    room.hook(receiver.url)
     for number in range(STORM):
-        here.create("contacts", last_name="hook", first_name=str(number))
-    until(lambda: failed(here) == STORM, 90, lambda: f"{failed(here)} have failed")
+        room.create("contacts", last_name="hook", first_name=str(number))
+    until(lambda: failed(room) == STORM, 90, lambda: f"{failed(room)} have failed")
     server.wait_for(1)
-    MailSender(here.settings, here.db, here.box, "another").work(now() + timedelta(minutes=9))
+    MailSender(room.settings, room.db, room.box, "another").work(now() + timedelta(minutes=9))
     assert len(server.mails) == 1, "one mail in ten minutes"
-    told_later(here)
-    with here.db.read() as session:
+    told_later(room)
+    with room.db.read() as session:
         counts = [mail.count for mail in session.scalars(select(OutgoingMail).order_by(OutgoingMail.id))]  # type: ignore[arg-type]
         assert session.scalars(select(Notice.count)).all() == [0]  # type: ignore[call-overload]
         assert session.scalars(select(Notification.count)).all() == [STORM]  # type: ignore[call-overload]
@@ -82,25 +82,25 @@ def test_a_thousand_failures_are_two_mails_whose_counts_add_up(
 
 
 def test_a_paused_endpoint_is_told_once_and_so_is_its_recovery(
-    here: Sending, receiver: Receiver, server: MailServer
+    room: Sending, receiver: Receiver, server: MailServer
 ) -> None:
     receiver.default = Answer(500, b"{}")
-    here.hook(receiver.url)
+    room.hook(receiver.url)
 
     def state() -> str:
-        with here.db.read() as session:
+        with room.db.read() as session:
             return session.scalar(select(Endpoint.state)) or "closed"  # type: ignore[call-overload]
 
     for number in range(14):
-        here.create("contacts", last_name="hook", first_name=str(number))
+        room.create("contacts", last_name="hook", first_name=str(number))
     until(lambda: state() == "open", 20)
     webhook = f"“A” (hook) at {receiver.url.removeprefix('http://')}"
     paused = f"Paused: {webhook} keeps failing"
     until(lambda: paused in [mail["Subject"] for mail in server.mails], 20)
     receiver.default = Answer()
-    here.create("contacts", last_name="hook", first_name="the probe")
+    room.create("contacts", last_name="hook", first_name="the probe")
     until(lambda: state() == "closed", 20, state)
-    told_later(here)
+    told_later(room)
     subjects = [mail["Subject"] for mail in server.mails]
     assert subjects.count(paused) == 1
     assert subjects.count(f"Sent to again: {webhook}") == 1

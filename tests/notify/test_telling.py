@@ -24,10 +24,10 @@ from webhookui.people import accounts
 @pytest.fixture
 def impatient(tmp_path: Path):  # type: ignore[no-untyped-def]
     """An installation that tries once."""
-    made = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="").set_up()
-    made.start()
-    yield made
-    made.kill()
+    started = Running(tmp_path, WEBHOOKUI_RETRY_DELAYS="").set_up()
+    started.start()
+    yield started
+    started.kill()
 
 
 def kept(folder: Path) -> list[EmailMessage]:

@@ -108,7 +108,7 @@ def test_every_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, who: str
     assert {rule.endpoint for rule, _ in rules} == set(DOORS), "say in DOORS whom a new route is for"
     let_in: dict[str, bool] = {}
     # Reading first: what is changed and deleted is there until then. What ends the token and the session comes last.
-    for rule, method in sorted(rules, key=lambda each: (each[1] != "GET", LAST.get(each[0].endpoint, 0))):
+    for rule, method in sorted(rules, key=lambda item: (item[1] != "GET", LAST.get(item[0].endpoint, 0))):
         path = rule.rule.replace("<module>", "deals").replace("<int:delivery_id>", str(delivery))
         path = path.replace("<int:record_id>", str(record))
         path = re.sub(r"<[^>]+>", "1", path)

@@ -42,8 +42,8 @@ def log_in(client: FlaskClient, email: str, password: str, **more: str) -> Any:
 
 
 def error_at(html: str, field: str) -> str:
-    found = re.search(rf'id="{field}-error">([^<]*)<', html)
-    return unescape(found[1]) if found else ""
+    match = re.search(rf'id="{field}-error">([^<]*)<', html)
+    return unescape(match[1]) if match else ""
 
 
 # ---- the first admin --------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_the_first_admin_is_made_logged_in_and_the_page_is_gone_for_good(app: Fl
     answer = stranger.post("/setup", data=ADMIN | {"email": "mallory@example.com"})
     assert answer.headers["Location"] == "/login"
     with app.extensions["webhookui"].db.read() as session:
-        assert [each.email for each in accounts.all_users(session)] == ["ann@example.com"]
+        assert [user.email for user in accounts.all_users(session)] == ["ann@example.com"]
         assert accounts.all_users(session)[0].is_admin
 
 
@@ -199,12 +199,12 @@ def test_failed_logins_are_throttled_and_good_ones_are_not(tmp_path: Path) -> No
 
 
 def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(app: Flask) -> None:
-    here = set_up(app)
+    this_browser = set_up(app)
     elsewhere = app.test_client()
     log_in(elsewhere, "ann@example.com", "correct horse")
     form = {"old": "correct horse", "password": "another horse", "again": "another horse"}
-    assert here.post("/account/password", data=form).status_code == 302
-    assert here.get("/account/").status_code == 200
+    assert this_browser.post("/account/password", data=form).status_code == 302
+    assert this_browser.get("/account/").status_code == 200
     assert elsewhere.get("/account/").status_code == 302
     assert log_in(app.test_client(), "ann@example.com", "correct horse").status_code == 422
     assert log_in(app.test_client(), "ann@example.com", "another horse").status_code == 302
@@ -253,10 +253,10 @@ def test_a_copied_cookie_is_worth_nothing_once_its_session_has_ended(app: Flask,
 
 
 def test_a_logout_ends_this_session_and_no_other(app: Flask) -> None:
-    here, elsewhere = set_up(app), app.test_client()
+    this_browser, elsewhere = set_up(app), app.test_client()
     log_in(elsewhere, "ann@example.com", "correct horse")
-    here.post("/logout")
-    assert here.get("/account/").status_code == 302 and elsewhere.get("/account/").status_code == 200
+    this_browser.post("/logout")
+    assert this_browser.get("/account/").status_code == 302 and elsewhere.get("/account/").status_code == 200
 
 
 def test_a_session_ends_by_itself_in_the_end_and_leaves_no_row(app: Flask) -> None:
@@ -285,7 +285,7 @@ def test_a_forged_session_is_nobody(app: Flask) -> None:
 
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(app: Flask) -> None:
     answer = app.test_client().post("/setup", data=ADMIN)
-    cookie = next(each for each in answer.headers.getlist("Set-Cookie") if each.startswith("session="))
+    cookie = next(header for header in answer.headers.getlist("Set-Cookie") if header.startswith("session="))
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
 
 

@@ -36,15 +36,15 @@ def addresses(app: Flask, ann: FlaskClient) -> list[str]:
         log_rows.add_failed(session, module="organizations", record_id=1, workflow_id=1, webhook_id=1)
     ann.post("/inspector")
     ann.post("/settings/modules/organizations", data={"label": "Own", "type": "text"})
-    found = []
+    paths = []
     for rule in app.url_map.iter_rules():
         path = rule.rule.replace("<module>", "organizations").replace("<name>", "name").replace("<field>", "name")
         path = re.sub(r"<[^>]+>", "1", path)
         path = path.replace("organizations/name", "organizations/own") if path.startswith("/settings/") else path
         api = rule.rule.startswith(("/api/", "/static/", "/bootstrap/", "/inspect/")) or rule.rule in NO_PAGES
         if "GET" in (rule.methods or ()) and not api:
-            found.append(path)
-    return [*found, "/records/organizations?q=x", "/nothing-here", "/log?status=failed"]
+            paths.append(path)
+    return [*paths, "/records/organizations?q=x", "/nothing-here", "/log?status=failed"]
 
 
 def test_every_page_is_sent_with_the_headers_that_keep_it_safe(

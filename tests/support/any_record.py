@@ -60,6 +60,6 @@ def add_fields(db: Database, by: User) -> None:
         for kind in VALUES:
             options = OPTIONS if kind in fields.WITH_OPTIONS else ()
             if kind == "multi_picklist":
-                options = tuple(each for each in options if "," not in each and ";" not in each)
+                options = tuple(option for option in options if "," not in option and ";" not in option)
             wish = FieldSpec(f"Any {kind}", kind, f"any_{kind}", options, MODULE, in_list=True)
             fields.add(session, MODULE, wish, by)

@@ -72,8 +72,8 @@ def refusals(rows: Rows = (), **action: Any) -> dict[str, str]:
 
 def built(rows: Rows = (), values: Mapping[str, Any] | None = None, **action: Any) -> Request:
     """The request of an action that is saved with these rows, for these values."""
-    known = values or {}
-    return build_request(saved(rows, known, **action), Context(known))
+    record_values = values or {}
+    return build_request(saved(rows, record_values, **action), Context(record_values))
 
 
 def body(rows: Rows = (), values: Mapping[str, Any] | None = None, **action: Any) -> str:

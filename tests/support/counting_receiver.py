@@ -84,8 +84,8 @@ class CountingReceiver:
     def seen(self) -> list[Seen]:
         """All requests up to now, in the order in which they came."""
         self._pipe.send("seen")
-        found: list[Seen] = self._pipe.recv()
-        return found
+        requests: list[Seen] = self._pipe.recv()
+        return requests
 
     def close(self) -> None:
         self._pipe.close()

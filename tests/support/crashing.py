@@ -139,12 +139,14 @@ class Crashing:
     def _save(self, session: requests.Session, chance: random.Random | None = None) -> None:
         chance = chance or self._chance
         with self._lock:
-            known = chance.choice(list(self._saved)) if self._saved and chance.random() < 0.4 else None
+            record_id = chance.choice(list(self._saved)) if self._saved and chance.random() < 0.4 else None
         url = f"{self._running.address}/api/v1/records/contacts"
-        if known is None:
+        if record_id is None:
             answer = session.post(url, json={"values": {"last_name": chance.choice(KINDS)}}, timeout=30)
         else:
-            answer = session.patch(f"{url}/{known}", json={"values": {"description": f"{chance.random()}"}}, timeout=30)
+            answer = session.patch(
+                f"{url}/{record_id}", json={"values": {"description": f"{chance.random()}"}}, timeout=30
+            )
         assert answer.ok, answer.text
         with self._lock:
             contact = answer.json()["id"]
@@ -180,8 +182,8 @@ class Crashing:
             if number != len(attempts[delivery]):
                 self._say(f"delivery {delivery} has no attempt {len(attempts[delivery])}")
         came: defaultdict[int, list[float]] = defaultdict(list)
-        for each in seen:
-            came[each.id].append(each.at)
+        for request in seen:
+            came[request.id].append(request.at)
         for delivery, status, count, *_ in deliveries:
             self._look_at(delivery, status, count, attempts[delivery], came[delivery])
         for stranger in came.keys() - {row[0] for row in deliveries}:
@@ -190,13 +192,15 @@ class Crashing:
         self._look_at_order(deliveries, seen)
         self._look_at_kills(attempts, came)
         self.figures.deliveries, self.figures.requests = len(deliveries), len(seen)
-        self.figures.interrupted = sum(outcome == "interrupted" for each in attempts.values() for outcome, _ in each)
+        self.figures.interrupted = sum(
+            outcome == "interrupted" for outcomes in attempts.values() for outcome, _ in outcomes
+        )
 
     def _look_at(
-        self, delivery: int, status: str, count: int, made: list[tuple[str, float]], came: list[float]
+        self, delivery: int, status: str, count: int, attempts: list[tuple[str, float]], came: list[float]
     ) -> None:
         """Ends once; was seen; each request but those in the air at a kill has its attempt; none came after its result."""
-        outcomes = [outcome for outcome, _ in made]
+        outcomes = [outcome for outcome, _ in attempts]
         good = {"success": outcomes[-1:] == ["success"] and outcomes.count("success") == 1,
                 "failed": outcomes.count("failed") == 4 and outcomes[-1] == "failed" and "success" not in outcomes}  # fmt: skip
         if not good.get(status):
@@ -206,7 +210,7 @@ class Crashing:
         answered = len(outcomes) - outcomes.count("interrupted")
         if not answered <= len(came) <= len(outcomes):
             self._say(f"delivery {delivery} came {len(came)} times, with {outcomes}")
-        if status in good and made and sum(at >= made[-1][1] for at in came) != 1:
+        if status in good and attempts and sum(at >= attempts[-1][1] for at in came) != 1:
             self._say(f"delivery {delivery} came again after its end was recorded")
 
     def _look_at_saves(self, deliveries: list[tuple[Any, ...]]) -> None:
@@ -224,8 +228,8 @@ class Crashing:
     def _look_at_order(self, deliveries: list[tuple[Any, ...]], seen: list[Seen]) -> None:
         """The deliveries of one webhook for one record came for the first time in the order of the saves."""
         first: dict[int, float] = {}
-        for each in seen:
-            first.setdefault(each.id, each.at)
+        for request in seen:
+            first.setdefault(request.id, request.at)
         last: dict[tuple[int, int], tuple[int, float]] = {}
         for delivery, *_, webhook, record in deliveries:
             before, at = last.get((webhook, record), (0, 0.0))

@@ -66,11 +66,11 @@ class Echo:
         )
 
     def _echo(self, handler: BaseHTTPRequestHandler, headers: str, body: str, _token: str) -> None:
-        told = {
+        answer = {
             "X_You_Sent": handler.headers.get("Authorization", "") or handler.headers.get("X-Api-Key", "-"),
             "X_Path": handler.path,
         }
-        self._say(handler, 200, self._json(handler, headers, body), "application/json", **told)
+        self._say(handler, 200, self._json(handler, headers, body), "application/json", **answer)
 
     def _fail(self, handler: BaseHTTPRequestHandler, headers: str, body: str, _token: str) -> None:
         self._say(handler, 422, self._json(handler, headers, body), "application/json")

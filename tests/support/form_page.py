@@ -74,8 +74,8 @@ def parameters(page: Page, path: str = "actions.0") -> list[tuple[str, str]]:
 def names_are_in_order(page: Page, path: str = "actions.0") -> None:
     """The names of the inputs say the places where the rows stand."""
     inputs = page.locator(f"[data-list='{path}.parameters'] [name$='.name']")
-    found = [each.get_attribute("name") for each in inputs.all()]
-    assert found == [f"{path}.parameters.{position}.name" for position in range(len(found))]
+    names = [text_input.get_attribute("name") for text_input in inputs.all()]
+    assert names == [f"{path}.parameters.{position}.name" for position in range(len(names))]
 
 
 def type_parameters(page: Page, *rows: tuple[str, str]) -> None:

@@ -37,10 +37,10 @@ class _Reader:
         return match.group()
 
     def need(self, pattern: str) -> str:
-        found = self.take(pattern)
-        if found is None:
+        token = self.take(pattern)
+        if token is None:
             raise No
-        return found
+        return token
 
     def segments(self) -> bool:
         """Whether they select one value at the most."""

@@ -45,19 +45,19 @@ def sent_by_curl(commands: Sequence[str], folder: Path) -> list[list[Caught] | s
         finally:
             lanes.put(lane)
 
-    with _lanes(folder) as made, ThreadPoolExecutor(AT_ONCE) as pool:
-        for lane in made:
+    with _lanes(folder) as opened, ThreadPoolExecutor(AT_ONCE) as pool:
+        for lane in opened:
             lanes.put(lane)
         return list(pool.map(run, commands))
 
 
 @contextmanager
 def _lanes(folder: Path) -> Iterator[list[_Lane]]:
-    made = [_Lane(folder / str(number)) for number in range(AT_ONCE)]
+    lanes = [_Lane(folder / str(number)) for number in range(AT_ONCE)]
     try:
-        yield made
+        yield lanes
     finally:
-        for lane in made:
+        for lane in lanes:
             lane.close()
 
 
@@ -116,6 +116,6 @@ def version() -> tuple[int, ...] | None:
     """Of the machine's curl; None where there is none."""
     if shutil.which("curl", path=os.defpath) is None:
         return None
-    told = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
-    found = re.match(r"curl (\d+)\.(\d+)", told)
-    return (int(found[1]), int(found[2])) if found else None
+    output = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
+    match = re.match(r"curl (\d+)\.(\d+)", output)
+    return (int(match[1]), int(match[2])) if match else None

@@ -85,12 +85,12 @@ def add_copies(session: Session, delivery: Delivery, number: int) -> None:
     session.flush()
     ids = range((delivery.id or 0) + 1, (delivery.id or 0) + 1 + number)
     deliveries = Delivery.__table__  # type: ignore[attr-defined]
-    one = dict(session.execute(select(deliveries).where(deliveries.c.id == delivery.id)).one()._mapping)
-    rows = [{**one, "id": new, "message_id": new_message_id()} for new in ids]
+    original = dict(session.execute(select(deliveries).where(deliveries.c.id == delivery.id)).one()._mapping)
+    rows = [{**original, "id": new, "message_id": new_message_id()} for new in ids]
     session.connection().execute(insert(deliveries), rows)
     for table in (DeliveryRequest.__table__, Attempt.__table__):  # type: ignore[attr-defined]
-        found = session.execute(select(table).where(table.c.delivery_id == delivery.id)).all()
-        parts = [{name: value for name, value in row._mapping.items() if name != "id"} for row in found]
+        rows_of_table = session.execute(select(table).where(table.c.delivery_id == delivery.id)).all()
+        parts = [{name: value for name, value in row._mapping.items() if name != "id"} for row in rows_of_table]
         session.connection().execute(insert(table), [{**part, "delivery_id": new} for new in ids for part in parts])
 
 
@@ -143,7 +143,7 @@ def add_change(session: Session, **values: Any) -> Change:
 def record_of(session: Session, email: str) -> int:
     """A deal that belongs to a user: its owner may look into its deliveries."""
     owner = accounts.by_email(session, email).id
-    made = records.create(
+    record = records.create(
         session, "deals", {"name": "Theirs", "owner": owner}, Actor("person", "Ann"), run_workflows=False
     )
-    return made.id or 0
+    return record.id or 0

@@ -43,7 +43,7 @@ def problems_of(page: Page) -> list[str]:
         (WIDE, "light", ""), (WIDE, "dark", "color-contrast"), (PHONE, "dark", ""), (PHONE, "light", "color-contrast"),
     ):  # fmt: skip
         resized(page, size, scheme)
-        problems += [f"{size[0]} px, {scheme}: {each}" for each in [*sticking_out(page), *violations(page, only)]]
+        problems += [f"{size[0]} px, {scheme}: {problem}" for problem in [*sticking_out(page), *violations(page, only)]]
     return problems
 
 
@@ -56,12 +56,12 @@ def resized(page: Page, size: tuple[int, int], scheme: str) -> None:
 def violations(page: Page, only: str = "") -> list[str]:
     """What axe-core finds serious, in words. `only`: one of its rules."""
     options = {"resultTypes": ["violations"], **({"runOnly": [only]} if only else {})}
-    found = page.evaluate("(options) => axe.run(document, options)", options)
+    report = page.evaluate("(options) => axe.run(document, options)", options)
     return [
-        f"{each['id']} ({each['impact']}): {each['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
-        for each in found["violations"]
-        if each["impact"] in SERIOUS
-        for node in each["nodes"][:3]
+        f"{violation['id']} ({violation['impact']}): {violation['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for violation in report["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"][:3]
     ]
 
 

@@ -96,7 +96,7 @@ def mail_server(
     *, port: int = 0, tls: Path | None = None, security: str = "none", login: bool = False
 ) -> Iterator[MailServer]:
     """`tls`: folder of `self_made_certificate`; `security`: as in the settings of mail."""
-    made = MailServer(port or free_port())
+    server = MailServer(port or free_port())
     options: dict[str, Any] = {}
     if tls is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -104,14 +104,14 @@ def mail_server(
         options = {"ssl_context": context} if security == "tls" else {"tls_context": context, "require_starttls": True}
     if login:
         options |= {
-            "authenticator": made.authenticate,
+            "authenticator": server.authenticate,
             "auth_required": True,
             "auth_require_tls": security == "starttls",
         }
-    controller = Controller(made, hostname="127.0.0.1", port=made.port, **options)
+    controller = Controller(server, hostname="127.0.0.1", port=server.port, **options)
     controller.start()
     try:
-        yield made
+        yield server
     finally:
         controller.stop()
 

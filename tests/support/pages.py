@@ -121,7 +121,7 @@ def log_in(context: BrowserContext, address: str, account: tuple[str, str] = ADM
     """Logs the browser in by its cookies; the login page itself has tests of its own."""
     with logged_in(address, *account) as session:
         context.add_cookies(
-            [{"name": each.name, "value": each.value or "", "url": address} for each in session.cookies]
+            [{"name": cookie.name, "value": cookie.value or "", "url": address} for cookie in session.cookies]
         )
 
 

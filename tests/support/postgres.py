@@ -34,8 +34,13 @@ def programs() -> Path | None:
     on_path = shutil.which("initdb")
     if on_path:
         return Path(on_path).resolve().parent
-    found = [each for place in PLACES for each in Path("/").glob(place.lstrip("/")) if (each / "initdb").exists()]
-    return max(found, key=_version, default=None)
+    folders = [
+        candidate
+        for place in PLACES
+        for candidate in Path("/").glob(place.lstrip("/"))
+        if (candidate / "initdb").exists()
+    ]
+    return max(folders, key=_version, default=None)
 
 
 def _version(folder: Path) -> list[int]:
@@ -92,7 +97,7 @@ def server(bin_folder: Path) -> Iterator[Server]:
     try:
         how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         _run([bin_folder / "initdb", "-D", folder / "data", *how], folder, other)
-        settings = [word for each in (*FAST, f"unix_socket_directories={folder}") for word in ("-c", each)]
+        settings = [word for setting in (*FAST, f"unix_socket_directories={folder}") for word in ("-c", setting)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [bin_folder / "postgres", "-D", folder / "data", *settings], stdout=log, stderr=log, cwd=folder, **other

@@ -68,6 +68,6 @@ def ann(session: Session) -> User:
 
 def copy_to(folder: Path, *, people: bool) -> str:
     """Makes the folder, which is empty, a data folder over SQLite; gives the admin's token."""
-    made = _prepared(people=people)
-    shutil.copytree(made.folder, folder, dirs_exist_ok=True)
-    return made.token
+    prepared = _prepared(people=people)
+    shutil.copytree(prepared.folder, folder, dirs_exist_ok=True)
+    return prepared.token

@@ -107,14 +107,14 @@ class Running:
 
     def delivery(self, delivery_id: int, *statuses: str, timeout_s: float = 20) -> Any:
         """The delivery, once it has one of the statuses."""
-        found: dict[str, Any] = {}
+        document: dict[str, Any] = {}
 
         def there() -> bool:
-            found.update(self.call("GET", f"/deliveries/{delivery_id}"))
-            return found["status"] in statuses
+            document.update(self.call("GET", f"/deliveries/{delivery_id}"))
+            return document["status"] in statuses
 
-        until(there, timeout_s, lambda: f"{found.get('status')}: {found.get('error')}")
-        return found
+        until(there, timeout_s, lambda: f"{document.get('status')}: {document.get('error')}")
+        return document
 
 
 def until(there: Callable[[], bool], timeout_s: float, words: Callable[[], str] = lambda: "") -> None:

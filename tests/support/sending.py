@@ -50,14 +50,14 @@ class Sending(Working):
 
     def settled(self, delivery_id: int, *, attempts: int = 1, timeout_s: float = 20) -> Logged:
         """The delivery once it has so many attempts and none under way."""
-        found: list[Logged] = []
+        latest: list[Logged] = []
 
         def there() -> bool:
-            found[:] = [self.logged(delivery_id)]
-            return len(found[0].attempts) >= attempts and found[0].delivery.status not in UNDER_WAY
+            latest[:] = [self.logged(delivery_id)]
+            return len(latest[0].attempts) >= attempts and latest[0].delivery.status not in UNDER_WAY
 
-        until(there, timeout_s, lambda: f"{found[0].delivery.status}, {len(found[0].attempts)} attempts")
-        return found[0]
+        until(there, timeout_s, lambda: f"{latest[0].delivery.status}, {len(latest[0].attempts)} attempts")
+        return latest[0]
 
     def send(self, url: str, name: str, **action: Any) -> Logged:
         """A webhook, a save, and what its first attempt came to."""
@@ -68,9 +68,9 @@ class Sending(Working):
 @contextmanager
 def sending(folder: Path, **settings: Any) -> Iterator[Sending]:
     """With the engine started."""
-    made = Sending(folder, **settings)
+    room = Sending(folder, **settings)
     try:
-        made.start()
-        yield made
+        room.start()
+        yield room
     finally:
-        made.close()
+        room.close()

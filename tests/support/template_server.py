@@ -53,8 +53,8 @@ class TemplateServer:
             answer = ""
         if not answer:
             return {"time_s": 0, "risen_mb": 0, "said": ["died"]}
-        found: dict[str, Any] = json.loads(answer)
-        return found
+        document: dict[str, Any] = json.loads(answer)
+        return document
 
     def close(self) -> None:
         if self._process is not None:

@@ -36,19 +36,19 @@ FORM: dict[str, Any] = {
 
 def errors(html: str) -> dict[str, str]:
     """Path → message, as they stand at the fields."""
-    found = re.findall(r'id="([^"]+)-error"[^>]*>(.*?)</div>', html, re.S)
-    return {path: re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", words))).strip() for path, words in found}
+    matches = re.findall(r'id="([^"]+)-error"[^>]*>(.*?)</div>', html, re.S)
+    return {path: re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", words))).strip() for path, words in matches}
 
 
 def value_of(html: str, name: str) -> str | None:
     name = re.escape(name)
-    if found := re.search(rf'<textarea[^>]*name="{name}"[^>]*>\n?(.*?)</textarea>', html, re.S):
-        return unescape(found[1])
-    if found := re.search(rf'<select[^>]*name="{name}".*?</select>', html, re.S):
-        chosen = re.search(r'<option[^>]*value="([^"]*)"[^>]*selected', found[0])
+    if match := re.search(rf'<textarea[^>]*name="{name}"[^>]*>\n?(.*?)</textarea>', html, re.S):
+        return unescape(match[1])
+    if match := re.search(rf'<select[^>]*name="{name}".*?</select>', html, re.S):
+        chosen = re.search(r'<option[^>]*value="([^"]*)"[^>]*selected', match[0])
         return unescape(chosen[1]) if chosen else ""
-    found = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
-    value = re.search(r'value="([^"]*)"', found[0]) if found else None
+    match = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
+    value = re.search(r'value="([^"]*)"', match[0]) if match else None
     return unescape(value[1]) if value else None
 
 

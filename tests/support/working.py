@@ -44,7 +44,7 @@ class Working:
         """A workflow that fires at every save of a record, unless `document` says otherwise; its id."""
         complete = {
             "name": "W", "module": module, "trigger": {"on": "create_or_update", "recurrence": "every_time"},
-            "criteria": {"all": [], "any": []}, "actions": [{"type": "webhook", "title": "A", **each} for each in actions],
+            "criteria": {"all": [], "any": []}, "actions": [{"type": "webhook", "title": "A", **action} for action in actions],
             **document,
         }  # fmt: skip
         with self.db.write() as session:
@@ -90,17 +90,17 @@ class Working:
 
     def ended(self, delivery_id: int | None, *statuses: str, timeout_s: float = 20) -> Delivery:
         """The delivery, once it has one of the statuses (success or failed when none are given)."""
-        found: dict[str, Delivery] = {}
+        latest: dict[str, Delivery] = {}
 
         def there() -> bool:
             with self.db.read() as session:
                 delivery = session.get(Delivery, delivery_id)
                 assert delivery is not None
-                found["it"] = delivery
+                latest["it"] = delivery
                 return delivery.status in (statuses or ("success", "failed"))
 
-        until(there, timeout_s, lambda: f"{found['it'].status}: {found['it'].error}")
-        return found["it"]
+        until(there, timeout_s, lambda: f"{latest['it'].status}: {latest['it'].error}")
+        return latest["it"]
 
     def attempts(self, delivery_id: int | None) -> list[Attempt]:
         with self.db.read() as session:
@@ -118,8 +118,8 @@ class Working:
 
 @contextmanager
 def working(folder: Path, **settings: Any) -> Iterator[Working]:
-    made = Working(folder, **settings)
+    crm = Working(folder, **settings)
     try:
-        yield made
+        yield crm
     finally:
-        made.close()
+        crm.close()

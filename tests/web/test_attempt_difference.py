@@ -13,11 +13,11 @@ LINE = "POST /x HTTP/1.1"
 
 
 def attempt(body: str = "", **values: Any) -> tuple[Attempt, Any]:
-    made = Attempt(
+    row = Attempt(
         **{"delivery_id": 1, "number": 1, "at": now(), "outcome": "failed", "status_code": 500,
            "request_headers": [["X-A", "1"]], "response_headers": [["Date", "today"]], **values}
     )  # fmt: skip
-    return made, payload(body.encode(), "application/json")
+    return row, payload(body.encode(), "application/json")
 
 
 def test_the_same_answer_at_another_time_is_the_same() -> None:
@@ -27,12 +27,12 @@ def test_the_same_answer_at_another_time_is_the_same() -> None:
 
 def test_status_headers_and_body_are_compared_line_by_line() -> None:
     after = attempt('{"a":1,"b":3}', status_code=422, response_headers=[["Date", "x"], ["X-Left", "0"]])
-    found = response_difference(attempt('{"a":1,"b":2}'), after)
-    assert found.words == "the response differs in 5 lines"
-    assert [line for line in found.lines if line[0] in "+-"] == [
+    difference = response_difference(attempt('{"a":1,"b":2}'), after)
+    assert difference.words == "the response differs in 5 lines"
+    assert [line for line in difference.lines if line[0] in "+-"] == [
         ("-", "HTTP 500"), ("+", "HTTP 422"), ("+", "X-Left: 0"), ("-", '  "b": 2'), ("+", '  "b": 3'),
     ]  # fmt: skip
-    assert (" ", '  "a": 1,') in found.lines
+    assert (" ", '  "a": 1,') in difference.lines
 
 
 def test_no_answer_is_compared_by_its_error() -> None:
@@ -43,8 +43,8 @@ def test_no_answer_is_compared_by_its_error() -> None:
 def test_a_header_that_changed_in_the_request_is_shown_and_a_fresh_signature_is_not() -> None:
     before, _ = attempt(request_headers=[["X-A", "1"], ["webhook-timestamp", "1"]])
     after, _ = attempt(request_headers=[["X-A", "2"], ["webhook-timestamp", "2"]])
-    found = request_difference(before, after, (LINE, LINE))
-    assert found.lines == ((" ", LINE), ("-", "X-A: 1"), ("+", "X-A: 2"))
+    difference = request_difference(before, after, (LINE, LINE))
+    assert difference.lines == ((" ", LINE), ("-", "X-A: 1"), ("+", "X-A: 2"))
 
 
 def test_what_was_sent_by_a_process_that_died_is_not_known() -> None:

@@ -144,8 +144,8 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from flat(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and value and isinstance(value[0], str):
-        for each in value:
-            yield f"{path}[]", each
+        for item in value:
+            yield f"{path}[]", item
     elif isinstance(value, list):
         for position, inner in enumerate(value):
             yield from flat(inner, f"{path}.{position}")
@@ -157,8 +157,8 @@ def form_of(document: dict[str, Any]) -> dict[str, list[str]]:
     form: dict[str, list[str]] = {}
     for name, text in flat(document):
         form.setdefault(name, []).append(text)
-    for position, each in enumerate(document["actions"]):
-        if each.get("related"):
+    for position, action in enumerate(document["actions"]):
+        if action.get("related"):
             form[f"actions.{position}.related_on"] = ["1"]
     return form
 
@@ -257,10 +257,10 @@ def test_a_record_says_the_same_in_the_form_in_place_and_through_the_api(
 
     good = {name: value for name, value in values.items() if name != field or name in ("name", "title")}
     good = {name: value or "There" for name, value in good.items()}
-    made = app.test_client().post(f"/api/v1/records/{module}", json={"values": good}, headers=headers).json
-    place = f"/records/{module}/{made['id']}/fields/{field}"
-    one = ann.post(
+    record = app.test_client().post(f"/api/v1/records/{module}", json={"values": good}, headers=headers).json
+    place = f"/records/{module}/{record['id']}/fields/{field}"
+    in_place = ann.post(
         place, data={"on_form": [field], field: values[field], "version": "1"}, headers={"HX-Request": "true"}
     )
-    assert one.status_code == 422 and fields[f"values.{field}"] in unescape(one.text)
-    assert value_of(one.text, field) == values[field]
+    assert in_place.status_code == 422 and fields[f"values.{field}"] in unescape(in_place.text)
+    assert value_of(in_place.text, field) == values[field]

@@ -139,7 +139,7 @@ def test_ages_are_said_in_the_largest_fitting_unit(seconds: float | None, words:
 
 
 def test_durations_are_said_shortly() -> None:
-    assert [in_ms(each) for each in (None, 3.4, 999.0, 1000, 1240, 12_400)] == [
+    assert [in_ms(duration_ms) for duration_ms in (None, 3.4, 999.0, 1000, 1240, 12_400)] == [
         "–",
         "3 ms",
         "999 ms",

@@ -74,19 +74,19 @@ def test_a_field_is_added_and_is_at_once_in_the_form_the_list_and_the_api(
     add(ann, "deals", label="FreshBooks invoice ID", in_list="true")
     page = ann.get("/settings/modules/deals").text
     assert "freshbooks_invoice_id" in page and "custom" in page
-    made = ann.post(
+    answer = ann.post(
         "/records/deals",
         data={"on_form": ["name", "freshbooks_invoice_id"], "name": "D", "freshbooks_invoice_id": "FB-7"},
     )
-    assert made.status_code == 303 and "FB-7" in ann.get(made.location).text
+    assert answer.status_code == 303 and "FB-7" in ann.get(answer.location).text
     assert "FB-7" in ann.get("/records/deals?q=fb-7&filter[freshbooks_invoice_id]=fb&sort=freshbooks_invoice_id").text
-    described = {each["name"]: each for each in call(app, "GET", "/modules/deals").json["fields"]}
+    described = {field["name"]: field for field in call(app, "GET", "/modules/deals").json["fields"]}
     assert described["freshbooks_invoice_id"] == {
         "name": "freshbooks_invoice_id", "label": "FreshBooks invoice ID", "type": "text", "required": False, "custom": True,
         "options": [], "module": None,
     }  # fmt: skip
-    found = call(app, "GET", "/records/deals?filter[freshbooks_invoice_id]=fb-7").json["items"]
-    assert [each["values"]["freshbooks_invoice_id"] for each in found] == ["FB-7"]
+    deals = call(app, "GET", "/records/deals?filter[freshbooks_invoice_id]=fb-7").json["items"]
+    assert [deal["values"]["freshbooks_invoice_id"] for deal in deals] == ["FB-7"]
 
 
 VALUES = {
@@ -116,14 +116,14 @@ def test_a_field_of_every_type_takes_a_value_shows_it_and_goes_into_a_request(
     }  # fmt: skip
     answer = call(app, "POST", "/workflows", document)
     assert answer.status_code == 201, answer.text
-    made = ann.post("/records/tasks", data={"on_form": list(form), **form})
-    assert made.status_code == 303, errors(made.text)
-    values = stored(db, "tasks", int(made.location.rsplit("/", 1)[1]))
+    response = ann.post("/records/tasks", data={"on_form": list(form), **form})
+    assert response.status_code == 303, errors(response.text)
+    values = stored(db, "tasks", int(response.location.rsplit("/", 1)[1]))
     assert values["my_number"] == 12 and str(values["my_currency"]) == "7.50" and values["my_multi_picklist"] == ["A"]
     assert values["my_reference"] == contact and values["my_checkbox"] is True
-    page = ann.get(made.location).text
+    page = ann.get(response.location).text
     assert "Pointed" in page and "My multi_picklist" in page
-    assert ann.get("/records/tasks").status_code == 200 and ann.get(f"{made.location}/edit").status_code == 200
+    assert ann.get("/records/tasks").status_code == 200 and ann.get(f"{response.location}/edit").status_code == 200
     assert (
         "My reference" in ann.get(f"/records/contacts/{contact}").text
         or "All" in ann.get(f"/records/contacts/{contact}").text
@@ -167,14 +167,14 @@ def test_a_field_that_can_not_be_says_so_at_the_input_and_keeps_what_was_typed(
     assert list(errors(answer.text)) == [path] and words in errors(answer.text)[path]
     assert value_of(answer.text, "label") == form["label"]
     with db.read() as session:
-        assert not any(each.custom for each in catalog(session).module("deals").fields.values())
+        assert not any(field.custom for field in catalog(session).module("deals").fields.values())
 
 
 def test_names_are_made_of_labels_and_never_collide(ann: FlaskClient, db: Database) -> None:
     for label in ("Überweisung Nr. 7", "7 days", "Record", "Amount!", "???"):
         add(ann, "deals", label=label)
     with db.read() as session:
-        custom = [each.name for each in catalog(session).module("deals").fields.values() if each.custom]
+        custom = [field.name for field in catalog(session).module("deals").fields.values() if field.custom]
     assert custom == ["uberweisung_nr_7", "field_7_days", "record_2", "amount_2", "field"]
 
 
@@ -234,8 +234,8 @@ def test_removing_asks_first_and_tells_which_workflows_use_the_field(
                      "capture": {"type": "JSONPATH", "on_success": [{"path": "$.level", "field": "loyalty"}]}}],
     }  # fmt: skip
     other = {"name": "Does not", "module": "contacts", "trigger": {"on": "create"}}
-    for each in (document, captures, other):
-        assert call(app, "POST", "/workflows", each).status_code == 201
+    for workflow_document in (document, captures, other):
+        assert call(app, "POST", "/workflows", workflow_document).status_code == 201
     with db.write() as session:
         contact = records.create(session, "contacts", {"last_name": "Roe", "loyalty": "gold"}, SYSTEM).id or 0
         records.create(session, "contacts", {"last_name": "Poe"}, SYSTEM)
@@ -255,7 +255,7 @@ def test_removing_asks_first_and_tells_which_workflows_use_the_field(
         db.write() as session
     ):  # what the workflows spoke of is gone; saves go on, and the workflow says why it does not fire
         deal = records.create(session, "deals", {"name": "Later", "contact": contact}, SYSTEM)
-        workflow = next(each for each in store.list_all(session) if each.name == "Uses it")
+        workflow = next(workflow for workflow in store.list_all(session) if workflow.name == "Uses it")
     explained = ann.get(f"/settings/workflows/{workflow.id}/explain?record_id={deal.id}")
     assert explained.status_code == 200 and "does not fire" in explained.text and "loyalty" in explained.text
     assert ann.get(f"/settings/workflows/{workflow.id}").status_code == 200
@@ -320,7 +320,7 @@ def test_the_audit_list_tells_what_was_done_to_fields(ann: FlaskClient, db: Data
         entries = list(
             session.scalars(select(AuditEntry).where(AuditEntry.subject_type == "field").order_by(AuditEntry.id))
         )
-    assert [(each.action, each.subject, each.subject_id, each.by) for each in entries] == [
+    assert [(entry.action, entry.subject, entry.subject_id, entry.by) for entry in entries] == [
         ("created", "Audited", "deals.audited", "Ann"), ("changed", "Renamed", "deals.audited", "Ann"),
         ("moved", "Renamed", "deals.audited", "Ann"), ("deleted", "Renamed", "deals.audited", "Ann"),
     ]  # fmt: skip
@@ -331,9 +331,9 @@ def test_values_are_taken_out_of_more_records_than_one_batch(db: Database, ann: 
     add(ann, "tasks", label="Many", type="checkbox")
     number = fields.BATCH + 3
     with db.write() as session:
-        for each in range(number):
+        for position in range(number):
             records.create(
-                session, "tasks", {"subject": f"T{each}", "many": each % 2 == 0}, SYSTEM, run_workflows=False
+                session, "tasks", {"subject": f"T{position}", "many": position % 2 == 0}, SYSTEM, run_workflows=False
             )
         assert fields.in_use(session, "tasks", "many") == (number + 1) // 2
         by = accounts.by_email(session, pages.ADMIN[0])

@@ -85,7 +85,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @pytest.fixture(scope="module")
 def names() -> list[str]:
     """Every name that some code asks a query or a form for, and paths of the workflow's form."""
-    found = {
+    parameters = {
         "cursor",
         "limit",
         "sort",
@@ -97,8 +97,8 @@ def names() -> list[str]:
         "version",
     }
     for file in Path(webhookui.__file__).parent.glob("*/*.py"):
-        found |= set(NAMED.findall(file.read_text()))
-    assert {"before", "next", "range", "at"} <= found
+        parameters |= set(NAMED.findall(file.read_text()))
+    assert {"before", "next", "range", "at"} <= parameters
     form = (
         "trigger.on",
         "criteria.all.0.field",
@@ -106,17 +106,17 @@ def names() -> list[str]:
         "actions.0.timeout_s",
         "actions.0.parameters.0.value",
     )
-    return sorted((found - {"active", "role", "password", "again", "old", "host"}) | set(form))
+    return sorted((parameters - {"active", "role", "password", "again", "old", "host"}) | set(form))
 
 
 def rules(app: Flask) -> list[tuple[Rule, str]]:
-    found = [
+    routes = [
         (rule, method)
         for rule in app.url_map.iter_rules()
         for method in sorted((rule.methods or {"GET", "POST"}) - {"HEAD", "OPTIONS"})
         if "static" not in rule.endpoint
     ]
-    return sorted(found, key=lambda each: (LAST.get(each[0].endpoint, 0), each[1] != "GET"))
+    return sorted(routes, key=lambda route: (LAST.get(route[0].endpoint, 0), route[1] != "GET"))
 
 
 def ask(app: Flask, client: FlaskClient, method: str, path: str, **more: Any) -> int:

@@ -79,8 +79,8 @@ def test_an_answer_is_shown_as_text_and_labelled(
         add_attempt(session, delivery, response_headers=headers, response_body=body, response_size=size)
     page = client.get(f"/log/{delivery.id}").text
     shown = response_of(page, delivery.id)
-    for each in words:
-        assert each in shown, shown[:300]
+    for word in words:
+        assert word in shown, shown[:300]
     assert SCRIPT.decode() not in page
     assert not re.search(r"<(img|iframe|object|embed)\b", page)
 

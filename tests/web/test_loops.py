@@ -37,8 +37,8 @@ def client(app: Flask) -> FlaskClient:
 def workflow(db: Database) -> int:
     with db.write() as session:
         row = session.get_one(WorkflowWebhook, add_webhook(session))
-        made = session.get_one(Workflow, row.workflow_id)
-        made.name, made.active = "Sync <deal>", True
+        workflow_row = session.get_one(Workflow, row.workflow_id)
+        workflow_row.name, workflow_row.active = "Sync <deal>", True
         return row.workflow_id
 
 
@@ -54,7 +54,7 @@ def hold(db: Database, workflow: int, record: int, name: str, waits: int = 2) ->
 
 def statuses(db: Database) -> set[tuple[str, str | None]]:
     with db.read() as session:
-        return {(each.status, each.error) for each in session.query(Delivery)}
+        return {(delivery.status, delivery.error) for delivery in session.query(Delivery)}
 
 
 def test_it_is_seen_above_the_log_in_the_row_in_the_detail_and_on_the_workflow(

@@ -43,7 +43,7 @@ related = st.lists(
         {"module": "deals", "key": "d",
          "parameters": [{"name": "n", "value": "{{ name }}"}, {"name": "m.a", "value": "{{ amount }}"}]},
         {"module": "organizations", "key": "firm", "parameters": [{"name": "n", "value": "{{ name }}"}]},
-    ]), max_size=2, unique_by=lambda each: each["key"],
+    ]), max_size=2, unique_by=lambda drawn: drawn["key"],
 )  # fmt: skip
 authorizations = st.sampled_from([
     {"type": "none"}, {"type": "basic", "username": "ann", "password": ""}, {"type": "basic", "username": "", "password": "p:w"},
@@ -70,30 +70,30 @@ rowed = st.fixed_dictionaries({
 shared = st.fixed_dictionaries({
     "method": st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"]), "authorization": authorizations,
     "headers": st.lists(st.fixed_dictionaries({"name": st.sampled_from(["X-A", "x-b", "Accept"]), "value": values}), max_size=2,
-                        unique_by=lambda each: each["name"]),
+                        unique_by=lambda drawn: drawn["name"]),
     "query": st.sampled_from(["", "?q={{ last_name }}&r=1", "?x[]=1#part"]),
 })  # fmt: skip
 
 
 @dataclass(frozen=True)
 class World:
-    made: Working
+    crm: Working
     receiver: Receiver
     contact: int
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with receiving() as receiver, working(tmp_path_factory.mktemp("read")) as made:
-        firm = made.create("organizations", name='Þór & <Co> "Ltd"', employees="12")
-        contact = made.create(
+    with receiving() as receiver, working(tmp_path_factory.mktemp("read")) as crm:
+        firm = crm.create("organizations", name='Þór & <Co> "Ltd"', employees="12")
+        contact = crm.create(
             "contacts", last_name="O'Neil \"q\" \\ 😀 & <b>", description="a\nb; ]]>\u2028 {\"j\": [1]}", birthday="1980-02-29",
             do_not_call=True, interests=["Events", "Newsletter"], organization=firm,
         )  # fmt: skip
         for name, amount in (("Tür & Tor", "1250.10"), ("<2>", "3")):
-            made.create("deals", name=name, amount=amount, contact=contact)
-        made.start()
-        yield World(made, receiver, contact)
+            crm.create("deals", name=name, amount=amount, contact=contact)
+        crm.start()
+        yield World(crm, receiver, contact)
 
 
 def readable_json(body: bytes) -> None:
@@ -126,7 +126,7 @@ def shown_bytes(shown: ShownRequest) -> bytes:
     {"content_type": "FORM", "parameters": [{"name": "to", "value": "a"}, {"name": "to", "value": "b"}]},
 )
 def test_a_receiver_reads_what_the_preview_shows(world: World, common: dict[str, Any], body: dict[str, Any]) -> None:
-    made = world.made
+    crm = world.crm
     action = {"title": "A", **common, **body, "url": f"{world.receiver.url}/öffen{common['query']}"}
     del action["query"]
     if action["content_type"] == "RAW" and "in d" in action["body"]:
@@ -141,15 +141,15 @@ def test_a_receiver_reads_what_the_preview_shows(world: World, common: dict[str,
     )
     for key in ("password", "token", "value"):
         draft["actions"][0]["authorization"][key] = action["authorization"].get(key, "")
-    with made.db.write() as session:
+    with crm.db.write() as session:
         record = records.get(session, "contacts", world.contact)
-        address = made.settings.address
+        address = crm.settings.address
         try:
             shown = shown_request(session, draft, 0, record, address, None)
         except (DraftError, RequestError):
             return  # names that can't stand together, a GET with a body of its own, …
-        webhook = webhook_at(session, made.box, draft, 0, None)
-        send_test(session, made.box, webhook, record, by="Ann", address=address, workflow="W")
+        webhook = webhook_at(session, crm.box, draft, 0, None)
+        send_test(session, crm.box, webhook, record, by="Ann", address=address, workflow="W")
         before = len(world.receiver.requests)
     received = world.receiver.wait_for(before + 1)[before]
     method, target, _ = received.line.split(" ")

@@ -222,9 +222,9 @@ def test_what_a_record_says_is_escaped(app: Flask, ann: FlaskClient) -> None:
 
 def test_a_picker_of_all_modules_finds_records_of_each_and_says_which(app: Flask, ann: FlaskClient) -> None:
     deal, case = make(app, "deals", name="Quokka order"), make(app, "cases", title="Quokka arrived short")
-    found = ann.get("/records/pick/-?q=quokka").text
-    assert f'data-record="{deal}"' in found and f'data-record="{case}"' in found
-    assert "Deals" in found and "Cases" in found
+    answer = ann.get("/records/pick/-?q=quokka").text
+    assert f'data-record="{deal}"' in answer and f'data-record="{case}"' in answer
+    assert "Deals" in answer and "Cases" in answer
     assert "No record found" in ann.get("/records/pick/-?q=nothingofthesort").text
 
 

@@ -97,13 +97,13 @@ def test_what_can_not_be_redelivered_is_told(client: FlaskClient, db: Database) 
 
 
 def test_the_selected_are_sent_again_in_the_order_of_the_log(client: FlaskClient, db: Database) -> None:
-    one, two, three = failed(db, 3)
-    answer = client.post("/log/redeliver", data={"scope": "selected", "ids": [three, one, one]})
+    first, second, third = failed(db, 3)
+    answer = client.post("/log/redeliver", data={"scope": "selected", "ids": [third, first, first]})
     page = answer.headers["Location"]
     assert "waiting for a worker" in client.get(page).text
     work(db)
-    assert repeated(db) == [one, three]
-    assert two not in repeated(db)
+    assert repeated(db) == [first, third]
+    assert second not in repeated(db)
     assert "2 sent again." in " ".join(client.get(page).text.split())
 
 
@@ -173,8 +173,8 @@ MANY = {"original": "failed", "try_now": "retry", "give_up": "queued"}
 def done(db: Database, ids: Sequence[int | None]) -> list[int | None]:
     """Those of the deliveries that something was done to, as often as it was: sent again, or moved."""
     with db.read() as session:
-        moved = [each for each in ids for _ in range(session.get(Delivery, each).version - 1)]  # type: ignore[union-attr]
-    return sorted([*repeated(db), *moved], key=lambda each: each or 0)
+        moved = [delivery_id for delivery_id in ids for _ in range(session.get(Delivery, delivery_id).version - 1)]  # type: ignore[union-attr]
+    return sorted([*repeated(db), *moved], key=lambda delivery_id: delivery_id or 0)
 
 
 @pytest.mark.parametrize("act", MANY)
@@ -201,20 +201,20 @@ def test_a_worker_that_dies_in_the_middle_leaves_none_out_and_does_none_twice(
 
     ids = failed(db, 30, status=MANY[act])
     job = client.post("/log/redeliver", data={"ids": ids, "payload": act, "asked": "1"}).headers["Location"]
-    known = redelivery_jobs.ACTS[act]
+    original = redelivery_jobs.ACTS[act]
 
     def dies(session: Session, number: int, by: str, address: str) -> None:
-        known.run(session, number, by, address)
+        original.run(session, number, by, address)
         if number == ids[25]:
             raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setitem(redelivery_jobs.ACTS, act, replace(known, run=dies))  # type: ignore[arg-type]
+        patched.setitem(redelivery_jobs.ACTS, act, replace(original, run=dies))  # type: ignore[arg-type]
         work(db)
     assert done(db, ids) == ids[: redelivery_jobs.BATCH]
     work(db)
     assert done(db, ids) == ids
-    assert f"30 {known.done}." in " ".join(client.get(job).text.split())
+    assert f"30 {original.done}." in " ".join(client.get(job).text.split())
 
 
 def test_a_running_job_is_found_from_the_log_and_its_end_is_told_there(client: FlaskClient, db: Database) -> None:
@@ -226,9 +226,9 @@ def test_a_running_job_is_found_from_the_log_and_its_end_is_told_there(client: F
     asks = re.search(r'hx-get="([^"]+)"', strip)
     assert asks is not None
     work(db)
-    told = client.get(asks[1]).text
-    assert "has finished: 2 sent again" in " ".join(told.split())
-    assert "hx-get" not in told  # and then it is quiet
+    ending = client.get(asks[1]).text
+    assert "has finished: 2 sent again" in " ".join(ending.split())
+    assert "hx-get" not in ending  # and then it is quiet
 
 
 def test_a_fragment_asks_again_only_while_the_job_runs(client: FlaskClient, db: Database) -> None:
@@ -249,7 +249,7 @@ def test_only_admins_redeliver(app: Flask, client: FlaskClient, db: Database) ->
     for path in (f"/log/{ids[0]}/redeliver", "/log/redeliver", "/log/redeliveries", f"{job}/cancel"):
         assert user.post(path, data={"ids": ids}).status_code == 403, path
     with db.read() as session:
-        assert [each.finished_at for each in session.query(RedeliveryJob)] == [None]
+        assert [redelivery_job.finished_at for redelivery_job in session.query(RedeliveryJob)] == [None]
 
 
 def test_a_job_that_does_not_exist_is_not_found(client: FlaskClient, db: Database) -> None:
@@ -262,16 +262,20 @@ def waiting(db: Database) -> list[int]:
     with db.write() as session:
         webhook = add_webhook(session)
         later = now() + timedelta(hours=1)
-        made = [
+        deliveries = [
             add_delivery(session, webhook_id=webhook, status=status, next_attempt_at=at, failure_count=1)
             for status, at in (("retry", later), ("failed", None), ("retry", later))
         ]
-        return [each.id or 0 for each in made]
+        return [delivery.id or 0 for delivery in deliveries]
 
 
 def states_of(db: Database, ids: list[int]) -> list[tuple[str, str | None]]:
     with db.read() as session:
-        return [(each.status, each.error) for each in (session.get(Delivery, number) for number in ids) if each]
+        return [
+            (delivery.status, delivery.error)
+            for delivery in (session.get(Delivery, number) for number in ids)
+            if delivery
+        ]
 
 
 def test_the_selected_are_tried_now_but_for_what_has_ended(client: FlaskClient, db: Database) -> None:
@@ -297,12 +301,12 @@ def test_giving_up_the_selected_asks_first_and_tells_by_whom(client: FlaskClient
     form = {"scope": "selected", "payload": "give_up", "asked": "1", "ids": ",".join(map(str, ids[:2]))}
     job = client.post("/log/redeliver", data=form).headers["Location"]
     work(db)
-    found = states_of(db, ids)
-    assert [status for status, _ in found] == ["failed", "failed", "retry"]
-    assert (found[0][1] or "").startswith("Given up by ")
+    states = states_of(db, ids)
+    assert [status for status, _ in states] == ["failed", "failed", "retry"]
+    assert (states[0][1] or "").startswith("Given up by ")
     with db.read() as session:
-        told = [each for table in (Notice, Notification, OutgoingMail) for each in session.query(table)]
-    assert told == []
+        messages = [message for table in (Notice, Notification, OutgoingMail) for message in session.query(table)]
+    assert messages == []
     assert "1 given up, 1 refused." in " ".join(client.get(job).text.split())
 
 

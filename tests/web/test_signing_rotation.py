@@ -47,8 +47,8 @@ def only(db: Database) -> WorkflowWebhook:
 
 
 def secrets(app: Flask, row: WorkflowWebhook) -> list[str]:
-    here: Installation = app.extensions["webhookui"]
-    signing: list[str] = loads(here.box.open(row.secrets or ""))["signing"]
+    installation: Installation = app.extensions["webhookui"]
+    signing: list[str] = loads(installation.box.open(row.secrets or ""))["signing"]
     return signing
 
 
@@ -102,8 +102,8 @@ def test_a_rotation_leaves_the_document_its_version_and_the_other_secrets_alone(
         workflow = store.list_all(session)[0]
         assert store.to_document(session, workflow, with_ids=True) == before
         entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()  # type: ignore[union-attr]
-    here: Installation = app.extensions["webhookui"]
-    assert loads(here.box.open(only(db).secrets or ""))["password"] == "s3cret-word"
+    installation: Installation = app.extensions["webhookui"]
+    assert loads(installation.box.open(only(db).secrets or ""))["password"] == "s3cret-word"
     assert entry is not None and entry.action == "rotated the signing secret of"
     assert entry.details == {"webhook": "Create invoice"}
 

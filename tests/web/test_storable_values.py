@@ -88,8 +88,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def db(app: Flask) -> Database:
-    made: Database = app.extensions["webhookui"].db
-    return made
+    database: Database = app.extensions["webhookui"].db
+    return database
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +154,8 @@ def test_up_to_there_everything_is_stored_digit_by_digit(
     answer = program.post(f"/api/v1/records/{MODULE}", json={"values": {"name": "A", f"any_{kind}": value}})
     assert answer.status_code == 201, answer.text
     with db.read() as session:
-        found = session.get_one(Record, answer.json["id"]).values[f"any_{kind}"]
-    assert found == stored and str(found) == str(stored)
+        kept = session.get_one(Record, answer.json["id"]).values[f"any_{kind}"]
+    assert kept == stored and str(kept) == str(stored)
 
 
 @given(raw=st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.decimals(), st.text(), st.lists(st.text()),
@@ -178,9 +178,9 @@ def installation(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Inst
     url = database_url(request.param, request)
     if not url:
         prepared.copy_to(tmp_path, people=True)
-    made = open_installation(Settings(instance=tmp_path, database_url=url))  # type: ignore[call-arg]
-    yield made
-    made.close()
+    opened = open_installation(Settings(instance=tmp_path, database_url=url))  # type: ignore[call-arg]
+    yield opened
+    opened.close()
 
 
 AMOUNTS = [
@@ -190,18 +190,18 @@ AMOUNTS = [
 
 
 def test_sort_and_filter_lose_no_digit(installation: Installation) -> None:
-    numbers = [Decimal(each) for each in AMOUNTS]
+    numbers = [Decimal(text) for text in AMOUNTS]
     with installation.db.write() as session:
-        for each in reversed(AMOUNTS):
-            records.create(session, "deals", {"name": "A", "amount": each}, SYSTEM)
+        for text in reversed(AMOUNTS):
+            records.create(session, "deals", {"name": "A", "amount": text}, SYSTEM)
         records.create(session, "deals", {"name": "A"}, SYSTEM)
     with installation.db.read() as session:
         for sort, order in (("amount", sorted(numbers)), ("-amount", sorted(numbers, reverse=True))):
-            found = listing.page(session, ListQuery("deals", sort=sort)).items
-            assert [each.values["amount"] for each in found] == [*order, None]
-        for each in AMOUNTS:
-            found = listing.page(session, ListQuery("deals", filters={"amount": each})).items
-            assert [record.values["amount"] for record in found] == [Decimal(each)]
+            deals = listing.page(session, ListQuery("deals", sort=sort)).items
+            assert [deal.values["amount"] for deal in deals] == [*order, None]
+        for text in AMOUNTS:
+            deals = listing.page(session, ListQuery("deals", filters={"amount": text})).items
+            assert [record.values["amount"] for record in deals] == [Decimal(text)]
 
 
 # ---- whatever is accepted is shown ----------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def db(app: Flask) -> Database:
-    made: Database = app.extensions["webhookui"].db
-    return made
+    database: Database = app.extensions["webhookui"].db
+    return database
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def ann(app: Flask, db: Database) -> FlaskClient:
     return client
 
 
-def made(db: Database, **values: Any) -> int:
+def new_record(db: Database, **values: Any) -> int:
     with db.write() as session:
         return records.create(session, MODULE, {"name": "Acme", **values}, SYSTEM).id or 0
 
 
 def written(db: Database, **values: Any) -> int:
     """A record as an older version may have left it: values that would be refused now."""
-    record_id = made(db)
+    record_id = new_record(db)
     with db.write() as session:
         stored = dict(session.get_one(Record, record_id).values)
         session.execute(update(Record).where(Record.id == record_id).values(values=stored | values))  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_a_form_saved_untouched_changes_nothing(
     record_id = 0
     while not record_id:
         try:
-            record_id = made(db, **values)
+            record_id = new_record(db, **values)
         except InvalidRecord as error:
             values = {name: value for name, value in values.items() if name not in error.errors}
     before = state(db, record_id)
@@ -137,7 +137,7 @@ def test_beside_what_was_changed_everything_stays_as_it_is(db: Database, ann: Fl
 
 
 def test_a_time_keeps_its_seconds_when_its_minutes_are_changed(db: Database, ann: FlaskClient) -> None:
-    record_id = made(db, any_datetime="2026-07-01T12:30:15Z")
+    record_id = new_record(db, any_datetime="2026-07-01T12:30:15Z")
     place = f"/records/{MODULE}/{record_id}"
     form = sent_untouched(ann.get(f"{place}/edit").text, place)
     assert form["any_datetime"] == "2026-07-01T14:30:15", "the control shows them"
@@ -147,7 +147,7 @@ def test_a_time_keeps_its_seconds_when_its_minutes_are_changed(db: Database, ann
 
 
 def test_a_text_of_several_lines_is_edited_with_its_lines(db: Database, ann: FlaskClient) -> None:
-    record_id = made(db, any_text="one\ntwo")
+    record_id = new_record(db, any_text="one\ntwo")
     place = f"/records/{MODULE}/{record_id}"
     form = sent_untouched(ann.get(f"{place}/edit").text, place)
     form["any_text"] += "\r\nthree"
@@ -156,7 +156,7 @@ def test_a_text_of_several_lines_is_edited_with_its_lines(db: Database, ann: Fla
 
 
 def test_a_retired_option_stays_ticked_until_somebody_unticks_it(db: Database, ann: FlaskClient) -> None:
-    record_id = made(db, any_multi_picklist=["Plain", "Straße"])
+    record_id = new_record(db, any_multi_picklist=["Plain", "Straße"])
     with db.write() as session:
         by = accounts.by_email(session, pages.ADMIN[0])
         fields.change(
@@ -175,8 +175,8 @@ def test_a_retired_option_stays_ticked_until_somebody_unticks_it(db: Database, a
 
 
 def test_a_reference_can_be_typed_over_without_javascript(db: Database, ann: FlaskClient) -> None:
-    first, second = made(db, name="First of two"), made(db, name="Second of two")
-    record_id = made(db, any_reference=first)
+    first, second = new_record(db, name="First of two"), new_record(db, name="Second of two")
+    record_id = new_record(db, any_reference=first)
     place = f"/records/{MODULE}/{record_id}"
     form = sent_untouched(ann.get(f"{place}/edit").text, place)
     form["any_reference.search"] = "Second of two"
@@ -189,7 +189,7 @@ def test_a_reference_can_be_typed_over_without_javascript(db: Database, ann: Fla
 
 def test_an_untouched_form_is_in_nobodys_way(db: Database, ann: FlaskClient) -> None:
     """Saved after somebody else's save, it takes nothing back and asks nothing."""
-    record_id = made(db, any_number=1)
+    record_id = new_record(db, any_number=1)
     place = f"/records/{MODULE}/{record_id}"
     form = sent_untouched(ann.get(f"{place}/edit").text, place)
     with db.write() as session:
@@ -200,7 +200,7 @@ def test_an_untouched_form_is_in_nobodys_way(db: Database, ann: FlaskClient) -> 
 
 
 def test_the_second_of_two_is_asked_about_what_both_changed_alone(db: Database, ann: FlaskClient) -> None:
-    record_id = made(db, any_number=1, any_text="a")
+    record_id = new_record(db, any_number=1, any_text="a")
     place = f"/records/{MODULE}/{record_id}"
     form = sent_untouched(ann.get(f"{place}/edit").text, place)
     with db.write() as session:
@@ -219,7 +219,7 @@ def test_the_second_of_two_is_asked_about_what_both_changed_alone(db: Database, 
 def test_in_place_what_was_typed_can_be_put_over_anothers_even_when_it_is_what_stood_there(
     db: Database, ann: FlaskClient
 ) -> None:
-    record_id = made(db, any_number=1)
+    record_id = new_record(db, any_number=1)
     place = f"/records/{MODULE}/{record_id}/fields/any_number"
     htmx = {"HX-Request": "true"}
     form = sent_untouched(ann.get(f"{place}/edit", headers=htmx).text, place)

@@ -59,20 +59,20 @@ def ann(app: Flask) -> FlaskClient:
 
 def saved_untouched(ann: FlaskClient, document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The document before and after its form was opened and saved."""
-    made = ann.post("/api/v1/workflows", json=document)
-    assert made.status_code == 201, made.text
-    number = made.json["id"]
+    response = ann.post("/api/v1/workflows", json=document)
+    assert response.status_code == 201, response.text
+    number = response.json["id"]
     before = ann.get(f"/api/v1/workflows/{number}").json
     place = f"/settings/workflows/{number}"
     answer = ann.post(place, data=sent_untouched(ann.get(place).text, place))
     assert answer.status_code == 303, answer.text
     after = ann.get(f"/api/v1/workflows/{number}").json
-    for each in (before, after):
-        del each["version"], each["updated_at"]
+    for state in (before, after):
+        del state["version"], state["updated_at"]
     return before, after
 
 
-@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda each: f"{each['field']} {each['operator']}")
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda value: f"{value['field']} {value['operator']}")
 def test_a_condition_stays_as_it_is(ann: FlaskClient, condition: dict[str, Any]) -> None:
     criteria = {"all": [condition], "any": []}
     document = {"name": "W", "module": MODULE, "trigger": {"on": "create"}, "criteria": criteria, "actions": [ACTION]}

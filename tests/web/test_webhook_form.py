@@ -139,7 +139,7 @@ def test_what_came_over_of_a_command_and_what_did_not_stands_in_one_list(client:
         """--json '{"a": 1, "b": "$TOKEN"}'"""
     )
     html = client.post("/settings/webhook-form/curl", data={**FORM, "at": "actions.0", "text": command}).text
-    told = unescape(re.findall(r'role="status">.*?</div>', html, re.DOTALL)[0])
+    notes = unescape(re.findall(r'role="status">.*?</div>', html, re.DOTALL)[0])
     for words in (
         "Filled in from the cURL command.",
         "Came over: POST; 2 parameters, JSON; 2 headers; Basic Authentication.",
@@ -150,8 +150,8 @@ def test_what_came_over_of_a_command_and_what_did_not_stands_in_one_list(client:
         "-k (certificates are always checked)",
         "-s (it is about what cURL shows)",
     ):
-        assert words in told, words
-    assert "$TOKEN" not in told  # in single quotes it is text
+        assert words in notes, words
+    assert "$TOKEN" not in notes  # in single quotes it is text
 
 
 def test_a_body_that_rows_can_not_say_comes_over_as_it_is(client: FlaskClient, db: Database) -> None:

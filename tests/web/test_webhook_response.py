@@ -35,14 +35,14 @@ def db(client: FlaskClient) -> Database:
 
 def rows(html: str) -> list[tuple[str, str, str, str]]:
     """(path, field, word, the rest) of each row shown."""
-    found = []
+    shown_rows = []
     for item in re.findall(r"<li>(.*?)</li>", html, re.S):
         way, value = re.findall(r"<p[^>]*>(.*?)</p>", item, re.S)
         path = unescape(re.search(r"<code>(.*?)</code>", way, re.S)[1])  # type: ignore[index]
         field = text(way.partition("</a>")[2])
         word = text(re.search(r"<span class=\"tag[^>]*>(.*?)</span>", value, re.S)[1])  # type: ignore[index]
-        found.append((path, field, word, text(value).removeprefix(word).strip()))
-    return found
+        shown_rows.append((path, field, word, text(value).removeprefix(word).strip()))
+    return shown_rows
 
 
 def text(html: str) -> str:
@@ -128,15 +128,15 @@ def test_a_sample_response_is_a_tree_whose_values_have_their_paths(
     client: FlaskClient, sample: str, paths: list[str]
 ) -> None:
     html = client.post("/settings/webhook-form/response", data={**FORM, "at": "actions.0", "text": sample}).text
-    found = [unescape(path) for path in re.findall(r'data-capture-path="([^"]*)"', html)]
-    assert found[: len(paths)] == paths
+    shown_paths = [unescape(path) for path in re.findall(r'data-capture-path="([^"]*)"', html)]
+    assert shown_paths[: len(paths)] == paths
 
 
 @pytest.mark.parametrize("sample", [JSON, SOAP])
 def test_every_path_of_the_tree_takes_the_value_it_stands_at(client: FlaskClient, sample: str) -> None:
     html = client.post("/settings/webhook-form/response", data={**FORM, "at": "actions.0", "text": sample}).text
     leaf = r'data-capture-path="([^"]*)" data-capture-type="(\w+)".*?<code class="is-(\w+)">(.*?)</code>'
-    leaves = [tuple(map(unescape, each)) for each in re.findall(leaf, html, re.S)]
+    leaves = [tuple(map(unescape, match)) for match in re.findall(leaf, html, re.S)]
     assert len(leaves) >= 4
     for path, kind, of, value in leaves:
         form = {**capture(kind, (path, "invoice_id")), "text": sample}

@@ -49,7 +49,7 @@ def saved(client: FlaskClient, db: Database, **changes: Any) -> int:
         return store.list_all(session)[-1].id or 0
 
 
-def made(db: Database, **values: Any) -> int:
+def new_deal(db: Database, **values: Any) -> int:
     with db.write() as session:
         return records.create(session, "deals", {"name": "Big deal", "stage": "New", **values}, ANN).id or 0
 
@@ -71,7 +71,7 @@ def why(client: FlaskClient, workflow: int, deal: int, change: int | None = None
 
 
 def test_each_condition_stands_there_with_what_it_saw(client: FlaskClient, db: Database) -> None:
-    workflow, deal = saved(client, db), made(db)
+    workflow, deal = saved(client, db), new_deal(db)
     changed(db, deal, stage="Proposal")
     page = why(client, workflow, deal)
     assert "It does not fire: “Stage has changed to Closed Won” does not hold" in page
@@ -80,7 +80,7 @@ def test_each_condition_stands_there_with_what_it_saw(client: FlaskClient, db: D
 
 
 def test_a_past_save_is_explained_by_the_values_of_that_time(client: FlaskClient, db: Database) -> None:
-    workflow, deal = saved(client, db), made(db)
+    workflow, deal = saved(client, db), new_deal(db)
     won = changed(db, deal, stage="Closed Won")
     changed(db, deal, stage="Negotiation")
     assert "It does not fire" in why(client, workflow, deal)
@@ -91,7 +91,7 @@ def test_a_past_save_is_explained_by_the_values_of_that_time(client: FlaskClient
 
 def test_it_says_where_only_the_first_time_stopped_it(client: FlaskClient, db: Database) -> None:
     workflow = saved(client, db, **{"trigger.recurrence": "first_time"})
-    deal = made(db)
+    deal = new_deal(db)
     first = changed(db, deal, stage="Closed Won")
     changed(db, deal, stage="New")
     again = changed(db, deal, stage="Closed Won")
@@ -101,18 +101,18 @@ def test_it_says_where_only_the_first_time_stopped_it(client: FlaskClient, db: D
 
 
 def test_it_says_where_the_loop_guard_stopped_it(client: FlaskClient, db: Database) -> None:
-    workflow, deal = saved(client, db), made(db)
+    workflow, deal = saved(client, db), new_deal(db)
     written = changed(db, deal, CAPTURE, stage="Closed Won")
     assert "Did not hold: Loop guard" in why(client, workflow, deal, written)
 
 
 def test_a_workflow_that_is_switched_off_says_so(client: FlaskClient, db: Database) -> None:
-    workflow, deal = saved(client, db, active=""), made(db, stage="Closed Won")
+    workflow, deal = saved(client, db, active=""), new_deal(db, stage="Closed Won")
     assert "It does not fire: the workflow is switched off." in why(client, workflow, deal)
 
 
 def test_a_past_save_is_explained_by_the_workflow_as_it_was_then(client: FlaskClient, db: Database) -> None:
-    workflow, deal = saved(client, db), made(db)
+    workflow, deal = saved(client, db), new_deal(db)
     won = changed(db, deal, stage="Closed Won")
     assert "This goes by version" not in why(client, workflow, deal, won), "it is what the workflow is now"
     client.post(f"/settings/workflows/{workflow}/active", data={"active": "0"})
@@ -134,7 +134,7 @@ def test_a_record_tells_the_same_of_all_workflows_of_its_module(client: FlaskCli
         "criteria.all.0.field": "email", "criteria.all.0.value": "a@x.org", "related_modules[]": [],
         "actions.0.parameters.0.value": "{{ email }}",
     })  # fmt: skip
-    deal = made(db)
+    deal = new_deal(db)
     page = client.get(f"/records/deals/{deal}/workflows").text
     assert page.count("explained-one") == 2 and "Of contacts" not in page
     said = words(page)

@@ -291,7 +291,9 @@ def test_the_list_shows_module_trigger_and_switch_and_the_switch_works(client: F
 def test_list_switch_and_form_say_how_many_deliveries_wait_and_end_them(client: FlaskClient, db: Database) -> None:
     workflow = saved(client, db)
     with db.write() as session:
-        deliveries = [add_delivery(session, status=each, workflow_id=workflow.id).id for each in ("queued", "retry")]
+        deliveries = [
+            add_delivery(session, status=status, workflow_id=workflow.id).id for status in ("queued", "retry")
+        ]
         add_delivery(session, status="queued", workflow_id=workflow.id, test=True)
     page = f"/settings/workflows/{workflow.id}"
     answer = client.post(f"{page}/active", data={"active": "0"}, headers=HTMX).text
@@ -301,10 +303,10 @@ def test_list_switch_and_form_say_how_many_deliveries_wait_and_end_them(client: 
     assert row.count("workflow is off") >= 2
     with db.read() as session:
         version = queries.shown_version(1, None)
-        assert [each.id for each in queries.moved(session, dict.fromkeys(deliveries, version))] == deliveries[::-1]  # type: ignore[arg-type]
+        assert [moved.id for moved in queries.moved(session, dict.fromkeys(deliveries, version))] == deliveries[::-1]  # type: ignore[arg-type]
     assert "2 deliveries of" in client.post(f"{page}/end-waiting", follow_redirects=True).text
     with db.read() as session:
-        statuses = [session.get_one(Delivery, each).status for each in deliveries]
+        statuses = [session.get_one(Delivery, delivery_id).status for delivery_id in deliveries]
     assert statuses == ["failed", "failed"]
     assert "end-waiting" not in client.get(page).text
 
@@ -315,7 +317,7 @@ def test_a_workflow_is_duplicated_switched_off_and_deleted(client: FlaskClient, 
     assert client.get(answer.location).status_code == 200
     client.post(f"/settings/workflows/{workflow.id}/delete")
     with db.read() as session:
-        assert [(each.name, each.active) for each in store.list_all(session)] == [
+        assert [(workflow.name, workflow.active) for workflow in store.list_all(session)] == [
             ("Invoice closed deals (copy)", False)
         ]
     assert client.get(f"/settings/workflows/{workflow.id}").status_code == 404

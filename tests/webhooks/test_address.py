@@ -122,8 +122,8 @@ def target_of(url: str) -> str:
 @pytest.mark.parametrize("url", [url for url in SPELLED if "example.com" in url])
 def test_the_wire_has_the_same_spelling(wire: tuple[Transport, Receiver], url: str) -> None:
     parts = urlsplit(SPELLED[url])
-    here = f"{wire[1].url}{target_of(SPELLED[url])}"
-    assert target_on_the_wire(wire, here) == target_of(here) == target_of(parts.geturl())
+    local_url = f"{wire[1].url}{target_of(SPELLED[url])}"
+    assert target_on_the_wire(wire, local_url) == target_of(local_url) == target_of(parts.geturl())
 
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -66,21 +66,21 @@ def test_questions_from_many_threads_get_their_own_answers() -> None:
 
 def test_while_a_path_takes_its_time_others_are_sent_and_records_are_saved(tmp_path: Path, receiver: Receiver) -> None:
     receiver.routes["/slow"] = lambda _received: Answer(200, MANY, {"Content-Type": "application/xml"})
-    with working(tmp_path) as made:
+    with working(tmp_path) as crm:
         slow = {"type": "XPATH", "on_success": [{"path": "//*/following::*", "field": "title"}]}
-        made.workflow(
+        crm.workflow(
             "contacts",
             {"url": f"{receiver.url}/slow", "capture": slow},
             {"url": f"{receiver.url}/quick"},
         )
-        made.start()
-        contact = made.create("contacts", last_name="A")
+        crm.start()
+        contact = crm.create("contacts", last_name="A")
         begun = time.monotonic()
-        made.update("contacts", contact, last_name="B")
+        crm.update("contacts", contact, last_name="B")
         assert time.monotonic() - begun < 1.5, "a save waits for no path"
-        assert made.ended(2).status == made.ended(4).status == "success"
+        assert crm.ended(2).status == crm.ended(4).status == "success"
         for delivery in (1, 3):
-            assert made.ended(delivery, timeout_s=60).status == "success"
-            (captured,) = made.captured(delivery)
+            assert crm.ended(delivery, timeout_s=60).status == "success"
+            (captured,) = crm.captured(delivery)
             assert (captured.outcome, captured.message) == ("unreadable", "The path takes too long on this response.")
-        assert made.values("contacts", contact)["title"] is None
+        assert crm.values("contacts", contact)["title"] is None

@@ -27,9 +27,9 @@ GIVEN_BACK = {
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Working]:
-    with working(tmp_path) as made:
-        yield made
+def crm(tmp_path: Path) -> Iterator[Working]:
+    with working(tmp_path) as crm:
+        yield crm
 
 
 def echo(received: Received) -> Answer:
@@ -38,36 +38,36 @@ def echo(received: Received) -> Answer:
     return Answer(200, json.dumps({"sent": sent, "read": base64.b64decode(sent).decode()}).encode())
 
 
-def saved(made: Working, url: str, authorization: dict[str, Any]) -> int:
-    return made.workflow("contacts", {"url": url, "method": "DELETE", "authorization": authorization})
+def saved(crm: Working, url: str, authorization: dict[str, Any]) -> int:
+    return crm.workflow("contacts", {"url": url, "method": "DELETE", "authorization": authorization})
 
 
-def with_authorization(made: Working, workflow: int, **changes: Any) -> dict[str, Any]:
-    document = made.document(workflow)
+def with_authorization(crm: Working, workflow: int, **changes: Any) -> dict[str, Any]:
+    document = crm.document(workflow)
     (action,) = document["actions"]
     return {**document, "actions": [{**action, **changes}]}
 
 
 @pytest.mark.parametrize(("given", "answer", "pair"), GIVEN_BACK.values(), ids=GIVEN_BACK)
 def test_either_half_may_be_empty_and_what_is_secret_of_it_is_kept_so(
-    made: Working, receiver: Receiver, given: dict[str, Any], answer: dict[str, Any], pair: str
+    crm: Working, receiver: Receiver, given: dict[str, Any], answer: dict[str, Any], pair: str
 ) -> None:
     receiver.routes["/echo"] = echo
-    workflow = saved(made, f"{receiver.url}/echo", given)
-    document = made.document(workflow)
+    workflow = saved(crm, f"{receiver.url}/echo", given)
+    document = crm.document(workflow)
     assert document["actions"][0]["authorization"] == answer
-    made.replace(workflow, document)  # null is "leave unchanged", for both halves
-    assert made.document(workflow)["actions"][0]["authorization"] == answer
-    made.start()
-    made.create("contacts", last_name="A")
-    delivery = made.ended(1)
-    (attempt,) = made.attempts(1)
+    crm.replace(workflow, document)  # null is "leave unchanged", for both halves
+    assert crm.document(workflow)["actions"][0]["authorization"] == answer
+    crm.start()
+    crm.create("contacts", last_name="A")
+    delivery = crm.ended(1)
+    (attempt,) = crm.attempts(1)
     encoded = base64.b64encode(pair.encode()).decode()
-    assert [each.header("Authorization") for each in receiver.routed] == [f"Basic {encoded}"]
-    assert ["Authorization", "Basic ••••••"] in [list(each) for each in attempt.request_headers]
+    assert [request.header("Authorization") for request in receiver.routed] == [f"Basic {encoded}"]
+    assert ["Authorization", "Basic ••••••"] in [list(request_header) for request_header in attempt.request_headers]
     secret = given["password"] or given["username"]
     assert secret not in (kept := f"{vars(delivery)} {vars(attempt)}") and encoded not in kept
-    stored = b"".join(path.read_bytes() for path in made.settings.instance.glob("*.db*"))
+    stored = b"".join(path.read_bytes() for path in crm.settings.instance.glob("*.db*"))
     assert secret.encode() not in stored
 
 
@@ -80,21 +80,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("halves", "key", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_must_be_typed_is_said_at_its_half(made: Working, halves: dict[str, Any], key: str, words: str) -> None:
+def test_what_must_be_typed_is_said_at_its_half(crm: Working, halves: dict[str, Any], key: str, words: str) -> None:
     with pytest.raises(InvalidDocument) as refused:
-        saved(made, "https://api.example.com/", {"type": "basic", **halves})
+        saved(crm, "https://api.example.com/", {"type": "basic", **halves})
     assert list(refused.value.errors) == [f"actions.0.authorization.{key}"]
     assert words in refused.value.errors[f"actions.0.authorization.{key}"]
 
 
-def test_a_key_is_typed_again_when_the_address_changes_and_when_it_gets_a_password(made: Working) -> None:
-    workflow = saved(made, "https://api.stripe.com/v1/customers/1", STRIPE)
+def test_a_key_is_typed_again_when_the_address_changes_and_when_it_gets_a_password(crm: Working) -> None:
+    workflow = saved(crm, "https://api.stripe.com/v1/customers/1", STRIPE)
     with pytest.raises(InvalidDocument) as refused:
-        made.replace(workflow, with_authorization(made, workflow, url="https://elsewhere.example.com/"))
+        crm.replace(workflow, with_authorization(crm, workflow, url="https://elsewhere.example.com/"))
     assert list(refused.value.errors) == ["actions.0.authorization.username"]
     renamed = {"type": "basic", "username": "ann", "password": None}
     with pytest.raises(InvalidDocument) as refused:
-        made.replace(workflow, with_authorization(made, workflow, authorization=renamed))
+        crm.replace(workflow, with_authorization(crm, workflow, authorization=renamed))
     assert refused.value.errors == {"actions.0.authorization.password": "Type the password."}
 
 

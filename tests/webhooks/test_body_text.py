@@ -50,10 +50,10 @@ READ: list[tuple[str, bytes, str, str]] = [
 
 @pytest.mark.parametrize(("body", "content_type", "charset"), [row[1:] for row in READ], ids=[row[0] for row in READ])
 def test_captures_trees_and_the_log_read_the_same(body: bytes, content_type: str, charset: str) -> None:
-    found = body_text(body, content_type)
-    assert found is not None
-    assert (found.charset, "Zoë" in found.text, "\ufeff" in found.text) == (charset, True, False)
-    is_xml = found.text.startswith("<")
+    decoded = body_text(body, content_type)
+    assert decoded is not None
+    assert (decoded.charset, "Zoë" in decoded.text, "\ufeff" in decoded.text) == (charset, True, False)
+    is_xml = decoded.text.startswith("<")
     path = "/a" if is_xml else "$.a"
     assert capture.find("XPATH" if is_xml else "JSONPATH", path, as_utf8(body, content_type)) == ["Zoë"]
     shown = payload(body, content_type)

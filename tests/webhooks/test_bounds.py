@@ -26,9 +26,9 @@ MOST_MB = 4 * MAX_SIZE / 2**20
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[TemplateServer]:
-    made = TemplateServer()
-    yield made
-    made.close()
+    started = TemplateServer()
+    yield started
+    started.close()
 
 
 def doubled(kind: str, times: int, end: str) -> str:
@@ -70,16 +70,16 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_nothing_fills_the_memory_or_holds_the_process(server: TemplateServer, bomb: str) -> None:
-    found = server.ask(BOMBS[bomb])
-    assert found["said"] != ["died"]
-    assert (found["time_s"] < MOST_TIME_S, found["risen_mb"] < MOST_MB) == (True, True), found
+    outcome = server.ask(BOMBS[bomb])
+    assert outcome["said"] != ["died"]
+    assert (outcome["time_s"] < MOST_TIME_S, outcome["risen_mb"] < MOST_MB) == (True, True), outcome
 
 
 def test_all_templates_of_one_save_are_bounded_together(server: TemplateServer) -> None:
-    found = server.ask(*[BOMBS["rounds of rounds"]] * 12, "{{ name|upper }}")
-    assert found["time_s"] < MOST_TIME_S
-    assert found["said"][-1] != "it takes too long.", "what comes last has its share"
-    assert found["said"][-4] == "ZOË O'NEIL, ACME"
+    outcome = server.ask(*[BOMBS["rounds of rounds"]] * 12, "{{ name|upper }}")
+    assert outcome["time_s"] < MOST_TIME_S
+    assert outcome["said"][-1] != "it takes too long.", "what comes last has its share"
+    assert outcome["said"][-4] == "ZOË O'NEIL, ACME"
 
 
 def test_one_greedy_webhook_leaves_time_for_the_others_of_the_save(tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_one_greedy_webhook_leaves_time_for_the_others_of_the_save(tmp_path: Pat
         {"url": "http://127.0.0.1:9/", "parameters": [{"name": "a", "value": value}]}
         for value in (loops, "{{ last_name }}")
     )
-    with working(tmp_path) as made:
+    with working(tmp_path) as crm:
         for _ in range(3):
-            made.workflow("contacts", greedy, honest, greedy)
-        made.create("contacts", last_name="A", description="x" * 5000)
-        deliveries = made.deliveries()
-        assert [each.status for each in deliveries] == ["failed", "queued", "failed"] * 3
-        assert {each.error for each in deliveries if each.error} == {
+            crm.workflow("contacts", greedy, honest, greedy)
+        crm.create("contacts", last_name="A", description="x" * 5000)
+        deliveries = crm.deliveries()
+        assert [delivery.status for delivery in deliveries] == ["failed", "queued", "failed"] * 3
+        assert {delivery.error for delivery in deliveries if delivery.error} == {
             "Parameter a: The placeholder can't be filled in: it takes too long."
         }
         took = deliveries[-1].created_at - deliveries[0].created_at
@@ -112,28 +112,28 @@ def calls(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     arguments = st.lists(inner, max_size=3).map(", ".join)
     methods = st.sampled_from(sorted(TEXT_METHODS | DATE_METHODS | LIST_METHODS))
     return st.one_of(
-        st.tuples(inner, binary, inner).map(lambda each: f"({each[0]} {each[1]} {each[2]})"),
+        st.tuples(inner, binary, inner).map(lambda drawn: f"({drawn[0]} {drawn[1]} {drawn[2]})"),
         st.tuples(inner, st.sampled_from(sorted(FILTERS)), arguments).map(
-            lambda each: f"({each[0]})|{each[1]}({each[2]})"
+            lambda drawn: f"({drawn[0]})|{drawn[1]}({drawn[2]})"
         ),
         st.tuples(inner, st.sampled_from(["map", "select"]), st.sampled_from(sorted(FILTERS)), arguments).map(
-            lambda each: f"({each[0]})|{each[1]}('{each[2]}', {each[3]})"
+            lambda drawn: f"({drawn[0]})|{drawn[1]}('{drawn[2]}', {drawn[3]})"
         ),
-        st.tuples(inner, methods, arguments).map(lambda each: f"({each[0]}).{each[1]}({each[2]})"),
-        st.tuples(inner, inner, inner).map(lambda each: f"({each[0]})[{each[1]}:{each[2]}]"),
-        st.tuples(inner, inner).map(lambda each: f"({each[0]})[{each[1]}]"),
-        st.tuples(inner, inner, inner).map(lambda each: f"({each[0]} if {each[1]} else {each[2]})"),
-        st.tuples(inner, st.sampled_from([1, 3, 9])).map(lambda each: f"[{', '.join([each[0]] * each[1])}]"),
-        st.tuples(inner, inner).map(lambda each: f"{{{each[0]}: {each[1]}, 'b': {each[0]}}}"),
+        st.tuples(inner, methods, arguments).map(lambda drawn: f"({drawn[0]}).{drawn[1]}({drawn[2]})"),
+        st.tuples(inner, inner, inner).map(lambda drawn: f"({drawn[0]})[{drawn[1]}:{drawn[2]}]"),
+        st.tuples(inner, inner).map(lambda drawn: f"({drawn[0]})[{drawn[1]}]"),
+        st.tuples(inner, inner, inner).map(lambda drawn: f"({drawn[0]} if {drawn[1]} else {drawn[2]})"),
+        st.tuples(inner, st.sampled_from([1, 3, 9])).map(lambda drawn: f"[{', '.join([drawn[0]] * drawn[1])}]"),
+        st.tuples(inner, inner).map(lambda drawn: f"{{{drawn[0]}: {drawn[1]}, 'b': {drawn[0]}}}"),
     )
 
 
 expressions = st.recursive(atoms, calls, max_leaves=8)
 pieces = st.one_of(
-    expressions.map(lambda each: f"{{{{ {each} }}}}"),
-    expressions.map(lambda each: f"{{% set a = {each} %}}"),
-    expressions.map(lambda each: f"{{% for b in {each} %}}{{{{ b }}}}{{% endfor %}}"),
-    st.sampled_from(["[a, a, a]", "a ~ a", "a + a", "{'k': a, 'm': a}"]).map(lambda each: f"{{% set a = {each} %}}" * 20),
+    expressions.map(lambda drawn: f"{{{{ {drawn} }}}}"),
+    expressions.map(lambda drawn: f"{{% set a = {drawn} %}}"),
+    expressions.map(lambda drawn: f"{{% for b in {drawn} %}}{{{{ b }}}}{{% endfor %}}"),
+    st.sampled_from(["[a, a, a]", "a ~ a", "a + a", "{'k': a, 'm': a}"]).map(lambda drawn: f"{{% set a = {drawn} %}}" * 20),
     st.sampled_from(["{% set a = text %}", "{% set a = text|list %}", "{% set a = interests %}"]),
 )  # fmt: skip
 templates = st.lists(pieces, min_size=1, max_size=5).map("".join)
@@ -142,7 +142,7 @@ templates = st.lists(pieces, min_size=1, max_size=5).map("".join)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(source=templates)
 def test_no_template_at_all_fills_the_memory_or_holds_the_process(server: TemplateServer, source: str) -> None:
-    found = server.ask("{% set a = 1 %}{% set b = 2 %}" + source, source)
-    assert found["said"] != ["died"]
-    assert found["time_s"] < MOST_TIME_S
-    assert found["risen_mb"] < MOST_MB
+    outcome = server.ask("{% set a = 1 %}{% set b = 2 %}" + source, source)
+    assert outcome["said"] != ["died"]
+    assert outcome["time_s"] < MOST_TIME_S
+    assert outcome["risen_mb"] < MOST_MB

@@ -24,9 +24,9 @@ from webhookui.workflows.redelivery import send_test
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Working]:
-    with working(tmp_path, retry_delays=(0, 0)) as made:
-        yield made.start()
+def crm(tmp_path: Path) -> Iterator[Working]:
+    with working(tmp_path, retry_delays=(0, 0)) as crm:
+        yield crm.start()
 
 
 def action(
@@ -41,16 +41,16 @@ def action(
     return {"url": receiver.url, "capture": capture, **more}
 
 
-def outcomes(made: Working, delivery: int) -> list[tuple[str, str, Any]]:
-    return [(each.field, each.outcome, each.value) for each in made.captured(delivery)]
+def outcomes(crm: Working, delivery: int) -> list[tuple[str, str, Any]]:
+    return [(capture.field, capture.outcome, capture.value) for capture in crm.captured(delivery)]
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Working, Receiver]]:
     """One installation for the table of field types: every case has a workflow and a record of its own."""
-    with receiving() as receiver, working(tmp_path_factory.mktemp("captures")) as made:
-        made.create("organizations", name="Acme")  # record 1
-        yield made.start(), receiver
+    with receiving() as receiver, working(tmp_path_factory.mktemp("captures")) as crm:
+        crm.create("organizations", name="Acme")  # record 1
+        yield crm.start(), receiver
 
 
 REQUIRED = {"contacts": "last_name", "deals": "name", "organizations": "name", "cases": "title"}
@@ -139,23 +139,23 @@ DOES_NOT_FIT: list[tuple[str, str, str, str]] = [
 
 def captured(shared: tuple[Working, Receiver], module: str, field: str, json: str) -> tuple[CapturedValue, Any, Any]:
     """(what the log says of the row, the field before and after)"""
-    made, receiver = shared
+    crm, receiver = shared
     receiver.default = Answer(200, b'{"it": ' + json.encode() + b"}")
-    workflow = made.workflow(module, action(receiver, ("$.it", field)))
-    record = made.create(module, **{REQUIRED[module]: "A"})
-    delivery = made.last()[0].id
-    assert made.ended(delivery).status == "success"
-    with made.db.write() as session:
-        store.delete(session, workflow, made.user)
-    (row,) = made.captured(delivery)
-    with made.db.read() as session:
+    workflow = crm.workflow(module, action(receiver, ("$.it", field)))
+    record = crm.create(module, **{REQUIRED[module]: "A"})
+    delivery = crm.last()[0].id
+    assert crm.ended(delivery).status == "success"
+    with crm.db.write() as session:
+        store.delete(session, workflow, crm.user)
+    (row,) = crm.captured(delivery)
+    with crm.db.read() as session:
         first = session.scalars(select(Change).where(Change.record_id == record).order_by(Change.id)).first()  # type: ignore[arg-type]
         assert first is not None
         before = first.values.get(field, [None, None])[1]
-    return row, before, made.values(module, record)[field]
+    return row, before, crm.values(module, record)[field]
 
 
-@pytest.mark.parametrize(("module", "field", "json", "stored"), FITS, ids=lambda each: str(each)[:24])
+@pytest.mark.parametrize(("module", "field", "json", "stored"), FITS, ids=lambda value: str(value)[:24])
 def test_a_value_is_written_with_the_type_of_its_field(
     shared: tuple[Working, Receiver], module: str, field: str, json: str, stored: Any
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_value_is_written_with_the_type_of_its_field(
     assert str(row.value) == str(stored)
 
 
-@pytest.mark.parametrize(("module", "field", "json", "words"), DOES_NOT_FIT, ids=lambda each: str(each)[:24])
+@pytest.mark.parametrize(("module", "field", "json", "words"), DOES_NOT_FIT, ids=lambda value: str(value)[:24])
 def test_a_value_that_does_not_fit_is_not_written_and_the_log_says_why(
     shared: tuple[Working, Receiver], module: str, field: str, json: str, words: str
 ) -> None:
@@ -179,35 +179,35 @@ def test_a_value_that_does_not_fit_is_not_written_and_the_log_says_why(
     assert (after or None) == (before or None)
 
 
-def test_no_match_leaves_the_field_alone_and_says_so(made: Working, receiver: Receiver) -> None:
-    made.workflow("contacts", action(receiver, ("$.nothing", "title"), ("$.ok", "city")))
-    contact = made.create("contacts", last_name="A", title="Dr.")
-    made.ended(1)
-    assert outcomes(made, 1) == [("title", "no_match", None), ("city", "written", "true")]
-    assert made.captured(1)[0].message == "Nothing in the response matches this path."
-    assert made.values("contacts", contact)["title"] == "Dr."
+def test_no_match_leaves_the_field_alone_and_says_so(crm: Working, receiver: Receiver) -> None:
+    crm.workflow("contacts", action(receiver, ("$.nothing", "title"), ("$.ok", "city")))
+    contact = crm.create("contacts", last_name="A", title="Dr.")
+    crm.ended(1)
+    assert outcomes(crm, 1) == [("title", "no_match", None), ("city", "written", "true")]
+    assert crm.captured(1)[0].message == "Nothing in the response matches this path."
+    assert crm.values("contacts", contact)["title"] == "Dr."
 
 
-def test_of_several_matches_the_first_is_taken_or_all_when_asked(made: Working, receiver: Receiver) -> None:
+def test_of_several_matches_the_first_is_taken_or_all_when_asked(crm: Working, receiver: Receiver) -> None:
     receiver.default = Answer(200, b'{"rows": [{"n": "Events", "id": 1}, {"n": "Support", "id": 2}]}')
-    made.workflow(
+    crm.workflow(
         "contacts",
         action(receiver, ("$.rows[*].n", "title"), ("$.rows[*].n", "city", "all"), ("$.rows[*].n", "interests", "all"),
                ("$.rows[*].id", "street", "all"), ("$.rows[0].n", "country", "all")),
     )  # fmt: skip
-    contact = made.create("contacts", last_name="A")
-    made.ended(1)
-    values = made.values("contacts", contact)
+    contact = crm.create("contacts", last_name="A")
+    crm.ended(1)
+    values = crm.values("contacts", contact)
     assert (values["title"], values["city"], values["street"], values["country"]) == (
         "Events", "Events, Support", "1, 2", "Events")  # fmt: skip
     assert values["interests"] == ["Events", "Support"]
-    messages = {each.field: each.message for each in made.captured(1)}
+    messages = {capture.field: capture.message for capture in crm.captured(1)}
     assert messages == {
         "title": "2 values match; the first was taken.", "city": "", "interests": "", "street": "", "country": "",
     }  # fmt: skip
 
 
-def test_xml_is_captured_by_xpath_with_its_namespaces(made: Working, receiver: Receiver) -> None:
+def test_xml_is_captured_by_xpath_with_its_namespaces(crm: Working, receiver: Receiver) -> None:
     soap = b'<s:E xmlns:s="urn:s"><r xmlns="urn:r"><id>00981</id><paid>true</paid><sum>12.50</sum></r></s:E>'
     receiver.default = Answer(200, soap, {"Content-Type": "text/xml"})
     rows = (
@@ -216,109 +216,109 @@ def test_xml_is_captured_by_xpath_with_its_namespaces(made: Working, receiver: R
         ("count(//r:id)", "probability"),
         ("//id", "invoice_error"),
     )
-    made.workflow("deals", action(receiver, *rows, type="XPATH", namespaces={"e": "urn:s", "r": "urn:r"}))
-    deal = made.create("deals", name="A")
-    made.ended(1)
-    values = made.values("deals", deal)
+    crm.workflow("deals", action(receiver, *rows, type="XPATH", namespaces={"e": "urn:s", "r": "urn:r"}))
+    deal = crm.create("deals", name="A")
+    crm.ended(1)
+    values = crm.values("deals", deal)
     assert (values["invoice_id"], values["amount"], values["probability"]) == ("00981", D("12.50"), 1)
-    assert [each.outcome for each in made.captured(1)] == ["written", "written", "written", "no_match"]
+    assert [capture.outcome for capture in crm.captured(1)] == ["written", "written", "written", "no_match"]
 
 
 ON_FAILURE = (("$.error.message", "invoice_error"),)
 
 
-def test_failure_rows_run_after_the_last_failed_attempt_only(made: Working, receiver: Receiver) -> None:
+def test_failure_rows_run_after_the_last_failed_attempt_only(crm: Working, receiver: Receiver) -> None:
     receiver.answers = [Answer(500, b'{"error": {"message": "%d"}}' % number) for number in (1, 2, 3)]
-    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE))
-    deal = made.create("deals", name="A")
-    assert made.ended(1).status == "failed"
-    (row,) = made.captured(1)
+    crm.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE))
+    deal = crm.create("deals", name="A")
+    assert crm.ended(1).status == "failed"
+    (row,) = crm.captured(1)
     assert (row.attempt_number, row.field, row.value) == (3, "invoice_error", "3")
-    assert made.values("deals", deal)["invoice_error"] == "3"
-    assert made.values("deals", deal)["invoice_id"] is None
+    assert crm.values("deals", deal)["invoice_error"] == "3"
+    assert crm.values("deals", deal)["invoice_id"] is None
 
 
-def test_failure_rows_do_not_run_when_a_retry_succeeds(made: Working, receiver: Receiver) -> None:
+def test_failure_rows_do_not_run_when_a_retry_succeeds(crm: Working, receiver: Receiver) -> None:
     receiver.answers = [
         Answer(500, b'{"error": {"message": "x"}, "id": 1}'),
         Answer(200, b'{"id": 2, "error": {"message": "y"}}'),
     ]
-    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE))
-    deal = made.create("deals", name="A")
-    assert made.ended(1).status == "success"
-    assert outcomes(made, 1) == [("invoice_id", "written", "2")]
-    assert made.values("deals", deal)["invoice_error"] is None
+    crm.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE))
+    deal = crm.create("deals", name="A")
+    assert crm.ended(1).status == "success"
+    assert outcomes(crm, 1) == [("invoice_id", "written", "2")]
+    assert crm.values("deals", deal)["invoice_error"] is None
 
 
-def test_an_answer_that_ends_it_at_once_is_the_last_one(made: Working, receiver: Receiver) -> None:
+def test_an_answer_that_ends_it_at_once_is_the_last_one(crm: Working, receiver: Receiver) -> None:
     receiver.answers = [Answer(410, b'{"error": {"message": "moved away"}}')]
-    made.workflow("deals", action(receiver, on_failure=ON_FAILURE))
-    deal = made.create("deals", name="A")
-    made.ended(1)
+    crm.workflow("deals", action(receiver, on_failure=ON_FAILURE))
+    deal = crm.create("deals", name="A")
+    crm.ended(1)
     assert len(receiver.requests) == 1
-    assert made.values("deals", deal)["invoice_error"] == "moved away"
+    assert crm.values("deals", deal)["invoice_error"] == "moved away"
 
 
-def test_a_2xx_that_is_no_success_runs_the_failure_rows(made: Working, receiver: Receiver) -> None:
+def test_a_2xx_that_is_no_success_runs_the_failure_rows(crm: Working, receiver: Receiver) -> None:
     receiver.default = Answer(200, b'{"ok": false, "id": 1, "error": {"message": "no money"}}')
     success_if = {"type": "JSONPATH", "path": "$.ok", "equals": "true"}
-    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE, success_if=success_if))
-    deal = made.create("deals", name="A")
-    ended = made.ended(1)
+    crm.workflow("deals", action(receiver, ("$.id", "invoice_id"), on_failure=ON_FAILURE, success_if=success_if))
+    deal = crm.create("deals", name="A")
+    ended = crm.ended(1)
     assert (ended.status, ended.attempt_count, ended.status_code) == ("failed", 3, 200)
     assert "$.ok is “false”, not “true”" in (ended.error or "")
-    values = made.values("deals", deal)
+    values = crm.values("deals", deal)
     assert (values["invoice_id"], values["invoice_error"]) == (None, "no money")
     receiver.default = Answer(200, b'{"ok": true, "id": 2}')
-    made.update("deals", deal, next_step="again")
-    assert made.ended(2).status == "success"
-    assert made.values("deals", deal)["invoice_id"] == "2"
+    crm.update("deals", deal, next_step="again")
+    assert crm.ended(2).status == "success"
+    assert crm.values("deals", deal)["invoice_id"] == "2"
 
 
-def test_a_capture_runs_no_workflow_and_the_timeline_names_its_delivery(made: Working, receiver: Receiver) -> None:
-    made.workflow("deals", action(receiver, ("$.ok", "invoice_id"), ("$.ok", "next_step")))
+def test_a_capture_runs_no_workflow_and_the_timeline_names_its_delivery(crm: Working, receiver: Receiver) -> None:
+    crm.workflow("deals", action(receiver, ("$.ok", "invoice_id"), ("$.ok", "next_step")))
     watching = {"all": [{"field": "invoice_id", "operator": "has_changed"}], "any": []}
-    made.workflow(
+    crm.workflow(
         "deals", {"url": receiver.url}, criteria=watching, trigger={"on": "update", "recurrence": "every_time"}
     )
-    deal = made.create("deals", name="A")
-    made.ended(1)
-    assert made.values("deals", deal)["invoice_id"] == "true"
-    with made.db.read() as session:
+    deal = crm.create("deals", name="A")
+    crm.ended(1)
+    assert crm.values("deals", deal)["invoice_id"] == "true"
+    with crm.db.read() as session:
         newest, first = records.timeline(session, deal)
     assert (newest.source, newest.by, newest.delivery_id) == ("capture", "Delivery 1", 1)
     assert newest.values == {"invoice_id": [None, "true"], "next_step": [None, "true"]}
     assert (first.source, first.version, newest.version) == ("person", 1, 2)
-    made.update("deals", deal, amount="1")
-    made.ended(2)
-    assert len(made.deliveries()) == len(receiver.requests) == 2
+    crm.update("deals", deal, amount="1")
+    crm.ended(2)
+    assert len(crm.deliveries()) == len(receiver.requests) == 2
 
 
-def test_a_row_that_does_not_fit_keeps_no_other_from_being_written(made: Working, receiver: Receiver) -> None:
+def test_a_row_that_does_not_fit_keeps_no_other_from_being_written(crm: Working, receiver: Receiver) -> None:
     receiver.default = Answer(200, b'{"a": "text", "b": 99, "c": "fine", "d": null}')
-    made.workflow(
+    crm.workflow(
         "contacts",
         action(receiver, ("$.a", "birthday"), ("$.b", "organization"), ("$.c", "title"), ("$.d", "last_name")),
     )
-    contact = made.create("contacts", last_name="A")
-    made.ended(1)
-    assert [(field, outcome) for field, outcome, _ in outcomes(made, 1)] == [
+    contact = crm.create("contacts", last_name="A")
+    crm.ended(1)
+    assert [(field, outcome) for field, outcome, _ in outcomes(crm, 1)] == [
         ("birthday", "does_not_fit"), ("organization", "does_not_fit"), ("title", "written"), ("last_name", "does_not_fit"),
     ]  # fmt: skip
-    assert made.values("contacts", contact)["title"] == "fine"
+    assert crm.values("contacts", contact)["title"] == "fine"
 
 
-def test_a_deleted_record_is_noted_and_the_snapshot_still_goes_out(made: Working, receiver: Receiver) -> None:
+def test_a_deleted_record_is_noted_and_the_snapshot_still_goes_out(crm: Working, receiver: Receiver) -> None:
     go = threading.Event()
     receiver.answers = [Answer(503, b"{}", before=lambda: go.wait(20) and None), Answer(200, b'{"id": 7}')]
-    made.workflow("deals", action(receiver, ("$.id", "invoice_id"), parameters=[{"name": "n", "value": "{{ name }}"}]))
-    deal = made.create("deals", name="A")
+    crm.workflow("deals", action(receiver, ("$.id", "invoice_id"), parameters=[{"name": "n", "value": "{{ name }}"}]))
+    deal = crm.create("deals", name="A")
     receiver.wait_for(1)
-    made.delete("deals", deal)
+    crm.delete("deals", deal)
     go.set()
-    ended = made.ended(1)
-    assert [each.body for each in receiver.requests] == [b'{"n":"A"}'] * 2
-    assert outcomes(made, 1) == [("invoice_id", "no_record", 7)]
+    ended = crm.ended(1)
+    assert [request.body for request in receiver.requests] == [b'{"n":"A"}'] * 2
+    assert outcomes(crm, 1) == [("invoice_id", "no_record", 7)]
     assert ended.note == "The record does not exist any more; captured values were not written."
 
 
@@ -332,47 +332,47 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_an_answer_that_cannot_be_read_is_a_success_whose_captures_say_so(
-    made: Working, receiver: Receiver, body: bytes
+    crm: Working, receiver: Receiver, body: bytes
 ) -> None:
     receiver.default = Answer(200, body)
-    made.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
-    deal = made.create("deals", name="A")
-    assert made.ended(1).status == "success"
-    (row,) = made.captured(1)
+    crm.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
+    deal = crm.create("deals", name="A")
+    assert crm.ended(1).status == "success"
+    (row,) = crm.captured(1)
     assert row.outcome == "unreadable"
     assert UNREADABLE[body] in row.message
-    assert made.values("deals", deal)["invoice_id"] is None
+    assert crm.values("deals", deal)["invoice_id"] is None
 
 
 def test_an_answer_longer_than_what_is_read_is_noted(tmp_path: Path, receiver: Receiver) -> None:
     receiver.default = Answer(200, b'{"ok": 1, "x": "' + b"x" * 100_000 + b'"}')
-    with working(tmp_path, read_limit=65536) as made:
-        made.start()
-        made.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
-        made.create("deals", name="A")
-        assert made.ended(1).note == "The response was longer than what is read; captures saw its beginning only."
-        assert made.captured(1)[0].outcome == "unreadable"
+    with working(tmp_path, read_limit=65536) as crm:
+        crm.start()
+        crm.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
+        crm.create("deals", name="A")
+        assert crm.ended(1).note == "The response was longer than what is read; captures saw its beginning only."
+        assert crm.captured(1)[0].outcome == "unreadable"
 
 
-def test_a_test_shows_what_it_would_take_and_writes_nothing(made: Working, receiver: Receiver) -> None:
-    deal = made.create("deals", name="A")
+def test_a_test_shows_what_it_would_take_and_writes_nothing(crm: Working, receiver: Receiver) -> None:
+    deal = crm.create("deals", name="A")
     document = {"title": "T", **action(receiver, ("$.ok", "invoice_id"), ("$.no", "next_step"))}
     webhook = parse_webhook(document, "", {}, Schema({}), {}, {"invoice_id": "text", "next_step": "text"})
     assert webhook is not None
-    with made.db.write() as session:
-        send_test(session, made.box, webhook, records.get(session, "deals", deal), by="Ann", address="", workflow="W")
-    assert made.ended(1).status == "success"
-    assert outcomes(made, 1) == [("invoice_id", "test", True), ("next_step", "no_match", None)]
-    assert made.values("deals", deal)["invoice_id"] is None
+    with crm.db.write() as session:
+        send_test(session, crm.box, webhook, records.get(session, "deals", deal), by="Ann", address="", workflow="W")
+    assert crm.ended(1).status == "success"
+    assert outcomes(crm, 1) == [("invoice_id", "test", True), ("next_step", "no_match", None)]
+    assert crm.values("deals", deal)["invoice_id"] is None
 
 
-def test_two_captures_at_once_lose_nothing_of_each_other_or_of_people(made: Working, receiver: Receiver) -> None:
-    made.workflow("deals", action(receiver, ("$.ok", "invoice_id")), action(receiver, ("$.ok", "invoice_error")))
-    deal = made.create("deals", name="A")
-    made.update("deals", deal, next_step="call")
+def test_two_captures_at_once_lose_nothing_of_each_other_or_of_people(crm: Working, receiver: Receiver) -> None:
+    crm.workflow("deals", action(receiver, ("$.ok", "invoice_id")), action(receiver, ("$.ok", "invoice_error")))
+    deal = crm.create("deals", name="A")
+    crm.update("deals", deal, next_step="call")
     for delivery in (1, 2, 3, 4):
-        made.ended(delivery)
-    values = made.values("deals", deal)
+        crm.ended(delivery)
+    values = crm.values("deals", deal)
     assert (values["invoice_id"], values["invoice_error"], values["next_step"]) == ("true", "true", "call")
 
 
@@ -392,7 +392,7 @@ DETAILS: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "json", "words"), DETAILS, ids=lambda each: str(each)[:24])
+@pytest.mark.parametrize(("field", "json", "words"), DETAILS, ids=lambda value: str(value)[:24])
 def test_details_show_a_value_as_json_never_as_a_programming_language(
     shared: tuple[Working, Receiver], field: str, json: str, words: str
 ) -> None:
@@ -402,13 +402,13 @@ def test_details_show_a_value_as_json_never_as_a_programming_language(
     assert [value for _, value, _, _ in view.captures] == [words]
 
 
-def test_success_may_equal_what_json_says(made: Working, receiver: Receiver) -> None:
+def test_success_may_equal_what_json_says(crm: Working, receiver: Receiver) -> None:
     receiver.default = Answer(200, b'{"ok": {"a": true}, "n": 1.50}')
-    made.workflow(
+    crm.workflow(
         "contacts", {"url": receiver.url, "success_if": {"type": "JSONPATH", "path": "$.ok", "equals": {"a": True}}}
     )
-    made.workflow(
+    crm.workflow(
         "contacts", {"url": receiver.url, "success_if": {"type": "JSONPATH", "path": "$.n", "equals": D("1.50")}}
     )
-    made.create("contacts", last_name="A")
-    assert [made.ended(number).status for number in (1, 2)] == ["success", "success"]
+    crm.create("contacts", last_name="A")
+    assert [crm.ended(number).status for number in (1, 2)] == ["success", "success"]

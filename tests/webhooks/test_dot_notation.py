@@ -33,7 +33,7 @@ ROWS: list[tuple[list[tuple[Any, ...]], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rows", "json", "form"), ROWS, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("rows", "json", "form"), ROWS, ids=lambda value: str(value)[:40])
 def test_names_say_where_a_value_goes(rows: list[tuple[Any, ...]], json: str, form: str) -> None:
     assert body(rows) == json
     assert body(rows, content_type="JSONARRAY") == f"[{json}]"

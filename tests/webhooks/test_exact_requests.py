@@ -153,7 +153,7 @@ class Cell:
         return f"{self.method} {self.content_type} {self.authorization}{' related' if self.related else ''}"
 
 
-CELLS = [Cell(*each) for each in product(METHODS, MEDIA_TYPES, AUTHORIZATIONS, (False, True))]
+CELLS = [Cell(*parts) for parts in product(METHODS, MEDIA_TYPES, AUTHORIZATIONS, (False, True))]
 
 
 @dataclass(frozen=True)
@@ -161,50 +161,50 @@ class World:
     """What came of the one save: cell → (delivery's id, what the third party read)."""
 
     receiver: Receiver
-    made: Working
+    crm: Working
     received: dict[str, tuple[int, Received]]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with receiving() as receiver, working(tmp_path_factory.mktemp("exact")) as made:
+    with receiving() as receiver, working(tmp_path_factory.mktemp("exact")) as crm:
         receiver.routes["/token"] = token
-        contact = save_records(made)
+        contact = save_records(crm)
         for cell in CELLS:
-            made.workflow("contacts", action(cell, receiver.url), name=str(cell), **only_when(cell))
-        made.update("contacts", contact, description="go")
-        made.start()
+            crm.workflow("contacts", action(cell, receiver.url), name=str(cell), **only_when(cell))
+        crm.update("contacts", contact, description="go")
+        crm.start()
         receiver.wait_for(len(CELLS), 100)
-        sent = {each.message_id: each for each in made.deliveries()}
-        of_requests = [(sent[each.header("webhook-id") or ""], each) for each in receiver.requests]
-        found = {delivery.workflow: (delivery.id or 0, each) for delivery, each in of_requests}
-        yield World(receiver, made, found)
+        sent = {delivery.message_id: delivery for delivery in crm.deliveries()}
+        of_requests = [(sent[request.header("webhook-id") or ""], request) for request in receiver.requests]
+        by_workflow = {delivery.workflow: (delivery.id or 0, request) for delivery, request in of_requests}
+        yield World(receiver, crm, by_workflow)
 
 
 def token(received: Received) -> Answer:
     """A token endpoint (RFC 6749 section 4.4.2): one token for those who know the secret."""
-    known = received.body == b"grant_type=client_credentials&scope=w+r"
-    known = known and received.header("Authorization") == "Basic bWU6czNjcjN0JTIx"  # me:s3cr3t%21
+    is_client = received.body == b"grant_type=client_credentials&scope=w+r"
+    is_client = is_client and received.header("Authorization") == "Basic bWU6czNjcjN0JTIx"  # me:s3cr3t%21
     body = (
         {"access_token": "access-1", "token_type": "Bearer", "expires_in": 3600}
-        if known
+        if is_client
         else {"error": "invalid_client"}
     )
-    return Answer(200 if known else 401, json.dumps(body).encode())
+    return Answer(200 if is_client else 401, json.dumps(body).encode())
 
 
-def save_records(made: Working) -> int:
-    organization = made.create("organizations", name="Acme", employees="1200", city="München & more")
-    contact = made.create(
+def save_records(crm: Working) -> int:
+    organization = crm.create("organizations", name="Acme", employees="1200", city="München & more")
+    contact = crm.create(
         "contacts", first_name="Zoë", last_name="O'Neil & <Söhne>", postal_code="00420", do_not_call=True,
         birthday="1985-02-28", interests=["Events", "Newsletter"], organization=organization,
     )  # fmt: skip
     deals = {"Kettles": "1250", "Pots & pans": "99.9", "Spoons": None, "Gift": "0", "Factory": "1000000.00"}
     for name, amount in deals.items():
-        made.create("deals", name=name, amount=amount, contact=contact)
-    made.create("cases", title="It leaks", contact=contact)
-    made.create("cases", title="No invoice", contact=contact)
-    made.create("deals", name="Somebody else's")
+        crm.create("deals", name=name, amount=amount, contact=contact)
+    crm.create("cases", title="It leaks", contact=contact)
+    crm.create("cases", title="No invoice", contact=contact)
+    crm.create("deals", name="Somebody else's")
     assert (organization, contact) == (1, 2)
     return contact
 
@@ -244,7 +244,7 @@ def test_the_third_party_reads_exactly_this(world: World, cell: Cell) -> None:
             ("Accept", "*/*"),
             ("Accept-Encoding", "gzip, deflate"),
             ("X-Source", "crm of Ann Admin"),
-            ("webhook-id", world.made.ended(delivery).message_id),
+            ("webhook-id", world.crm.ended(delivery).message_id),
             *([] if cell.method == "GET" else about_body),
             *ADDED_HEADERS[cell.authorization],
         ]
@@ -257,12 +257,12 @@ def test_all_deliveries_that_needed_a_token_shared_one(world: World) -> None:
 
 def test_every_cell_ended_well_and_no_secret_is_kept_in_the_open(world: World, tmp_path_factory: Any) -> None:
     for name, (delivery, _) in world.received.items():
-        row = world.made.ended(delivery)
-        (attempt,) = world.made.attempts(delivery)
+        row = world.crm.ended(delivery)
+        (attempt,) = world.crm.attempts(delivery)
         assert row.status == "success", name
         written = f"{vars(row)} {vars(attempt)}"
         assert not [secret for secret in SECRETS if secret in written], name
         assert "••••••" in written or name.split()[2] == "none", name
-    folder: Path = world.made.settings.instance
+    folder: Path = world.crm.settings.instance
     stored = b"".join(path.read_bytes() for path in sorted(folder.glob("*.db*")))
     assert not [secret for secret in SECRETS if secret.encode() in stored]

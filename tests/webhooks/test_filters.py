@@ -49,9 +49,9 @@ EXPRESSIONS = {
 
 
 def test_an_absent_value_stays_absent() -> None:
-    alone = {name: render_value(f"{{{{ {each} }}}}", {"v": None}) for name, each in EXPRESSIONS.items()}
+    alone = {name: render_value(f"{{{{ {expression} }}}}", {"v": None}) for name, expression in EXPRESSIONS.items()}
     assert {name: got for name, got in alone.items() if got is not None} == {"v|default": "", "v|d": ""}
-    in_text = {name: render_text(f"<{{{{ {each} }}}}>", {"v": None}) for name, each in EXPRESSIONS.items()}
+    in_text = {name: render_text(f"<{{{{ {expression} }}}}>", {"v": None}) for name, expression in EXPRESSIONS.items()}
     assert {name: got for name, got in in_text.items() if got != "<>"} == {"v|tojson": "<null>"}
 
 

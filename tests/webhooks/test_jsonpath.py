@@ -21,7 +21,7 @@ from webhookui.webhooks.paths.jsonpath import RFC, is_simple
 from webhookui.webhooks.paths.path_error import PathError
 
 
-def found(document: Any, path: str) -> Any:
+def select_values(document: Any, path: str) -> Any:
     """The values, and that the path is one of the RFC."""
     assert capture.dialect("JSONPATH", path) == RFC
     return evaluate("JSONPATH", path, json.dumps(document).encode(), {})
@@ -40,9 +40,9 @@ def refused(path: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("document", "path", "wanted"), cases.SELECTED, ids=lambda each: str(each)[:50])
+@pytest.mark.parametrize(("document", "path", "wanted"), cases.SELECTED, ids=lambda value: str(value)[:50])
 def test_a_path_selects_these_values_in_this_order(document: Any, path: str, wanted: list[Any]) -> None:
-    got = found(document, path)
+    got = select_values(document, path)
     assert same(got, wanted), got
 
 
@@ -52,7 +52,7 @@ def test_every_pair_of_operands_compares_as_the_rfc_says(operator: str) -> None:
     for left, right in product(cases.VALUES, cases.VALUES):
         equal, less, greater = left == right, (left, right) in cases.LESS, (right, left) in cases.LESS
         holds = {"==": equal, "!=": not equal, "<": less, "<=": less or equal, ">": greater, ">=": greater or equal}
-        got = found({"it": [1], **cases.OPERANDS}, f"$.it[?{left}{operator}{right}]")
+        got = select_values({"it": [1], **cases.OPERANDS}, f"$.it[?{left}{operator}{right}]")
         if got != ([1] if holds[operator] else []):
             wrong.append((left, operator, right))
     assert wrong == []
@@ -60,18 +60,23 @@ def test_every_pair_of_operands_compares_as_the_rfc_says(operator: str) -> None:
 
 def test_lists_and_objects_are_equal_by_what_is_in_them() -> None:
     for path in ("$.it[?$.l1==$.again.l1]", "$.it[?$.o1==$.again.o1]"):
-        assert found({"it": [1], **cases.OPERANDS}, path) == [1]
+        assert select_values({"it": [1], **cases.OPERANDS}, path) == [1]
 
 
 @pytest.mark.parametrize(("text", "wanted"), cases.SLICES)
 def test_a_slice_selects_these(text: str, wanted: list[int]) -> None:
-    assert found(cases.TEN, f"$[{text}]") == wanted
-    assert found({"a": 1}, f"$[{text}]") == found("text", f"$[{text}]") == found([], f"$[{text}]") == []
+    assert select_values(cases.TEN, f"$[{text}]") == wanted
+    assert (
+        select_values({"a": 1}, f"$[{text}]")
+        == select_values("text", f"$[{text}]")
+        == select_values([], f"$[{text}]")
+        == []
+    )
 
 
 def test_slices_follow_one_another() -> None:
-    assert found([[1, 2, 3], [4, 5, 6], [7, 8, 9]], "$[1:3][1:2]") == [5, 8]
-    assert found([1, 2, 3], "$[1:3][::]") == []
+    assert select_values([[1, 2, 3], [4, 5, 6], [7, 8, 9]], "$[1:3][1:2]") == [5, 8]
+    assert select_values([1, 2, 3], "$[1:3][::]") == []
 
 
 @pytest.mark.parametrize("text", cases.BAD_INTEGERS)
@@ -84,7 +89,7 @@ def test_what_is_no_whole_number_is_no_index(place: str, text: str) -> None:
 
 @pytest.mark.parametrize(("text", "number"), cases.NUMBERS)
 def test_a_number_can_be_written_like_this(text: str, number: Any) -> None:
-    assert same(found([{"a": number}, {"a": 77}], f"$[?@.a=={text}].a"), [number])
+    assert same(select_values([{"a": number}, {"a": 77}], f"$[?@.a=={text}].a"), [number])
 
 
 @pytest.mark.parametrize("text", cases.BAD_NUMBERS)
@@ -99,8 +104,8 @@ def test_a_quoted_name_stands_for(text: str, name: str, quote: str) -> None:
     other = '"' if quote == "'" else "'"
     if text == "own quote":
         text, name = f"\\{quote}{other}", quote + other
-    assert found({name: 1, "else": 2}, f"$[{quote}{text}{quote}]") == [1]
-    assert found([name, "else"], f"$[?@=={quote}{text}{quote}]") == [name]
+    assert select_values({name: 1, "else": 2}, f"$[{quote}{text}{quote}]") == [1]
+    assert select_values([name, "else"], f"$[?@=={quote}{text}{quote}]") == [name]
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
@@ -120,11 +125,11 @@ def blanked(template: str, blanks: list[str]) -> Iterator[str]:
             yield "".join(pieces[:position]) + blank + "".join(pieces[position:])
 
 
-@pytest.mark.parametrize(("document", "template", "wanted"), cases.MAY_BE_BLANK, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("document", "template", "wanted"), cases.MAY_BE_BLANK, ids=lambda value: str(value)[:40])
 def test_blanks_may_stand_here_and_nothing_that_only_looks_like_one(document: Any, template: str, wanted: Any) -> None:
-    assert found(document, template.replace("_", "")) == wanted
+    assert select_values(document, template.replace("_", "")) == wanted
     for path in blanked(template, cases.BLANKS):
-        assert found(document, path) == wanted, path
+        assert select_values(document, path) == wanted, path
     for path in blanked(template, cases.NO_BLANKS):
         assert refused(path), ascii(path)
 
@@ -137,16 +142,16 @@ def test_blanks_must_not_stand_here(template: str) -> None:
 
 @pytest.mark.parametrize("query", cases.SINGULAR_ONLY)
 def test_what_may_select_several_values_is_no_operand(query: str) -> None:
-    for one in (query, query.replace("@", "$", 1)):
+    for path in (query, query.replace("@", "$", 1)):
         for operator in ("==", "!=", "<", "<=", ">", ">="):
-            assert refused(f"$[?{one}{operator}42]")
-            assert refused(f"$[?42{operator}{one}]")
-            assert refused(f"$[?({one}{operator}@.a)]")
-        assert refused(f"$[?length({one})<3]")
-        assert refused(f"$[?match({one}, 'a')]")
-        assert refused(f"$[?search('a', {one})]")
-        assert not refused(f"$[?{one}]")
-        assert not refused(f"$[?count({one})==1]")
+            assert refused(f"$[?{path}{operator}42]")
+            assert refused(f"$[?42{operator}{path}]")
+            assert refused(f"$[?({path}{operator}@.a)]")
+        assert refused(f"$[?length({path})<3]")
+        assert refused(f"$[?match({path}, 'a')]")
+        assert refused(f"$[?search('a', {path})]")
+        assert not refused(f"$[?{path}]")
+        assert not refused(f"$[?count({path})==1]")
 
 
 @pytest.mark.parametrize("path", cases.REFUSED)

@@ -89,7 +89,7 @@ RIGHT: dict[str, list[Any]] = {
 def test_a_path_of_the_extended_dialect_gives_these_values(path: str) -> None:
     assert capture.dialect("JSONPATH", path) == EXTENDED
     got = evaluate("JSONPATH", path, ORDER, {})
-    assert [(type(each), str(each)) for each in got] == [(type(each), str(each)) for each in RIGHT[path]]
+    assert [(type(value), str(value)) for value in got] == [(type(value), str(value)) for value in RIGHT[path]]
 
 
 FAILS: dict[str, str] = {
@@ -141,7 +141,7 @@ def test_what_is_calculated_has_all_its_digits(sign: str, left: Decimal, right: 
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "found"),
+    ("path", "body", "exact_value"),
     [
         ("$.a + $.b", b'{"a":12345678901234567890123456789.5,"b":0.25}', Decimal("12345678901234567890123456789.75")),
         ("$.a * 3", b'{"a":12345678901234567890123456789}', Decimal("37037036703703703670370370367")),
@@ -151,5 +151,5 @@ def test_what_is_calculated_has_all_its_digits(sign: str, left: Decimal, right: 
          [Decimal("9007199254740993.25"), Decimal("9007199254740993.5")]),
     ],
 )  # fmt: skip
-def test_no_function_rounds(path: str, body: bytes, found: Any) -> None:
-    assert evaluate("JSONPATH", path, body, {}) == [found]
+def test_no_function_rounds(path: str, body: bytes, exact_value: Any) -> None:
+    assert evaluate("JSONPATH", path, body, {}) == [exact_value]

@@ -86,16 +86,16 @@ def test_every_name_that_can_be_read_is_one_place(name: str) -> None:
 
 def php_like(body: str) -> Any:
     """`a[b][0]=c` as nested dicts, names by the brackets that stand as they are."""
-    found: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for pair in body.split("&"):
         name, _, text = pair.partition("=")
         first, *rest = [unquote(part.replace("+", " ")) for part in re.findall(r"[^\[\]]+", name)]
-        place = found
+        place = parsed
         path = [first, *rest]
         for part in path[:-1]:
             place = place.setdefault(part, {})
         place[path[-1]] = unquote(text.replace("+", " "))
-    return found
+    return parsed
 
 
 def is_no_list(name: str) -> bool:
@@ -133,8 +133,8 @@ def test_any_text_that_xml_can_carry_comes_out_of_its_body_as_it_went_in(text: s
     rows = [("a", "{{ v }}"), ("b.@c", "{{ v }}"), ("b.#text", "x{{ v }}"), ("l.0", "{{ v }}"), ("l.1", "{{ v }}")]
     root = ElementTree.fromstring(built(rows, {"v": text}, content_type="XML").body or b"")
     assert (root.findtext("a"), root.findtext("b")) == (text, "x" + text)
-    assert [each.text or "" for each in root.findall("l")] == [text, text]
-    assert [each.get("c") for each in root.findall("b")] == [text]
+    assert [element.text or "" for element in root.findall("l")] == [text, text]
+    assert [element.get("c") for element in root.findall("b")] == [text]
 
 
 @law
@@ -157,10 +157,10 @@ def of_json(body: bytes) -> Any:
 
 
 def of_xml(body: bytes) -> Any:
-    def each(element: ElementTree.Element) -> Iterator[Any]:
-        yield element.tag, sorted(element.attrib), [list(each(child)) for child in element]
+    def walk(element: ElementTree.Element) -> Iterator[Any]:
+        yield element.tag, sorted(element.attrib), [list(walk(child)) for child in element]
 
-    return list(each(ElementTree.fromstring(body)))
+    return list(walk(ElementTree.fromstring(body)))
 
 
 def of_form(body: bytes) -> Any:

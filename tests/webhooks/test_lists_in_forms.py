@@ -35,12 +35,12 @@ REPEATED: list[tuple[list[tuple[Any, ...]], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rows", "body"), REPEATED, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("rows", "body"), REPEATED, ids=lambda value: str(value)[:40])
 def test_a_name_stands_as_often_as_it_is_typed(rows: list[tuple[Any, ...]], body: str) -> None:
     assert (built(rows, V, content_type="FORM").body or b"").decode() == body
 
 
-@pytest.mark.parametrize(("rows", "body"), REPEATED[:4], ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("rows", "body"), REPEATED[:4], ids=lambda value: str(value)[:40])
 def test_it_does_in_a_query_string_too(rows: list[tuple[Any, ...]], body: str) -> None:
     query = urlsplit(built(rows, V, method="GET", list_style="repeated").url).query
     assert query == body.replace("[]", "%5B%5D")  # which every reader decodes before it looks for brackets
@@ -48,7 +48,7 @@ def test_it_does_in_a_query_string_too(rows: list[tuple[Any, ...]], body: str) -
 
 
 def test_a_repeated_row_that_is_left_out_when_empty_leaves_the_others() -> None:
-    rows = [{"name": "to", "value": each, "omit_empty": True} for each in ("a", "{{ none }}", "b")]
+    rows = [{"name": "to", "value": name, "omit_empty": True} for name in ("a", "{{ none }}", "b")]
     assert built((), V, content_type="FORM", parameters=rows).body == b"to=a&to=b"
 
 
@@ -108,7 +108,7 @@ REFUSED: list[tuple[dict[str, Any], list[tuple[Any, ...]], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "rows", "path", "words"), REFUSED, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("action", "rows", "path", "words"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_the_other_end_would_lose_is_refused(
     action: dict[str, Any], rows: list[tuple[Any, ...]], path: str, words: str
 ) -> None:

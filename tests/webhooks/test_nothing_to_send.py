@@ -60,13 +60,13 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, str | None]]] = {
 
 @pytest.fixture(scope="module")
 def received(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Received]]:
-    with receiving() as receiver, working(tmp_path_factory.mktemp("nothing")) as made:
+    with receiving() as receiver, working(tmp_path_factory.mktemp("nothing")) as crm:
         for position, (action, _, _) in enumerate(CASES.values()):
             related = ["deals"] if "related" in action else []
-            made.workflow("contacts", {"url": f"{receiver.url}/{position}", **action}, related_modules=related)
-        made.create("contacts", last_name="A")
-        made.start()
-        by_path = {each.path: each for each in receiver.wait_for(len(CASES))}
+            crm.workflow("contacts", {"url": f"{receiver.url}/{position}", **action}, related_modules=related)
+        crm.create("contacts", last_name="A")
+        crm.start()
+        by_path = {request.path: request for request in receiver.wait_for(len(CASES))}
         yield {name: by_path[f"/{position}"] for position, name in enumerate(CASES)}
 
 
@@ -74,7 +74,7 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rec
 def test_what_has_nothing_to_say_is_not_sent(received: dict[str, Received], name: str) -> None:
     _, body, headers = CASES[name]
     assert received[name].body.decode() == body
-    assert {each: received[name].header(each) for each in headers} == headers
+    assert {header: received[name].header(header) for header in headers} == headers
 
 
 @pytest.mark.parametrize("value", ["", "  "])

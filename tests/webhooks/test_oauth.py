@@ -42,9 +42,9 @@ class TokenEndpoint:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Working]:
-    with working(tmp_path, retry_delays=(0, 0, 0)) as made:
-        yield made.start()
+def crm(tmp_path: Path) -> Iterator[Working]:
+    with working(tmp_path, retry_delays=(0, 0, 0)) as crm:
+        yield crm.start()
 
 
 def action(receiver: Receiver, **authorization: str) -> dict[str, Any]:
@@ -58,30 +58,30 @@ def action(receiver: Receiver, **authorization: str) -> dict[str, Any]:
 
 
 def bearer_tokens(receiver: Receiver) -> list[str | None]:
-    return [each.header("Authorization") for each in receiver.requests]
+    return [request.header("Authorization") for request in receiver.requests]
 
 
-def test_after_a_401_the_retry_asks_for_a_new_token(made: Working, receiver: Receiver) -> None:
+def test_after_a_401_the_retry_asks_for_a_new_token(crm: Working, receiver: Receiver) -> None:
     endpoint = TokenEndpoint(receiver)
     receiver.answers = [Answer(401), Answer(200)]
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
-    assert made.ended(1).status == "success"
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
+    assert crm.ended(1).status == "success"
     assert bearer_tokens(receiver) == ["Bearer access-1", "Bearer access-2"]
-    made.create("contacts", last_name="B")
-    assert made.ended(2).status == "success"
+    crm.create("contacts", last_name="B")
+    assert crm.ended(2).status == "success"
     assert bearer_tokens(receiver)[2] == "Bearer access-2"
     assert endpoint.given == 2
 
 
-def test_webhooks_with_another_scope_or_client_have_tokens_of_their_own(made: Working, receiver: Receiver) -> None:
+def test_webhooks_with_another_scope_or_client_have_tokens_of_their_own(crm: Working, receiver: Receiver) -> None:
     endpoint = TokenEndpoint(receiver)
-    made.workflow("contacts", action(receiver), action(receiver, scope="all"), action(receiver, client_id="you"))
-    made.create("contacts", last_name="A")
-    made.create("contacts", last_name="B")
-    assert [made.ended(each).status for each in range(1, 7)] == ["success"] * 6
+    crm.workflow("contacts", action(receiver), action(receiver, scope="all"), action(receiver, client_id="you"))
+    crm.create("contacts", last_name="A")
+    crm.create("contacts", last_name="B")
+    assert [crm.ended(number).status for number in range(1, 7)] == ["success"] * 6
     assert endpoint.given == 3
-    assert sorted(each.body for each in receiver.routed) == [
+    assert sorted(request.body for request in receiver.routed) == [
         b"grant_type=client_credentials",
         b"grant_type=client_credentials",
         b"grant_type=client_credentials&scope=all",
@@ -100,47 +100,47 @@ class RevocableTokens(TokenEndpoint):
         return Answer(401 if received.header("Authorization") in self.revoked else 200)
 
 
-def test_a_token_that_was_taken_back_costs_no_attempt(made: Working, receiver: Receiver) -> None:
+def test_a_token_that_was_taken_back_costs_no_attempt(crm: Working, receiver: Receiver) -> None:
     endpoint = RevocableTokens(receiver)
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
-    made.ended(1)
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
+    crm.ended(1)
     endpoint.revoked.add("Bearer access-1")
-    made.create("contacts", last_name="B")
-    ended = made.ended(2)
-    (attempt,) = made.attempts(2)
+    crm.create("contacts", last_name="B")
+    ended = crm.ended(2)
+    (attempt,) = crm.attempts(2)
     assert (ended.status, ended.attempt_count, attempt.status_code, endpoint.given) == ("success", 1, 200, 2)
     url = f"{receiver.url}/x"
     assert attempt.hops == [{"status_code": 401, "method": "POST", "url": url, "because": "new_token"}]
 
 
-def test_a_401_to_the_new_token_too_is_a_401(made: Working, receiver: Receiver) -> None:
+def test_a_401_to_the_new_token_too_is_a_401(crm: Working, receiver: Receiver) -> None:
     endpoint = TokenEndpoint(receiver)
     receiver.routes["/x"] = lambda _received: Answer(401)
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
-    ended = made.ended(1)
-    assert (ended.status, {each.error_code for each in made.attempts(1)}) == ("failed", {"unauthorized"})
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
+    ended = crm.ended(1)
+    assert (ended.status, {attempt.error_code for attempt in crm.attempts(1)}) == ("failed", {"unauthorized"})
     assert endpoint.given == 8, "two for each of the four attempts"
 
 
-def test_a_token_that_is_given_once_more_is_not_tried_once_more(made: Working, receiver: Receiver) -> None:
+def test_a_token_that_is_given_once_more_is_not_tried_once_more(crm: Working, receiver: Receiver) -> None:
     receiver.routes["/token"] = lambda _received: Answer(200, b'{"access_token":"always","token_type":"bearer"}')
     receiver.answers = [Answer(401), Answer(200)]
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
-    assert made.ended(1).status == "success"
-    assert [each.hops for each in made.attempts(1)] == [[], []]
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
+    assert crm.ended(1).status == "success"
+    assert [attempt.hops for attempt in crm.attempts(1)] == [[], []]
 
 
-def test_when_no_new_token_is_given_the_log_tells_both(made: Working, receiver: Receiver) -> None:
+def test_when_no_new_token_is_given_the_log_tells_both(crm: Working, receiver: Receiver) -> None:
     answers = iter([Answer(200, b'{"access_token":"one"}')])
     receiver.routes["/token"] = lambda _received: next(answers, Answer(400, b'{"error":"invalid_client"}'))
     receiver.routes["/x"] = lambda _received: Answer(401)
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
-    made.ended(1)
-    first = made.attempts(1)[0]
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
+    crm.ended(1)
+    first = crm.attempts(1)[0]
     assert (first.error_code, [hop["because"] for hop in first.hops]) == ("token", ["new_token"])
     assert first.error == "The token URL gave no access token: it answered 400: invalid_client."
 
@@ -152,11 +152,11 @@ def test_id_and_secret_are_form_encoded_in_the_header_and_in_the_body(
 ) -> None:
     TokenEndpoint(receiver)
     get, plain = getter(), credentials(receiver)
-    known = replace(
+    authorization = replace(
         plain, client_id=client_id, secrets={"client_secret": secret}, scope="a b", audience="https://api/?x=1"
     )
-    get(known)
-    get(replace(known, client_authentication="body"))
+    get(authorization)
+    get(replace(authorization, client_authentication="body"))
     by_header, by_body = receiver.routed
     pair = base64.b64decode((by_header.header("Authorization") or "").removeprefix("Basic ")).decode()
     assert [unquote_plus(half) for half in pair.split(":")] == [client_id, secret]
@@ -164,10 +164,10 @@ def test_id_and_secret_are_form_encoded_in_the_header_and_in_the_body(
     assert parse_qsl(by_header.body.decode()) == asked_for
     assert by_body.header("Authorization") is None
     assert parse_qsl(by_body.body.decode()) == [*asked_for, ("client_id", client_id), ("client_secret", secret)]
-    assert {each.header("Content-Type") for each in receiver.routed} == {"application/x-www-form-urlencoded"}
+    assert {request.header("Content-Type") for request in receiver.routed} == {"application/x-www-form-urlencoded"}
 
 
-def test_what_an_error_says_back_of_the_client_is_masked(made: Working, receiver: Receiver) -> None:
+def test_what_an_error_says_back_of_the_client_is_masked(crm: Working, receiver: Receiver) -> None:
     def echo(received: Received) -> Answer:
         sent = (received.header("Authorization") or "").removeprefix("Basic ") or received.body.decode()
         return Answer(400, json.dumps({"error": "no", "error_description": sent}).encode())
@@ -178,23 +178,23 @@ def test_what_an_error_says_back_of_the_client_is_masked(made: Working, receiver
         action(receiver, client_secret=secret),
         action(receiver, client_secret=secret, client_authentication="body"),
     )
-    made.workflow("contacts", *bodies)
-    made.create("contacts", last_name="A")
+    crm.workflow("contacts", *bodies)
+    crm.create("contacts", last_name="A")
     for number in (1, 2):
-        error = made.ended(number).error or ""
+        error = crm.ended(number).error or ""
         assert "••••••" in error and quote_plus(secret) not in error
         assert base64.b64encode(f"me:{quote_plus(secret)}".encode()).decode() not in error
 
 
-def test_audience_and_client_authentication_stand_in_the_document(made: Working, receiver: Receiver) -> None:
-    workflow = made.workflow("contacts", action(receiver, audience="api", client_authentication="body"))
-    written = made.document(workflow)["actions"][0]["authorization"]
+def test_audience_and_client_authentication_stand_in_the_document(crm: Working, receiver: Receiver) -> None:
+    workflow = crm.workflow("contacts", action(receiver, audience="api", client_authentication="body"))
+    written = crm.document(workflow)["actions"][0]["authorization"]
     assert (written["audience"], written["client_authentication"], written["client_secret"]) == ("api", "body", None)
-    workflow = made.workflow("contacts", action(receiver))
-    written = made.document(workflow)["actions"][0]["authorization"]
+    workflow = crm.workflow("contacts", action(receiver))
+    written = crm.document(workflow)["actions"][0]["authorization"]
     assert (written["audience"], written["client_authentication"]) == ("", "basic")
     with pytest.raises(InvalidDocument) as caught:
-        made.workflow("contacts", action(receiver, client_authentication="jwt"))
+        crm.workflow("contacts", action(receiver, client_authentication="jwt"))
     assert "basic, body" in caught.value.errors["actions.0.authorization.client_authentication"]
 
 
@@ -245,14 +245,14 @@ REFUSALS: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_without_a_token_nothing_is_sent_and_the_log_says_why(made: Working, receiver: Receiver, case: str) -> None:
+def test_without_a_token_nothing_is_sent_and_the_log_says_why(crm: Working, receiver: Receiver, case: str) -> None:
     answer, words = REFUSALS[case]
     receiver.routes["/token"] = lambda _received: answer
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
-    ended = made.ended(1)
-    attempts = made.attempts(1)
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
+    ended = crm.ended(1)
+    attempts = crm.attempts(1)
     assert (ended.status, len(attempts), receiver.requests) == ("failed", 4, [])
-    assert {each.error_code for each in attempts} == {"token"}
+    assert {attempt.error_code for attempt in attempts} == {"token"}
     assert words in (ended.error or "")
-    assert SECRET not in f"{vars(ended)} {[vars(each) for each in attempts]}"
+    assert SECRET not in f"{vars(ended)} {[vars(attempt) for attempt in attempts]}"

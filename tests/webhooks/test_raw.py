@@ -68,7 +68,7 @@ BODIES: list[tuple[str, str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("media_type", "body", "sent"), BODIES, ids=lambda each: repr(each)[:40])
+@pytest.mark.parametrize(("media_type", "body", "sent"), BODIES, ids=lambda value: repr(value)[:40])
 def test_a_body_is_sent_as_it_was_typed(media_type: str, body: str, sent: bytes) -> None:
     request = built(values=V, content_type="RAW", media_type=media_type, body=body, method="PUT")
     assert request.body == sent
@@ -89,7 +89,7 @@ UNBUILDABLE: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.usefixtures("saved_untried")
-@pytest.mark.parametrize(("media_type", "body", "words"), UNBUILDABLE, ids=lambda each: repr(each)[:40])
+@pytest.mark.parametrize(("media_type", "body", "words"), UNBUILDABLE, ids=lambda value: repr(value)[:40])
 def test_what_the_media_type_can_not_carry_is_not_sent(media_type: str, body: str, words: str) -> None:
     with pytest.raises(RequestError, match=re.escape(words)) as refused:
         built(values=V, content_type="RAW", media_type=media_type, body=body)
@@ -133,7 +133,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "path", "words"), REFUSED, ids=lambda each: repr(each)[:50])
+@pytest.mark.parametrize(("change", "path", "words"), REFUSED, ids=lambda value: repr(value)[:50])
 def test_what_can_not_work_is_refused_when_saved(change: dict[str, Any], path: str, words: str) -> None:
     action = {"content_type": "RAW", "media_type": TEXT, "body": "x", **change}
     with pytest.raises(Refused) as refused:
@@ -219,21 +219,21 @@ def test_a_body_loops_over_related_records_and_reads_one_of_a_reference(tmp_path
     )
     related = [{"module": "deals"}, {"module": "organizations", "key": "firm"}]
     action = {"url": f"{receiver.url}/raw", "content_type": "RAW", "media_type": JSON, "body": body, "related": related}
-    with working(tmp_path) as made:
+    with working(tmp_path) as crm:
         modules = {"related_modules": ["deals", "organizations"]}
-        contact = made.create("contacts", last_name="A", organization=made.create("organizations", name='O"1'))
+        contact = crm.create("contacts", last_name="A", organization=crm.create("organizations", name='O"1'))
         for name, amount in (('T"x', "12.50"), ("none", None), ("U", "3")):
-            made.create("deals", name=name, amount=amount, contact=contact)
+            crm.create("deals", name=name, amount=amount, contact=contact)
         for wrong, words in (
             ("{{ deals.name }}", "a list of records"),
             ("{% for d in deals %}{{ d.nmae }}{% endfor %}", "d.name"),
         ):
             with pytest.raises(Exception, match=words):
-                made.workflow("contacts", {**action, "body": wrong}, **modules)
-        workflow = made.workflow("contacts", action, **modules)
-        made.replace(workflow, made.document(workflow))
-        made.start()
-        made.update("contacts", contact, title="x")
+                crm.workflow("contacts", {**action, "body": wrong}, **modules)
+        workflow = crm.workflow("contacts", action, **modules)
+        crm.replace(workflow, crm.document(workflow))
+        crm.start()
+        crm.update("contacts", contact, title="x")
         sent = receiver.wait_for(1)[0]
     assert sent.body.endswith(b"]}\r\n") and b"\r\n  {" in sent.body
     assert json.loads(sent.body) == {

@@ -30,9 +30,9 @@ AROUND = st.text(alphabet="xyz 09{}:,\"'<>&%", max_size=20)
 )  # fmt: skip
 @given(before=AROUND, after=AROUND)
 def test_a_secret_is_masked_in_every_form_and_nothing_around_it(form: str, before: str, after: str) -> None:
-    known = Redaction([SECRET])
-    assert known.text(before + form + after) == before + MASK + after
-    assert known.data((before + form + after).encode()) == (before + MASK + after).encode()
+    redactor = Redaction([SECRET])
+    assert redactor.text(before + form + after) == before + MASK + after
+    assert redactor.data((before + form + after).encode()) == (before + MASK + after).encode()
 
 
 @given(st.text(min_size=8, max_size=30), AROUND)
@@ -66,8 +66,8 @@ def test_bytes_in_another_charset_are_masked_too() -> None:
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_a_secret_is_masked_in_wide_charsets(charset: str) -> None:
     text = 'ž {"echo":"Bearer %s","short":"test","other":"latest tests"}'
-    known = Redaction(["pässword-1", "test"])
-    assert known.data((text % "pässword-1").encode(charset)).decode(charset) == (text % "******").replace(
+    redactor = Redaction(["pässword-1", "test"])
+    assert redactor.data((text % "pässword-1").encode(charset)).decode(charset) == (text % "******").replace(
         '"test"', '"******"'
     )
 

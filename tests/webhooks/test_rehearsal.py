@@ -84,7 +84,7 @@ def test_what_is_wrong_with_a_template_is_said_to_people(template: str) -> None:
     assert refused.value.errors[VALUE].endswith(f": {MISTAKES[template]}")
 
 
-@pytest.mark.parametrize(("action", "place", "words"), NEVER, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(("action", "place", "words"), NEVER, ids=lambda value: str(value)[:60])
 def test_what_can_never_work_is_refused_at_its_place(action: dict[str, Any], place: str, words: str) -> None:
     with pytest.raises(Refused) as refused:
         saved(values=AMOUNT, **action)
@@ -115,7 +115,7 @@ SOMETIMES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("action", SOMETIMES, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize("action", SOMETIMES, ids=lambda value: str(value)[:60])
 def test_what_works_for_some_records_is_saved(action: dict[str, Any]) -> None:
     saved(values=AMOUNT, **action)
 
@@ -146,7 +146,7 @@ NAMES = st.sampled_from(["a", "b.c", "b.d", "e[0]", "@f"])
 ROWS = st.lists(
     st.tuples(NAMES, st.text(max_size=6) | st.sampled_from(["1", "1_0", "true", "{}", "[1]", "{{ 1 }}", "{{ '\\n' }}"]),
               st.sampled_from(["auto", "text", "number", "boolean", "json"])),
-    max_size=4, unique_by=lambda each: each[0],
+    max_size=4, unique_by=lambda drawn: drawn[0],
 )  # fmt: skip
 
 

@@ -39,8 +39,8 @@ def test_the_path_of_every_json_value_selects_it(value: Any) -> None:
     tree = tree_of(body)
     assert tree is not None
     for leaf in leaves(tree):
-        (found,) = capture.find("JSONPATH", leaf.path, body)
-        assert leaf.value == ("null" if found is None else as_text(found))
+        (selected,) = capture.find("JSONPATH", leaf.path, body)
+        assert leaf.value == ("null" if selected is None else as_text(selected))
 
 
 elements = st.recursive(
@@ -66,8 +66,8 @@ def test_the_path_of_every_text_and_attribute_in_xml_selects_it(
     tree = tree_of(body)
     assert tree is not None
     for leaf in leaves(tree):
-        (found,) = evaluate("XPATH", leaf.path, body, {})
-        assert found.strip() == leaf.value.strip()
+        (value,) = evaluate("XPATH", leaf.path, body, {})
+        assert value.strip() == leaf.value.strip()
 
 
 def _fill(element: Any, content: Any) -> None:

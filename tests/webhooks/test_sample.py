@@ -79,7 +79,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("sample", "kind"), REFUSED, ids=lambda each: each[:20])
+@pytest.mark.parametrize(("sample", "kind"), REFUSED, ids=lambda value: value[:20])
 def test_a_sample_that_cannot_be_read_is_refused_in_words(sample: str, kind: str) -> None:
     with pytest.raises(SampleProblem):
         parameters_from_sample(sample, kind)

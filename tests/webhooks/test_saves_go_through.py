@@ -22,16 +22,16 @@ HEALTHY = {"url": ANYWHERE, "parameters": [{"name": "n", "value": "{{ last_name 
 
 
 @pytest.fixture(params=BOTH)
-def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Working]:
+def crm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Working]:
     url = database_url(request.param, request)
-    with working(tmp_path, **({"database_url": url} if url else {})) as made:
-        yield made
+    with working(tmp_path, **({"database_url": url} if url else {})) as crm:
+        yield crm
 
 
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> Iterator[Working]:
-    with working(tmp_path) as made:
-        yield made
+    with working(tmp_path) as crm:
+        yield crm
 
 
 def raising(error: BaseException) -> Any:
@@ -57,22 +57,22 @@ EXCEPTIONS: list[tuple[Exception, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "words"), EXCEPTIONS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(("error", "words"), EXCEPTIONS, ids=lambda value: type(value).__name__)
 def test_whatever_a_value_raises_ends_its_own_delivery_with_its_place(
     on_sqlite: Working, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
-    made = on_sqlite
+    crm = on_sqlite
     bad = {"url": ANYWHERE, "parameters": [{"name": "a.b", "value": "{{ record.url }}"}]}
-    made.workflow("contacts", bad, HEALTHY)
-    made.workflow("contacts", HEALTHY)
+    crm.workflow("contacts", bad, HEALTHY)
+    crm.workflow("contacts", HEALTHY)
     monkeypatch.setattr("webhookui.webhooks.templating.template.plain", raising_for("/records/", error))
-    contact = made.create("contacts", last_name="A")
-    first, second, third = made.deliveries()
+    contact = crm.create("contacts", last_name="A")
+    first, second, third = crm.deliveries()
     assert [first.status, second.status, third.status] == ["failed", "queued", "queued"]
     assert (first.error or "").startswith("Parameter a.b: ")
     assert words in (first.error or "")
     assert len(first.error or "") < 2000
-    assert made.values("contacts", contact)["last_name"] == "A"
+    assert crm.values("contacts", contact)["last_name"] == "A"
 
 
 def raising_for(part: str, error: Exception) -> Any:
@@ -100,37 +100,37 @@ REFUSE_BODIES = {
 }
 
 
-def test_what_the_database_does_not_take_ends_that_delivery_alone(made: Working) -> None:
-    made.workflow("contacts", HEALTHY, trigger={"on": "create_or_update", "recurrence": "first_time"})
-    made.workflow("contacts", HEALTHY, {"url": ANYWHERE + "x"}, HEALTHY)
-    with made.db.write() as session:
+def test_what_the_database_does_not_take_ends_that_delivery_alone(crm: Working) -> None:
+    crm.workflow("contacts", HEALTHY, trigger={"on": "create_or_update", "recurrence": "first_time"})
+    crm.workflow("contacts", HEALTHY, {"url": ANYWHERE + "x"}, HEALTHY)
+    with crm.db.write() as session:
         for statement in REFUSE_BODIES[session.get_bind().dialect.name]:
             session.execute(text(statement))
-    contact = made.create("contacts", last_name="poison")
-    deliveries = made.deliveries()
-    assert [each.status for each in deliveries] == ["failed", "failed", "queued", "failed"]
+    contact = crm.create("contacts", last_name="poison")
+    deliveries = crm.deliveries()
+    assert [delivery.status for delivery in deliveries] == ["failed", "failed", "queued", "failed"]
     assert deliveries[0].error == "The request can't be stored: this body can not be held"
-    assert made.last()[1].body is None
-    made.update("contacts", contact, last_name="B")
-    assert [each.status for each in made.deliveries()[4:]] == ["queued"] * 3, "the first time was noted"
+    assert crm.last()[1].body is None
+    crm.update("contacts", contact, last_name="B")
+    assert [delivery.status for delivery in crm.deliveries()[4:]] == ["queued"] * 3, "the first time was noted"
 
 
 def test_criteria_that_cannot_be_checked_fail_their_own_workflow(
     on_sqlite: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = on_sqlite
+    crm = on_sqlite
     condition = {"field": "last_name", "operator": "contains", "value": "A"}
     monkeypatch.setitem(OPERATORS, "contains", replace(OPERATORS["contains"], test=raising(OverflowError("date"))))
-    made.workflow("contacts", HEALTHY, HEALTHY, criteria={"all": [condition], "any": []})
-    made.workflow("contacts", HEALTHY)
-    made.create("contacts", last_name="A")
-    deliveries = made.deliveries()
-    assert [each.status for each in deliveries] == ["failed", "failed", "queued"]
+    crm.workflow("contacts", HEALTHY, HEALTHY, criteria={"all": [condition], "any": []})
+    crm.workflow("contacts", HEALTHY)
+    crm.create("contacts", last_name="A")
+    deliveries = crm.deliveries()
+    assert [delivery.status for delivery in deliveries] == ["failed", "failed", "queued"]
     assert deliveries[0].error == "The entry criteria can't be checked: a number or date that is too large."
 
 
 @pytest.mark.usefixtures("saved_untried")
-def test_a_failure_that_cannot_be_told_of_stops_nothing(made: Working) -> None:
+def test_a_failure_that_cannot_be_told_of_stops_nothing(crm: Working) -> None:
     def writes_and_raises(session: Any, deliveries: list[Delivery]) -> None:
         session.add(
             Change(module="contacts", record_id=1, record_name="half told", kind="x", at=deliveries[0].created_at)
@@ -138,37 +138,37 @@ def test_a_failure_that_cannot_be_told_of_stops_nothing(made: Working) -> None:
         session.flush()
         raise LookupError("no such mail")
 
-    made.workflow("contacts", {"url": ANYWHERE, "parameters": [{"name": "a", "value": "", "required": True}]}, HEALTHY)
-    made.db.services["failed_listeners"] = [writes_and_raises]
-    made.create("contacts", last_name="A")
-    assert [each.status for each in made.deliveries()] == ["failed", "queued"]
-    with made.db.read() as session:
+    crm.workflow("contacts", {"url": ANYWHERE, "parameters": [{"name": "a", "value": "", "required": True}]}, HEALTHY)
+    crm.db.services["failed_listeners"] = [writes_and_raises]
+    crm.create("contacts", last_name="A")
+    assert [delivery.status for delivery in crm.deliveries()] == ["failed", "queued"]
+    with crm.db.read() as session:
         assert session.scalar(text("select count(*) from change where kind = 'x'")) == 0
 
 
 def test_stale_retries_that_cannot_be_ended_fail_the_newer_delivery(
     on_sqlite: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = on_sqlite
-    made.workflow("contacts", {**HEALTHY, "drop_stale_retries": True}, HEALTHY)
+    crm = on_sqlite
+    crm.workflow("contacts", {**HEALTHY, "drop_stale_retries": True}, HEALTHY)
     monkeypatch.setattr("webhookui.delivery.stale_retries.supersede_older", raising(TypeError("no order")))
-    made.create("contacts", last_name="A")
-    assert [each.status for each in made.deliveries()] == ["failed", "queued"]
+    crm.create("contacts", last_name="A")
+    assert [delivery.status for delivery in crm.deliveries()] == ["failed", "queued"]
 
 
 def test_a_database_that_is_full_fails_the_save_and_no_delivery(on_sqlite: Working) -> None:
     """The save can be tried again; a delivery that ended Failed could not."""
-    made = on_sqlite
-    made.workflow("contacts", HEALTHY)
+    crm = on_sqlite
+    crm.workflow("contacts", HEALTHY)
 
     def full(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if "INSERT INTO delivery_request" in statement:
             raise OperationalError(statement, {}, Exception("database or disk is full"))
 
-    event.listen(made.db.engine, "before_cursor_execute", full)
+    event.listen(crm.db.engine, "before_cursor_execute", full)
     with pytest.raises(OperationalError):
-        made.create("contacts", last_name="A")
-    event.remove(made.db.engine, "before_cursor_execute", full)
-    assert made.deliveries() == []
-    with made.db.read() as session:
+        crm.create("contacts", last_name="A")
+    event.remove(crm.db.engine, "before_cursor_execute", full)
+    assert crm.deliveries() == []
+    with crm.db.read() as session:
         assert session.query(DeliveryRequest).count() == 0

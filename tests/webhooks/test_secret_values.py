@@ -42,9 +42,9 @@ def kept_and_sent(values: Mapping[str, Any] | None = None, **action: Any) -> tup
     definition, secrets = stored_definition(webhook), secrets_of(webhook)
     assert SECRET not in json.dumps(definition, ensure_ascii=False)
     kept = build_request(from_definition(definition, {}), Context(values or {}))
-    known = by_marker(from_definition(definition, secrets))
-    headers = tuple((name, reveal(value, known)) for name, value in kept.headers)
-    return kept, Request(kept.method, reveal(kept.url, known), headers, reveal_body(kept.body, known))
+    by_marker_ = by_marker(from_definition(definition, secrets))
+    headers = tuple((name, reveal(value, by_marker_)) for name, value in kept.headers)
+    return kept, Request(kept.method, reveal(kept.url, by_marker_), headers, reveal_body(kept.body, by_marker_))
 
 
 @pytest.mark.parametrize("content_type", ["JSON", "JSONARRAY", "XML", "FORM"])
@@ -56,13 +56,13 @@ def test_a_secret_parameter_arrives_as_it_was_typed(content_type: str, text: str
     kept, sent = kept_and_sent({"x": "y"}, content_type=content_type, parameters=rows)
     body = (sent.body or b"").decode()
     if content_type == "FORM":
-        found = parse_qs(body, strict_parsing=True)["auth[token]"][0]
+        arrived = parse_qs(body, strict_parsing=True)["auth[token]"][0]
     elif content_type == "XML":
-        found = etree.fromstring(body.encode()).findtext("auth/token")
+        arrived = etree.fromstring(body.encode()).findtext("auth/token")
     else:
         document = json.loads(body)
-        found = (document[0] if isinstance(document, list) else document)["auth"]["token"]
-    assert found == text
+        arrived = (document[0] if isinstance(document, list) else document)["auth"]["token"]
+    assert arrived == text
     assert MASK in (veil_body(kept.body) or b"").decode() and b"y" in (kept.body or b"")
 
 

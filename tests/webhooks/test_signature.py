@@ -54,9 +54,9 @@ def verifies(secret: str, received: Received) -> bool:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Working]:
-    with working(tmp_path, retry_delays=(0, 0, 0)) as made:
-        yield made.start()
+def crm(tmp_path: Path) -> Iterator[Working]:
+    with working(tmp_path, retry_delays=(0, 0, 0)) as crm:
+        yield crm.start()
 
 
 def action(receiver: Receiver, **more: Any) -> dict[str, Any]:
@@ -65,30 +65,30 @@ def action(receiver: Receiver, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("content_type", ["JSON", "JSONARRAY", "XML", "FORM"])
-def test_every_attempt_of_every_content_type_verifies(made: Working, receiver: Receiver, content_type: str) -> None:
+def test_every_attempt_of_every_content_type_verifies(crm: Working, receiver: Receiver, content_type: str) -> None:
     receiver.answers = [Answer(500), Answer(503), Answer(200)]
-    made.workflow("contacts", action(receiver, content_type=content_type))
-    made.create("contacts", last_name="Ž 'x'")
-    assert made.ended(1).status == "success"
-    assert [verifies(OLD, each) for each in receiver.requests] == [True] * 3
-    assert [verifies(OTHER, each) for each in receiver.requests] == [False] * 3
-    assert {each.header("webhook-id") for each in receiver.requests} == {made.ended(1).message_id}
-    assert len({each.body for each in receiver.requests}) == 1
+    crm.workflow("contacts", action(receiver, content_type=content_type))
+    crm.create("contacts", last_name="Ž 'x'")
+    assert crm.ended(1).status == "success"
+    assert [verifies(OLD, request) for request in receiver.requests] == [True] * 3
+    assert [verifies(OTHER, request) for request in receiver.requests] == [False] * 3
+    assert {request.header("webhook-id") for request in receiver.requests} == {crm.ended(1).message_id}
+    assert len({request.body for request in receiver.requests}) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_request_without_a_body_verifies_too(made: Working, receiver: Receiver, method: str) -> None:
+def test_a_request_without_a_body_verifies_too(crm: Working, receiver: Receiver, method: str) -> None:
     rows = [] if method == "DELETE" else action(receiver)["parameters"]
-    made.workflow("contacts", action(receiver, method=method, content_type="FORM", parameters=rows))
-    made.create("contacts", last_name="A")
+    crm.workflow("contacts", action(receiver, method=method, content_type="FORM", parameters=rows))
+    crm.create("contacts", last_name="A")
     received = receiver.wait_for(1)[0]
     assert received.body == b""
     assert verifies(OLD, received)
 
 
-def test_what_was_changed_on_the_way_does_not_verify(made: Working, receiver: Receiver) -> None:
-    made.workflow("contacts", action(receiver))
-    made.create("contacts", last_name="A")
+def test_what_was_changed_on_the_way_does_not_verify(crm: Working, receiver: Receiver) -> None:
+    crm.workflow("contacts", action(receiver))
+    crm.create("contacts", last_name="A")
     received = receiver.wait_for(1)[0]
     assert verifies(OLD, received)
     headers = [(name, "2" if name == "webhook-id" else value) for name, value in received.headers]
@@ -96,43 +96,43 @@ def test_what_was_changed_on_the_way_does_not_verify(made: Working, receiver: Re
     assert not verifies(OLD, Received(received.line, headers, received.body, 0))
 
 
-def test_without_a_signature_the_id_goes_out_and_nothing_else_of_it(made: Working, receiver: Receiver) -> None:
+def test_without_a_signature_the_id_goes_out_and_nothing_else_of_it(crm: Working, receiver: Receiver) -> None:
     receiver.answers = [Answer(500)]
-    made.workflow("contacts", action(receiver, signing=False))
-    made.create("contacts", last_name="A")
+    crm.workflow("contacts", action(receiver, signing=False))
+    crm.create("contacts", last_name="A")
     receiver.wait_for(2)
     for received in receiver.requests:
         assert [name for name, _ in received.headers if name.startswith("webhook-")] == ["webhook-id"]
-        assert received.header("webhook-id") == made.deliveries()[0].message_id
+        assert received.header("webhook-id") == crm.deliveries()[0].message_id
 
 
 def test_during_a_rotation_either_secret_verifies_and_after_it_only_the_new_one(
-    made: Working, receiver: Receiver
+    crm: Working, receiver: Receiver
 ) -> None:
-    workflow = made.workflow("contacts", action(receiver))
-    assert signed_by(made, receiver, 1) == {OLD}
-    document = made.document(workflow)
+    workflow = crm.workflow("contacts", action(receiver))
+    assert signed_by(crm, receiver, 1) == {OLD}
+    document = crm.document(workflow)
     document["actions"][0]["signing"] = {"secret": NEW}
-    made.replace(workflow, document)
-    assert signed_by(made, receiver, 2) == {OLD, NEW}
-    made.replace(workflow, made.document(workflow))  # saved again, unchanged: the overlap goes on
-    assert signed_by(made, receiver, 2) == {OLD, NEW}
-    with made.db.write() as session:
+    crm.replace(workflow, document)
+    assert signed_by(crm, receiver, 2) == {OLD, NEW}
+    crm.replace(workflow, crm.document(workflow))  # saved again, unchanged: the overlap goes on
+    assert signed_by(crm, receiver, 2) == {OLD, NEW}
+    with crm.db.write() as session:
         row = session.get(WorkflowWebhook, 1)
         assert row is not None
         assert timedelta(hours=23) < (row.previous_signing_until or now()) - now() < timedelta(hours=25)
         row.previous_signing_until = now() - timedelta(seconds=1)
         touch(session, "workflows")
-    assert signed_by(made, receiver, 1) == {NEW}
+    assert signed_by(crm, receiver, 1) == {NEW}
 
 
-def signed_by(made: Working, receiver: Receiver, signatures: int) -> set[str]:
+def signed_by(crm: Working, receiver: Receiver, signatures: int) -> set[str]:
     """Saves contacts until a request with so many signatures has come (a changed secret is taken up within a quarter of a
     second); the secrets that verify it."""
 
     def sent() -> bool:
-        made.create("contacts", last_name="A")
-        number = len(made.deliveries())
+        crm.create("contacts", last_name="A")
+        number = len(crm.deliveries())
         received = receiver.wait_for(number)[-1]
         return len((received.header("webhook-signature") or "").split(" ")) == signatures
 
@@ -142,30 +142,30 @@ def signed_by(made: Working, receiver: Receiver, signatures: int) -> set[str]:
 
 def test_a_retry_is_signed_with_the_secret_of_its_time(tmp_path: Path, receiver: Receiver) -> None:
     receiver.answers = [Answer(500)]
-    with working(tmp_path, retry_delays=(1, 1)) as made:
-        made.start()
-        workflow = made.workflow("contacts", action(receiver))
-        made.create("contacts", last_name="A")
+    with working(tmp_path, retry_delays=(1, 1)) as crm:
+        crm.start()
+        workflow = crm.workflow("contacts", action(receiver))
+        crm.create("contacts", last_name="A")
         receiver.wait_for(1)
-        document = made.document(workflow)
+        document = crm.document(workflow)
         document["actions"][0]["signing"] = {"secret": NEW}
-        made.replace(workflow, document)
-        assert made.ended(1).status == "success"
+        crm.replace(workflow, document)
+        assert crm.ended(1).status == "success"
     first, second = receiver.requests
     assert (verifies(OLD, first), verifies(NEW, first)) == (True, False)
     assert (verifies(OLD, second), verifies(NEW, second)) == (True, True)
     assert first.header("webhook-id") == second.header("webhook-id")
 
 
-def test_a_secret_that_is_made_is_shown_once_and_verifies(made: Working, receiver: Receiver) -> None:
-    with made.db.write() as session:
+def test_a_secret_that_is_made_is_shown_once_and_verifies(crm: Working, receiver: Receiver) -> None:
+    with crm.db.write() as session:
         document = {"name": "W", "module": "contacts", "trigger": {"on": "create", "recurrence": "every_time"},
                     "actions": [{"type": "webhook", "title": "A", **action(receiver, signing={})}]}  # fmt: skip
-        created = store.create(session, made.box, document, made.user)
+        created = store.create(session, crm.box, document, crm.user)
         secret = store.to_document(session, created, with_ids=True)["actions"][0]["signing"]["secret"]
         assert store.to_document(session, created, with_ids=False)["actions"][0]["signing"] == {"secret": None}
-    assert made.document(1)["actions"][0]["signing"] == {"secret": None}
-    made.create("contacts", last_name="A")
+    assert crm.document(1)["actions"][0]["signing"] == {"secret": None}
+    crm.create("contacts", last_name="A")
     assert verifies(secret, receiver.wait_for(1)[0])
 
 
@@ -180,15 +180,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize("secret", WRONG)
-def test_a_secret_that_cannot_sign_is_refused_when_saved(made: Working, receiver: Receiver, secret: str) -> None:
+def test_a_secret_that_cannot_sign_is_refused_when_saved(crm: Working, receiver: Receiver, secret: str) -> None:
     assert WRONG[secret] in secret_problem(secret)
     if secret:
         with pytest.raises(InvalidDocument) as refused:
-            made.workflow("contacts", action(receiver, signing={"secret": secret}))
+            crm.workflow("contacts", action(receiver, signing={"secret": secret}))
         assert WRONG[secret] in refused.value.errors["actions.0.signing.secret"]
 
 
 def test_secrets_that_are_made_are_good_and_differ() -> None:
-    made = {new_secret() for _ in range(20)}
-    assert len(made) == 20
-    assert {secret_problem(each) for each in made} == {""}
+    secrets_made = {new_secret() for _ in range(20)}
+    assert len(secrets_made) == 20
+    assert {secret_problem(secret) for secret in secrets_made} == {""}

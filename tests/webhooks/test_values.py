@@ -23,16 +23,16 @@ ANYWHERE = "http://127.0.0.1:9/"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Working]:
-    with working(tmp_path, base_url="https://crm.example.com") as made:
-        yield made
+def crm(tmp_path: Path) -> Iterator[Working]:
+    with working(tmp_path, base_url="https://crm.example.com") as crm:
+        yield crm
 
 
-def save_deal(made: Working, **values: Any) -> int:
-    organization = made.create(
+def save_deal(crm: Working, **values: Any) -> int:
+    organization = crm.create(
         "organizations", name="Acme & Sons", postal_code="00420", employees="12", account_id="A 1/2"
     )
-    contact = made.create(
+    contact = crm.create(
         "contacts", first_name="Zoë", last_name='O"Neil', email="zoe@example.com", do_not_call=True,
         interests=["Support", "Events"], organization=organization, birthday="1985-02-28",
     )  # fmt: skip
@@ -40,7 +40,7 @@ def save_deal(made: Working, **values: Any) -> int:
         "name": 'Big "deal"', "amount": "1250", "probability": "0.5", "close_date": "2026-12-31", "contact": contact,
         "organization": organization, "stage": "New", "next_step": "  {{ amount }}  ", "description": "a\nb", **values,
     }  # fmt: skip
-    return made.create("deals", **complete)
+    return crm.create("deals", **complete)
 
 
 D = Decimal
@@ -127,54 +127,54 @@ VALUES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_placeholders_stand_for_these_values(made: Working) -> None:
+def test_placeholders_stand_for_these_values(crm: Working) -> None:
     rows = [{"name": f"v{position}", "value": value} for position, value in enumerate(VALUES)]
-    made.workflow(
+    crm.workflow(
         "deals",
         {"url": ANYWHERE, "parameters": rows},
         name="Close deals",
         trigger={"on": "update", "recurrence": "every_time"},
     )
-    made.update("deals", save_deal(made), stage="Closed Won")
-    body = exact_json.loads(made.last()[1].body or b"")
+    crm.update("deals", save_deal(crm), stage="Closed Won")
+    body = exact_json.loads(crm.last()[1].body or b"")
     got = dict(zip(VALUES, body.values(), strict=True))
-    assert {value: found for value, found in got.items() if not same(found, VALUES[value])} == {}
+    assert {value: shown for value, shown in got.items() if not same(shown, VALUES[value])} == {}
 
 
-def same(one: Any, other: Any) -> bool:
+def same(value: Any, other_value: Any) -> bool:
     """Equal, of the same type, and decimals to their last digit."""
-    return exact_json.dumps(one) == exact_json.dumps(other)
+    return exact_json.dumps(value) == exact_json.dumps(other_value)
 
 
-def test_every_delivery_knows_its_own_id_and_all_of_one_save_the_same_time(made: Working) -> None:
+def test_every_delivery_knows_its_own_id_and_all_of_one_save_the_same_time(crm: Working) -> None:
     rows = [{"name": "id", "value": "{{ delivery.id }}"}, {"name": "at", "value": "{{ now }}"}]
-    made.workflow("contacts", *[{"url": ANYWHERE, "parameters": rows}] * 3)
-    made.create("contacts", last_name="A")
-    bodies = [exact_json.loads(body_of(made, each.id)) for each in made.deliveries()]
-    assert [body["id"] for body in bodies] == [each.id for each in made.deliveries()] == [1, 2, 3]
+    crm.workflow("contacts", *[{"url": ANYWHERE, "parameters": rows}] * 3)
+    crm.create("contacts", last_name="A")
+    bodies = [exact_json.loads(body_of(crm, delivery.id)) for delivery in crm.deliveries()]
+    assert [body["id"] for body in bodies] == [delivery.id for delivery in crm.deliveries()] == [1, 2, 3]
     assert len({body["at"] for body in bodies}) == 1
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", bodies[0]["at"])
 
 
-def body_of(made: Working, delivery_id: int | None) -> bytes:
-    with made.db.read() as session:
+def body_of(crm: Working, delivery_id: int | None) -> bytes:
+    with crm.db.read() as session:
         request = session.get(DeliveryRequest, delivery_id)
         assert request is not None
         return request.body or b""
 
 
-def test_at_a_creation_there_was_nothing_before_and_a_deletion_speaks_of_what_was(made: Working) -> None:
+def test_at_a_creation_there_was_nothing_before_and_a_deletion_speaks_of_what_was(crm: Working) -> None:
     rows = [{"name": "before", "value": "{{ previous.last_name }}"}, {"name": "after", "value": "{{ last_name }}"}]
-    made.workflow("contacts", {"url": ANYWHERE, "parameters": rows})
-    made.workflow(
+    crm.workflow("contacts", {"url": ANYWHERE, "parameters": rows})
+    crm.workflow(
         "contacts", {"url": ANYWHERE, "parameters": rows}, trigger={"on": "delete", "recurrence": "every_time"}
     )
-    contact = made.create("contacts", last_name="A")
-    assert made.last()[1].body == b'{"before":null,"after":"A"}'
-    made.update("contacts", contact, last_name="B")
-    assert made.last()[1].body == b'{"before":"A","after":"B"}'
-    made.delete("contacts", contact)
-    assert made.last()[1].body == b'{"before":"B","after":"B"}'
+    contact = crm.create("contacts", last_name="A")
+    assert crm.last()[1].body == b'{"before":null,"after":"A"}'
+    crm.update("contacts", contact, last_name="B")
+    assert crm.last()[1].body == b'{"before":"A","after":"B"}'
+    crm.delete("contacts", contact)
+    assert crm.last()[1].body == b'{"before":"B","after":"B"}'
 
 
 FORCED: list[tuple[str, str, Any]] = [
@@ -209,11 +209,11 @@ FORCED: list[tuple[str, str, Any]] = [
 ]  # fmt: skip
 
 
-def test_a_forced_type_is_kept_to(made: Working) -> None:
+def test_a_forced_type_is_kept_to(crm: Working) -> None:
     rows = [{"name": f"v{at}", "value": value, "type": kind} for at, (value, kind, _) in enumerate(FORCED)]
-    made.workflow("deals", {"url": ANYWHERE, "parameters": rows})
-    save_deal(made)
-    body = exact_json.loads(made.last()[1].body or b"")
+    crm.workflow("deals", {"url": ANYWHERE, "parameters": rows})
+    save_deal(crm)
+    body = exact_json.loads(crm.last()[1].body or b"")
     for (value, kind, wanted), got in zip(FORCED, body.values(), strict=True):
         assert same(got, wanted), (value, kind, got)
 
@@ -265,50 +265,50 @@ NOT_FILLED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.usefixtures("saved_untried")
-@pytest.mark.parametrize(("row", "words"), NOT_FILLED, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(("row", "words"), NOT_FILLED, ids=lambda value: str(value)[:60])
 def test_what_cannot_be_filled_in_fails_at_once_in_words_and_the_record_is_saved(
-    made: Working, row: dict[str, Any], words: str
+    crm: Working, row: dict[str, Any], words: str
 ) -> None:
-    made.workflow("deals", {"url": ANYWHERE, "parameters": [{"name": "a.b", **row}]})
-    save_deal(made)
-    delivery, request = made.last()
+    crm.workflow("deals", {"url": ANYWHERE, "parameters": [{"name": "a.b", **row}]})
+    save_deal(crm)
+    delivery, request = crm.last()
     assert (delivery.status, request.body, delivery.attempt_count) == ("failed", None, 0)
     assert words in (delivery.error or "")
     assert "a.b" in (delivery.error or "")
 
 
-def test_a_template_that_would_run_for_ever_is_stopped(made: Working) -> None:
+def test_a_template_that_would_run_for_ever_is_stopped(crm: Working) -> None:
     loops = "{% for a in description %}" * 4 + "{% endfor %}" * 4
-    made.workflow("deals", {"url": ANYWHERE, "parameters": [{"name": "a", "value": loops}]})
-    save_deal(made, description="x" * 5000)
-    assert "it takes too long" in (made.last()[0].error or "")
+    crm.workflow("deals", {"url": ANYWHERE, "parameters": [{"name": "a", "value": loops}]})
+    save_deal(crm, description="x" * 5000)
+    assert "it takes too long" in (crm.last()[0].error or "")
 
 
-def test_a_body_that_gets_too_large_is_not_sent(made: Working) -> None:
+def test_a_body_that_gets_too_large_is_not_sent(crm: Working) -> None:
     rows = [{"name": f"p{number}", "value": "{{ description }}"} for number in range(120)]
-    made.workflow("deals", {"url": ANYWHERE, "parameters": rows})
-    save_deal(made, description="x" * 100_000)
-    delivery, request = made.last()
+    crm.workflow("deals", {"url": ANYWHERE, "parameters": rows})
+    save_deal(crm, description="x" * 100_000)
+    delivery, request = crm.last()
     assert (delivery.status, request.body) == ("failed", None)
     assert "larger than 10 MiB" in (delivery.error or "")
 
 
 def test_nothing_at_all_goes_out_for_a_missing_required_parameter(tmp_path: Path, receiver: Receiver) -> None:
-    with working(tmp_path) as made:
-        made.workflow(
+    with working(tmp_path) as crm:
+        crm.workflow(
             "contacts",
             {"url": receiver.url, "parameters": [{"name": "token", "value": "{{ title }}", "required": True}]},
             {"url": receiver.url, "parameters": [{"name": "name", "value": "{{ last_name }}"}]},
         )
-        made.start()
-        made.create("contacts", last_name="A")
-        first, second = made.ended(1), made.ended(2)
+        crm.start()
+        crm.create("contacts", last_name="A")
+        first, second = crm.ended(1), crm.ended(2)
         assert (first.status, second.status) == ("failed", "success")
-        assert [each.body for each in receiver.requests] == [b'{"name":"A"}']
-        assert first.finished_at and not made.attempts(1)
+        assert [request.body for request in receiver.requests] == [b'{"name":"A"}']
+        assert first.finished_at and not crm.attempts(1)
 
 
-def test_a_required_parameter_of_a_related_record_is_named_with_its_key(made: Working) -> None:
+def test_a_required_parameter_of_a_related_record_is_named_with_its_key(crm: Working) -> None:
     related = [
         {
             "module": "contacts",
@@ -316,9 +316,9 @@ def test_a_required_parameter_of_a_related_record_is_named_with_its_key(made: Wo
             "parameters": [{"name": "tel", "value": "{{ phone }}", "required": True}],
         }
     ]
-    made.workflow("deals", {"url": ANYWHERE, "related": related}, related_modules=["contacts"])
-    save_deal(made)
-    assert made.last()[0].error == "The required parameter buyer.tel is empty; nothing was sent."
+    crm.workflow("deals", {"url": ANYWHERE, "related": related}, related_modules=["contacts"])
+    save_deal(crm)
+    assert crm.last()[0].error == "The required parameter buyer.tel is empty; nothing was sent."
 
 
 OMITTED = {
@@ -329,13 +329,13 @@ OMITTED = {
 
 
 @pytest.mark.parametrize("content_type", OMITTED)
-def test_what_is_left_out_when_empty_leaves_no_trace_and_lists_close_up(made: Working, content_type: str) -> None:
+def test_what_is_left_out_when_empty_leaves_no_trace_and_lists_close_up(crm: Working, content_type: str) -> None:
     rows = [("a", "{{ invoice_id }}"), ("b.c", "{{ 0 }}"), ("b.d", ""), ("e.f", "  "), ("l.0.x", "{{ contact.phone }}"),
             ("l.1.x", "1"), ("g", "{{ [] }}")]  # fmt: skip
     parameters = [{"name": name, "value": value, "omit_empty": True} for name, value in rows]
-    made.workflow("deals", {"url": ANYWHERE, "content_type": content_type, "parameters": parameters})
-    save_deal(made)
-    assert made.last()[1].body == OMITTED[content_type]
+    crm.workflow("deals", {"url": ANYWHERE, "content_type": content_type, "parameters": parameters})
+    save_deal(crm)
+    assert crm.last()[1].body == OMITTED[content_type]
 
 
 URLS: dict[str, str | None] = {
@@ -356,12 +356,12 @@ URLS: dict[str, str | None] = {
 
 @pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize("url", URLS)
-def test_what_placeholders_bring_into_a_url_is_percent_encoded(made: Working, url: str) -> None:
-    made.workflow("deals", {"url": url})
-    deal = save_deal(made)
-    made.update("organizations", 1, website="https://acme.example/a?b")
-    made.update("deals", deal, stage="Closed Won")
-    delivery = made.last()[0]
+def test_what_placeholders_bring_into_a_url_is_percent_encoded(crm: Working, url: str) -> None:
+    crm.workflow("deals", {"url": url})
+    deal = save_deal(crm)
+    crm.update("organizations", 1, website="https://acme.example/a?b")
+    crm.update("deals", deal, stage="Closed Won")
+    delivery = crm.last()[0]
     if URLS[url] is None:
         assert delivery.status == "failed"
         assert (delivery.error or "").startswith("URL to Notify: ")
@@ -383,10 +383,10 @@ HEADERS: dict[str, str | None] = {
 
 @pytest.mark.usefixtures("saved_untried")
 @pytest.mark.parametrize("value", HEADERS)
-def test_no_line_break_gets_into_a_header(made: Working, value: str) -> None:
-    made.workflow("deals", {"url": ANYWHERE, "headers": [{"name": "X-Note", "value": value}]})
-    save_deal(made)
-    delivery, request = made.last()
+def test_no_line_break_gets_into_a_header(crm: Working, value: str) -> None:
+    crm.workflow("deals", {"url": ANYWHERE, "headers": [{"name": "X-Note", "value": value}]})
+    save_deal(crm)
+    delivery, request = crm.last()
     if HEADERS[value] is None:
         assert (delivery.status, request.headers) == ("failed", [])
         assert "Header X-Note: a line break or control character" in (delivery.error or "")
@@ -436,36 +436,34 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("value", REFUSED_ON_SAVE, ids=lambda each: ascii(each)[:40])
-def test_a_template_that_cannot_work_is_refused_when_saved_with_its_place(
-    made: Working, value: str, place: str
-) -> None:
+@pytest.mark.parametrize("value", REFUSED_ON_SAVE, ids=lambda value: ascii(value)[:40])
+def test_a_template_that_cannot_work_is_refused_when_saved_with_its_place(crm: Working, value: str, place: str) -> None:
     if place == "header" and "\n" in value:
         return
     build, path = PLACES[place]
     with pytest.raises(InvalidDocument) as refused:
-        made.workflow("deals", {"url": ANYWHERE, **build(value)})
+        crm.workflow("deals", {"url": ANYWHERE, **build(value)})
     assert list(refused.value.errors) == [path]
     words = REFUSED_ON_SAVE[value]
     if place == "url":
         words = re.sub(
-            r"column \d+", lambda found: f"column {int(found[0][7:]) + len(ANYWHERE) * ('line 1' in words)}", words
+            r"column \d+", lambda match: f"column {int(match[0][7:]) + len(ANYWHERE) * ('line 1' in words)}", words
         )
     assert words in refused.value.errors[path]
 
 
-def test_a_related_record_speaks_of_itself_and_of_what_surrounds_it(made: Working) -> None:
+def test_a_related_record_speaks_of_itself_and_of_what_surrounds_it(crm: Working) -> None:
     rows = ["name", "record.id", "record.url", "owner.name", "contact.first_name", "delivery.id", "workflow.name"]
     parameters = [{"name": row.replace(".", "_"), "value": f"{{{{ {row} }}}}"} for row in rows]
     related = [{"module": "deals", "key": "deals", "parameters": parameters}]
-    made.workflow("contacts", {"url": ANYWHERE, "related": related}, related_modules=["deals"], name="W")
-    save_deal(made)
-    made.update("contacts", 2, title="x")
-    assert exact_json.loads(made.last()[1].body or b"") == {
+    crm.workflow("contacts", {"url": ANYWHERE, "related": related}, related_modules=["deals"], name="W")
+    save_deal(crm)
+    crm.update("contacts", 2, title="x")
+    assert exact_json.loads(crm.last()[1].body or b"") == {
         "deals": [
             {
                 "name": 'Big "deal"', "record_id": 3, "record_url": "https://crm.example.com/records/deals/3",
-                "owner_name": "Ann Admin", "contact_first_name": "Zoë", "delivery_id": made.last()[0].id, "workflow_name": "W",
+                "owner_name": "Ann Admin", "contact_first_name": "Zoë", "delivery_id": crm.last()[0].id, "workflow_name": "W",
             }
         ]
     }  # fmt: skip
@@ -484,37 +482,37 @@ RELATED = [
 
 
 @pytest.mark.parametrize("content_type", NONE_RELATED)
-def test_without_related_records_a_list_is_empty_and_a_reference_null(made: Working, content_type: str) -> None:
-    made.workflow(
+def test_without_related_records_a_list_is_empty_and_a_reference_null(crm: Working, content_type: str) -> None:
+    crm.workflow(
         "contacts",
         {"url": ANYWHERE, "content_type": content_type, "related": RELATED},
         related_modules=["deals", "organizations"],
     )
-    made.create("contacts", last_name="A")
-    assert made.last()[1].body == NONE_RELATED[content_type]
+    crm.create("contacts", last_name="A")
+    assert crm.last()[1].body == NONE_RELATED[content_type]
 
 
-def test_at_most_200_related_records_go_out_and_the_log_says_so(made: Working) -> None:
-    contact = made.create("contacts", last_name="A")
+def test_at_most_200_related_records_go_out_and_the_log_says_so(crm: Working) -> None:
+    contact = crm.create("contacts", last_name="A")
     for number in range(201):
-        made.create("deals", name=f"D{number}", contact=contact)
-    made.workflow("contacts", {"url": ANYWHERE, "related": RELATED[:1]}, related_modules=["deals"])
-    made.update("contacts", contact, last_name="B")
-    delivery, request = made.last()
+        crm.create("deals", name=f"D{number}", contact=contact)
+    crm.workflow("contacts", {"url": ANYWHERE, "related": RELATED[:1]}, related_modules=["deals"])
+    crm.update("contacts", contact, last_name="B")
+    delivery, request = crm.last()
     deals = exact_json.loads(request.body or b"")["deals"]
-    assert [each["n"] for each in deals] == [f"D{number}" for number in range(200)]
+    assert [deal["n"] for deal in deals] == [f"D{number}" for number in range(200)]
     assert delivery.note == "Deals: only the first 200 of 201 related records were sent."
-    made.delete("deals", contact + 1)
-    made.update("contacts", contact, last_name="C")
-    delivery, request = made.last()
+    crm.delete("deals", contact + 1)
+    crm.update("contacts", contact, last_name="C")
+    delivery, request = crm.last()
     assert len(exact_json.loads(request.body or b"")["deals"]) == 200
     assert delivery.note is None
 
 
-def test_the_payload_is_what_the_record_was_at_the_save(made: Working, receiver: Receiver) -> None:
-    made.workflow("contacts", {"url": receiver.url, "parameters": [{"name": "n", "value": "{{ last_name }}"}]})
-    contact = made.create("contacts", last_name="A")
-    made.update("contacts", contact, last_name="B")
-    made.start()
+def test_the_payload_is_what_the_record_was_at_the_save(crm: Working, receiver: Receiver) -> None:
+    crm.workflow("contacts", {"url": receiver.url, "parameters": [{"name": "n", "value": "{{ last_name }}"}]})
+    contact = crm.create("contacts", last_name="A")
+    crm.update("contacts", contact, last_name="B")
+    crm.start()
     receiver.wait_for(2)
-    assert [each.body for each in receiver.requests] == [b'{"n":"A"}', b'{"n":"B"}']
+    assert [request.body for request in receiver.requests] == [b'{"n":"A"}', b'{"n":"B"}']

@@ -36,7 +36,7 @@ WRITTEN: list[tuple[list[tuple[Any, ...]], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rows", "xml"), WRITTEN, ids=lambda each: str(each)[:50])
+@pytest.mark.parametrize(("rows", "xml"), WRITTEN, ids=lambda value: str(value)[:50])
 def test_rows_are_written_like_this(rows: list[tuple[Any, ...]], xml: str) -> None:
     written = body(rows, content_type="XML")
     assert written == START + xml

@@ -273,13 +273,13 @@ NOT_FOR_BASH: dict[str, tuple[str, Sent]] = {
 
 def request_of(command: str) -> tuple[Request, str]:
     """The request of the form that the command filled, saved with the secrets that came with it; its authorization."""
-    found = from_curl(command)
-    return built(found), found.document["authorization"]["type"]
+    pasted = from_curl(command)
+    return built(pasted), pasted.document["authorization"]["type"]
 
 
-def built(found: FromCurl) -> Request:
-    draft = draft_of_webhook({"title": "Pasted", **found.document})
-    for key, value in found.document["authorization"].items():
+def built(pasted: FromCurl) -> Request:
+    draft = draft_of_webhook({"title": "Pasted", **pasted.document})
+    for key, value in pasted.document["authorization"].items():
         if key in SECRETS:
             draft["authorization"][key] = value
     document = document_of_webhook(draft)
@@ -321,17 +321,17 @@ def test_curl_sends_what_the_table_says(receiver: Receiver, command: str, sent: 
     own = {"host", "content-length", "content-type", "accept-encoding"} | (
         {"user-agent", "accept"} - {name.lower() for name in sent.headers}
     )
-    told = [(name, value) for name, value in received.headers if name.lower() not in own]
-    assert headers_of(told) == headers_of([pair for pair in sent.headers.items() if pair[0] != "Content-Type"])
+    sent_headers = [(name, value) for name, value in received.headers if name.lower() not in own]
+    assert headers_of(sent_headers) == headers_of([pair for pair in sent.headers.items() if pair[0] != "Content-Type"])
 
 
 def headers_of(pairs: Any) -> dict[str, str]:
     """By name in lower case; a header that stands there twice as one."""
-    found: dict[str, str] = {}
+    joined: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()
-        found[key] = f"{found[key]}, {value}" if key in found else value
-    return found
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined
 
 
 def meaning_of_target(target: str) -> Any:

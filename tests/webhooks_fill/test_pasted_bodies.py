@@ -141,7 +141,7 @@ def test_form(text: str) -> None:
 
 
 def pairs(body: bytes) -> list[list[bytes]]:
-    return [[unquote_to_bytes(half.replace(b"+", b" ")) for half in each.split(b"=", 1)] for each in body.split(b"&")]
+    return [[unquote_to_bytes(half.replace(b"+", b" ")) for half in pair.split(b"=", 1)] for pair in body.split(b"&")]
 
 
 # ---- laws -------------------------------------------------------------------------------------------------------------
@@ -151,9 +151,9 @@ numbers = st.sampled_from(["0", "-0", "1", "1.0", "1.10", "-0.0", "1e3", "1E400"
 values = st.recursive(
     st.one_of(numbers, text_in_json.map(json.dumps), st.sampled_from(["null", "true", "{}", "[]"])),
     lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda each: f"[{','.join(each)}]"),
+        st.lists(inner, max_size=3).map(lambda drawn: f"[{','.join(drawn)}]"),
         st.lists(st.tuples(st.sampled_from(["a", "b", "", "0", "a.b", " c", "{{d}}"]), inner), max_size=3).map(
-            lambda each: "{" + ",".join(f"{json.dumps(name)}: {value}" for name, value in each) + "}"
+            lambda drawn: "{" + ",".join(f"{json.dumps(name)}: {value}" for name, value in drawn) + "}"
         ),
     ),
     max_leaves=8,
@@ -172,7 +172,7 @@ def test_whatever_json_is_pasted_goes_out_again_or_is_refused(text: str) -> None
 
 names = st.sampled_from(["a", "b", "c"])
 attributes = st.dictionaries(names, st.text(st.sampled_from(list("x {%é")), max_size=4), max_size=2)
-words = st.text(st.sampled_from(list("x y{%é")), max_size=4).filter(lambda each: each == "" or each.strip())
+words = st.text(st.sampled_from(list("x y{%é")), max_size=4).filter(lambda drawn: drawn == "" or drawn.strip())
 
 
 def element(name: str, written: dict[str, str], content: list[str]) -> str:
@@ -202,4 +202,4 @@ def test_whatever_form_is_pasted_goes_out_again_or_is_refused(text: str) -> None
         _, body = pasted(text, "FORM")
     except PasteProblem:
         return
-    assert [each for each in pairs(body) if each != [b""]] == [each for each in pairs(text.encode()) if each != [b""]]
+    assert [pair for pair in pairs(body) if pair != [b""]] == [pair for pair in pairs(text.encode()) if pair != [b""]]

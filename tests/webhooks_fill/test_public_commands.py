@@ -38,16 +38,16 @@ class Case:
 
 
 def cases() -> dict[str, Case]:
-    found: dict[str, Case] = {}
+    by_title: dict[str, Case] = {}
     for file in sorted(COMMANDS.glob("*.txt")):
         for block in re.split(r"^### ", file.read_text(), flags=re.MULTILINE)[1:]:
             head, _, text = block.partition("\n")
             title, outcome, *more = (part.strip() for part in head.split(" | "))
             command, _, for_bash = text.strip("\n").partition("\n=== bash\n")
             says = next((part.removeprefix("says: ") for part in more if part.startswith("says: ")), "")
-            assert title not in found, title
-            found[title] = Case(title, outcome, command, for_bash or command, says, "judge: none" not in more)
-    return found
+            assert title not in by_title, title
+            by_title[title] = Case(title, outcome, command, for_bash or command, says, "judge: none" not in more)
+    return by_title
 
 
 CASES = cases()
@@ -68,10 +68,10 @@ def test_a_command_comes_over_as_it_should_or_is_refused_in_words(case: Case) ->
         with pytest.raises(CurlProblem, match=re.escape(case.outcome.removeprefix("refused: "))):
             from_curl(case.command)
         return
-    found = with_password(from_curl(case.command))
-    built(found)  # it can be saved
-    assert ("raw" if found.document["content_type"] == "RAW" else "rows") == case.outcome
-    assert case.says in " ".join(found.notes)
+    pasted = with_password(from_curl(case.command))
+    built(pasted)  # it can be saved
+    assert ("raw" if pasted.document["content_type"] == "RAW" else "rows") == case.outcome
+    assert case.says in " ".join(pasted.notes)
 
 
 @pytest.fixture(scope="module")
@@ -94,17 +94,17 @@ def test_curl_itself_sends_the_same(judged: dict[str, list[Caught] | str], case:
     caught = judged[case.title]
     assert isinstance(caught, list), f"curl sent nothing: {caught}"
     assert len(caught) == 1
-    found = with_password(from_curl(plain_http(case.command)))
-    assert differences(caught[0], found, built(found)) == []
+    pasted = with_password(from_curl(plain_http(case.command)))
+    assert differences(caught[0], pasted, built(pasted)) == []
 
 
-def with_password(found: FromCurl) -> FromCurl:
+def with_password(pasted: FromCurl) -> FromCurl:
     """With the password that a person types where cURL would ask for it."""
-    authorization = found.document["authorization"]
+    authorization = pasted.document["authorization"]
     return (
-        replace(found, document=found.document | {"authorization": authorization | {"password": "typed"}})
+        replace(pasted, document=pasted.document | {"authorization": authorization | {"password": "typed"}})
         if (authorization.get("password", "") is None)
-        else found
+        else pasted
     )
 
 
@@ -117,10 +117,10 @@ SAID = {
 """What may differ where the notes say so."""
 
 
-def differences(sent: Caught, found: FromCurl, ours: Request) -> list[str]:
+def differences(sent: Caught, pasted: FromCurl, ours: Request) -> list[str]:
     """What a receiver would read otherwise and nothing says. curl's own User-Agent, Accept and framing do not count, nor the
     Content-Type of no content."""
-    notes = " ".join(found.notes)
+    notes = " ".join(pasted.notes)
     theirs, host = headers_of(sent), meaning.split_url(ours.url)[1]
     built_headers = {name.lower(): value.encode("latin-1") for name, value in ours.headers}
     differing = {name for name in {*theirs, *built_headers} if theirs.get(name) != built_headers.get(name)}
@@ -139,18 +139,18 @@ def differences(sent: Caught, found: FromCurl, ours: Request) -> list[str]:
         differing.add("method")
     if not meaning.same_url(f"http://{host}{sent.target}", ours.url):
         differing.add(f"target {sent.target} {ours.url}")
-    kind, written_as = found.document["content_type"], built_headers.get("content-type", b"").decode()
+    kind, written_as = pasted.document["content_type"], built_headers.get("content-type", b"").decode()
     if not meaning.same_body(kind, sent.body, ours.body or b"", written_as):
         differing.add(f"body {sent.body!r} {ours.body!r}")
-    return sorted(each for each in differing if each not in SAID or SAID[each] not in notes)
+    return sorted(difference for difference in differing if difference not in SAID or SAID[difference] not in notes)
 
 
 def headers_of(sent: Caught) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    joined: dict[str, bytes] = {}
     for name, value in sent.headers:
         joint = b"; " if name.lower() == "cookie" else b", "
         key = name.lower()
-        found[key] = found[key] + joint + value if key in found else value
-    if "cookie" in found:
-        found["cookie"] = re.sub(rb";\s*", b"; ", found["cookie"])
-    return found
+        joined[key] = joined[key] + joint + value if key in joined else value
+    if "cookie" in joined:
+        joined["cookie"] = re.sub(rb";\s*", b"; ", joined["cookie"])
+    return joined

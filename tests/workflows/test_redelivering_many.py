@@ -48,15 +48,15 @@ class Browser:
 @pytest.fixture
 def installation(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
     """With 2,000 failed deliveries to the receiver."""
-    with running(tmp_path) as made:
+    with running(tmp_path) as started:
         action = {"type": "webhook", "title": "Create invoice", "url": f"{receiver.url}/invoices", "method": "POST"}
-        made.call(
+        started.call(
             "POST",
             "/workflows",
             {"name": "Invoice", "module": "deals", "active": True, "actions": [action], "trigger": {"on": "create"}},
         )
-        made.stop()
-        db = database(made)
+        started.stop()
+        db = database(started)
         with db.write() as session:
             webhook = session.scalars(select(WorkflowWebhook)).one()
             url, host = f"{receiver.url}/invoices", "127.0.0.1"
@@ -69,8 +69,8 @@ def installation(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
             }
             add_copies(session, add_failed(session, **where), MANY - 1)
         db.close()
-        made.start()
-        yield made
+        started.start()
+        yield started
 
 
 def database(installation: Running) -> Database:
@@ -98,12 +98,12 @@ def test_cancelled_in_the_middle_it_makes_no_more_and_tells_what_it_made(
     page = begin(browser)
     until(lambda: job_of(db).redelivered >= 100, 30)
     browser.post(page, f"{page}/cancel")
-    made = job_of(db).redelivered
-    assert 100 <= made < MANY
-    assert f"{made:,} sent again, {MANY - made:,} not looked at" in " ".join(browser.get(page).split())
-    until(lambda: len(receiver.requests) >= made, 60, lambda: f"{len(receiver.requests)} of {made}")
-    assert len(repeated(db)) == made
-    assert job_of(db).redelivered == made
+    redelivered = job_of(db).redelivered
+    assert 100 <= redelivered < MANY
+    assert f"{redelivered:,} sent again, {MANY - redelivered:,} not looked at" in " ".join(browser.get(page).split())
+    until(lambda: len(receiver.requests) >= redelivered, 60, lambda: f"{len(receiver.requests)} of {redelivered}")
+    assert len(repeated(db)) == redelivered
+    assert job_of(db).redelivered == redelivered
 
 
 def test_killed_in_the_middle_it_goes_on_after_the_start_and_none_is_sent_twice(

@@ -22,8 +22,8 @@ from webhookui.workflows.reencrypt import reencrypt_all
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     monkeypatch.setattr(WebhookCache, "CHECK_EVERY_S", 0.0)  # a change is known at once
-    with sending(tmp_path, retry_delays=(3600,)) as made:
-        yield made
+    with sending(tmp_path, retry_delays=(3600,)) as new_room:
+        yield new_room
 
 
 def rows(value: str, **more: Any) -> dict[str, Any]:
@@ -57,9 +57,9 @@ def test_the_receiver_gets_what_was_typed_and_nothing_else_shows_it(
         "XML": b"<token>hush-hush &lt;parameter&gt;</token>",
     }[content_type] in received.body
     with room.db.read() as session:
-        found = detail(session, delivery)
-        shown = [found.delivery.url, found.request.headers, (found.request.body or b"").decode()]
-        shown += [[each.request_url, each.request_headers] for each in found.attempts]
+        details = detail(session, delivery)
+        shown = [details.delivery.url, details.request.headers, (details.request.body or b"").decode()]
+        shown += [[attempt.request_url, attempt.request_headers] for attempt in details.attempts]
     document = room.document(workflow)
     said = json.dumps([shown, document], ensure_ascii=False, default=str)
     assert "hush" not in said and "wuisecret" not in said and said.count("••••••") == 5
@@ -92,7 +92,7 @@ def test_a_secret_must_be_typed_again_under_another_name_and_for_another_address
     moved["actions"][0]["url"] = "https://b.example/{{ secret.part }}"
     with pytest.raises(InvalidDocument) as refused:
         room.replace(workflow, moved)
-    places = [f"actions.0.{each}.0.value" for each in ("headers", "parameters", "secrets")]
+    places = [f"actions.0.{name}.0.value" for name in ("headers", "parameters", "secrets")]
     assert sorted(refused.value.errors) == places and "changed" in refused.value.errors[places[0]]
 
 
@@ -104,7 +104,7 @@ def test_an_export_has_no_secrets_and_an_import_of_it_says_what_must_be_typed(ro
     with room.db.write() as session, pytest.raises(InvalidDocument) as refused:
         store.create(session, room.box, exported, room.user)
     assert sorted(refused.value.errors) == [
-        f"actions.0.{each}.0.value" for each in ("headers", "parameters", "secrets")
+        f"actions.0.{name}.0.value" for name in ("headers", "parameters", "secrets")
     ]
 
 
@@ -126,7 +126,7 @@ def test_what_waits_is_sent_with_the_secret_of_now_also_after_a_copy_and_a_new_k
     assert b"<token>n&lt;w &lt;parameter&gt;</token>" in receiver.requests[-1].body, "the body of then, in XML"
     room.save()
     receiver.wait_for(4)
-    assert [each.body for each in receiver.requests[2:]] == [b'{"token":"n<w <parameter>"}'] * 2
+    assert [request.body for request in receiver.requests[2:]] == [b'{"token":"n<w <parameter>"}'] * 2
 
 
 def test_a_request_whose_secret_was_taken_out_of_the_webhook_is_not_sent(room: Sending, receiver: Receiver) -> None:

@@ -27,10 +27,10 @@ IMPORT = Actor("import", "deals.csv")
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    made = open_installation(Settings(instance=tmp_path_factory.mktemp("versions")))  # type: ignore[call-arg]
-    yield made
-    made.close()
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    opened = open_installation(Settings(instance=tmp_path_factory.mktemp("versions")))  # type: ignore[call-arg]
+    yield opened
+    opened.close()
 
 
 def document(stage: str = "", **changes: Any) -> dict[str, Any]:
@@ -51,19 +51,19 @@ def document(stage: str = "", **changes: Any) -> dict[str, Any]:
 class Room:
     """What a case does, and what is said about the one save that it looks at."""
 
-    def __init__(self, here: Installation) -> None:
-        self.here, self.db = here, here.db
+    def __init__(self, installation: Installation) -> None:
+        self.installation, self.db = installation, installation.db
         self.workflow = 0
         with self.db.write() as session:
             self.deal = records.create(session, "deals", {"name": "Big deal", "stage": "New"}, ANN).id or 0
 
     def create(self, **parts: Any) -> None:
         with self.db.write() as session:
-            self.workflow = store.create(session, self.here.box, document(**parts), None).id or 0
+            self.workflow = store.create(session, self.installation.box, document(**parts), None).id or 0
 
     def replace(self, **parts: Any) -> None:
         with self.db.write() as session:
-            store.replace(session, self.here.box, self.workflow, document(**parts), None)
+            store.replace(session, self.installation.box, self.workflow, document(**parts), None)
 
     def switch(self, on: bool) -> None:
         with self.db.write() as session:
@@ -86,11 +86,11 @@ class Room:
 
 
 @pytest.fixture
-def room(here: Installation) -> Room:
-    pages.empty(here.db, *pages.WORK)
-    with here.db.write() as session:
+def room(installation: Installation) -> Room:
+    pages.empty(installation.db, *pages.WORK)
+    with installation.db.write() as session:
         touch(session, "workflows")
-    return Room(here)
+    return Room(installation)
 
 
 def last_change(db: Database) -> int:
@@ -231,10 +231,10 @@ CASES: list[tuple[Case, str | None]] = [
 
 @pytest.mark.parametrize(("case", "stopped"), CASES, ids=[case.__name__ for case, _ in CASES])
 def test_a_past_save_is_explained_by_the_version_of_then(room: Room, case: Case, stopped: str | None) -> None:
-    found = room.why(case(room))
-    failed = [check.words for check in found.checks if not check.held]
-    assert found.fires is (stopped is None), found
-    assert bool(found.delivery_ids) is found.fires, "the log says the same"
+    explanation = room.why(case(room))
+    failed = [check.words for check in explanation.checks if not check.held]
+    assert explanation.fires is (stopped is None), explanation
+    assert bool(explanation.delivery_ids) is explanation.fires, "the log says the same"
     assert stopped in failed[0] if stopped else not failed
 
 
@@ -243,9 +243,9 @@ def test_it_says_which_version_it_goes_by_and_what_became_of_the_workflow(room: 
     change = room.save(stage="Closed Won")
     assert (room.why(change).version, room.why(change).latest) == (1, True)
     room.switch(False)
-    found = room.why(change)
-    assert (found.version, found.latest) == (1, False)
-    assert found.notes == ("The workflow has been switched off since.",)
+    explanation = room.why(change)
+    assert (explanation.version, explanation.latest) == (1, False)
+    assert explanation.notes == ("The workflow has been switched off since.",)
     room.delete()
     assert room.why(change).notes == ("The workflow has been deleted since.",)
 
@@ -257,9 +257,9 @@ def test_a_condition_on_a_field_that_is_gone_says_so_and_the_log_has_the_last_wo
         version = session.scalars(select(WorkflowVersion)).one()
         row = {"field": "loyalty", "operator": "is", "value": "gold"}
         version.document = version.document | {"criteria": {"all": [row], "any": []}}
-    found = room.why(change)
-    assert found.fires and found.summary == "It fired: the log has deliveries of this save."
-    assert "There is no field “loyalty” in Deals." in found.conditions[0].note
+    explanation = room.why(change)
+    assert explanation.fires and explanation.summary == "It fired: the log has deliveries of this save."
+    assert "There is no field “loyalty” in Deals." in explanation.conditions[0].note
 
 
 def test_each_save_of_a_workflow_is_a_version_and_nothing_else_is(room: Room) -> None:
@@ -270,19 +270,19 @@ def test_each_save_of_a_workflow_is_a_version_and_nothing_else_is(room: Room) ->
     room.switch(False)
     with room.db.write() as session:
         row = store.webhooks_of(session, room.workflow)[0]
-        store.rotate_signing(session, room.here.box, room.workflow, row.id or 0, None)
-        copy = store.duplicate(session, room.here.box, room.workflow, None).id
+        store.rotate_signing(session, room.installation.box, room.workflow, row.id or 0, None)
+        copy = store.duplicate(session, room.installation.box, room.workflow, None).id
     room.delete()
     with room.db.read() as session:
         kept = list(session.scalars(select(WorkflowVersion).order_by(WorkflowVersion.id)))  # type: ignore[arg-type]
-    of = [(each.number, each.action, each.by) for each in kept if each.workflow_id == room.workflow]
+    of = [(version.number, version.action, version.by) for version in kept if version.workflow_id == room.workflow]
     assert of == [
         (1, "created", "command line"), (2, "changed", "command line"), (3, "deactivated", "command line"),
         (4, "deleted", "command line"),
     ]  # fmt: skip
-    assert [(each.number, each.action) for each in kept if each.workflow_id == copy] == [(1, "created")]
+    assert [(version.number, version.action) for version in kept if version.workflow_id == copy] == [(1, "created")]
     assert "hush-hush" not in repr(kept) and "whsec_" not in repr(kept)
-    assert [each.revision for each in kept] == sorted({each.revision for each in kept})
+    assert [version.revision for version in kept] == sorted({version.revision for version in kept})
 
 
 def test_a_save_that_a_workflow_overtakes_notes_the_version_that_it_looked_at(
@@ -323,12 +323,12 @@ def _anything(room: Room, dice: random.Random, deals: list[int]) -> None:
         "trigger": {"on": dice.choice(TRIGGERS), "recurrence": dice.choice(("every_time", "first_time"))},
     }
     with room.db.write() as session:
-        there = [each.id or 0 for each in store.list_all(session)]
+        there = [workflow.id or 0 for workflow in store.list_all(session)]
         match dice.choice(("make", "change", "change", "switch", "remove", "new", *["save"] * 6, "drop", "both")):
             case "make" if len(there) < 3:
-                store.create(session, room.here.box, document(**parts), None)
+                store.create(session, room.installation.box, document(**parts), None)
             case "change" if there:
-                store.replace(session, room.here.box, dice.choice(there), document(**parts), None)
+                store.replace(session, room.installation.box, dice.choice(there), document(**parts), None)
             case "switch" if there:
                 store.set_active(session, dice.choice(there), dice.random() < 0.5, None)
             case "remove" if there and dice.random() < 0.3:
@@ -344,7 +344,7 @@ def _anything(room: Room, dice: random.Random, deals: list[int]) -> None:
                 records.delete(session, "deals", deals.pop(), ANN)
             case "both" if there and deals:  # before, between and after, in one transaction
                 records.update(session, "deals", deals[0], {"stage": dice.choice(STAGES)}, ANN)
-                store.replace(session, room.here.box, dice.choice(there), document(**parts), None)
+                store.replace(session, room.installation.box, dice.choice(there), document(**parts), None)
                 records.update(session, "deals", deals[0], {"stage": dice.choice(STAGES)}, ANN)
 
 
@@ -356,10 +356,10 @@ def test_for_every_save_and_workflow_the_explanation_agrees_with_the_log(room: R
         _anything(room, dice, deals)
     with room.db.read() as session:
         changes = list(session.scalars(select(Change)))
-        told = {(each.workflow_id, each.change_id) for each in session.scalars(select(Delivery))}
-        assert len(told) > 3 and len(changes) > 20, "something happened"
+        logged = {(delivery.workflow_id, delivery.change_id) for delivery in session.scalars(select(Delivery))}
+        assert len(logged) > 3 and len(changes) > 20, "something happened"
         for workflow in session.scalars(select(Workflow)):
             for change in changes:
-                found = explain_change(session, workflow, change)
-                held = all(check.held for check in found.checks)
-                assert held is found.fires is ((workflow.id, change.id) in told), (seed, change, found)
+                explanation = explain_change(session, workflow, change)
+                held = all(check.held for check in explanation.checks)
+                assert held is explanation.fires is ((workflow.id, change.id) in logged), (seed, change, explanation)

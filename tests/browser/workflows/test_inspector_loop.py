@@ -19,8 +19,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     environment = {"WEBHOOKUI_ALLOWED_NETWORKS": "", "WEBHOOKUI_RETRY_DELAYS": "0,0,0"}
-    with running(tmp_path_factory.mktemp("inspector-loop"), **environment) as made:
-        yield made
+    with running(tmp_path_factory.mktemp("inspector-loop"), **environment) as started:
+        yield started
 
 
 @pytest.fixture

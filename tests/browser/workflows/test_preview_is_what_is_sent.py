@@ -75,8 +75,8 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("preview")) as made:
-        yield made
+    with running(tmp_path_factory.mktemp("preview")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +88,10 @@ def contact(installation: Running) -> int:
         "first_name": NAME, "last_name": "O'Neil-Łukasz", "email": "zoe+tag@example.com", "organization": organization["id"],
         "birthday": "1980-02-29", "description": "a\nb; ]]> {\"json\": [1]}\u2028end",
     }  # fmt: skip
-    made: int = call("POST", "/records/contacts", {"values": values})["id"]
+    new_id: int = call("POST", "/records/contacts", {"values": values})["id"]
     for name, amount in (("Tür & Tor", "1250.10"), ("<deal 2>", None)):
-        call("POST", "/records/deals", {"values": {"name": name, "amount": amount, "contact": made}})
-    return made
+        call("POST", "/records/deals", {"values": {"name": name, "amount": amount, "contact": new_id}})
+    return new_id
 
 
 @pytest.fixture
@@ -152,10 +152,10 @@ def test_the_receiver_gets_the_bytes_that_the_preview_shows(
     assert (method, target) == (expected.method, f"{parts.path}?{parts.query}")
     signature = {"webhook-timestamp", "webhook-signature"}
     drawn = signature | {"webhook-id"}  # what each delivery has of its own
-    told = {name: value for name, value in received.headers if name.lower() not in drawn | {"connection"}}
+    sent_headers = {name: value for name, value in received.headers if name.lower() not in drawn | {"connection"}}
     masked = {name: value for name, value in expected.headers.items() if name.lower() not in drawn}
     secret = case.secret.removeprefix("Basic ").removeprefix("Bearer ")
-    assert told == {name: value.replace(MASK, secret) for name, value in masked.items()}
+    assert sent_headers == {name: value.replace(MASK, secret) for name, value in masked.items()}
     assert signature <= {name.lower() for name in expected.headers} or not case.signed
     assert (received.header("webhook-signature") is not None) == case.signed
     if case.content_type == "JSON" and case.method == "POST":

@@ -47,14 +47,14 @@ class Typed:
 
 def rows_of(page: Page, list_path: str) -> list[Row]:
     """The rows of a list; their inputs must be named by the places where they stand."""
-    found = []
+    rows = []
     for position, row in enumerate(_rows(page, list_path).all()):
         path = f"{list_path}.{position}"
         assert row.get_attribute("id") == path
         inputs = {
             key: row.locator(f"[name='{path}.{key}']") for key in ("name", "value", "type", "required", "omit_empty")
         }
-        found.append(
+        rows.append(
             Row(
                 inputs["name"].input_value(),
                 inputs["value"].input_value(),
@@ -63,7 +63,7 @@ def rows_of(page: Page, list_path: str) -> list[Row]:
                 inputs["omit_empty"].is_checked(),
             )
         )
-    return found
+    return rows
 
 
 def _rows(page: Page, list_path: str) -> Locator:
@@ -251,7 +251,7 @@ class Walk:
     def __init__(self, page: Page, typed: Typed, chance: random.Random) -> None:
         self.page, self.typed, self.chance = page, typed, chance
         self.rows = typed.parameters
-        self.made = 0
+        self.rows_made = 0
 
     def somewhere(self) -> int:
         return self.chance.randrange(len(self.rows))
@@ -265,8 +265,8 @@ class Walk:
         self._type(f"{PARAMETERS}.{place + 1}", place + 1)
 
     def _type(self, path: str, place: int) -> None:
-        self.made += 1
-        row = Row(f"n{self.made}", f"v{self.made}")
+        self.rows_made += 1
+        row = Row(f"n{self.rows_made}", f"v{self.rows_made}")
         at(self.page, f"{path}.name").fill(row.name)
         at(self.page, f"{path}.value").fill(row.value)
         self.rows.insert(place, row)
@@ -320,9 +320,9 @@ class Walk:
         self.page.get_by_role("link", name="Edit").click()
 
     def reload(self) -> None:
-        self.made += 1
-        at(self.page, "actions.0.title").fill(f"Title {self.made}")
-        kept(self.page, f"Title+{self.made}")
+        self.rows_made += 1
+        at(self.page, "actions.0.title").fill(f"Title {self.rows_made}")
+        kept(self.page, f"Title+{self.rows_made}")
         self.page.reload()
         expect(self.page.get_by_text("What you typed before you left this page is back")).to_be_visible()
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("secrets")) as made:
-        yield made
+    with running(tmp_path_factory.mktemp("secrets")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -32,15 +32,15 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("send-test")) as made:
-        yield made
+    with running(tmp_path_factory.mktemp("send-test")) as started:
+        yield started
 
 
 @pytest.fixture
 def deal(installation: Running) -> int:
     values = {"name": "Till system", "amount": "18400.00", "stage": "New"}
-    made: int = installation.call("POST", "/records/deals", {"values": values})["id"]
-    return made
+    new_id: int = installation.call("POST", "/records/deals", {"values": values})["id"]
+    return new_id
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def taken(page: Page, path: str) -> Locator:
 
 
 def deliveries(installation: Running) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = installation.call("GET", "/deliveries?limit=100")["items"]
-    return found
+    items: list[dict[str, Any]] = installation.call("GET", "/deliveries?limit=100")["items"]
+    return items
 
 
 def test_the_unsaved_draft_is_sent_and_a_click_on_a_value_captures_it(
