@@ -28,7 +28,7 @@ from webhookui.settings import Settings
 
 CALM_S, SLOW_S = 0.8, 2.5
 """Paces of live.js: CALM and SLOW."""
-RECOUNT_S, LASTS_S, PULSE_S = 2.0, 30.0, 20.0
+RECOUNT_S, LASTS_S, STATUS_S = 2.0, 30.0, 20.0
 DELIVERIES = 1000
 PART = 0.1
 """The pages may take less than this part of a core."""
@@ -52,7 +52,7 @@ class LogPage:
             "open": "", "first": "1", "flow": "1", "announced": "0",
             "counts": _attribute(page, r'data-counts="([^"]*)"'), "paused": _attribute(page, r'data-token="([^"]*)"'),
         }  # fmt: skip
-        self._pulse = _attribute(page, r'hx-get="(/notifications/live[^"]*)"')
+        self._status_url = _attribute(page, r'hx-get="(/notifications/live[^"]*)"')
         self._state, self._state_at, self._counted_at = "", 0.0, 0.0
 
     def poll(self) -> None:
@@ -76,9 +76,9 @@ class LogPage:
         elif recount:
             self._state, self._state_at = state, now
 
-    def pulse(self) -> None:
-        self._session.get(self._address + self._pulse, timeout=60, headers={"HX-Request": "true"})
-        self.answers["pulse"] += 1
+    def ask_status(self) -> None:
+        self._session.get(self._address + self._status_url, timeout=60, headers={"HX-Request": "true"})
+        self.answers["status"] += 1
 
 
 def run(pages: int = 50, seconds: float = 60.0) -> dict[str, Any]:
@@ -135,12 +135,12 @@ def _paced(server: Server, opened: list[LogPage], pace_s: float, seconds: float)
 def _live(page: LogPage, pace_s: float, ended: threading.Event) -> None:
     ended.wait(random.random() * pace_s)  # noqa: S311 - people don't open their pages in step
     page.load()
-    pulse_at = time.monotonic() + random.random() * PULSE_S  # noqa: S311
+    status_at = time.monotonic() + random.random() * STATUS_S  # noqa: S311
     while not ended.wait(pace_s):
         page.poll()
-        if time.monotonic() > pulse_at:
-            page.pulse()
-            pulse_at += PULSE_S
+        if time.monotonic() > status_at:
+            page.ask_status()
+            status_at += STATUS_S
 
 
 def _cpu_percent(server: Server, seconds: float) -> float:

@@ -280,11 +280,11 @@ def _readable(resolved: ResolvedWebhook, answer: Answer) -> bytes:
 
 def _taken(resolved: ResolvedWebhook, body: bytes, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
     """Taken here, by the thread that has waited for this answer: no transaction waits for a slow path."""
-    wanted = resolved.webhook.capture
-    rows = (wanted.on_success if succeeded else wanted.on_failure) if wanted else ()
+    rules = resolved.webhook.capture
+    rows = (rules.on_success if succeeded else rules.on_failure) if rules else ()
     if unreadable:
         return tuple(Taken(row, "unreadable", (), unreadable) for row in rows)
-    return tuple(capture.read(wanted.type, rows, body, wanted.namespaces)) if wanted and rows else ()
+    return tuple(capture.read(rules.type, rows, body, rules.namespaces)) if rules and rows else ()
 
 
 def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:

@@ -50,7 +50,7 @@ def failing(session: Session) -> list[FailingEndpoint]:
     failures = [
         failure
         for lane in sorted({*_lanes(session), *circuits})
-        if (failure := _one(session, lane, circuits.get(lane))) is not None
+        if (failure := _failing_lane(session, lane, circuits.get(lane))) is not None
     ]
     return sorted(
         failures, key=lambda failure: (failure.endpoint is None or failure.endpoint.state != "open", failure.since)
@@ -70,7 +70,7 @@ def _lanes(session: Session) -> list[str]:
     return lanes
 
 
-def _one(session: Session, lane: str, circuit: Endpoint | None) -> FailingEndpoint | None:
+def _failing_lane(session: Session, lane: str, circuit: Endpoint | None) -> FailingEndpoint | None:
     of_lane = select(_D.id).where(_D.lane == lane)
     # A finished delivery has no next attempt; to say so makes the index end in the ids.
     ended = of_lane.where(_D.next_attempt_at.is_(None))

@@ -53,7 +53,7 @@ def page(
 ) -> Page:
     """The newest deliveries that match; those older than `before`; or, of those newer than `after`, the oldest."""
     span = span_of(session, log_filter, above=after or 0, below=before or LAST)
-    ids, stopped = _found(session, log_filter, span, limit + 1, after is None)
+    ids, stopped = _matching(session, log_filter, span, limit + 1, after is None)
     more, ids = len(ids) > limit, sorted(ids[:limit], reverse=True)
     items = by_ids(session, ids)
     if after is None:
@@ -62,7 +62,7 @@ def page(
     return Page(items, ids[-1] if ids else after + 1, ids[0] if more else stopped, stopped)
 
 
-def _found(
+def _matching(
     session: Session, log_filter: LogFilter, span: Span, limit: int, newest_first: bool
 ) -> tuple[list[int], int | None]:
     """Ids that match, in order, and where the search for a text stopped."""
@@ -75,7 +75,9 @@ def oldest_first(
     session: Session, log_filter: LogFilter, *, after: int, up_to: int, limit: int
 ) -> tuple[list[int], int | None]:
     """Ids that match, from the oldest on; and the id up to which all were looked at, None when these are the last ones."""
-    ids, stopped = _found(session, log_filter, span_of(session, log_filter, above=after, below=up_to + 1), limit, False)
+    ids, stopped = _matching(
+        session, log_filter, span_of(session, log_filter, above=after, below=up_to + 1), limit, False
+    )
     return ids, ids[-1] if len(ids) == limit else stopped
 
 
@@ -183,7 +185,7 @@ def still_matches(log_filter: LogFilter, delivery: Delivery) -> bool:
 
 def newer_than(session: Session, log_filter: LogFilter, delivery_id: int, limit: int) -> list[Delivery]:
     """What the filter matches of the deliveries made after `delivery_id`, the newest of them, newest first."""
-    ids, _ = _found(session, log_filter, span_of(session, log_filter, above=delivery_id), limit, True)
+    ids, _ = _matching(session, log_filter, span_of(session, log_filter, above=delivery_id), limit, True)
     return by_ids(session, ids)
 
 

@@ -32,7 +32,7 @@ def revisions(db: Database) -> tuple[str | None, str | None]:
     return current, ScriptDirectory.from_config(configuration(db)).get_current_head()
 
 
-def _known(db: Database) -> set[str]:
+def _known_revisions(db: Database) -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(configuration(db)).walk_revisions()}
 
 
@@ -44,7 +44,7 @@ def migrate(db: Database, backups: Path) -> None:
     current, head = revisions(db)
     if current == head:
         return
-    if current is not None and current not in _known(db):
+    if current is not None and current not in _known_revisions(db):
         raise DatabaseTooNew(
             f"The database is at revision {current}, which this version of webhookui does not know: a newer one has migrated "
             f"it. Start that version, or restore a copy from {backups}."

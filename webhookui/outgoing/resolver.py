@@ -60,14 +60,14 @@ class Resolver:
         if _LOCALHOST.fullmatch(host):
             host = "localhost"
         end = time.monotonic() + within_s
-        look_up = self._known(host) or self._start(host, within_s)
+        look_up = self._cached(host) or self._start(host, within_s)
         if look_up is None or not look_up.done.wait(max(0.0, end - time.monotonic())):
             raise NameSlow(f"The name {host} could not be looked up in time.")
         if look_up.error is not None:
             raise NameNotFound(f"The name {host} was not found.") from look_up.error
         return look_up.addresses
 
-    def _known(self, host: str) -> _LookUp | None:
+    def _cached(self, host: str) -> _LookUp | None:
         with self._lock:
             look_up = self._look_ups.get(host)
             if look_up is not None and look_up.done.is_set() and time.monotonic() - look_up.at > KEPT_S:

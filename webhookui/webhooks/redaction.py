@@ -108,8 +108,8 @@ def _data_pattern(forms: Iterable[str]) -> re.Pattern[bytes] | None:
 
 def _wide_pattern(forms: Iterable[str], charset: str) -> re.Pattern[bytes]:
     """In a charset of two or four bytes for a character. What stands around a short one is looked at in the same charset."""
-    letters = b"[A-Za-z0-9]"
-    null = re.escape("a".encode(charset)).replace(b"a", letters)
+    alphanumeric = b"[A-Za-z0-9]"
+    null = re.escape("a".encode(charset)).replace(b"a", alphanumeric)
     parts = []
     for form in sorted(forms, key=len, reverse=True):
         part = re.escape(form.encode(charset, "replace"))

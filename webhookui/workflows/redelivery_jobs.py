@@ -180,7 +180,7 @@ def _batch(db: Database, job_id: int, address: str) -> None:
             return
         ids, reached = _next(session, job)
         for delivery_id in ids:
-            _one(session, job, delivery_id, address)
+            _act_on(session, job, delivery_id, address)
         job.position = job.up_to if reached is None else reached
         if job.position >= job.up_to:
             job.finished_at = now()
@@ -195,7 +195,7 @@ def _next(session: Session, job: RedeliveryJob) -> tuple[list[int], int | None]:
     return deliveries.oldest_first(session, log_filter, after=job.position, up_to=job.up_to, limit=BATCH)
 
 
-def _one(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -> None:
+def _act_on(session: Session, job: RedeliveryJob, delivery_id: int, address: str) -> None:
     try:
         with session.begin_nested():
             ACTS[job.payload].run(session, delivery_id, job.by, address)

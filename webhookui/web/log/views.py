@@ -126,19 +126,21 @@ def _fresh(session: Session, query: LogQuery, rows: dict[int, int]) -> list[Deli
 @bp.get("/<int:delivery_id>")
 def show(delivery_id: int) -> ResponseReturnValue:
     """One delivery on a page of its own."""
-    return render_template("log/show.html", nav="log", view=_one(delivery_id), statuses=STATUSES, query=_query())
+    return render_template(
+        "log/show.html", nav="log", view=_detail_or_abort(delivery_id), statuses=STATUSES, query=_query()
+    )
 
 
 @bp.get("/<int:delivery_id>/panel")
 def panel(delivery_id: int) -> ResponseReturnValue:
     """The same detail as a row below the delivery's row in the list."""
-    return render_template("log/panel.html", view=_one(delivery_id), statuses=STATUSES)
+    return render_template("log/panel.html", view=_detail_or_abort(delivery_id), statuses=STATUSES)
 
 
 @bp.get("/<int:delivery_id>/body")
 def body(delivery_id: int) -> ResponseReturnValue:
     """A kept body as a download, never as a page: `?attempt=2` its response, without it the request."""
-    view = _one(delivery_id)
+    view = _detail_or_abort(delivery_id)
     number = request.args.get("attempt", type=row_id)
     if number is None:
         content = view.detail.request.body
@@ -257,7 +259,7 @@ def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
     return details
 
 
-def _one(delivery_id: int) -> DetailView:
+def _detail_or_abort(delivery_id: int) -> DetailView:
     with read() as session:
         try:
             view = _details(session, [delivery_id])[delivery_id]

@@ -75,11 +75,11 @@ class _Shell:
     def _is_end(self) -> bool:
         return _ENDS.match(self.text, self.at) is not None and not self.text.startswith("&>", self.at)
 
-    def _here(self) -> str:
+    def _char(self) -> str:
         return self.text[self.at]
 
     def _step(self) -> None:
-        char = self._here()
+        char = self._char()
         if char.isspace():
             self._end_word()
             self.at += 1
@@ -125,7 +125,7 @@ class _Shell:
         """Takes the file's name away; what follows belongs to the command again."""
         self._end_word()
         self.at = at
-        while self.at < len(self.text) and not self._here().isspace() and not self._is_end():
+        while self.at < len(self.text) and not self._char().isspace() and not self._is_end():
             self._step()
         self.word = None
 
@@ -147,15 +147,15 @@ class _Shell:
         start = self.at + 1
         end = next((place for place in range(start, len(self.text)) if self.text[place] in closing), None)
         if end is None:
-            raise ShellProblem(f"A quote {self._here()} is never closed.")
+            raise ShellProblem(f"A quote {self._char()} is never closed.")
         self._add(self.text[start:end])
         self.at = end + 1
 
     def _double(self) -> None:
         self._add("")
-        self.at += 2 if self._here() == "$" else 1
+        self.at += 2 if self._char() == "$" else 1
         while self.at < len(self.text):
-            char, following = self._here(), self.text[self.at + 1 : self.at + 2]
+            char, following = self._char(), self.text[self.at + 1 : self.at + 2]
             if char == '"':
                 self.at += 1
                 return
@@ -173,7 +173,7 @@ class _Shell:
         decoded = bytearray()
         self.at += 2
         while self.at < len(self.text):
-            char = self._here()
+            char = self._char()
             self.at += 1
             if char == "'":
                 self._add(_decoded(bytes(decoded)))
@@ -183,7 +183,7 @@ class _Shell:
                 decoded += _coded(code)
                 continue
             if char == "\\" and self.at < len(self.text):
-                char = _ANSI.get(self._here(), self._here())
+                char = _ANSI.get(self._char(), self._char())
                 self.at += 1
             decoded += char.encode("utf-8", "surrogatepass")
         raise ShellProblem("A quote $' is never closed.")

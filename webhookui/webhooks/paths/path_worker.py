@@ -102,8 +102,8 @@ class _Child:
 
 _children = [_Child() for _ in range(PROCESSES)]
 _idle: queue.LifoQueue[_Child] = queue.LifoQueue()
-for _each in _children:
-    _idle.put(_each)
+for _new_child in _children:
+    _idle.put(_new_child)
 
 
 @contextlib.contextmanager

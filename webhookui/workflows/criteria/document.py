@@ -140,12 +140,12 @@ class _ConditionCheck:
             case "number":
                 return self._days(value, at)
             case "one":
-                return self._one(path, operator, value, at)
+                return self._single(path, operator, value, at)
             case "two":
-                return self._two(path, operator, value, at)
+                return self._range(path, operator, value, at)
             case _:
                 items = value if isinstance(value, list) else [value]
-                return [self._one(path, operator, item, f"{at}.{n}", in_list=True) for n, item in enumerate(items)]
+                return [self._single(path, operator, item, f"{at}.{n}", in_list=True) for n, item in enumerate(items)]
 
     def _days(self, value: Any, at: str) -> int | None:
         if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) < 9:
@@ -155,11 +155,11 @@ class _ConditionCheck:
         self.errors[at] = f"“{value}” is no number of days. Give a whole number from 0 to {MAX_DAYS}."
         return None
 
-    def _two(self, path: FieldPath, operator: Operator, value: Any, at: str) -> list[Any] | None:
+    def _range(self, path: FieldPath, operator: Operator, value: Any, at: str) -> list[Any] | None:
         if not isinstance(value, list) or len(value) != 2:
             self.errors[at] = f"“{operator.label}” takes two values, the first and the last."
             return None
-        ends = [self._one(path, operator, item, f"{at}.{n}") for n, item in enumerate(value)]
+        ends = [self._single(path, operator, item, f"{at}.{n}") for n, item in enumerate(value)]
         if None in ends:
             return None
         first, last = constant(path, operator, ends)
@@ -169,7 +169,7 @@ class _ConditionCheck:
             self.errors[at] = "The first value is greater than the last: nothing can be between them."
         return ends
 
-    def _one(self, path: FieldPath, operator: Operator, value: Any, at: str, *, in_list: bool = False) -> Any:
+    def _single(self, path: FieldPath, operator: Operator, value: Any, at: str, *, in_list: bool = False) -> Any:
         if value is None or value == [] or (isinstance(value, str) and not value.strip()):
             self.errors[at] = f"“{path.label} {operator.label}” needs a value here."
             return None
