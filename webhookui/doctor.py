@@ -24,7 +24,7 @@ LEAST_FREE = 200 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; `mend` says what to do when it is not good."""
+    """One finding; `fix` says what to do when it is not good."""
 
     name: str
     good: bool

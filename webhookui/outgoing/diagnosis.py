@@ -80,7 +80,7 @@ def unreadable(answer: Answer, incomplete: str) -> str:
 
 
 def configuration(sentence: str, advice: str = "Mend the webhook, then redeliver.") -> Diagnosis:
-    """A mistake of our own that no retry can mend."""
+    """A mistake of our own that no retry can fix."""
     return Diagnosis("configuration", sentence, advice, ends=True)
 
 

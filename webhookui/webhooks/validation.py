@@ -80,7 +80,7 @@ def _context(schema: Schema, related: Mapping[str, Schema], number: int) -> Cont
 
 
 def _refused(webhook: Webhook, context: Context) -> dict[str, str]:
-    """Place → why it can't be built, one after the other, as if the ones before were mended."""
+    """Place → why it can't be built, one after the other, as if the ones before were fixed."""
     refused: dict[str, str] = {}
     with shared():
         while len(refused) < MOST and (problem := _problem(webhook, context)):

@@ -1,4 +1,4 @@
-"""From "red" to "what to do": the places of the application where the cause of a failure is mended (SPEC section 7)."""
+"""From "red" to "what to do": the places of the application where the cause of a failure is fixed (SPEC section 7)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INPUTS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """Code of an error → (words, the input of the webhook's form that it speaks of)."""
 _OF_THE_RECORD = {"bad_request", "unprocessable", "conflict", "configuration"}
-"""Errors that may be mended in the record as well."""
+"""Errors that may be fixed in the record as well."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def step_of(path: str) -> str:
-    """The step in which an error at a document path is mended."""
+    """The step in which an error at a document path is fixed."""
     key = path.split(".")[0]
     return next((step for step, (_, keys) in STEPS.items() if key in keys), "basic")
 

@@ -1,6 +1,6 @@
 """RFC 9535 by the jsonpath-rfc9535 package, with what it gets wrong put right.
 
-The package is right on the published compliance suite, which leaves gaps. Known of its version 1.0.1, and mended here:
+The package is right on the published compliance suite, which leaves gaps. Known of its version 1.0.1, and fixed here:
 - `@` is a value, not a list of one node, where the current value is neither list nor object: `?@` misses 0, false and "",
   and `count(@)` counts letters.
 - `$` in a filter within a filter is what the outer filter looks at, not the whole response.
