@@ -18,7 +18,7 @@ import svix.webhooks
 from tests.support.receiver import Answer, Received, Receiver
 from tests.support.running import until
 from tests.support.working import Working, working
-from webhookui.core.database import now, touch
+from webhookui.core.database import bump_revision, now
 from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.webhooks.signature import new_secret, secret_problem
 from webhookui.workflows import store
@@ -122,7 +122,7 @@ def test_during_a_rotation_either_secret_verifies_and_after_it_only_the_new_one(
         assert row is not None
         assert timedelta(hours=23) < (row.previous_signing_until or now()) - now() < timedelta(hours=25)
         row.previous_signing_until = now() - timedelta(seconds=1)
-        touch(session, "workflows")
+        bump_revision(session, "workflows")
     assert signed_by(crm, receiver, 1) == {NEW}
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.support import pages
-from webhookui.core.database import Database, revision, touch
+from webhookui.core.database import Database, bump_revision, revision
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
@@ -89,7 +89,7 @@ class Room:
 def room(installation: Installation) -> Room:
     pages.empty(installation.db, *pages.WORK)
     with installation.db.write() as session:
-        touch(session, "workflows")
+        bump_revision(session, "workflows")
     return Room(installation)
 
 
@@ -296,7 +296,7 @@ def test_a_save_that_a_workflow_overtakes_notes_the_version_that_it_looked_at(
     def overtake(session: Any, modules: Any, module: str) -> Any:
         if not overtaken:
             overtaken.append(True)
-            touch(session, "workflows")
+            bump_revision(session, "workflows")
         return load(session, modules, module)
 
     monkeypatch.setattr(listener, "load", overtake)
