@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from webhookui.core import private_files
 from webhookui.core.database import Database
 from webhookui.core.secrets import SecretBox
+from webhookui.crm import seed
+from webhookui.crm.records import record_saved
+from webhookui.delivery.events import deliveries_due, deliveries_failed, deliveries_waiting, endpoint_changed
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
 from webhookui.jobs import Queue
+from webhookui.migrations import migrate
+from webhookui.notifications import failures, loops, paused_endpoints
+from webhookui.notifications.outgoing_mail import mail_waiting
 from webhookui.settings import Settings
+from webhookui.workflows.listener import WorkflowListener
+from webhookui.workflows.loop_guard import workflow_held
+from webhookui.workflows.redelivery_jobs import redeliveries_waiting
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,7 @@ class Installation:
 
 
 def open_installation(settings: Settings | None = None) -> Installation:
-    """Opens the data folder: migrates the database, seeds the modules, connects workflows to records."""
-    from webhookui.crm import seed
-    from webhookui.migrations import migrate
-    from webhookui.notifications import failures, loops, paused_endpoints
-    from webhookui.workflows.listener import WorkflowListener
-
+    """Opens the data folder: migrates the database, seeds the modules, connects who listens to what happens."""
     settings = settings or Settings()
     private_files.make_folder(settings.instance)
     db = Database(settings.database)
@@ -43,14 +47,12 @@ def open_installation(settings: Settings | None = None) -> Installation:
         with db.write() as session:
             seed.seed(session)
         queue = Queue(settings, db, box)
-    db.services.update(
-        record_listeners=[WorkflowListener(settings.address, box, settings.loop_limit)],
-        failed_listeners=[failures.tell],
-        endpoint_listeners=[paused_endpoints.tell],
-        hold_listeners=[loops.tell],
-        wake=queue.wake,
-        wake_at=queue.wake_at,
-        wake_mail=queue.wake_mail,
-        wake_redeliveries=queue.wake_redeliveries,
-    )
+    record_saved.connect(db, WorkflowListener(settings.address, box, settings.loop_limit))
+    deliveries_failed.connect(db, failures.tell)
+    endpoint_changed.connect(db, paused_endpoints.tell)
+    workflow_held.connect(db, loops.tell)
+    deliveries_waiting.connect(db, lambda _session, lane: queue.wake(lane))
+    deliveries_due.connect(db, lambda _session, lane, at: queue.wake_at(lane, at))
+    mail_waiting.connect(db, lambda _session: queue.wake_mail())
+    redeliveries_waiting.connect(db, lambda _session: queue.wake_redeliveries())
     return Installation(settings, db, box, queue)

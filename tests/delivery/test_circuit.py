@@ -19,6 +19,7 @@ from tests.support.sending import Sending, sending
 from webhookui.delivery import circuit
 from webhookui.delivery.attempt import Result
 from webhookui.delivery.circuit import CircuitRules
+from webhookui.delivery.events import endpoint_changed
 from webhookui.delivery.results import ResultWriter
 from webhookui.delivery.tables import Endpoint
 from webhookui.settings import Settings
@@ -45,7 +46,7 @@ def room(request: pytest.FixtureRequest, tmp_path: Path, reported: list[tuple[st
             row = session.get(Endpoint, lane, populate_existing=True)
             reported.append((lane, row.state))
 
-        new_room.db.services["endpoint_listeners"].append(tell)
+        endpoint_changed.connect(new_room.db, tell)
         yield new_room
 
 

@@ -457,7 +457,7 @@ def test_a_save_goes_through_when_nobody_can_be_told(room: Sending, deal: int) -
     def broken(*_: Any) -> None:
         raise RuntimeError("broken")
 
-    room.db.services["hold_listeners"] = [broken]
+    loop_guard.workflow_held.connect(room.db, broken)
     hook(room)
     save(room, deal, LIMIT + 1)
     assert len(held(room)) == LIMIT + 1

@@ -14,6 +14,7 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending
 from webhookui.delivery import pending
+from webhookui.delivery.events import deliveries_failed
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queue_health
 from webhookui.workflows import redelivery, store
@@ -150,8 +151,8 @@ def test_a_test_of_a_draft_goes_out_whatever_the_switch_says(room: Sending, rece
 
 def test_deleting_the_workflow_ends_what_waits_without_a_mail(room: Sending, receiver: Receiver) -> None:
     failed_ids: list[int] = []
-    room.db.services["failed_listeners"].append(
-        lambda _session, failed: failed_ids.extend(delivery.id for delivery in failed)
+    deliveries_failed.connect(
+        room.db, lambda _session, failed: failed_ids.extend(delivery.id or 0 for delivery in failed)
     )
     workflow_id = room.hook(receiver.url)
     deliveries = [room.save() for _ in range(3)]
@@ -187,8 +188,8 @@ def test_removing_an_action_ends_what_waits_of_it_and_of_no_other(room: Sending,
 
 def test_what_is_in_the_air_when_the_workflow_is_deleted_is_not_tried_again(room: Sending, receiver: Receiver) -> None:
     failed_ids: list[int] = []
-    room.db.services["failed_listeners"].append(
-        lambda _session, failed: failed_ids.extend(delivery.id for delivery in failed)
+    deliveries_failed.connect(
+        room.db, lambda _session, failed: failed_ids.extend(delivery.id or 0 for delivery in failed)
     )
 
     def deletes_it(_received: Any) -> Answer:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from tests.conftest import BOTH, database_url
 from tests.support.working import Working, working
 from webhookui.crm.tables import Change
+from webhookui.delivery.events import deliveries_failed
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.workflows.criteria.operators import OPERATORS
 
@@ -139,7 +140,7 @@ def test_a_failure_that_cannot_be_told_of_stops_nothing(crm: Working) -> None:
         raise LookupError("no such mail")
 
     crm.workflow("contacts", {"url": ANYWHERE, "parameters": [{"name": "a", "value": "", "required": True}]}, HEALTHY)
-    crm.db.services["failed_listeners"] = [writes_and_raises]
+    deliveries_failed.connect(crm.db, writes_and_raises)
     crm.create("contacts", last_name="A")
     assert [delivery.status for delivery in crm.deliveries()] == ["failed", "queued"]
     with crm.db.read() as session:

@@ -98,7 +98,7 @@ def fill(installation: Installation, urls: list[str], total: int) -> None:
     hooks: list[WorkflowWebhook] = []
     for first in range(0, total, 1000):
         with installation.db.write() as session:
-            session.info.pop("wake", None)
+            session.info.clear()  # no worker is woken yet
             if not hooks:
                 hooks = [_webhook(session, url) for url in urls]
             for number in range(first, min(first + 1000, total)):

@@ -112,8 +112,6 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.services: dict[str, Any] = {}
-        """What a write session carries in its `info`: listeners of records, the queue's wake-up."""
         self._write_lock: threading.RLock | None = None
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
@@ -200,7 +198,7 @@ class Database:
             call()
 
     def _write_session(self) -> Session:
-        return Session(self._writer, expire_on_commit=False, info=dict(self.services))
+        return Session(self._writer, expire_on_commit=False, info={_DATABASE: self})
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
@@ -349,6 +347,15 @@ class Database:
             self._watch.close()
             self._watch = None
         self.engine.dispose()
+
+
+_DATABASE = "database"
+
+
+def database_of(session: Session) -> Database | None:
+    """The database that a write session is on; None for any other session."""
+    db: Database | None = session.info.get(_DATABASE)
+    return db
 
 
 def after_commit(session: Session, call: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ inside the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import LARGEST_ID, now, revision
+from webhookui.core.events import Event
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
@@ -67,6 +68,10 @@ class RecordEvent:
     change: Change
     actor: Actor
     last_saved: datetime | None = None
+
+
+record_saved: Event[[RecordEvent]] = Event()
+"""A record was created, updated or deleted, in the transaction that does so."""
 
 
 def create(
@@ -341,7 +346,7 @@ def _note(
     session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]], asks: bool
 ) -> Change:
     """`asks`: the save may run workflows, and will be told to the listeners that there are."""
-    asks = bool(_listeners(session, actor, asks))
+    asks = _runs_workflows(actor, asks) and record_saved.has_listeners(session)
     change = Change(
         record_id=record.id or 0,
         module=record.module,
@@ -362,13 +367,10 @@ def _note(
 
 
 def _tell(session: Session, event: RecordEvent, run_workflows: bool) -> None:
-    for listener in _listeners(session, event.actor, run_workflows):
-        listener(session, event)
+    if _runs_workflows(event.actor, run_workflows):
+        record_saved.send(session, event)
 
 
-def _listeners(session: Session, actor: Actor, run_workflows: bool) -> Sequence[Any]:
-    """Who is told of a save. Captures never run workflows: no loops (SPEC section 3)."""
-    if not run_workflows or actor.source == "capture":
-        return ()
-    listeners: Sequence[Any] = session.info.get("record_listeners", ())
-    return listeners
+def _runs_workflows(actor: Actor, run_workflows: bool) -> bool:
+    """Whether the listeners are told of a save. Captures never run workflows: no loops (SPEC section 3)."""
+    return run_workflows and actor.source != "capture"

@@ -24,6 +24,7 @@ from webhookui.core.database import Database, after_commit, now
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import claim, pending
 from webhookui.delivery.attempt import Result
+from webhookui.delivery.events import deliveries_due, endpoint_changed
 from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
 from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.rate_limiter import CLOCK_WAS_SET_BACK
@@ -325,13 +326,10 @@ def resume(session: Session, name: str) -> None:
         return
     row.state, row.failures_in_a_row, row.next_probe_at = "draining", 0, None
     session.flush()
-    for listener in session.info.get("endpoint_listeners", ()):
-        listener(session, name)
-    wake_at = session.info.get("wake_at")
-    if wake_at is not None:
-        seen_by_then = now() + timedelta(seconds=Circuits.REFRESH_S)
-        for lane in lanes_of(session, name):
-            after_commit(session, partial(wake_at, lane, seen_by_then))
+    endpoint_changed.send(session, name)
+    seen_by_then = now() + timedelta(seconds=Circuits.REFRESH_S)
+    for lane in lanes_of(session, name):
+        deliveries_due.send_after_commit(session, lane, seen_by_then)
 
 
 def fail_all(session: Session, name: str, by: str = "") -> int:

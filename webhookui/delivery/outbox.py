@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import structlog
@@ -10,10 +11,11 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import after_commit, is_unavailable, now, savepoint, unavailable_because
+from webhookui.core.database import is_unavailable, now, savepoint, unavailable_because
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery import stale_retries, states
+from webhookui.delivery.events import deliveries_failed, deliveries_waiting
 from webhookui.delivery.lanes import endpoint_of, lane_name
 from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
 from webhookui.outgoing.target import DEFAULT_PORTS
@@ -100,9 +102,7 @@ def enqueue(
             raise
         _refuse(session, delivery_id, error, stored)
         return delivery_id
-    wake = session.info.get("wake")
-    if wake is not None:
-        after_commit(session, lambda: wake(lane))
+    deliveries_waiting.send_after_commit(session, lane)
     return delivery_id
 
 
@@ -152,19 +152,26 @@ def speaks_of_the_database(error: BaseException) -> bool:
 def tell_failed(session: Session, delivery_ids: Sequence[int]) -> None:
     """Tells who wants to know that deliveries have just ended Failed. What goes wrong with the telling is logged: neither the
     save nor the results that they belong to are lost for it."""
-    listeners = session.info.get("failed_listeners", ())
-    if not listeners or not delivery_ids:
+    if not delivery_ids or not deliveries_failed.has_listeners(session):
         return
+    with telling(session, "failure_not_told", deliveries=list(delivery_ids)):
+        query = select(Delivery).where(_D.id.in_(delivery_ids)).order_by(_D.id)
+        deliveries_failed.send(session, list(session.scalars(query, execution_options={"populate_existing": True})))
+
+
+@contextmanager
+def telling(session: Session, failure: str, **about: object) -> Iterator[None]:
+    """A part of a transaction that tells somebody something: what goes wrong in it is logged, and takes nothing else along.
+
+    What the database raises because it is full, locked or out of reach passes.
+    """
     try:
         with session.begin_nested():
-            query = select(Delivery).where(_D.id.in_(delivery_ids)).order_by(_D.id)
-            deliveries = list(session.scalars(query, execution_options={"populate_existing": True}))
-            for listener in listeners:
-                listener(session, deliveries)
+            yield
     except Exception as error:
         if speaks_of_the_database(error):
             raise
-        log.exception("failure_not_told", deliveries=list(delivery_ids))
+        log.exception(failure, **about)
 
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.core.database import after_commit, now
+from webhookui.core.database import now
 from webhookui.definitions.switches import off_workflows
 from webhookui.definitions.tables import WorkflowHold
 from webhookui.delivery import states
+from webhookui.delivery.events import deliveries_waiting
 from webhookui.delivery.lanes import TEST, group_of
 from webhookui.delivery.tables import Delivery, Endpoint
 
@@ -184,10 +184,8 @@ def end(session: Session, which: Condition, error: str, event: str = "ended") ->
 
 def notify_workers(session: Session, lanes: Iterable[str]) -> None:
     """Wakes workers for these lanes after the commit: what was held, or waited behind what has ended, may go."""
-    wake = session.info.get("wake")
-    if wake is not None:
-        for lane in lanes:
-            after_commit(session, partial(wake, lane))
+    for lane in lanes:
+        deliveries_waiting.send_after_commit(session, lane)
 
 
 def notify_workers_for(session: Session, which: Condition) -> None:

@@ -24,6 +24,7 @@ from webhookui.delivery import attempt_metrics, states
 from webhookui.delivery.attempt import Result, RetrySchedule
 from webhookui.delivery.captures import write_captures
 from webhookui.delivery.circuit import Circuits
+from webhookui.delivery.events import endpoint_changed
 from webhookui.delivery.outbox import has_waiting, tell_failed, waiting_elsewhere
 from webhookui.delivery.pending import REMOVED
 from webhookui.delivery.stale_retries import newer_sibling, superseded_by
@@ -235,8 +236,7 @@ class ResultWriter:
     def _tell_of_endpoints(self, session: Session, moved: Sequence[tuple[str, str]]) -> None:
         for lane, event in moved:
             log.warning(f"endpoint_{event}", lane=lane)
-            for listener in session.info.get("endpoint_listeners", ()):
-                listener(session, lane)
+            endpoint_changed.send(session, lane)
 
     def _wakeups(
         self, session: Session, results: Sequence[Result], rows: Sequence[dict[str, Any]]

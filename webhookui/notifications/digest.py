@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import after_commit, insert_or_update
+from webhookui.core.database import insert_or_update
 from webhookui.notifications import mail_content, outgoing_mail
+from webhookui.notifications.outgoing_mail import mail_waiting
 from webhookui.notifications.tables import Notice, OutgoingMail
 from webhookui.people.tables import User
 
@@ -70,9 +71,7 @@ def add_to_digest(session: Session, entries: Sequence[DigestEntry], at: datetime
         ),
         rows,
     )
-    wake = session.info.get("wake_mail")
-    if wake is not None:
-        after_commit(session, wake)
+    mail_waiting.send_after_commit(session)
 
 
 def anything_due(session: Session, at: datetime) -> bool:

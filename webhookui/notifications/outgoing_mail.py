@@ -14,12 +14,16 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import after_commit, now
+from webhookui.core.database import now
+from webhookui.core.events import Event
 from webhookui.notifications import message
 from webhookui.notifications.mail_content import MailContent
 from webhookui.notifications.tables import OutgoingMail
 
 _M = OutgoingMail.__table__.c  # type: ignore[attr-defined]
+
+mail_waiting: Event[[]] = Event()
+"""A mail, or a digest that becomes one, waits to be sent."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,5 @@ def send_again(session: Session, ids: Collection[int] | None = None) -> int:
         .values(status="waiting", attempt_count=0, error=None, next_attempt_at=now())
         .execution_options(synchronize_session=False)
     )
-    wake = session.info.get("wake_mail")
-    if wake is not None:
-        after_commit(session, wake)
+    mail_waiting.send_after_commit(session)
     return int(done.rowcount)

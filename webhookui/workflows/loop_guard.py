@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import insert_or_update, now
+from webhookui.core.events import Event
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending
-from webhookui.delivery.outbox import speaks_of_the_database
+from webhookui.delivery.outbox import telling
 from webhookui.delivery.tables import Delivery
 from webhookui.people import audit
 from webhookui.people.tables import User
@@ -34,6 +35,10 @@ CLOCKS_DIFFER_BY = timedelta(seconds=10)
 _C = Change.__table__.c  # type: ignore[attr-defined]
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _H = WorkflowHold.__table__.c  # type: ignore[attr-defined]
+
+
+workflow_held: Event[[int, int]] = Event()
+"""A workflow (its id) is held for a record (its id) from now on."""
 
 
 class NotHeld(Exception):
@@ -96,20 +101,9 @@ def look(
         rows,
     )
     log.warning("workflow_held", record=change.record_id, workflows=[row[0] for row in fired])
-    _tell(session, [row[0] for row in fired], change.record_id)
-
-
-def _tell(session: Session, workflow_ids: Sequence[int], record_id: int) -> None:
-    """What goes wrong with the telling is logged: the save is not lost for it."""
-    try:
-        with session.begin_nested():
-            for workflow_id in workflow_ids:
-                for listener in session.info.get("hold_listeners", ()):
-                    listener(session, workflow_id, record_id)
-    except Exception as error:
-        if speaks_of_the_database(error):
-            raise
-        log.exception("hold_not_told", workflows=list(workflow_ids), record=record_id)
+    with telling(session, "hold_not_told", workflows=[row[0] for row in fired], record=change.record_id):
+        for row in fired:
+            workflow_held.send(session, row[0], change.record_id)
 
 
 def standing(session: Session, workflow_id: int | None = None, record_id: int | None = None) -> list[Held]:

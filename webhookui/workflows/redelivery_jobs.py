@@ -17,7 +17,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.core.database import Database, after_commit, is_unavailable, now
+from webhookui.core.database import Database, is_unavailable, now
+from webhookui.core.events import Event
 from webhookui.delivery.tables import Delivery, RedeliveryJob
 from webhookui.delivery_log import manual_actions
 from webhookui.delivery_log import queries as deliveries
@@ -25,6 +26,9 @@ from webhookui.delivery_log.queries import DeliveryNotFound, LogFilter
 from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
 
 log = structlog.get_logger("webhookui.workflows")
+
+redeliveries_waiting: Event[[]] = Event()
+"""A job waits for its worker."""
 
 BATCH = 20
 """Deliveries of one transaction."""
@@ -108,9 +112,7 @@ def start(
     )
     session.add(job)
     session.flush()
-    wake = session.info.get("wake_redeliveries")
-    if wake is not None:
-        after_commit(session, wake)
+    redeliveries_waiting.send_after_commit(session)
     return job
 
 
