@@ -1,4 +1,4 @@
-"""The live webhook log and inspector in a real browser (SPEC section 7): what moves is seen within a second, and nothing
+"""The live webhook log and inspector in a real browser (specification section 7): what moves is seen within a second, and nothing
 that the reader has in hand is lost by it."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Who may come in where: every route of pages and API × a stranger, a user, an admin, somebody deactivated (SPEC section 9).
+"""Who may come in where: every route of pages and API × a stranger, a user, an admin, somebody deactivated
+(specification section 9).
 
 A new route fails here until it has been put into the table.
 """

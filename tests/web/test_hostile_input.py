@@ -1,4 +1,4 @@
-"""Whatever a request says, no route answers 500: hostile queries, forms, bodies, paths and headers (SPEC section 10)."""
+"""Whatever a request says, no route answers 500: hostile queries, forms, bodies, paths and headers (specification section 10)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Records: create, update and delete are the only ways in (SPEC section 2). Each writes its change and tells the listeners
-inside the same transaction.
+"""Records: create, update and delete are the only ways in (specification section 2). Each writes its change and tells the
+listeners inside the same transaction.
 """
 
 from __future__ import annotations
@@ -367,7 +367,7 @@ def _tell(session: Session, event: RecordEvent, run_workflows: bool) -> None:
 
 
 def _listeners(session: Session, actor: Actor, run_workflows: bool) -> Sequence[Any]:
-    """Who is told of a save. Captures never run workflows: no loops (SPEC section 3)."""
+    """Who is told of a save. Captures never run workflows: no loops (specification section 3)."""
     if not run_workflows or actor.source == "capture":
         return ()
     listeners: Sequence[Any] = session.info.get("record_listeners", ())

@@ -1,1 +1,1 @@
-"""Telling people: mail, digests, the bell (SPEC section 8)."""
+"""Telling people: mail, digests, the bell (specification section 8)."""

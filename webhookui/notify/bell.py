@@ -1,4 +1,5 @@
-"""The bell: notifications inside the app (SPEC section 8). What happens again while an entry is unread joins it, with a count."""
+"""The bell: notifications inside the app (specification section 8). What happens again while an entry is unread joins it,
+with a count."""
 
 from __future__ import annotations
 

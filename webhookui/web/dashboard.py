@@ -1,4 +1,5 @@
-"""The dashboard of the webhook log: deliveries over time, response times, failing endpoints, queue age (SPEC section 7)."""
+"""The dashboard of the webhook log: deliveries over time, response times, failing endpoints, queue age
+(specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings → Mail: the SMTP server with its test, and the outgoing mails (SPEC section 8)."""
+"""Settings → Mail: the SMTP server with its test, and the outgoing mails (specification section 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One record's page: its fields, each edited in place; related lists; timeline and deliveries, live (SPEC section 2)."""
+"""One record's page: its fields, each edited in place; related lists; timeline and deliveries, live (specification section 2)."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _field_form(
 
 @admin_only
 def workflows(module: str, record_id: int) -> ResponseReturnValue:
-    """Why did they (not) fire? All workflows of the module, looked at with this record (SPEC section 3)."""
+    """Why did they (not) fire? All workflows of the module, looked at with this record (specification section 3)."""
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)

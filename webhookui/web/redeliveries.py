@@ -1,5 +1,5 @@
 """Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own, which
-may try now and give up, too (SPEC section 6).
+may try now and give up, too (specification section 6).
 
 What can't be read is refused: it never stands for all, nor for another act.
 """

@@ -1,4 +1,4 @@
-"""Sessions, CSRF, login throttling, security headers and error pages, all by well-kept libraries (SPEC section 9)."""
+"""Sessions, CSRF, login throttling, security headers and error pages, all by well-kept libraries (specification section 9)."""
 
 from __future__ import annotations
 

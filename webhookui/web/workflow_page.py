@@ -1,4 +1,4 @@
-"""The workflow form as a page: what its templates need, whichever endpoint draws it (SPEC section 3)."""
+"""The workflow form as a page: what its templates need, whichever endpoint draws it (specification section 3)."""
 
 from __future__ import annotations
 

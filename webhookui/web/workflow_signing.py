@@ -1,4 +1,4 @@
-"""Rotating a webhook's signing secret from its form (SPEC section 4.5)."""
+"""Rotating a webhook's signing secret from its form (specification section 4.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings → Automation → Workflows: the list, the stepwise form, duplicate, switch, delete (SPEC section 3)."""
+"""Settings → Automation → Workflows: the list, the stepwise form, duplicate, switch, delete (specification section 3)."""
 
 from __future__ import annotations
 
