@@ -31,7 +31,9 @@ document.addEventListener("click", (event) => {
       if (!said) return;
       const before = said.textContent;
       said.textContent = "Copied";
-      setTimeout(() => { said.textContent = before; }, 1500);
+      setTimeout(() => {
+        said.textContent = before;
+      }, 1500);
     });
   }
 
@@ -39,7 +41,7 @@ document.addEventListener("click", (event) => {
 });
 
 // The clipboard is there on https and localhost only; elsewhere the old way.
-async function copyText(text) {
+function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");
   area.value = text;
@@ -47,6 +49,7 @@ async function copyText(text) {
   area.select();
   document.execCommand("copy");
   area.remove();
+  return Promise.resolve();
 }
 
 function switchTheme() {
@@ -55,7 +58,11 @@ function switchTheme() {
   root.removeAttribute("data-theme-auto");
   root.setAttribute("data-bs-theme", next);
   const token = document.querySelector('meta[name="csrf-token"]').content;
-  fetch("/account/theme", { method: "POST", headers: { "X-CSRFToken": token, "Content-Type": "application/x-www-form-urlencoded" }, body: "theme=" + next });
+  fetch("/account/theme", {
+    method: "POST",
+    headers: { "X-CSRFToken": token, "Content-Type": "application/x-www-form-urlencoded" },
+    body: "theme=" + next,
+  });
 }
 
 document.addEventListener("htmx:responseError", (event) => {

@@ -3,7 +3,9 @@
 for (const form of document.querySelectorAll("[data-field-form]")) {
   const type = form.querySelector("#type");
   const show = () => {
-    for (const part of form.querySelectorAll("[data-for-types]")) part.hidden = !part.dataset.forTypes.split(" ").includes(type.value);
+    for (const part of form.querySelectorAll("[data-for-types]")) {
+      part.hidden = !part.dataset.forTypes.split(" ").includes(type.value);
+    }
   };
   type.addEventListener("change", show);
   show();

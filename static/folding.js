@@ -16,7 +16,12 @@
     if (!summary || event.ctrlKey || event.altKey || event.metaKey) return;
     const all = folds(summary.closest("[data-folds]")).filter(inSight);
     const box = summary.parentElement;
-    const next = { ArrowDown: all[all.indexOf(summary) + 1], ArrowUp: all[all.indexOf(summary) - 1], Home: all[0], End: all.at(-1) };
+    const next = {
+      ArrowDown: all[all.indexOf(summary) + 1],
+      ArrowUp: all[all.indexOf(summary) - 1],
+      Home: all[0],
+      End: all.at(-1),
+    };
     if (event.key in next) next[event.key]?.focus();
     else if (event.key === "ArrowLeft" && box.open) box.open = false;
     else if (event.key === "ArrowRight" && !box.open) box.open = true;
@@ -27,7 +32,9 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-fold-all]");
     if (!button) return;
-    const inner = folds(document.getElementById(button.dataset.foldAll)).slice(1).map((summary) => summary.parentElement);
+    const inner = folds(document.getElementById(button.dataset.foldAll)).slice(1).map((summary) =>
+      summary.parentElement
+    );
     const open = !inner.some((box) => box.open);
     for (const box of inner) box.open = open;
   });

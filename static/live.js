@@ -38,7 +38,8 @@
   function underWay() {
     const soon = Date.now() + 3_000;
     return [...rows(), ...details()].some(
-      (row) => row.dataset.status === "dispatched" || row.dataset.status === "queued" ||
+      (row) =>
+        row.dataset.status === "dispatched" || row.dataset.status === "queued" ||
         (row.dataset.due && Date.parse(row.dataset.due) < soon),
     );
   }
@@ -83,7 +84,8 @@
     const busyPointer = pointerInList && Date.now() - pointerMovedAt < 3_000;
     const list = document.querySelector(".log-list, [data-live-list]");
     const topInView = !list || list.getBoundingClientRect().top > -40;
-    const inHand = Date.now() - touchedAt < IN_HAND && document.querySelector("#log-rows :focus:not(input), tr[data-live-panel]");
+    const inHand = Date.now() - touchedAt < IN_HAND &&
+      document.querySelector("#log-rows :focus:not(input), tr[data-live-panel]");
     return topInView && !busyPointer && !inHand;
   }
 
@@ -98,7 +100,9 @@
     wanted = false;
     parameters.announced = announced ? announced.dataset.announced : "0";
     if (counts) parameters.counts = counts.dataset.counts;
-    for (const box of document.querySelectorAll("[data-live-token]")) parameters[box.dataset.liveToken] = box.dataset.token;
+    for (const box of document.querySelectorAll("[data-live-token]")) {
+      parameters[box.dataset.liveToken] = box.dataset.token;
+    }
     question = JSON.stringify([poller().getAttribute("hx-get"), parameters]);
     const same = quiet?.question === question && Date.now() - quiet.at < LASTS;
     sent = same ? quiet.state : undefined;
@@ -176,7 +180,9 @@
   }
 
   function patch(old, fresh) {
-    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "class") old.removeAttribute(name);
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name) && name !== "class") old.removeAttribute(name);
+    }
     for (const { name, value } of [...fresh.attributes]) {
       if (name === "class" && old.classList.contains("is-open")) old.className = `${value} is-open`;
       else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -250,7 +256,8 @@
   function leave() {
     const busyPointer = pointerInList && Date.now() - pointerMovedAt < 3_000;
     for (const row of document.querySelectorAll("[data-live-gone]")) {
-      const inHand = row.classList.contains("is-open") || row.querySelector("input:checked") || row.contains(document.activeElement);
+      const inHand = row.classList.contains("is-open") || row.querySelector("input:checked") ||
+        row.contains(document.activeElement);
       if (!inHand && !busyPointer) row.remove();
     }
     const list = document.querySelector(".log-list");
@@ -364,7 +371,9 @@
   // ---- life -------------------------------------------------------------------------------------------------------
 
   for (const name of ["pointerdown", "keydown", "scroll"]) {
-    document.addEventListener(name, () => { touchedAt = Date.now(); }, { passive: true, capture: true });
+    document.addEventListener(name, () => {
+      touchedAt = Date.now();
+    }, { passive: true, capture: true });
   }
   document.addEventListener("pointermove", (event) => {
     touchedAt = pointerMovedAt = Date.now();
@@ -377,7 +386,10 @@
     relative();
     return ask();
   });
-  window.addEventListener("online", () => { failures = 0; ask(); });
+  window.addEventListener("online", () => {
+    failures = 0;
+    ask();
+  });
 
   function begin(root) {
     remember(root);
@@ -389,6 +401,9 @@
   }
 
   document.addEventListener("htmx:load", (event) => begin(event.detail.elt));
-  setInterval(() => { relative(); leave(); }, 1_000);
+  setInterval(() => {
+    relative();
+    leave();
+  }, 1_000);
   begin(document);
 })();

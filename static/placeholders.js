@@ -12,12 +12,16 @@
   function urlFor(button) {
     const related = button.closest("[data-related-row]")?.querySelector("[data-related-module]").value;
     const module = related || document.getElementById("workflow-form").dataset.module;
-    return module ? `/settings/webhook-form/placeholders?${new URLSearchParams({ module, related: related ? "1" : "" })}` : "";
+    return module
+      ? `/settings/webhook-form/placeholders?${new URLSearchParams({ module, related: related ? "1" : "" })}`
+      : "";
   }
 
   function listFor(url) {
     if (!lists.has(url)) {
-      const asked = fetch(url, { headers: { "HX-Request": "true" } }).then((answer) => (answer.ok ? answer.text() : Promise.reject(answer)));
+      const asked = fetch(url, { headers: { "HX-Request": "true" } }).then((
+        answer,
+      ) => (answer.ok ? answer.text() : Promise.reject(answer)));
       asked.catch(() => lists.delete(url));
       lists.set(url, asked);
     }
@@ -70,7 +74,8 @@
     for (const group of picker().querySelectorAll("[data-picker-group]")) {
       group.hidden = !group.querySelector(".picker-item:not([hidden])");
     }
-    picker().querySelector("[data-picker-none]").hidden = shownItems().length > 0 || !picker().querySelector(".picker-item");
+    picker().querySelector("[data-picker-none]").hidden = shownItems().length > 0 ||
+      !picker().querySelector(".picker-item");
     mark(shownItems()[0]);
   }
 

@@ -30,7 +30,9 @@
   }
 
   for (const name of ["pointerdown", "keydown"]) {
-    document.addEventListener(name, () => { touchedAt = Date.now(); }, { passive: true, capture: true });
+    document.addEventListener(name, () => {
+      touchedAt = Date.now();
+    }, { passive: true, capture: true });
   }
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && Date.now() - askedAt > 2_000) ask();

@@ -120,7 +120,9 @@
   document.addEventListener("focusout", (event) => {
     if (!event.target.matches?.("[data-record-search]")) return;
     const picker = event.target.closest("[data-record-picker]");
-    if (picker.dataset.free === undefined && event.target.value !== picker.dataset.chosen) event.target.value = picker.dataset.chosen || "";
+    if (picker.dataset.free === undefined && event.target.value !== picker.dataset.chosen) {
+      event.target.value = picker.dataset.chosen || "";
+    }
     open(picker, false);
   });
 })();

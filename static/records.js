@@ -85,7 +85,9 @@
   document.addEventListener("input", (event) => {
     if (event.target.closest(".record-form")) changed = true;
   });
-  document.addEventListener("submit", () => { changed = false; });
+  document.addEventListener("submit", () => {
+    changed = false;
+  });
   document.addEventListener("click", (event) => {
     if (event.target.closest(".form-actions a")) changed = false;
   });
@@ -116,7 +118,8 @@
     const fields = document.getElementById("record-fields");
     if (!activity || !fields) return;
     const query = new URLSearchParams({
-      token: activity.dataset.token, version: fields.dataset.version,
+      token: activity.dataset.token,
+      version: fields.dataset.version,
       editing: busy() ? "1" : "0",
     });
     try {
@@ -156,13 +159,17 @@
 
   function statuses(root) {
     return new Map([...root.querySelectorAll(".record-deliveries li")].map((each) => [
-      each.id, `${each.querySelector("strong").textContent}: ${each.querySelector(".status").textContent.trim()}`,
+      each.id,
+      `${each.querySelector("strong").textContent}: ${each.querySelector(".status").textContent.trim()}`,
     ]));
   }
 
   document.addEventListener("visibilitychange", () => schedule(0));
   document.addEventListener("DOMContentLoaded", () => {
-    document.body.addEventListener("record-saved", () => { touched = Date.now(); schedule(0); });
+    document.body.addEventListener("record-saved", () => {
+      touched = Date.now();
+      schedule(0);
+    });
     schedule();
   });
 })();

@@ -51,7 +51,8 @@
       if (listOf(button) === list) button.disabled = full;
     });
     rows.forEach((row, position) => {
-      const mine = (verb) => [...row.querySelectorAll(`[data-row-do=${verb}]`)].filter((button) => button.closest("[data-row]") === row);
+      const mine = (verb) =>
+        [...row.querySelectorAll(`[data-row-do=${verb}]`)].filter((button) => button.closest("[data-row]") === row);
       mine("up").forEach((button) => (button.disabled = position === 0));
       mine("down").forEach((button) => (button.disabled = position === rows.length - 1));
       row.querySelectorAll("[data-row-number]").forEach((element) => {
@@ -99,7 +100,9 @@
 
   function offerUndo(list, row, position) {
     const place = [...list.querySelectorAll("[data-list-undo]")].find((element) => listOf(element) === list);
-    const isBlank = inputsOf(row).every((input) => input.type === "checkbox" || input.localName === "select" || !input.value);
+    const isBlank = inputsOf(row).every((input) =>
+      input.type === "checkbox" || input.localName === "select" || !input.value
+    );
     if (!place || isBlank) return;
     clearTimeout(Number(place.dataset.timer));
     place.hidden = false;
@@ -163,7 +166,8 @@
     if (target) inputsOf(target)[0].focus();
   });
 
-  const textsOf = (row) => inputsOf(row).filter((input) => input.matches("input[type=text], input:not([type]), textarea"));
+  const textsOf = (row) =>
+    inputsOf(row).filter((input) => input.matches("input[type=text], input:not([type]), textarea"));
   const isEmpty = (row) => textsOf(row).every((input) => !input.value);
 
   // ---- pasted lines -----------------------------------------------------------------------------------------------

@@ -30,7 +30,9 @@
 
   document.addEventListener("change", (event) => {
     const all = event.target.dataset?.selectAll;
-    if (all) for (const box of document.querySelectorAll(`input[name="${all}"]`)) box.checked = event.target.checked;
+    if (all) {
+      for (const box of document.querySelectorAll(`input[name="${all}"]`)) box.checked = event.target.checked;
+    }
     selection();
   });
 

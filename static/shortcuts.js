@@ -12,7 +12,10 @@
     if (Date.now() - going < 1200) {
       going = 0;
       const to = places[event.key] ? "/records/" + places[event.key] : pages[event.key];
-      if (to) { event.preventDefault(); location.href = to; }
+      if (to) {
+        event.preventDefault();
+        location.href = to;
+      }
       return;
     }
     if (event.key === "g") going = Date.now();
@@ -24,6 +27,9 @@
   function press(event, element, focus) {
     if (!element) return;
     event.preventDefault();
-    if (focus) { element.focus(); element.select(); } else element.click();
+    if (focus) {
+      element.focus();
+      element.select();
+    } else element.click();
   }
 })();

@@ -25,7 +25,10 @@
   document.addEventListener("change", ({ target }) => {
     if (!target.matches?.("[data-secret-toggle]") || !target.checked) return;
     const row = target.closest("[data-row]");
-    const [open, secret] = [row.querySelector("[data-plain-value] textarea"), row.querySelector("input[type=password]")];
+    const [open, secret] = [
+      row.querySelector("[data-plain-value] textarea"),
+      row.querySelector("input[type=password]"),
+    ];
     if (open.value && !secret.value) [secret.value, open.value] = [open.value, ""];
     secret.focus();
   });
@@ -73,13 +76,16 @@
   }
 
   // A text has told already with each key what its "change" says when it is left.
-  const isTold = (event) => event.type === "change" && event.target.matches?.("textarea, input[type=text], input[type=password]");
+  const isTold = (event) =>
+    event.type === "change" && event.target.matches?.("textarea, input[type=text], input[type=password]");
 
   for (const name of ["input", "change", "rows:changed"]) {
     document.addEventListener(name, (event) => {
       if (isTold(event)) return;
       const webhook = opened();
-      if (webhook?.contains(event.target) && !event.target.matches?.("[data-record-search], [data-tool-text]")) previewSoon();
+      if (webhook?.contains(event.target) && !event.target.matches?.("[data-record-search], [data-tool-text]")) {
+        previewSoon();
+      }
       if (form()?.contains(event.target)) offerRelated();
     });
   }
@@ -217,7 +223,9 @@
     const tool = event.target.closest("[data-tool-form]");
     if (!tool) return;
     event.preventDefault();
-    const values = tool.dataset.recipe ? { recipe: tool.dataset.recipe } : { text: tool.querySelector("[data-tool-text]").value };
+    const values = tool.dataset.recipe
+      ? { recipe: tool.dataset.recipe }
+      : { text: tool.querySelector("[data-tool-text]").value };
     useTool(tool.dataset.toolForm, { ...values, ...Object.fromEntries(new FormData(tool)) }, tool.closest("dialog"));
   });
 
@@ -243,8 +251,12 @@
     const webhook = document.getElementById(dialog.dataset.path);
     const { ok, nodes } = await post("/settings/webhook-form/rotate", webhook);
     const [answer, overlap] = nodes.filter((node) => node.nodeType === Node.ELEMENT_NODE);
-    dialog.querySelector("[data-rotate-answer]").replaceChildren(ok ? answer : "It could not be rotated. Save the workflow first.");
-    for (const each of dialog.querySelectorAll("[data-rotate-words], [data-rotate-overlap], [data-rotate-now]")) each.hidden = true;
+    dialog.querySelector("[data-rotate-answer]").replaceChildren(
+      ok ? answer : "It could not be rotated. Save the workflow first.",
+    );
+    for (const each of dialog.querySelectorAll("[data-rotate-words], [data-rotate-overlap], [data-rotate-now]")) {
+      each.hidden = true;
+    }
     if (ok) dialog.querySelector("#ask-rotate-question").textContent = "The new signing secret";
     dialog.querySelector("[data-ask-close]").textContent = "Close";
     dialog.querySelector("[data-ask-close]").focus();

@@ -30,7 +30,9 @@
     setHidden("[data-step-go=back]", Boolean(action) || at === 0);
     setHidden("[data-step-go=next]", Boolean(action) || at === steps().length - 1);
     setHidden("[data-editor-close]", !action);
-    leadTo(form().dataset.new !== undefined && !action && at < steps().length - 1 ? "[data-step-go=next]" : "[data-save]");
+    leadTo(
+      form().dataset.new !== undefined && !action && at < steps().length - 1 ? "[data-step-go=next]" : "[data-save]",
+    );
     document.querySelectorAll("[data-grows]").forEach(grow);
     document.dispatchEvent(new CustomEvent("workflow:shown", { detail: { step, action } }));
   }
@@ -75,7 +77,9 @@
     if (link) {
       event.preventDefault();
       go(link.getAttribute("href").slice(1));
-      if (link.matches("[data-editor-open]")) firstInput(link.closest("[data-webhook]"))?.focus({ preventScroll: true });
+      if (link.matches("[data-editor-open]")) {
+        firstInput(link.closest("[data-webhook]"))?.focus({ preventScroll: true });
+      }
       return;
     }
     const error = event.target.closest("[data-reveal]");
@@ -96,7 +100,8 @@
     }
   });
 
-  const firstInput = (action) => action?.querySelector("[data-editor] input[type=text], [data-editor] input:not([type])");
+  const firstInput = (action) =>
+    action?.querySelector("[data-editor] input[type=text], [data-editor] input:not([type])");
 
   window.addEventListener("hashchange", show);
   window.addEventListener("popstate", show);
@@ -163,7 +168,11 @@
     try {
       const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
       if (answer.status < 500 && answer.status !== 401 && !answer.redirected) return answer;
-      lost(answer.status >= 500 ? "Something went wrong on our side. What you typed is still here." : "You are logged out. Log in in another tab; what you typed is still here.");
+      lost(
+        answer.status >= 500
+          ? "Something went wrong on our side. What you typed is still here."
+          : "You are logged out. Log in in another tab; what you typed is still here.",
+      );
     } catch {
       lost("The server can't be reached. What you typed is still here.");
     }
@@ -225,7 +234,9 @@
   const secretInputs = (place) => [...place.querySelectorAll("input[type=password]")];
   const secretsIn = (place) => secretInputs(place).map((input) => [input.name, input.value]);
   const previewPickers = (place) => [...place.querySelectorAll("[data-preview] [data-record-picker]")];
-  const previewParts = (picker) => [picker.querySelector("[data-record-id]"), picker.querySelector("[data-record-search]")];
+  const previewParts = (
+    picker,
+  ) => [picker.querySelector("[data-record-id]"), picker.querySelector("[data-record-search]")];
 
   function previewsIn(place) {
     return previewPickers(place).map((picker) => {
@@ -370,7 +381,12 @@
     const named = hash && document.getElementById(hash)?.closest("#workflow-form [data-webhook] :not([data-webhook])");
     // When the page has loaded, the browser focuses what the hash names: the first error, or that input, comes after that.
     if (!problems && named) window.addEventListener("load", () => setTimeout(() => reveal(hash)));
-    if (problems) window.addEventListener("load", () => setTimeout(() => reveal(problems.dataset.reveal, problems.dataset.revealStep)));
+    if (problems) {
+      window.addEventListener(
+        "load",
+        () => setTimeout(() => reveal(problems.dataset.reveal, problems.dataset.revealStep)),
+      );
+    }
     initial = problems ? "" : typed();
     if (!problems) restore();
     // A module that was chosen before this script was there (a slow network, the browser's own memory of the page).
