@@ -1,12 +1,10 @@
 // What every page has: dialogs that ask, copying, the switch of the colour scheme, and messages when a request fails.
-"use strict";
-
-function announce(words) {
+export function announce(words) {
   const place = document.getElementById("announce");
   if (place) place.textContent = words;
 }
 
-function toast(words, tone) {
+export function toast(words, tone) {
   const note = document.createElement("div");
   note.className = "note tone-" + (tone || "danger");
   note.textContent = words;
@@ -66,13 +64,13 @@ function switchTheme() {
 }
 
 document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.elt?.id === "pulse") return; // nobody asked for it
+  if (event.detail.elt?.matches("[data-poll]")) return; // live pages say so themselves
   const code = event.detail.xhr.status;
   if (code === 429) toast("Too many requests. Wait a moment.", "warning");
   else if (code >= 500) toast("Something went wrong on our side. Nothing was saved; try again.");
   else if (code === 400) toast("This page is too old. Reload it and try again; copy what you typed first.", "warning");
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.elt && event.detail.elt.closest("[data-live], #pulse")) return; // live pages say so themselves
+  if (event.detail.elt?.matches("[data-poll]")) return;
   toast("The server can't be reached. Try again when the connection is back.", "warning");
 });

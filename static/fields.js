@@ -1,5 +1,4 @@
 // The form of a custom field: what belongs to some types only is shown for those. Without this script all of it is there.
-"use strict";
 for (const form of document.querySelectorAll("[data-field-form]")) {
   const type = form.querySelector("#type");
   const show = () => {

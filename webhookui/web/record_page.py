@@ -69,7 +69,7 @@ def live(module: str, record_id: int) -> ResponseReturnValue:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
         now = activity(session, info, record)
-        moved = str(record.version) != request.args.get("version", "") and request.args.get("editing") != "1"
+        moved = str(record.version) != request.args.get("version", "")
         if now.token == request.args.get("token", "") and not moved:
             return "", 204
         return render_template(
