@@ -30,7 +30,9 @@ BLUEPRINTS = {
 
 def init_app(app: Flask) -> None:
     from webhookui.web import filters, pulse
+    from webhookui.web.htmx import htmx
 
+    htmx.init_app(app)
     security.init_app(app)
     filters.init_app(app)
     pulse.init_app(app)

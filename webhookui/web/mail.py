@@ -16,6 +16,7 @@ from webhookui.notify.outgoing import STATUSES, MailNotFound
 from webhookui.notify.smtp import MailRefused, ServerTrouble
 from webhookui.secrets import SecretUnreadable
 from webhookui.web.access import admin_only, me
+from webhookui.web.htmx import htmx
 
 bp = Blueprint("mail", __name__)
 
@@ -82,7 +83,7 @@ def test() -> ResponseReturnValue:
         code, errors = 422, {"password": f"{error} Type the password again."}
     except (MailRefused, ServerTrouble) as error:
         code, tested = 422, {"good": False, "to": to, "words": str(error)}
-    if request.headers.get("HX-Request"):
+    if htmx:
         return render_template("mail/_tested.html", tested=tested, errors=errors), code
     return _server(code, form=_typed(), errors=errors, tested=tested)
 

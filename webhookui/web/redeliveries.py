@@ -24,6 +24,7 @@ from webhookui.delivery.states import STATUSES
 from webhookui.here import installation, read, write
 from webhookui.web.access import admin_only
 from webhookui.web.choices import chosen
+from webhookui.web.htmx import htmx
 from webhookui.web.log_query import LogQuery, pairs, read_query
 from webhookui.web.security import render_error
 from webhookui.workflows import redelivery_jobs
@@ -137,7 +138,7 @@ def show(job_id: int) -> ResponseReturnValue:
     """How far a job is, and what came of it; the fragment alone for htmx."""
     with read() as session:
         progress = _progress(session, redelivery_jobs.get(session, job_id))
-    template = "log/_redelivery.html" if request.headers.get("HX-Request") else "log/redelivery.html"
+    template = "log/_redelivery.html" if htmx else "log/redelivery.html"
     return render_template(template, nav="log", progress=progress, job=progress.job)
 
 

@@ -18,6 +18,7 @@ from webhookui import here
 from webhookui.db import is_unavailable, unavailable_because
 from webhookui.people import sessions
 from webhookui.people.tables import User
+from webhookui.web.htmx import htmx, make_response
 
 CSP = {
     "default-src": "'self'",
@@ -127,11 +128,10 @@ def _view(endpoint: str) -> Any:
 def _to_login() -> ResponseReturnValue:
     """To come back from there: to this page, or to the one that a fragment was for."""
     wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
-    fragment = bool(request.headers.get("HX-Request"))
-    if fragment:
-        wanted = here.page_of(request.headers.get("HX-Current-URL", ""))
+    if htmx:
+        wanted = here.page_of(htmx.current_url or "")
     target = url_for("start.login", next=wanted if wanted not in ("", "/") else None)
-    return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
+    return make_response("", 401, redirect=target) if htmx else redirect(target)
 
 
 def error_page(error: HTTPException) -> ResponseReturnValue:

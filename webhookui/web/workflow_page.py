@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
-from flask import flash, make_response, render_template, request
+from flask import flash, make_response, render_template
 
 from webhookui.delivery import waiting
 from webhookui.here import read
 from webhookui.web.form_paths import Draft
+from webhookui.web.htmx import htmx
 from webhookui.web.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_form import form_of
 from webhookui.workflows import runaway
@@ -53,7 +54,7 @@ def form_page(
         form = form_of(session, draft, errors=errors, workflow=workflow)
         loops = runaway.loops(session, workflow.id) if workflow and workflow.id else []
         waits = waiting.count(session, waiting.of_workflow(workflow.id)) if workflow and workflow.id else 0
-    template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
+    template = "workflows/_form.html" if htmx else "workflows/form.html"
     page = render_template(
         template,
         nav=NAV,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 
 from webhookui.db import row_number
 from webhookui.here import installation, write
 from webhookui.web.access import admin_only, me
+from webhookui.web.htmx import htmx
 from webhookui.web.webhook_editor import typed_webhook, workflow_in_form
 from webhookui.web.workflow_page import flash_signing, form_page
 from webhookui.workflows import store
@@ -32,7 +33,7 @@ def rotate() -> ResponseReturnValue:
             secrets = store.fresh_signing_secrets(session)
     except store.WorkflowNotFound as error:
         abort(404, description=str(error))
-    if not request.headers.get("HX-Request"):
+    if not htmx:
         flash_signing(secrets)
         return form_page(draft)  # type: ignore[no-any-return]
     return render_template(
