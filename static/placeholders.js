@@ -33,7 +33,7 @@ async function open(button) {
   const url = urlFor(button);
   const list = picker().querySelector("[data-picker-list]");
   const words = document.createElement("p");
-  words.className = "picker-none";
+  words.className = "empty is-line";
   words.textContent = "Choose a module first.";
   const nodes = url ? new DOMParser().parseFromString(await listFor(url), "text/html").body.childNodes : [words];
   list.replaceChildren(...nodes);
