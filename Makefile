@@ -18,6 +18,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deno fmt --quiet --check
+	$(BIN)/deno lint --quiet
 	$(BIN)/python scripts/make_migration.py --check
 
 soak: $(VENV)/.installed-dev

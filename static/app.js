@@ -1,12 +1,10 @@
 // What every page has: dialogs that ask, copying, the switch of the colour scheme, and messages when a request fails.
-"use strict";
-
-function announce(words) {
+export function announce(words) {
   const place = document.getElementById("announce");
   if (place) place.textContent = words;
 }
 
-function toast(words, tone) {
+export function toast(words, tone) {
   const note = document.createElement("div");
   note.className = "note tone-" + (tone || "danger");
   note.textContent = words;
@@ -31,7 +29,9 @@ document.addEventListener("click", (event) => {
       if (!said) return;
       const before = said.textContent;
       said.textContent = "Copied";
-      setTimeout(() => { said.textContent = before; }, 1500);
+      setTimeout(() => {
+        said.textContent = before;
+      }, 1500);
     });
   }
 
@@ -39,7 +39,7 @@ document.addEventListener("click", (event) => {
 });
 
 // The clipboard is there on https and localhost only; elsewhere the old way.
-async function copyText(text) {
+function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");
   area.value = text;
@@ -47,6 +47,7 @@ async function copyText(text) {
   area.select();
   document.execCommand("copy");
   area.remove();
+  return Promise.resolve();
 }
 
 function switchTheme() {
@@ -55,17 +56,21 @@ function switchTheme() {
   root.removeAttribute("data-theme-auto");
   root.setAttribute("data-bs-theme", next);
   const token = document.querySelector('meta[name="csrf-token"]').content;
-  fetch("/account/theme", { method: "POST", headers: { "X-CSRFToken": token, "Content-Type": "application/x-www-form-urlencoded" }, body: "theme=" + next });
+  fetch("/account/theme", {
+    method: "POST",
+    headers: { "X-CSRFToken": token, "Content-Type": "application/x-www-form-urlencoded" },
+    body: "theme=" + next,
+  });
 }
 
 document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.elt?.id === "pulse") return; // nobody asked for it
+  if (event.detail.elt?.matches("[data-poll]")) return; // live pages say so themselves
   const code = event.detail.xhr.status;
   if (code === 429) toast("Too many requests. Wait a moment.", "warning");
   else if (code >= 500) toast("Something went wrong on our side. Nothing was saved; try again.");
   else if (code === 400) toast("This page is too old. Reload it and try again; copy what you typed first.", "warning");
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.elt && event.detail.elt.closest("[data-live], #pulse")) return; // live pages say so themselves
+  if (event.detail.elt?.matches("[data-poll]")) return;
   toast("The server can't be reached. Try again when the connection is back.", "warning");
 });

@@ -1,34 +1,36 @@
 // Foldable bodies are <details> and need no script. With it, a body has one tab stop, arrows go from fold to fold, and
 // "Fold" closes all but the outermost.
-(() => {
-  "use strict";
-  const folds = (body) => [...body.querySelectorAll("summary")];
-  const inSight = (summary) => summary.checkVisibility();
+const folds = (body) => [...body.querySelectorAll("summary")];
+const inSight = (summary) => summary.checkVisibility();
 
-  document.addEventListener("focusin", (event) => {
-    const summary = event.target.closest?.("[data-folds] summary");
-    if (!summary) return;
-    for (const each of folds(summary.closest("[data-folds]"))) each.tabIndex = each === summary ? 0 : -1;
-  });
+document.addEventListener("focusin", (event) => {
+  const summary = event.target.closest?.("[data-folds] summary");
+  if (!summary) return;
+  for (const each of folds(summary.closest("[data-folds]"))) each.tabIndex = each === summary ? 0 : -1;
+});
 
-  document.addEventListener("keydown", (event) => {
-    const summary = event.target.closest?.("[data-folds] summary");
-    if (!summary || event.ctrlKey || event.altKey || event.metaKey) return;
-    const all = folds(summary.closest("[data-folds]")).filter(inSight);
-    const box = summary.parentElement;
-    const next = { ArrowDown: all[all.indexOf(summary) + 1], ArrowUp: all[all.indexOf(summary) - 1], Home: all[0], End: all.at(-1) };
-    if (event.key in next) next[event.key]?.focus();
-    else if (event.key === "ArrowLeft" && box.open) box.open = false;
-    else if (event.key === "ArrowRight" && !box.open) box.open = true;
-    else return;
-    event.preventDefault();
-  });
+document.addEventListener("keydown", (event) => {
+  const summary = event.target.closest?.("[data-folds] summary");
+  if (!summary || event.ctrlKey || event.altKey || event.metaKey) return;
+  const all = folds(summary.closest("[data-folds]")).filter(inSight);
+  const box = summary.parentElement;
+  const next = {
+    ArrowDown: all[all.indexOf(summary) + 1],
+    ArrowUp: all[all.indexOf(summary) - 1],
+    Home: all[0],
+    End: all.at(-1),
+  };
+  if (event.key in next) next[event.key]?.focus();
+  else if (event.key === "ArrowLeft" && box.open) box.open = false;
+  else if (event.key === "ArrowRight" && !box.open) box.open = true;
+  else return;
+  event.preventDefault();
+});
 
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-fold-all]");
-    if (!button) return;
-    const inner = folds(document.getElementById(button.dataset.foldAll)).slice(1).map((summary) => summary.parentElement);
-    const open = !inner.some((box) => box.open);
-    for (const box of inner) box.open = open;
-  });
-})();
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-fold-all]");
+  if (!button) return;
+  const inner = folds(document.getElementById(button.dataset.foldAll)).slice(1).map((summary) => summary.parentElement);
+  const open = !inner.some((box) => box.open);
+  for (const box of inner) box.open = open;
+});

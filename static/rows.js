@@ -5,278 +5,278 @@
 // without this script: they are submit buttons that ask the server for the same. Optional inside a list: [data-list-empty],
 // [data-list-head], [data-list-full], [data-list-undo]. Optional on it: data-max, data-enter (Enter adds a row),
 // data-pairs (pasted `name=value` lines become rows). A list that changed fires "rows:changed".
-(() => {
-  "use strict";
-  const ROW = "__ROW__";
-  const UNDO_FOR = 12_000;
+const ROW = "__ROW__";
+const UNDO_FOR = 12_000;
 
-  const listOf = (element) => element.closest("[data-list]");
-  const placeOf = (list) => list.querySelector("[data-list-rows]");
-  const rowsOf = (list) => [...placeOf(list).children].filter((child) => child.matches("[data-row]"));
-  const isWritable = (input) => input.matches("input:not([type=hidden]), textarea, select");
-  const inputsOf = (row) => [...row.querySelectorAll("input, textarea, select")].filter(isWritable);
+const listOf = (element) => element.closest("[data-list]");
+const placeOf = (list) => list.querySelector("[data-list-rows]");
+const rowsOf = (list) => [...placeOf(list).children].filter((child) => child.matches("[data-row]"));
+const isWritable = (input) => input.matches("input:not([type=hidden]), textarea, select");
+const inputsOf = (row) => [...row.querySelectorAll("input, textarea, select")].filter(isWritable);
 
-  // ---- names ------------------------------------------------------------------------------------------------------
+// ---- names ------------------------------------------------------------------------------------------------------
 
-  // Every attribute that speaks of the row's path is told the new one; what a person typed is a property, not an attribute.
-  function rename(row, from, to) {
-    const escaped = from.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    const mention = new RegExp(`(^|[\\s:#="/])${escaped}(?=[-.\\s:=|&"]|$)`, "g");
-    for (const element of [row, ...row.querySelectorAll("*")]) {
-      for (const attribute of [...element.attributes]) {
-        if (attribute.name === "value" && element.localName !== "button") continue;
-        if (!attribute.value.includes(from)) continue;
-        element.setAttribute(attribute.name, attribute.value.replace(mention, `$1${to}`));
-      }
+// Every attribute that speaks of the row's path is told the new one; what a person typed is a property, not an attribute.
+function rename(row, from, to) {
+  const escaped = from.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const mention = new RegExp(`(^|[\\s:#="/])${escaped}(?=[-.\\s:=|&"]|$)`, "g");
+  for (const element of [row, ...row.querySelectorAll("*")]) {
+    for (const attribute of [...element.attributes]) {
+      if (attribute.name === "value" && element.localName !== "button") continue;
+      if (!attribute.value.includes(from)) continue;
+      element.setAttribute(attribute.name, attribute.value.replace(mention, `$1${to}`));
     }
   }
+}
 
-  function renumber(list) {
-    rowsOf(list).forEach((row, position) => {
-      const path = `${list.dataset.list}.${position}`;
-      if (row.dataset.row !== path) rename(row, row.dataset.row, path);
+function renumber(list) {
+  rowsOf(list).forEach((row, position) => {
+    const path = `${list.dataset.list}.${position}`;
+    if (row.dataset.row !== path) rename(row, row.dataset.row, path);
+  });
+  refresh(list);
+}
+
+function refresh(list) {
+  const rows = rowsOf(list);
+  const own = (selector) => [...list.querySelectorAll(selector)].filter((element) => listOf(element) === list);
+  const full = list.dataset.max !== undefined && rows.length >= Number(list.dataset.max);
+  own("[data-list-empty]").forEach((element) => (element.hidden = rows.length > 0));
+  own("[data-list-head]").forEach((element) => (element.hidden = rows.length === 0));
+  own("[data-list-full]").forEach((element) => (element.hidden = !full));
+  own("[data-list-count]").forEach((element) => (element.textContent = rows.length || ""));
+  list.querySelectorAll("[data-row-do=add]").forEach((button) => {
+    if (listOf(button) === list) button.disabled = full;
+  });
+  rows.forEach((row, position) => {
+    const mine = (verb) =>
+      [...row.querySelectorAll(`[data-row-do=${verb}]`)].filter((button) => button.closest("[data-row]") === row);
+    mine("up").forEach((button) => (button.disabled = position === 0));
+    mine("down").forEach((button) => (button.disabled = position === rows.length - 1));
+    row.querySelectorAll("[data-row-number]").forEach((element) => {
+      if (element.closest("[data-row]") === row) element.textContent = position + 1;
     });
-    refresh(list);
-  }
+  });
+}
 
-  function refresh(list) {
-    const rows = rowsOf(list);
-    const own = (selector) => [...list.querySelectorAll(selector)].filter((element) => listOf(element) === list);
-    const full = list.dataset.max !== undefined && rows.length >= Number(list.dataset.max);
-    own("[data-list-empty]").forEach((element) => (element.hidden = rows.length > 0));
-    own("[data-list-head]").forEach((element) => (element.hidden = rows.length === 0));
-    own("[data-list-full]").forEach((element) => (element.hidden = !full));
-    own("[data-list-count]").forEach((element) => (element.textContent = rows.length || ""));
-    list.querySelectorAll("[data-row-do=add]").forEach((button) => {
-      if (listOf(button) === list) button.disabled = full;
-    });
-    rows.forEach((row, position) => {
-      const mine = (verb) => [...row.querySelectorAll(`[data-row-do=${verb}]`)].filter((button) => button.closest("[data-row]") === row);
-      mine("up").forEach((button) => (button.disabled = position === 0));
-      mine("down").forEach((button) => (button.disabled = position === rows.length - 1));
-      row.querySelectorAll("[data-row-number]").forEach((element) => {
-        if (element.closest("[data-row]") === row) element.textContent = position + 1;
-      });
-    });
-  }
+function changed(list, words) {
+  renumber(list);
+  if (words) say(words);
+  list.dispatchEvent(new CustomEvent("rows:changed", { bubbles: true }));
+}
 
-  function changed(list, words) {
-    renumber(list);
-    if (words) say(words);
-    list.dispatchEvent(new CustomEvent("rows:changed", { bubbles: true }));
-  }
+function say(words) {
+  const place = document.getElementById("rows-spoken");
+  if (place) place.textContent = words;
+}
 
-  function say(words) {
-    const place = document.getElementById("rows-spoken");
-    if (place) place.textContent = words;
-  }
+// ---- what can be done to rows -----------------------------------------------------------------------------------
 
-  // ---- what can be done to rows -----------------------------------------------------------------------------------
+export function add(list, after = null) {
+  if (list.dataset.max !== undefined && rowsOf(list).length >= Number(list.dataset.max)) return null;
+  const row = document.getElementById(list.dataset.template).content.firstElementChild.cloneNode(true);
+  const rows = rowsOf(list);
+  rename(row, ROW, `${list.dataset.list}.${rows.length}`);
+  placeOf(list).insertBefore(row, after ? after.nextElementSibling : null);
+  window.htmx?.process(row);
+  row.querySelectorAll("[data-list]").forEach(refresh);
+  changed(list);
+  return row;
+}
 
-  function add(list, after = null) {
-    if (list.dataset.max !== undefined && rowsOf(list).length >= Number(list.dataset.max)) return null;
-    const row = document.getElementById(list.dataset.template).content.firstElementChild.cloneNode(true);
-    const rows = rowsOf(list);
-    rename(row, ROW, `${list.dataset.list}.${rows.length}`);
-    placeOf(list).insertBefore(row, after ? after.nextElementSibling : null);
-    window.htmx?.process(row);
-    row.querySelectorAll("[data-list]").forEach(refresh);
-    changed(list);
+function remove(row) {
+  const list = listOf(row.parentElement);
+  const next = row.nextElementSibling;
+  const neighbour = next ?? row.previousElementSibling;
+  const position = rowsOf(list).indexOf(row);
+  row.remove();
+  changed(list, "Removed");
+  offerUndo(list, row, position);
+  const target = neighbour ? inputsOf(neighbour)[0] : list.querySelector("[data-row-do=add]");
+  target?.focus({ preventScroll: true });
+}
+
+function offerUndo(list, row, position) {
+  const place = [...list.querySelectorAll("[data-list-undo]")].find((element) => listOf(element) === list);
+  const isBlank = inputsOf(row).every((input) =>
+    input.type === "checkbox" || input.localName === "select" || !input.value
+  );
+  if (!place || isBlank) return;
+  clearTimeout(Number(place.dataset.timer));
+  place.hidden = false;
+  place.querySelector("button").onclick = () => {
+    placeOf(list).insertBefore(row, rowsOf(list)[position] ?? null);
+    place.hidden = true;
+    changed(list, "Put back");
+    inputsOf(row)[0]?.focus();
+  };
+  place.dataset.timer = setTimeout(() => (place.hidden = true), UNDO_FOR);
+}
+
+function move(row, step) {
+  const list = listOf(row.parentElement);
+  const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
+  if (!other?.matches("[data-row]")) return;
+  if (step < 0) other.before(row);
+  else other.after(row);
+  changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
+}
+
+function press(button) {
+  const verb = button.dataset.rowDo;
+  if (verb === "add") {
+    const row = add(listOf(button));
+    if (row) (inputsOf(row)[0] ?? row).focus();
     return row;
   }
+  const row = button.closest("[data-row]");
+  if (verb === "remove") return remove(row);
+  move(row, verb === "up" ? -1 : 1);
+  if (!button.disabled) return button.focus();
+  row.querySelector(`[data-row-do=${verb === "up" ? "down" : "up"}]`)?.focus();
+}
 
-  function remove(row) {
-    const list = listOf(row.parentElement);
-    const next = row.nextElementSibling;
-    const neighbour = next ?? row.previousElementSibling;
-    const position = rowsOf(list).indexOf(row);
-    row.remove();
-    changed(list, "Removed");
-    offerUndo(list, row, position);
-    const target = neighbour ? inputsOf(neighbour)[0] : list.querySelector("[data-row-do=add]");
-    target?.focus({ preventScroll: true });
-  }
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-row-do]");
+  if (!button || button.disabled) return;
+  event.preventDefault();
+  press(button);
+});
 
-  function offerUndo(list, row, position) {
-    const place = [...list.querySelectorAll("[data-list-undo]")].find((element) => listOf(element) === list);
-    const isBlank = inputsOf(row).every((input) => input.type === "checkbox" || input.localName === "select" || !input.value);
-    if (!place || isBlank) return;
-    clearTimeout(Number(place.dataset.timer));
-    place.hidden = false;
-    place.querySelector("button").onclick = () => {
-      placeOf(list).insertBefore(row, rowsOf(list)[position] ?? null);
-      place.hidden = true;
-      changed(list, "Put back");
-      inputsOf(row)[0]?.focus();
-    };
-    place.dataset.timer = setTimeout(() => (place.hidden = true), UNDO_FOR);
-  }
+// ---- keyboard ---------------------------------------------------------------------------------------------------
 
-  function move(row, step) {
-    const list = listOf(row.parentElement);
-    const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
-    if (!other?.matches("[data-row]")) return;
-    if (step < 0) other.before(row);
-    else other.after(row);
-    changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
-  }
-
-  function press(button) {
-    const verb = button.dataset.rowDo;
-    if (verb === "add") {
-      const row = add(listOf(button));
-      if (row) (inputsOf(row)[0] ?? row).focus();
-      return row;
-    }
-    const row = button.closest("[data-row]");
-    if (verb === "remove") return remove(row);
-    move(row, verb === "up" ? -1 : 1);
-    if (!button.disabled) return button.focus();
-    row.querySelector(`[data-row-do=${verb === "up" ? "down" : "up"}]`)?.focus();
-  }
-
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-row-do]");
-    if (!button || button.disabled) return;
+document.addEventListener("keydown", (event) => {
+  const row = event.target.closest?.("[data-row]");
+  if (!row || event.isComposing) return;
+  if (event.target.matches("[data-row-handle]") && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     event.preventDefault();
-    press(button);
-  });
-
-  // ---- keyboard ---------------------------------------------------------------------------------------------------
-
-  document.addEventListener("keydown", (event) => {
-    const row = event.target.closest?.("[data-row]");
-    if (!row || event.isComposing) return;
-    if (event.target.matches("[data-row-handle]") && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      event.preventDefault();
-      move(row, event.key === "ArrowUp" ? -1 : 1);
-      event.target.focus();
-      return;
-    }
-    const list = listOf(row.parentElement);
-    const isText = event.target.matches("input:not([type=checkbox], [type=search], [role=combobox]), textarea");
-    if (event.key !== "Enter" || !isText || list.dataset.enter === undefined) return;
-    if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    event.preventDefault();
-    const next = row.nextElementSibling;
-    const target = next?.matches("[data-row]") && isEmpty(next) ? next : add(list, row);
-    if (target) inputsOf(target)[0].focus();
-  });
-
-  const textsOf = (row) => inputsOf(row).filter((input) => input.matches("input[type=text], input:not([type]), textarea"));
-  const isEmpty = (row) => textsOf(row).every((input) => !input.value);
-
-  // ---- pasted lines -----------------------------------------------------------------------------------------------
-
-  // "name=value", "Name: value" or "name<tab>value", one a line; or one query string.
-  function pairsIn(text) {
-    let lines = text.split(/\r?\n/).filter((line) => line.trim());
-    const isQuery = lines.length === 1 && /^[^\s=&]+=[^\s&]*(&[^\s=&]+=[^\s&]*)+$/.test(lines[0].trim());
-    if (isQuery) lines = lines[0].trim().replace(/^\?/, "").split("&");
-    const pairs = lines.map((line) => line.match(/^\s*([^=:\t]+?)\s*(?:=|:(?!\/\/)|\t)\s*(.*?)\s*$/));
-    if (!pairs.length || pairs.some((pair) => !pair)) return [];
-    return pairs.map(([, name, value]) => (isQuery ? [decoded(name), decoded(value)] : [name, value]));
+    move(row, event.key === "ArrowUp" ? -1 : 1);
+    event.target.focus();
+    return;
   }
+  const list = listOf(row.parentElement);
+  const isText = event.target.matches("input:not([type=checkbox], [type=search], [role=combobox]), textarea");
+  if (event.key !== "Enter" || !isText || list.dataset.enter === undefined) return;
+  if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  event.preventDefault();
+  const next = row.nextElementSibling;
+  const target = next?.matches("[data-row]") && isEmpty(next) ? next : add(list, row);
+  if (target) inputsOf(target)[0].focus();
+});
 
-  function decoded(text) {
-    try {
-      return decodeURIComponent(text.replaceAll("+", " "));
-    } catch {
-      return text;
-    }
+export const textsOf = (row) =>
+  inputsOf(row).filter((input) => input.matches("input[type=text], input:not([type]), textarea"));
+const isEmpty = (row) => textsOf(row).every((input) => !input.value);
+
+// ---- pasted lines -----------------------------------------------------------------------------------------------
+
+// "name=value", "Name: value" or "name<tab>value", one a line; or one query string.
+function pairsIn(text) {
+  let lines = text.split(/\r?\n/).filter((line) => line.trim());
+  const isQuery = lines.length === 1 && /^[^\s=&]+=[^\s&]*(&[^\s=&]+=[^\s&]*)+$/.test(lines[0].trim());
+  if (isQuery) lines = lines[0].trim().replace(/^\?/, "").split("&");
+  const pairs = lines.map((line) => line.match(/^\s*([^=:\t]+?)\s*(?:=|:(?!\/\/)|\t)\s*(.*?)\s*$/));
+  if (!pairs.length || pairs.some((pair) => !pair)) return [];
+  return pairs.map(([, name, value]) => (isQuery ? [decoded(name), decoded(value)] : [name, value]));
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
   }
+}
 
-  document.addEventListener("paste", (event) => {
-    const first = event.target.closest?.("[data-row]");
-    const list = first && listOf(first.parentElement);
-    if (list?.dataset.pairs === undefined || event.target !== textsOf(first)[0]) return;
-    const pairs = pairsIn(event.clipboardData.getData("text/plain"));
-    if (!pairs.length || (pairs.length === 1 && event.target.value)) return;
-    event.preventDefault();
-    let row = isEmpty(first) ? null : first;
-    let last = first;
-    for (const [name, value] of pairs) {
-      row = row === null ? first : add(list, last);
-      if (!row) break;
-      const [nameInput, valueInput] = textsOf(row);
-      fill(nameInput, name);
-      fill(valueInput, value);
-      last = row;
-    }
-    say(`${pairs.length} rows pasted`);
-    textsOf(last)[1].focus();
-  });
-
-  function fill(input, value) {
-    input.value = value;
-    input.dispatchEvent(new Event("input", { bubbles: true }));
+document.addEventListener("paste", (event) => {
+  const first = event.target.closest?.("[data-row]");
+  const list = first && listOf(first.parentElement);
+  if (list?.dataset.pairs === undefined || event.target !== textsOf(first)[0]) return;
+  const pairs = pairsIn(event.clipboardData.getData("text/plain"));
+  if (!pairs.length || (pairs.length === 1 && event.target.value)) return;
+  event.preventDefault();
+  let row = isEmpty(first) ? null : first;
+  let last = first;
+  for (const [name, value] of pairs) {
+    row = row === null ? first : add(list, last);
+    if (!row) break;
+    const [nameInput, valueInput] = textsOf(row);
+    fill(nameInput, name);
+    fill(valueInput, value);
+    last = row;
   }
+  say(`${pairs.length} rows pasted`);
+  textsOf(last)[1].focus();
+});
 
-  // ---- dragging ---------------------------------------------------------------------------------------------------
+function fill(input, value) {
+  input.value = value;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}
 
-  // By pointer events rather than the browser's drag and drop: fingers can do it too, and a button can be the handle.
-  let dragged = null; // {row, list, before, y}: before is where it goes back to when the drag is given up
+// ---- dragging ---------------------------------------------------------------------------------------------------
 
-  document.addEventListener("pointerdown", (event) => {
-    const handle = event.target.closest?.("[data-row-handle]");
-    if (!handle || event.button !== 0) return;
-    const row = handle.closest("[data-row]");
-    handle.setPointerCapture(event.pointerId);
-    dragged = { row, list: listOf(row.parentElement), before: row.nextElementSibling };
-    row.classList.add("is-dragged");
-  });
+// By pointer events rather than the browser's drag and drop: fingers can do it too, and a button can be the handle.
+let dragged = null; // {row, list, before, y}: before is where it goes back to when the drag is given up
 
-  document.addEventListener("pointermove", (event) => {
-    if (!dragged) return;
-    dragged.y = event.clientY;
-    follow();
-    if (!dragged.scrolling) requestAnimationFrame(scroll);
-    dragged.scrolling = true;
-  });
+document.addEventListener("pointerdown", (event) => {
+  const handle = event.target.closest?.("[data-row-handle]");
+  if (!handle || event.button !== 0) return;
+  const row = handle.closest("[data-row]");
+  handle.setPointerCapture(event.pointerId);
+  dragged = { row, list: listOf(row.parentElement), before: row.nextElementSibling };
+  row.classList.add("is-dragged");
+});
 
-  function follow() {
-    const others = rowsOf(dragged.list).filter((row) => row !== dragged.row);
-    const next = others.find((row) => dragged.y < row.getBoundingClientRect().top + row.offsetHeight / 2) ?? null;
-    bring(dragged.row, next);
-  }
+document.addEventListener("pointermove", (event) => {
+  if (!dragged) return;
+  dragged.y = event.clientY;
+  follow();
+  if (!dragged.scrolling) requestAnimationFrame(scroll);
+  dragged.scrolling = true;
+});
 
-  // Near the upper or lower edge of the window the page comes along, so that a long list can be crossed.
-  const EDGE = 90;
+function follow() {
+  const others = rowsOf(dragged.list).filter((row) => row !== dragged.row);
+  const next = others.find((row) => dragged.y < row.getBoundingClientRect().top + row.offsetHeight / 2) ?? null;
+  bring(dragged.row, next);
+}
 
-  function scroll() {
-    if (!dragged) return;
-    const speed = dragged.y < EDGE ? dragged.y - EDGE : Math.max(0, dragged.y - (window.innerHeight - EDGE));
-    const before = window.scrollY;
-    if (speed) window.scrollBy({ top: speed / 6, behavior: "instant" });
-    if (window.scrollY !== before) follow();
-    requestAnimationFrame(scroll);
-  }
+// Near the upper or lower edge of the window the page comes along, so that a long list can be crossed.
+const EDGE = 90;
 
-  // The others step aside: an element that leaves its place, if only for a moment, loses the pointer.
-  function bring(row, next) {
-    const rows = [...row.parentElement.children];
-    const [from, to] = [rows.indexOf(row), next ? rows.indexOf(next) : rows.length];
-    if (to < from) row.after(...rows.slice(to, from));
-    else row.before(...rows.slice(from + 1, to));
-  }
+function scroll() {
+  if (!dragged) return;
+  const speed = dragged.y < EDGE ? dragged.y - EDGE : Math.max(0, dragged.y - (window.innerHeight - EDGE));
+  const before = window.scrollY;
+  if (speed) window.scrollBy({ top: speed / 6, behavior: "instant" });
+  if (window.scrollY !== before) follow();
+  requestAnimationFrame(scroll);
+}
 
-  function drop(givenUp) {
-    if (!dragged) return;
-    const { row, list, before } = dragged;
-    dragged = null;
-    row.classList.remove("is-dragged");
-    if (givenUp) bring(row, before);
-    if (row.nextElementSibling !== before) changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
-  }
+// The others step aside: an element that leaves its place, if only for a moment, loses the pointer.
+function bring(row, next) {
+  const rows = [...row.parentElement.children];
+  const [from, to] = [rows.indexOf(row), next ? rows.indexOf(next) : rows.length];
+  if (to < from) row.after(...rows.slice(to, from));
+  else row.before(...rows.slice(from + 1, to));
+}
 
-  document.addEventListener("pointerup", () => drop(false));
-  document.addEventListener("pointercancel", () => drop(true));
-  document.addEventListener("keydown", (event) => event.key === "Escape" && drop(true));
+function drop(givenUp) {
+  if (!dragged) return;
+  const { row, list, before } = dragged;
+  dragged = null;
+  row.classList.remove("is-dragged");
+  if (givenUp) bring(row, before);
+  if (row.nextElementSibling !== before) changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
+}
 
-  // ---- start ------------------------------------------------------------------------------------------------------
+document.addEventListener("pointerup", () => drop(false));
+document.addEventListener("pointercancel", () => drop(true));
+document.addEventListener("keydown", (event) => event.key === "Escape" && drop(true));
 
-  const start = (root) => root.querySelectorAll("[data-list]").forEach(refresh);
-  document.addEventListener("DOMContentLoaded", () => start(document));
-  document.addEventListener("workflow:redrawn", () => start(document));
-  window.webhookuiRows = { add, refresh, rename, renumber, textsOf };
-})();
+// ---- start ------------------------------------------------------------------------------------------------------
+
+const start = (root) => root.querySelectorAll("[data-list]").forEach(refresh);
+document.addEventListener("DOMContentLoaded", () => start(document));
+document.addEventListener("workflow:redrawn", () => start(document));

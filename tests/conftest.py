@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from hypothesis import settings
 
 from tests.support import postgres, prepared
 from tests.support.receiver import Receiver, receiving
@@ -22,6 +23,8 @@ from webhookui.people import accounts
 REQUIRED = set(os.environ.get("WEBHOOKUI_TESTS_REQUIRE", "").split(","))
 
 
+settings.register_profile("shared machine", deadline=None)  # an example that waits for its turn is not wrong
+settings.load_profile("shared machine")
 structlog.configure(
     processors=[
         structlog.stdlib.add_log_level,

@@ -1,4 +1,5 @@
-"""`webhookui backup` while everything runs: each copy is one moment of the database, whole in itself (SPEC section 11)."""
+"""`webhookui backup` while everything runs: each copy is one moment of the database, whole in itself
+(specification section 11)."""
 
 from __future__ import annotations
 

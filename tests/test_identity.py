@@ -1,4 +1,5 @@
-"""Identity (SPEC section 2): a record's id is never used again, on any database, whatever was deleted. So is a delivery's."""
+"""Identity (specification section 2): a record's id is never used again, on any database, whatever was deleted.
+So is a delivery's."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import sys
 
 CRASH = """
 import structlog
-from webhookui import logs
+from webhookui.core import logs
 logs.configure()
 def send(password):
     raise RuntimeError("broken")

@@ -16,7 +16,7 @@ from webhookui import __version__
 
 
 def document(url: str, **action: Any) -> dict[str, Any]:
-    """The example of SPEC section 10, calling `url`."""
+    """The example of specification section 10, calling `url`."""
     return {
         "name": "Invoice closed deals", "description": "", "module": "deals", "active": True,
         "related_modules": ["contacts", "tasks"],

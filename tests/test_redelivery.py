@@ -1,4 +1,4 @@
-"""A redelivery is counted with the new delivery, never against the endpoint's health (SPEC sections 6 and 7)."""
+"""A redelivery is counted with the new delivery, never against the endpoint's health (specification sections 6 and 7)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The law of secrets: one that was typed for an address is received by no other (SPEC section 4.4), over random sequences of
-edits, saves, retries, redeliveries one by one and in bulk, tests of drafts, redirects and token fetches, with real receivers.
-"""
+"""The law of secrets: one that was typed for an address is received by no other (specification section 4.4), over random
+sequences of edits, saves, retries, redeliveries one by one and in bulk, tests of drafts, redirects and token fetches, with real
+receivers."""
 
 from __future__ import annotations
 

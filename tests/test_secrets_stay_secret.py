@@ -1,4 +1,4 @@
-"""Secrets are in no page, log line, export, mail, metric, error page, API answer or file (SPEC section 4.4): a running
+"""Secrets are in no page, log line, export, mail, metric, error page, API answer or file (specification section 4.4): a running
 installation sends with every kind of authorization to third parties that say everything back; then all is searched.
 """
 

@@ -9,7 +9,6 @@ import simplejson
 from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_bootstrap import Bootstrap5
-from flask_htmx import HTMX
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webhookui.core import database
@@ -58,7 +57,6 @@ def create_app(settings: Settings | None = None, *, consumer: bool = False) -> F
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.extensions["webhookui"] = installation
     app.wsgi_app = ConditionalPolling(app.wsgi_app, installation.db.state)  # type: ignore[method-assign]
-    HTMX(app)
     Bootstrap5(app)
     web.init_app(app)
     api.init_app(app)

@@ -1,4 +1,4 @@
-"""The command line (SPEC section 11)."""
+"""The command line (specification section 11)."""
 
 from __future__ import annotations
 

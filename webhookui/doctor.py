@@ -1,4 +1,4 @@
-"""`webhookui doctor`: what is right and wrong with an installation, and how to fix it (SPEC section 11)."""
+"""`webhookui doctor`: what is right and wrong with an installation, and how to fix it (specification section 11)."""
 
 from __future__ import annotations
 

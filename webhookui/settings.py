@@ -1,4 +1,4 @@
-"""Settings of an installation, read from environment variables with the prefix `WEBHOOKUI_` (SPEC section 11)."""
+"""Settings of an installation, read from environment variables with the prefix `WEBHOOKUI_` (specification section 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The webhook log through the API (SPEC section 10)."""
+"""The webhook log through the API (specification section 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API refuses: the shape of errors, who may call, what it does not understand (SPEC section 10)."""
+"""What the API refuses: the shape of errors, who may call, what it does not understand (specification section 10)."""
 
 from __future__ import annotations
 

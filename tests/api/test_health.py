@@ -1,4 +1,4 @@
-"""For whoever watches an installation: /healthz, /readyz, /metrics (SPEC section 10)."""
+"""For whoever watches an installation: /healthz, /readyz, /metrics (specification section 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records through the API (SPEC section 10)."""
+"""Records through the API (specification section 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workflows through the API: the document of SPEC section 10, and why one would or would not fire."""
+"""Workflows through the API: the document of specification section 10, and why one would or would not fire."""
 
 from __future__ import annotations
 

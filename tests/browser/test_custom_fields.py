@@ -1,4 +1,4 @@
-"""SPEC section 2's typical custom field, in a browser: "FreshBooks invoice ID" on Deals, filled by a capture."""
+"""Specification section 2's typical custom field, in a browser: "FreshBooks invoice ID" on Deals, filled by a capture."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
     "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
     "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
-    "redeliveries.running",
+    "redeliveries.running", "dashboard.live",
 }  # fmt: skip
 """Endpoints that answer with a file, a part of a page, or a redirect."""
 

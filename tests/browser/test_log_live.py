@@ -1,4 +1,4 @@
-"""The live webhook log and inspector in a real browser (SPEC section 7): what moves is seen within a second, and nothing
+"""The live webhook log and inspector in a real browser (specification section 7): what moves is seen within a second, and nothing
 that the reader has in hand is lost by it."""
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ def test_a_phone_never_scrolls_sideways(log: Page, address: str, db: Database, p
         number = add_failed(session, url="https://api.example.com/" + "long" * 60).id
     log.set_viewport_size({"width": 390, "height": 844})
     log.goto(address + path.format(id=number))
-    live = log.locator("[data-live]")
+    live = log.locator("[data-poll=stream]")
     if live.count():
         live_now(log)
     assert log.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,5 +1,5 @@
-"""The live log while much is going on (SPEC section 7): changes are seen within a second, what the reader has in hand stays
-as it is, and under a filter only what matches is shown."""
+"""The live log while much is going on (specification section 7): changes are seen within a second, what the reader has in hand
+stays as it is, and under a filter only what matches is shown."""
 
 from __future__ import annotations
 

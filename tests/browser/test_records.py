@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support import pages
 from tests.support.looks import without_complaints
@@ -150,6 +151,60 @@ def test_the_page_shows_what_others_save_but_not_under_ones_hands(app: Flask, cr
     crm.locator("#in-place-next_step").press("Enter")
     expect(crm.locator("#detail-next_step .detail-value")).to_have_text("Half a sen")
     expect(crm.locator("#detail-amount .detail-value")).to_have_text("12.00")
+
+
+def held_answer(page: Page) -> Callable[[], None]:
+    """The next live answer that brings something, as the server makes it now; it comes when what this gives is called."""
+    held: list[Callable[[], None]] = []
+
+    def hold(route: Route) -> None:
+        answer = route.fetch()
+        late = partial(route.fulfill, status=answer.status, headers=answer.headers, body=answer.text())
+        if answer.status == 200 and not held:
+            held.append(late)
+        else:
+            late()
+
+    page.route("**/live?*", hold)
+    while not held:
+        page.wait_for_timeout(20)
+    return held[0]
+
+
+def test_an_answer_made_before_a_save_does_not_bring_back_what_was_there(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Crossing", amount="10")
+    crm.goto(f"{address}/records/deals/{deal}")
+    change(app, "deals", deal, next_step="Call")
+    late = held_answer(crm)
+    crm.get_by_role("link", name="Edit Amount").click()
+    crm.locator("#in-place-amount").fill("20")
+    crm.locator("#in-place-amount").press("Enter")
+    expect(crm.locator("#detail-amount .detail-value")).to_have_text("20.00")
+    crm.evaluate(
+        """() => {
+        window.seen = [];
+        const note = () => window.seen.push(document.querySelector("#detail-amount").textContent);
+        new MutationObserver(note).observe(document.querySelector("#record-fields"), { subtree: true, childList: true });
+        }"""
+    )
+    late()
+    expect(crm.locator("#detail-next_step")).to_contain_text("Call")
+    expect(crm.get_by_role("link", name="Edit Amount")).to_be_focused()
+    assert all("20.00" in each for each in crm.evaluate("window.seen"))
+
+
+def test_a_form_that_was_opened_before_an_answer_came_stays(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Overtaking", amount="10")
+    crm.goto(f"{address}/records/deals/{deal}")
+    change(app, "deals", deal, amount="11", next_step="Call")
+    late = held_answer(crm)
+    crm.get_by_role("link", name="Edit Amount").click()
+    crm.locator("#in-place-amount").fill("12")
+    late()
+    expect(crm.locator("#detail-next_step")).to_contain_text("Call")
+    expect(crm.locator("#in-place-amount")).to_have_value("12")
+    crm.locator("#in-place-amount").press("Escape")
+    expect(crm.locator("#detail-amount .detail-value")).to_have_text("11.00")
 
 
 def test_the_lists_url_says_its_state_and_the_back_button_works(app: Flask, crm: Page, address: str) -> None:

@@ -1,4 +1,4 @@
-"""Where requests may go: judged at the connection, whatever the URL looks like (SPEC section 9)."""
+"""Where requests may go: judged at the connection, whatever the URL looks like (specification section 9)."""
 
 from __future__ import annotations
 

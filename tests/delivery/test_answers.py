@@ -1,4 +1,5 @@
-"""What the log, the API and the record keep of answers that are not plain: broken bodies, redirects (SPEC section 4.5)."""
+"""What the log, the API and the record keep of answers that are not plain: broken bodies, redirects
+(specification section 4.5)."""
 
 from __future__ import annotations
 

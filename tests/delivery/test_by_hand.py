@@ -1,4 +1,4 @@
-"""Try now and Give up: one delivery that waits, by an admin (SPEC section 6)."""
+"""Try now and Give up: one delivery that waits, by an admin (specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps failing is paused, probed, drained; people can step in (SPEC section 6).
+"""What keeps failing is paused, probed, drained; people can step in (specification section 6).
 
 What answers with an error pauses its webhook alone, what can't be reached its endpoint for all.
 """

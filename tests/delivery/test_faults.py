@@ -1,4 +1,4 @@
-"""What third parties can do wrong, and what the log then says: status, next attempt, words (SPEC sections 6 and 7)."""
+"""What third parties can do wrong, and what the log then says: status, next attempt, words (specification sections 6 and 7)."""
 
 from __future__ import annotations
 

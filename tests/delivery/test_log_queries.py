@@ -1,4 +1,4 @@
-"""The log's pages and counts say exactly what looking at every delivery would say, filed or not (SPEC section 7)."""
+"""The log's pages and counts say exactly what looking at every delivery would say, filed or not (specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """No loop without a sign: a workflow that keeps firing for one record because of saves through the API is held for it, and admins
-are told once (SPEC section 6)."""
+are told once (specification section 6)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ on_both = pytest.mark.parametrize("room", BOTH, indirect=True)
 LIMIT = 5
 """Of `room`, so that each test is short; that of the settings is 20."""
 API = Actor("api", "Ann Admin", None)
-SPEC_LIMIT = 20
+DEFAULT_LIMIT = 20
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def test_a_third_party_that_writes_back_is_stopped_told_once_and_released(
 
         def stands_still() -> bool:
             deliveries = installation.call("GET", "/deliveries?limit=200")["items"]
-            return [delivery["status"] for delivery in deliveries] == ["queued"] + ["success"] * SPEC_LIMIT
+            return [delivery["status"] for delivery in deliveries] == ["queued"] + ["success"] * DEFAULT_LIMIT
 
         until(stands_still, 40, lambda: str(len(receiver.routed)))
         newest = installation.call("GET", "/deliveries?limit=1")["items"][0]
-        assert (newest["held"], len(receiver.routed)) == ("loop", SPEC_LIMIT)
+        assert (newest["held"], len(receiver.routed)) == ("loop", DEFAULT_LIMIT)
         (hold,) = installation.call("GET", f"/workflows/{workflow}/holds")["items"]
-        assert (hold["record_id"], hold["fired"], hold["deliveries"]) == (deal, SPEC_LIMIT + 1, 1)
+        assert (hold["record_id"], hold["fired"], hold["deliveries"]) == (deal, DEFAULT_LIMIT + 1, 1)
         installation.call("PATCH", f"/records/deals/{deal}", {"values": {"amount": 5000}})  # quietly held too
         assert installation.call("POST", f"/deliveries/{newest['id']}/try-now", status=409)["error"]["message"] == (
             "Its workflow is held for this record, for which it fired in a loop: press “Release” first."

@@ -1,4 +1,4 @@
-"""`webhook-id` is unique in the world, the same over attempts, and kept by an original redelivery (SPEC section 6)."""
+"""`webhook-id` is unique in the world, the same over attempts, and kept by an original redelivery (specification section 6)."""
 
 from __future__ import annotations
 

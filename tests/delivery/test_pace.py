@@ -1,5 +1,5 @@
 """Rate limit per webhook: at most N a second, in order, over all senders and processes; order of first attempts
-(SPEC section 6)."""
+(specification section 6)."""
 
 from __future__ import annotations
 

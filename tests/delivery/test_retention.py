@@ -1,4 +1,4 @@
-"""Retention (SPEC section 7): what is old and finished leaves the log with all that belongs to it; nothing else does."""
+"""Retention (specification section 7): what is old and finished leaves the log with all that belongs to it; nothing else does."""
 
 from __future__ import annotations
 

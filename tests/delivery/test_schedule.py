@@ -1,4 +1,4 @@
-"""Retries after one, two and four hours, with a little jitter when that is set (SPEC section 6)."""
+"""Retries after one, two and four hours, with a little jitter when that is set (specification section 6)."""
 
 from __future__ import annotations
 

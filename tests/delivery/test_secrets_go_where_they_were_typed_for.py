@@ -1,4 +1,5 @@
-"""A secret goes only to the scheme, host and port that it was typed for; what decides is the request that goes out (SPEC 4.4)."""
+"""A secret goes only to the scheme, host and port that it was typed for; what decides is the request that goes out
+(specification section 4.4)."""
 
 from __future__ import annotations
 

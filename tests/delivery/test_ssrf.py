@@ -1,4 +1,5 @@
-"""No request goes where it must not, by the way that every request goes: outbox, engine, transport (SPEC section 9, SSRF)."""
+"""No request goes where it must not, by the way that every request goes: outbox, engine, transport
+(specification section 9, SSRF)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stale retries (SPEC section 4.5): a late retry never overwrites newer data."""
+"""Stale retries (specification section 4.5): a late retry never overwrites newer data."""
 
 from __future__ import annotations
 

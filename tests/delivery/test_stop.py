@@ -1,4 +1,4 @@
-"""A graceful stop keeps to its limit, whatever third parties do; what it gives up is sent again (SPEC section 6)."""
+"""A graceful stop keeps to its limit, whatever third parties do; what it gives up is sent again (specification section 6)."""
 
 from __future__ import annotations
 

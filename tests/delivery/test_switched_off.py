@@ -1,4 +1,4 @@
-"""Nothing of a workflow that is off goes out: what waits is held, and goes on or is ended (SPEC section 3)."""
+"""Nothing of a workflow that is off goes out: what waits is held, and goes on or is ended (specification section 3)."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def test_what_was_asked_for_is_unpacked_in_whatever_pieces_it_comes(
 
 
 def test_a_stop_while_the_body_comes_leaves_the_answer_known(transport: Transport) -> None:
-    """A delivery that is known to be answered is never sent again (SPEC section 6)."""
+    """A delivery that is known to be answered is never sent again (specification section 6)."""
     arrived = threading.Event()
 
     def serve(connection: socket.socket, _number: int) -> None:

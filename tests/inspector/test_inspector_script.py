@@ -1,4 +1,4 @@
-"""Scripted answers of the inspector (SPEC section 4.6)."""
+"""Scripted answers of the inspector (specification section 4.6)."""
 
 import pytest
 

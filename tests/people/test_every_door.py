@@ -1,4 +1,5 @@
-"""Who may come in where: every route of pages and API × a stranger, a user, an admin, somebody deactivated (SPEC section 9).
+"""Who may come in where: every route of pages and API × a stranger, a user, an admin, somebody deactivated
+(specification section 9).
 
 A new route fails here until it has been put into the table.
 """
@@ -41,7 +42,8 @@ DOORS: dict[str, str] = {
          "api.try_delivery_now", "api.give_up_delivery", "api.list_workflows", "api.create_workflow",
          "api.get_workflow", "api.replace_workflow", "api.delete_workflow", "api.explain_workflow", "health.metrics",
          "api.list_holds", "api.release_workflow", "workflows.release", "workflows.give_up_held",
-         "dashboard.index", "inspector.index", "inspector.show", "inspector.clear", "inspector.live", "inspector.script",
+         "dashboard.index", "dashboard.live",
+         "inspector.index", "inspector.show", "inspector.clear", "inspector.live", "inspector.script",
          "inspector.start_over", "log.index", "log.live", "log.fail_all", "log.resume",
          "log.try_now", "log.give_up", "redeliveries.redeliver_one",
          "redeliveries.redeliver_selected", "redeliveries.create", "redeliveries.index", "redeliveries.show",

@@ -1,4 +1,4 @@
-"""The first admin, login and logout, throttling, sessions that end (SPEC section 9)."""
+"""The first admin, login and logout, throttling, sessions that end (specification section 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles, deactivated users, API tokens, and what is stored of a password (SPEC sections 9 and 10)."""
+"""Roles, deactivated users, API tokens, and what is stored of a password (specification sections 9 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rounds of kill -9 under load, and what must hold after the last start (SPEC section 6, "never lost", "at least once").
+"""Rounds of kill -9 under load, and what must hold after the last start (specification section 6, "never lost", "at least once").
 
 `make soak` runs 200 rounds of it, the tests a few. What happens when comes from one seed, which is printed.
 """

@@ -1,4 +1,5 @@
-"""The dashboard over HTTP (SPEC section 7): charts as images with their numbers beside them, failing endpoints, the range."""
+"""The dashboard over HTTP (specification section 7): charts as images with their numbers beside them, failing endpoints,
+the range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom fields (SPEC section 2): added, changed, moved and removed by an admin, and like standard fields everywhere."""
+"""Custom fields (specification section 2): added, changed, moved and removed by an admin, and like standard fields everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a request says, no route answers 500: hostile queries, forms, bodies, paths and headers (SPEC section 10)."""
+"""Whatever a request says, no route answers 500: hostile queries, forms, bodies, paths and headers (specification section 10)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def names() -> list[str]:
         "do",
         "version",
     }
-    for file in Path(webhookui.__file__).parent.glob("*/*.py"):
+    for file in Path(webhookui.__file__).parent.rglob("*.py"):
         parameters |= set(NAMED.findall(file.read_text()))
     assert {"before", "next", "range", "at"} <= parameters
     form = (

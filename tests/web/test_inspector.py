@@ -1,4 +1,4 @@
-"""The inspector: an address that accepts anything, and its pages (SPEC section 4.6)."""
+"""The inspector: an address that accepts anything, and its pages (specification section 4.6)."""
 
 from __future__ import annotations
 

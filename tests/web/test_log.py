@@ -1,4 +1,4 @@
-"""The webhook log in the browser (SPEC section 7), without a browser: pages, filters, live answers, redelivery."""
+"""The webhook log in the browser (specification section 7), without a browser: pages, filters, live answers, redelivery."""
 
 from __future__ import annotations
 

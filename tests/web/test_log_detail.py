@@ -1,4 +1,5 @@
-"""The detail of a delivery over HTTP (SPEC section 7): what third parties answer, what to do next, how attempts differ."""
+"""The detail of a delivery over HTTP (specification section 7): what third parties answer, what to do next,
+how attempts differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A workflow that is held because it fires in a loop, in the browser: where it is seen, and the two ways out (SPEC section 6)."""
+"""A workflow that is held because it fires in a loop, in the browser: where it is seen, and the two ways out
+(specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies as pages show them (SPEC section 7): labelled, pretty where nothing is lost, never rendered."""
+"""Bodies as pages show them (specification section 7): labelled, pretty where nothing is lost, never rendered."""
 
 import json
 

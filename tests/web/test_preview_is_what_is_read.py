@@ -1,4 +1,5 @@
-"""What the preview shows is what a receiver reads (SPEC section 4.6), byte for byte and header for header, for any webhook.
+"""What the preview shows is what a receiver reads (specification section 4.6), byte for byte and header for header,
+for any webhook.
 
 The preview and *Send test* are asked for the same draft; the test goes through the outbox, the engine and the network.
 """

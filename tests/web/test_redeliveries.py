@@ -1,4 +1,5 @@
-"""Redelivering in the browser (SPEC section 6), without a browser: one, the selected, all that match; what came of it."""
+"""Redelivering in the browser (specification section 6), without a browser: one, the selected, all that match;
+what came of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotating a signing secret from the webhook form (SPEC section 4.5)."""
+"""Rotating a signing secret from the webhook form (specification section 4.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What can be stored can be shown, edited, sent and compared (SPEC section 2): one table of what can't, for every way in."""
+"""What can be stored can be shown, edited, sent and compared (specification section 2): one table of what can't,
+for every way in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a record's form and saving it untouched changes nothing and triggers nothing (SPEC section 2)."""
+"""Opening a record's form and saving it untouched changes nothing and triggers nothing (specification section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a workflow's form and saving it untouched leaves the document as it is (SPEC section 3)."""
+"""Opening a workflow's form and saving it untouched leaves the document as it is (specification section 3)."""
 
 from __future__ import annotations
 

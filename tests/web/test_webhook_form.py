@@ -1,4 +1,5 @@
-"""The endpoints of the webhook form (SPEC sections 4.1 and 4.6), without a browser: preview, test, pickers, what fills it."""
+"""The endpoints of the webhook form (specification sections 4.1 and 4.6), without a browser: preview, test, pickers,
+what fills it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capture rows of a draft would take of a response (SPEC sections 4.6 and 5), as it stands beside the form."""
+"""What the capture rows of a draft would take of a response (specification sections 4.6 and 5), as it stands beside the form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""“Why did it (not) fire?” in the browser, and what the list of workflows says (SPEC section 3)."""
+"""“Why did it (not) fire?” in the browser, and what the list of workflows says (specification section 3)."""
 
 from __future__ import annotations
 

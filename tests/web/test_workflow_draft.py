@@ -1,4 +1,4 @@
-"""The form's draft ↔ the workflow document: nothing is lost either way (SPEC sections 3, 4 and 10)."""
+"""The form's draft ↔ the workflow document: nothing is lost either way (specification sections 3, 4 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workflows in the browser (SPEC sections 3 and 4), without a browser: list, form, import, export, explain, previews."""
+"""Workflows in the browser (specification sections 3 and 4), without a browser: list, form, import, export, explain, previews."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A URL has one spelling: what is built, shown and logged is what the third party reads (SPEC sections 4.1 and 4.6)."""
+"""A URL has one spelling: what is built, shown and logged is what the third party reads (specification sections 4.1 and 4.6)."""
 
 from __future__ import annotations
 

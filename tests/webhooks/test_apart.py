@@ -1,4 +1,4 @@
-"""A path that would take for ever holds nobody: it is ended, and says so (SPEC section 5)."""
+"""A path that would take for ever holds nobody: it is ended, and says so (specification section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an authorization may look like in a document, and what is refused when it is saved (SPEC sections 4.4 and 10)."""
+"""What an authorization may look like in a document, and what is refused when it is saved (specification sections 4.4 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Basic Authentication with one half empty (SPEC section 4.4): a user name without a password is a key, and kept like one."""
+"""Basic Authentication with one half empty (specification section 4.4): a user name without a password is a key,
+and kept like one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Bodies as text: by byte order mark, header, declaration, in this order, the same for whoever reads them (SPEC section 4.5)."""
+"""Bodies as text: by byte order mark, header, declaration, in this order, the same for whoever reads them
+(specification section 4.5)."""
 
 from __future__ import annotations
 

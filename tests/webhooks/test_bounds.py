@@ -1,4 +1,4 @@
-"""Whatever a template asks for, it comes to an end, soon and in little memory (SPEC section 6).
+"""Whatever a template asks for, it comes to an end, soon and in little memory (specification section 6).
 
 The templates run in a process of their own, whose memory is limited.
 """

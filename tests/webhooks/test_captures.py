@@ -1,4 +1,5 @@
-"""Captures into the record (SPEC section 5): what a third party answered, through the engine, into fields of every type."""
+"""Captures into the record (specification section 5): what a third party answered, through the engine,
+into fields of every type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dot notation (SPEC section 4.2): what names mean in every content type, and which can't stand together."""
+"""Dot notation (specification section 4.2): what names mean in every content type, and which can't stand together."""
 
 from __future__ import annotations
 

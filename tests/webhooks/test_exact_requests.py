@@ -1,6 +1,6 @@
 """The exact request for one contact with an organization, five deals and two cases, for every method × content type ×
-authorization × with and without related modules (SPEC sections 4.1 to 4.4): its line, its headers and the bytes of its body, as a
-third party read them.
+authorization × with and without related modules (specification sections 4.1 to 4.4): its line, its headers and the bytes of its
+body, as a third party read them.
 
 One save fires a workflow for every cell of the table; the engine sends them all to a real HTTP server.
 """

@@ -1,4 +1,4 @@
-"""Empty is empty, and text is the product's: every filter and method on every type of value (SPEC section 4.1)."""
+"""Empty is empty, and text is the product's: every filter and method on every type of value (specification section 4.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSONPath (SPEC section 5): every valid path of RFC 9535 gives the right values, every other is refused when saved."""
+"""JSONPath (specification section 5): every valid path of RFC 9535 gives the right values, every other is refused when saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The extended dialect (SPEC section 5): what jsonpath-ng has and RFC 9535 has not gives the right value, or none, in words."""
+"""The extended dialect (specification section 5): what jsonpath-ng has and RFC 9535 has not gives the right value, or none,
+in words."""
 
 from __future__ import annotations
 

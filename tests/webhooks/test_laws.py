@@ -1,4 +1,4 @@
-"""Laws of bodies and addresses, for any value at all (SPEC sections 4.1, 4.2 and 4.6).
+"""Laws of bodies and addresses, for any value at all (specification sections 4.1, 4.2 and 4.6).
 
 What is written is read back by parsers that are not ours: Python's json, urllib and ElementTree, and a bracket parser as PHP
 has one.

@@ -1,4 +1,5 @@
-"""FORM bodies and query strings (SPEC section 4.2): names that stand more than once, and lists as the webhook writes them."""
+"""FORM bodies and query strings (specification section 4.2): names that stand more than once,
+and lists as the webhook writes them."""
 
 from __future__ import annotations
 

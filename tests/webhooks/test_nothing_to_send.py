@@ -1,4 +1,4 @@
-"""A body and a header are sent only where there is something to send (SPEC section 4.2), as a third party reads them."""
+"""A body and a header are sent only where there is something to send (specification section 4.2), as a third party reads them."""
 
 from __future__ import annotations
 

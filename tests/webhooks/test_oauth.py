@@ -1,5 +1,5 @@
 """OAuth 2 client credentials against a real token endpoint: kept until they expire, renewed after a 401, refused in words
-(SPEC section 4.4, RFC 6749 section 4.4)."""
+(specification section 4.4, RFC 6749 section 4.4)."""
 
 from __future__ import annotations
 

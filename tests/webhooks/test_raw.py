@@ -1,4 +1,4 @@
-"""RAW (SPEC section 4.2): a body of one's own, byte for byte, of which no value breaks out of where it stands."""
+"""RAW (specification section 4.2): a body of one's own, byte for byte, of which no value breaks out of where it stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can never work, whatever the record, is refused when the action is saved (SPEC section 4.1)."""
+"""What can never work, whatever the record, is refused when the action is saved (specification section 4.1)."""
 
 from __future__ import annotations
 

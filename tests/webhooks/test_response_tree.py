@@ -1,4 +1,4 @@
-"""A response as a tree (SPEC section 4.6): the path of every value selects that value, and no other."""
+"""A response as a tree (specification section 4.6): the path of every value selects that value, and no other."""
 
 from __future__ import annotations
 

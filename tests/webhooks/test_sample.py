@@ -1,4 +1,4 @@
-"""A sample body becomes rows that build it again (SPEC section 4.6)."""
+"""A sample body becomes rows that build it again (specification section 4.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Whatever a workflow's template, value or setting raises, the save goes through and the delivery says why (SPEC section 6)."""
+"""Whatever a workflow's template, value or setting raises, the save goes through and the delivery says why
+(specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a stored secret must be typed again (SPEC section 4.4)."""
+"""When a stored secret must be typed again (specification section 4.4)."""
 
 from __future__ import annotations
 

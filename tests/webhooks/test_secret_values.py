@@ -1,4 +1,4 @@
-"""Secret headers, parameters and parts of a URL: what may be saved, what is kept, what goes out (SPEC section 4.1)."""
+"""Secret headers, parameters and parts of a URL: what may be saved, what is kept, what goes out (specification section 4.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures (SPEC section 4.5): the official packages verify what a third party read, over retries and rotations.
+"""Signatures (specification section 4.5): the official packages verify what a third party read, over retries and rotations.
 
 `webhook-id` is the delivery's message ID, as in the log: unique in the world, the same over its attempts.
 """

@@ -1,4 +1,4 @@
-"""“Success is” beyond a 2xx status (SPEC section 4.5): a path that exists or equals a text."""
+"""“Success is” beyond a 2xx status (specification section 4.5): a path that exists or equals a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values with placeholders (SPEC section 4.1): what they speak of, the types they keep, what is refused and when.
+"""Values with placeholders (specification section 4.1): what they speak of, the types they keep, what is refused and when.
 
 Records are saved for real and the request is read from the outbox, where the save's transaction put it.
 """

@@ -1,4 +1,4 @@
-"""XML bodies (SPEC section 4.2): elements, attributes, escapes, namespaces, and what is refused when saved or sent."""
+"""XML bodies (specification section 4.2): elements, attributes, escapes, namespaces, and what is refused when saved or sent."""
 
 from __future__ import annotations
 

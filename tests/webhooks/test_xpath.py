@@ -1,4 +1,5 @@
-"""XPath (SPEC section 5): exact values, namespaces, several matches; nothing in a response is expanded, fetched or included."""
+"""XPath (specification section 5): exact values, namespaces, several matches; nothing in a response is expanded,
+fetched or included."""
 
 from __future__ import annotations
 

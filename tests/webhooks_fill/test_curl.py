@@ -1,4 +1,4 @@
-"""A pasted cURL command becomes the request that cURL itself sends (SPEC section 4.6): method, address, headers, body.
+"""A pasted cURL command becomes the request that cURL itself sends (specification section 4.6): method, address, headers, body.
 
 What a command comes to stands in the table; where the machine has curl, it confirms the table against a real receiver.
 """

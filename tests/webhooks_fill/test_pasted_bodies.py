@@ -1,4 +1,4 @@
-"""A pasted body says the same again, as rows or as RAW, or is refused (SPEC section 4.6).
+"""A pasted body says the same again, as rows or as RAW, or is refused (specification section 4.6).
 
 Judged by other readers than the product's own.
 """

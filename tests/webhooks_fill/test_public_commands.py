@@ -1,5 +1,5 @@
 """Commands as the documentation of public services, browsers and tools write them: each comes over the same on the wire, or is
-refused in words (SPEC section 4.6). The machine's own curl is the judge.
+refused in words (specification section 4.6). The machine's own curl is the judge.
 
 The commands stand in commands/*.txt, one block each: `### title | outcome`, the command, and after `=== bash` the same command
 for bash where the pasted one is another shell's, or has variables that stay as they are. Outcomes: `rows`, `raw`, or

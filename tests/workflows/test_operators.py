@@ -1,4 +1,4 @@
-"""What each operator holds for (SPEC section 3)."""
+"""What each operator holds for (specification section 3)."""
 
 from __future__ import annotations
 

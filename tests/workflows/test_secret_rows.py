@@ -1,4 +1,5 @@
-"""Secret headers, parameters and parts of a URL from the form or a document to the receiver (SPEC sections 4.1, 4.4 and 10)."""
+"""Secret headers, parameters and parts of a URL from the form or a document to the receiver
+(specification sections 4.1, 4.4 and 10)."""
 
 from __future__ import annotations
 

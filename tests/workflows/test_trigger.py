@@ -1,4 +1,4 @@
-"""What a document's "trigger" may say (SPEC sections 3 and 10)."""
+"""What a document's "trigger" may say (specification sections 3 and 10)."""
 
 from __future__ import annotations
 

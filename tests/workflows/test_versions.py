@@ -1,4 +1,5 @@
-"""A past save is explained by the version of the workflow that was in force then, and agrees with the log (SPEC section 3)."""
+"""A past save is explained by the version of the workflow that was in force then, and agrees with the log
+(specification section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doors for programs: the REST API under /api/v1 (SPEC section 10)."""
+"""Doors for programs: the REST API under /api/v1 (specification section 10)."""
 
 from __future__ import annotations
 

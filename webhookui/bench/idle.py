@@ -50,7 +50,7 @@ class LogPage:
         self._question = {
             "rows": ",".join(f"{number}:{version}" for number, version in rows),
             "open": "", "first": "1", "flow": "1", "announced": "0",
-            "counts": _attribute(page, r'data-counts="([^"]*)"'), "paused": _attribute(page, r'data-token="([^"]*)"'),
+            "counts": _attribute(page, r'data-counts="([^"]*)"'), "paused": _attribute(page, r'data-paused="([^"]*)"'),
         }  # fmt: skip
         self._status_url = _attribute(page, r'hx-get="(/notifications/live[^"]*)"')
         self._state, self._state_at, self._counted_at = "", 0.0, 0.0

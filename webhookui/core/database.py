@@ -80,7 +80,8 @@ class TextWithoutNul(StrDumper):
 
 @compiles(CreateTable, "sqlite")
 def _create_table(create: CreateTable, compiler: Any, **options: Any) -> str:
-    """Ids are never used again, in any table that numbers its rows: SQLite needs AUTOINCREMENT for that (SPEC section 2).
+    """Ids are never used again, in any table that numbers its rows: SQLite needs AUTOINCREMENT for that
+    (specification section 2).
 
     It holds for the tables that a migration makes or rebuilds, too.
     """

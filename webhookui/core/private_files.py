@@ -1,4 +1,4 @@
-"""What lies in the data folder is for the user that runs webhookui alone, whatever the umask (SPEC section 9)."""
+"""What lies in the data folder is for the user that runs webhookui alone, whatever the umask (specification section 9)."""
 
 from __future__ import annotations
 

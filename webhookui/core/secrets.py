@@ -1,4 +1,5 @@
-"""Encryption of stored secrets (SPEC section 4.4) with `cryptography`'s Fernet; the key file is rotated by adding a line."""
+"""Encryption of stored secrets (specification section 4.4) with `cryptography`'s Fernet;
+the key file is rotated by adding a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in a JSON column, sorted and compared by the database without a digit being lost (SPEC section 2).
+"""Numbers in a JSON column, sorted and compared by the database without a digit being lost (specification section 2).
 
 PostgreSQL's numeric is exact. SQLite reads a JSON number as a float, of 15 digits; there a text that sorts as the numbers do
 stands for each. Beside `db` and `text_index`, the only module that knows which database it is.

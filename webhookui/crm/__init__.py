@@ -1,1 +1,1 @@
-"""Records: modules, fields, field types, references and changes (SPEC section 2). Does not know workflows."""
+"""Records: modules, fields, field types, references and changes (specification section 2). Does not know workflows."""

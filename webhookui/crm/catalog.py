@@ -1,4 +1,4 @@
-"""Modules and fields as the rest of the code sees them: read once, kept until a field changes (SPEC section 2)."""
+"""Modules and fields as the rest of the code sees them: read once, kept until a field changes (specification section 2)."""
 
 from __future__ import annotations
 

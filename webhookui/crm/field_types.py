@@ -1,4 +1,4 @@
-"""The types of fields, one entry each: how a value is read, kept, typed and shown (SPEC section 2)."""
+"""The types of fields, one entry each: how a value is read, kept, typed and shown (specification section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom fields: added, changed, moved and removed while everything runs (SPEC section 2)."""
+"""Custom fields: added, changed, moved and removed while everything runs (specification section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of records: search, filter, sort, pages (SPEC section 2). The same queries on SQLite and PostgreSQL."""
+"""Lists of records: search, filter, sort, pages (specification section 2). The same queries on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Records: create, update and delete are the only ways in (SPEC section 2). Each writes its change and tells the listeners
-inside the same transaction.
+"""Records: create, update and delete are the only ways in (specification section 2). Each writes its change and tells the
+listeners inside the same transaction.
 """
 
 from __future__ import annotations
@@ -372,5 +372,5 @@ def _tell(session: Session, event: RecordEvent, run_workflows: bool) -> None:
 
 
 def _runs_workflows(actor: Actor, run_workflows: bool) -> bool:
-    """Whether the listeners are told of a save. Captures never run workflows: no loops (SPEC section 3)."""
+    """Whether the listeners are told of a save. Captures never run workflows: no loops (specification section 3)."""
     return run_workflows and actor.source != "capture"

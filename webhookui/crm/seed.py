@@ -1,4 +1,4 @@
-"""The modules and standard fields of the first start (SPEC sections 2 and 10), as data."""
+"""The modules and standard fields of the first start (specification sections 2 and 10), as data."""
 
 from __future__ import annotations
 

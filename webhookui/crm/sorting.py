@@ -1,4 +1,5 @@
-"""The order of a list of records, and the cursors that go on in it. The same on SQLite and PostgreSQL (SPEC sections 2, 10)."""
+"""The order of a list of records, and the cursors that go on in it. The same on SQLite and PostgreSQL
+(specification sections 2, 10)."""
 
 from __future__ import annotations
 

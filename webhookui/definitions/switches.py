@@ -1,4 +1,4 @@
-"""What is switched on: of what is off or removed nothing goes out (SPEC section 3, "Switched off")."""
+"""What is switched on: of what is off or removed nothing goes out (specification section 3, "Switched off")."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Workflow(SQLModel, table=True):
 
 
 class WorkflowVersion(SQLModel, table=True):
-    """A workflow as one save of it left it: what an explanation of a past change goes by (SPEC section 3, Versions)."""
+    """A workflow as one save of it left it: what an explanation of a past change goes by (specification section 3, Versions)."""
 
     __tablename__ = "workflow_version"
 

@@ -1,1 +1,1 @@
-"""Deliveries: outbox, claim, send, retry, redeliver, and the log's queries (SPEC sections 6 and 7)."""
+"""Deliveries: outbox, claim, send, retry, redeliver, and the log's queries (specification sections 6 and 7)."""

@@ -315,7 +315,8 @@ def retry_after(answer: Answer, time: datetime) -> datetime | None:
 
 @dataclass(frozen=True)
 class RetrySchedule:
-    """Delays in seconds from one attempt to the next (SPEC section 6); `jitter` is the part of a delay drawn at random."""
+    """Delays in seconds from one attempt to the next (specification section 6);
+    `jitter` is the part of a delay drawn at random."""
 
     delays: tuple[int, ...]
     jitter: float = 0.0

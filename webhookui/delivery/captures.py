@@ -1,4 +1,5 @@
-"""Captures: values taken out of a response and written into the record, without triggering workflows (SPEC section 5)."""
+"""Captures: values taken out of a response and written into the record, without triggering workflows
+(specification section 5)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The circuit: what keeps failing is paused, probed now and then, and drained at a limited rate when it is back (SPEC section 6).
-Paused deliveries stay Queued or Retry.
+"""The circuit: what keeps failing is paused, probed now and then, and drained at a limited rate when it is back (specification
+section 6). Paused deliveries stay Queued or Retry.
 
 There are two kinds of it, rows of one table. What answers with an error pauses its webhook alone: the row's name is that of a
 lane. What can't be reached at all pauses its endpoint for all webhooks: the row's name is scheme://host:port

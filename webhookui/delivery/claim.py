@@ -1,4 +1,4 @@
-"""Taking deliveries in hand, and giving back what a stale process had in hand (SPEC section 6)."""
+"""Taking deliveries in hand, and giving back what a stale process had in hand (specification section 6)."""
 
 from __future__ import annotations
 

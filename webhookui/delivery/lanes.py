@@ -1,5 +1,5 @@
-"""Lanes: what one worker process knows of the webhooks that it sends for, and how many senders each may have (SPEC section 6,
-"nobody waits for a slow neighbour").
+"""Lanes: what one worker process knows of the webhooks that it sends for, and how many senders each may have (specification
+section 6, "nobody waits for a slow neighbour").
 
 A lane is one webhook at one endpoint (scheme://host:port): "https://api.example.com:443#12". What waits in one holds up no
 other. Tests of an endpoint have a lane of their own.

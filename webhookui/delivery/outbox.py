@@ -1,4 +1,4 @@
-"""The outbox: deliveries are written in the transaction of the save that caused them (SPEC section 6)."""
+"""The outbox: deliveries are written in the transaction of the save that caused them (specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits to be sent (Queued, Retry): what holds it back, how much it is, and ending it (SPEC sections 3 and 6).
+"""What waits to be sent (Queued, Retry): what holds it back, how much it is, and ending it (specification sections 3 and 6).
 
 Nothing is written at a delivery that is held: it waits for its workflow, its webhook or its endpoint, and goes on with them.
 Or for a person, where the workflow fired in a loop for the record (docs/decisions/0050).

@@ -1,4 +1,4 @@
-"""Sending at a limited rate, counted over all senders and worker processes (SPEC sections 4.5 and 6)."""
+"""Sending at a limited rate, counted over all senders and worker processes (specification sections 4.5 and 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing down what attempts came to: one writer, one transaction for whatever has gathered (SPEC section 6).
+"""Writing down what attempts came to: one writer, one transaction for whatever has gathered (specification section 6).
 
 A result that can't be written (disk full, database locked) is kept and tried again until it can; nothing is sent meanwhile
 that would not be remembered.

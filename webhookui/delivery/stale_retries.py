@@ -1,4 +1,4 @@
-"""Stale retries (SPEC section 4.5): a late retry never overwrites newer data.
+"""Stale retries (specification section 4.5): a late retry never overwrites newer data.
 
 A delivery is as new as the data that it carries: a redelivery that sends again what an older one sent is no newer than that.
 """

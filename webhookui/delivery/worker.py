@@ -1,4 +1,4 @@
-"""The engine: lanes and their senders in one worker process (SPEC section 6, "nobody waits for a slow neighbour").
+"""The engine: lanes and their senders in one worker process (specification section 6, "nobody waits for a slow neighbour").
 
 A lane is a webhook at an endpoint (`delivery/lanes.py`). Huey wakes its workers. A lane that answers quickly is sent to in the
 thread that was woken; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds

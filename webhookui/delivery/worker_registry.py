@@ -1,4 +1,4 @@
-"""The other worker processes on the same database, and which of them are stale (SPEC section 6, "never lost").
+"""The other worker processes on the same database, and which of them are stale (specification section 6, "never lost").
 
 No clock of a machine is believed: a process on another machine is stale when its heartbeat has stood still for a while of our
 own time, whatever the times in it say. Clocks may differ, jump and be set back without anything being sent twice for it.

@@ -1,4 +1,4 @@
-"""Webhooks that are failing at the moment, and what is paused: the last answer was no success (SPEC section 7)."""
+"""Webhooks that are failing at the moment, and what is paused: the last answer was no success (specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to show of the webhook log: the filter, read from a URL and written back (SPEC section 7)."""
+"""What to show of the webhook log: the filter, read from a URL and written back (specification section 7)."""
 
 from __future__ import annotations
 

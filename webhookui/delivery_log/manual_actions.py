@@ -1,4 +1,4 @@
-"""What an admin does with one delivery that waits: Try now and Give up (SPEC section 6; docs/decisions/0030).
+"""What an admin does with one delivery that waits: Try now and Give up (specification section 6; docs/decisions/0030).
 
 Each is one UPDATE of a delivery that waits, so that a sender that takes it at the same moment either has it or does not.
 """

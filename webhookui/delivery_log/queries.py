@@ -1,4 +1,4 @@
-"""The webhook log's queries (SPEC section 7). Pages go by id, newest first; no query reads a body but `detail`."""
+"""The webhook log's queries (specification section 7). Pages go by id, newest first; no query reads a body but `detail`."""
 
 from __future__ import annotations
 

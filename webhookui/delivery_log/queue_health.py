@@ -1,4 +1,4 @@
-"""Whether the queue is being worked on, and how much waits (SPEC sections 6 and 10)."""
+"""Whether the queue is being worked on, and how much waits (specification sections 6 and 10)."""
 
 from __future__ import annotations
 

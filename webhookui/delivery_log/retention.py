@@ -1,4 +1,4 @@
-"""Retention: finished deliveries that are older than the setting leave the log, a few at a time (SPEC section 7).
+"""Retention: finished deliveries that are older than the setting leave the log, a few at a time (specification section 7).
 
 Attempts, requests, captured values, the counts of the log's groups and the text index go along; the changes of records stay.
 What is not finished is never touched, however old it is.

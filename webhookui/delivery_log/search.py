@@ -1,4 +1,4 @@
-"""Searching the log by a part of URL or error, whatever else is filtered (SPEC section 7; docs/decisions/0013).
+"""Searching the log by a part of URL or error, whatever else is filtered (specification section 7; docs/decisions/0013).
 
 Candidates are looked at in the order of the page: from the text index, within the groups of the filter, or from the filter
 alone when that leaves few.

@@ -1,1 +1,1 @@
-"""The inspector: an address of the app that accepts any request, shows it, answers as scripted (SPEC section 4.6)."""
+"""The inspector: an address of the app that accepts any request, shows it, answers as scripted (specification section 4.6)."""

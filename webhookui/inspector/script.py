@@ -1,4 +1,4 @@
-"""Scripted answers: "500 twice, then 200" (SPEC section 4.6). Pure: no database, no Flask."""
+"""Scripted answers: "500 twice, then 200" (specification section 4.6). Pure: no database, no Flask."""
 
 from __future__ import annotations
 

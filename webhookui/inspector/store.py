@@ -1,4 +1,4 @@
-"""Storing what an inspector received, and what it answers next (SPEC section 4.6). Knows no Flask and sends nothing."""
+"""Storing what an inspector received, and what it answers next (specification section 4.6). Knows no Flask and sends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The highest id that each table of SQLite has given out, over migrations (SPEC section 2: ids are never used again)."""
+"""The highest id that each table of SQLite has given out, over migrations (specification section 2: ids are never used again)."""
 
 from __future__ import annotations
 

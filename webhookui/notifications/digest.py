@@ -2,7 +2,7 @@
 
 The failure of a delivery costs one row for each person and webhook, however many deliveries of the group failed. Of a
 storm, the first failures are told at once; what follows within ten minutes is gathered into one mail with its count.
-See docs/decisions for why (SPEC section 8).
+See docs/decisions for why (specification section 8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Deliveries that ended Failed, told to the record's owner and to every active admin (SPEC section 8).
+"""Deliveries that ended Failed, told to the record's owner and to every active admin (specification section 8).
 
 Nobody is told of a test, whose sender sees the answer; of what an admin ended by "Fail all" (which calls no listener); nor of
 a delivery that a newer one of the same record replaces, for that one speaks for both.

@@ -1,4 +1,4 @@
-"""The inbox: notifications inside the app (SPEC section 8). What happens again while an entry is unread joins it and counts."""
+"""Notifications inside the app (specification section 8): what happens again while one is unread joins it and counts."""
 
 from __future__ import annotations
 

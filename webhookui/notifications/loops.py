@@ -1,4 +1,4 @@
-"""Workflows that are held for a record because they fire in a loop: told to the admins once (SPEC section 6)."""
+"""Workflows that are held for a record because they fire in a loop: told to the admins once (specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mails say: plain text, and the same as simple HTML with everything from outside escaped (SPEC section 8)."""
+"""What mails say: plain text, and the same as simple HTML with everything from outside escaped (specification section 8)."""
 
 from __future__ import annotations
 

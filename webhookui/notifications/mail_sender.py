@@ -1,4 +1,4 @@
-"""The mail sender of a worker process: writes the mails that are due and sends what waits (SPEC section 8).
+"""The mail sender of a worker process: writes the mails that are due and sends what waits (specification section 8).
 
 The rows are the truth and Huey wakes the senders: whatever is killed, what was not marked as sent is sent by the next process. Of
 several processes one sends at a time; its hold on the server ends with its heartbeat.

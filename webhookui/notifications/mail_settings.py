@@ -1,4 +1,4 @@
-"""The SMTP server: a setting that admins change in the browser (SPEC section 8). Its password is stored sealed."""
+"""The SMTP server: a setting that admins change in the browser (specification section 8). Its password is stored sealed."""
 
 from __future__ import annotations
 

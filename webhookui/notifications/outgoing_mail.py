@@ -1,4 +1,4 @@
-"""Outgoing mail: rows that are written first and sent then, so that nothing is lost (SPEC section 8)."""
+"""Outgoing mail: rows that are written first and sent then, so that nothing is lost (specification section 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks and endpoints that are paused, and sent to again: told to the admins once (SPEC section 6)."""
+"""Webhooks and endpoints that are paused, and sent to again: told to the admins once (specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told: the active admins, and the owner of the record (SPEC section 8). Nobody who is deactivated."""
+"""Who is told: the active admins, and the owner of the record (specification section 8). Nobody who is deactivated."""
 
 from __future__ import annotations
 

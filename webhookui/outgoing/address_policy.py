@@ -1,4 +1,4 @@
-"""Where requests may go: public addresses, and what an admin has allowed besides (SPEC section 9, SSRF).
+"""Where requests may go: public addresses, and what an admin has allowed besides (specification section 9, SSRF).
 
 The check sits where the connection is made: a name is looked up, every address it has is judged, and the connection goes
 to one of those. What a URL looks like plays no part.

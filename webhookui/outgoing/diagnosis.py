@@ -1,5 +1,5 @@
-"""What went wrong with an attempt, in plain words with what to do about it (SPEC section 7): one table for the log, the mails
-and `docs/delivery.md`.
+"""What went wrong with an attempt, in plain words with what to do about it (specification section 7): one table for the log, the
+mails and `docs/delivery.md`.
 """
 
 from __future__ import annotations

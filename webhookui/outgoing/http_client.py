@@ -1,4 +1,4 @@
-"""One HTTP exchange through requests: address filter, one deadline for the whole, limits, timings (SPEC section 9).
+"""One HTTP exchange through requests: address filter, one deadline for the whole, limits, timings (specification section 9).
 
 Does not care what is sent or why, nor whether an answer counts as a success.
 """
@@ -302,7 +302,7 @@ def _prepared(outgoing: Outgoing, target: Target, address: Address) -> requests.
 
 
 def redirected(outgoing: Outgoing, status_code: int, location: str) -> Outgoing:
-    """The request that a redirect asks for: only POST becomes GET, only on 301, 302 and 303 (SPEC section 4.5).
+    """The request that a redirect asks for: only POST becomes GET, only on 301, 302 and 303 (specification section 4.5).
 
     Nothing secret goes to another origin. Raises InvalidURL.
     """

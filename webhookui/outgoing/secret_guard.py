@@ -1,4 +1,5 @@
-"""The last look before something secret goes out: does this very request lead where the secret was typed for? (SPEC section 4.4)
+"""The last look before something secret goes out: does this very request lead where the secret was typed for?
+(specification section 4.4)
 
 What a webhook says about itself is not asked. It may have been changed since the delivery was made.
 """

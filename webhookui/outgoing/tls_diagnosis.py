@@ -1,4 +1,4 @@
-"""Why no secure connection came about, and what to do about it: by what OpenSSL says (SPEC section 7)."""
+"""Why no secure connection came about, and what to do about it: by what OpenSSL says (specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Users, roles, sessions, tokens and the audit list (SPEC section 9)."""
+"""Users, roles, sessions, tokens and the audit list (specification section 9)."""

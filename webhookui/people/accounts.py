@@ -1,4 +1,4 @@
-"""Users: made, logged in, changed, deactivated (SPEC section 9). Passwords are hashed by argon2."""
+"""Users: made, logged in, changed, deactivated (specification section 9). Passwords are hashed by argon2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit list: who changed which workflow, setting or user, and when (SPEC section 9)."""
+"""The audit list: who changed which workflow, setting or user, and when (specification section 9)."""
 
 from __future__ import annotations
 

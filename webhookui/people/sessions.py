@@ -1,4 +1,5 @@
-"""Browser sessions: known to the server, so that a copied cookie is worth nothing once its session has ended (SPEC section 9)."""
+"""Browser sessions: known to the server, so that a copied cookie is worth nothing once its session has ended
+(specification section 9)."""
 
 from __future__ import annotations
 

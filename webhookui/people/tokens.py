@@ -1,4 +1,4 @@
-"""API tokens: shown once, stored as a hash (SPEC section 10)."""
+"""API tokens: shown once, stored as a hash (specification section 10)."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from flask import Flask
 
 from webhookui.web import security
+from webhookui.web.htmx import htmx
 
 BLUEPRINTS = {
     "account.first_start": "/",
@@ -31,6 +32,7 @@ BLUEPRINTS = {
 def init_app(app: Flask) -> None:
     from webhookui.web import app_status, template_filters
 
+    htmx.init_app(app)
     security.init_app(app)
     template_filters.init_app(app)
     app_status.init_app(app)

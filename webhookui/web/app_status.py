@@ -1,5 +1,5 @@
 """What every page shows of the installation's state: the bell's count, and to admins that nobody works on the queue or that
-mails can't be sent (SPEC sections 6 and 8). Pages ask for it now and then; it costs a few rows.
+mails can't be sent (specification sections 6 and 8). Pages ask for it now and then; it costs a few rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""For whoever watches the installation: liveness, readiness, metrics (SPEC section 10)."""
+"""For whoever watches the installation: liveness, readiness, metrics (specification section 10)."""
 
 from __future__ import annotations
 

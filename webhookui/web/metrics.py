@@ -1,4 +1,4 @@
-"""The installation's figures as Prometheus wants them. What they cost does not grow with the log (SPEC section 10)."""
+"""The installation's figures as Prometheus wants them. What they cost does not grow with the log (specification section 10)."""
 
 from __future__ import annotations
 

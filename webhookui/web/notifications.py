@@ -1,4 +1,4 @@
-"""The inbox's list, and what every open page asks now and then (SPEC section 8)."""
+"""The inbox's list, and what every open page asks now and then (specification section 8)."""
 
 from __future__ import annotations
 

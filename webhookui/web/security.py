@@ -1,4 +1,4 @@
-"""Sessions, CSRF, login throttling, security headers and error pages, all by well-kept libraries (SPEC section 9)."""
+"""Sessions, CSRF, login throttling, security headers and error pages, all by well-kept libraries (specification section 9)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from webhookui import current_installation
 from webhookui.core.database import is_unavailable, unavailable_because
 from webhookui.people import sessions
 from webhookui.people.tables import User
+from webhookui.web.htmx import htmx, make_response
 
 CSP = {
     "default-src": "'self'",
@@ -127,11 +128,10 @@ def _view(endpoint: str) -> Any:
 def _to_login() -> ResponseReturnValue:
     """To come back from there: to this page, or to the one that a fragment was for."""
     next_page = request.full_path.rstrip("?") if request.method == "GET" else ""
-    fragment = bool(request.headers.get("HX-Request"))
-    if fragment:
-        next_page = current_installation.page_of(request.headers.get("HX-Current-URL", ""))
+    if htmx:
+        next_page = current_installation.page_of(htmx.current_url or "")
     target = url_for("start.login", next=next_page if next_page not in ("", "/") else None)
-    return Response("", 401, {"HX-Redirect": target}) if fragment else redirect(target)
+    return make_response("", 401, redirect=target) if htmx else redirect(target)
 
 
 def error_page(error: HTTPException) -> ResponseReturnValue:

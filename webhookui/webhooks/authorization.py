@@ -1,4 +1,5 @@
-"""Authorizations, one entry each (SPEC section 4.4): which keys they have, which of them are secret, how they are sent."""
+"""Authorizations, one entry each (specification section 4.4): which keys they have, which of them are secret,
+how they are sent."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """A body as text: by its byte order mark, then the charset of its Content-Type, then what the document says itself
-(RFC 7303 section 3, SPEC section 4.5). One way for captures, “Success is”, trees and the log.
+(RFC 7303 section 3, specification section 4.5). One way for captures, “Success is”, trees and the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Captures: values taken out of a response by JSONPath or XPath (SPEC section 5)."""
+"""Captures: values taken out of a response by JSONPath or XPath (specification section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content types: nested values as bytes, one entry each (SPEC section 4.2)."""
+"""Content types: nested values as bytes, one entry each (specification section 4.2)."""
 
 from __future__ import annotations
 

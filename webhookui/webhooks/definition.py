@@ -1,4 +1,4 @@
-"""What a webhook is, as values (SPEC section 4)."""
+"""What a webhook is, as values (specification section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The action of a workflow document: checked into a Webhook, and back (SPEC section 10). Errors are keyed by their path."""
+"""The action of a workflow document: checked into a Webhook, and back (specification section 10).
+Errors are keyed by their path."""
 
 from __future__ import annotations
 

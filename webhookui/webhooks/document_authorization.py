@@ -1,4 +1,5 @@
-"""The authorization in an action's document: what may be saved, and what it can't stand beside (SPEC sections 4.4 and 10)."""
+"""The authorization in an action's document: what may be saved, and what it can't stand beside
+(specification sections 4.4 and 10)."""
 
 from __future__ import annotations
 

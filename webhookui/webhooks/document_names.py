@@ -1,4 +1,4 @@
-"""The names of an action's rows: dot notation, and what the content type makes of them (SPEC section 4.2)."""
+"""The names of an action's rows: dot notation, and what the content type makes of them (specification section 4.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RAW in an action's document: its media type and body, and what has no place beside them (SPEC sections 4.2 and 10)."""
+"""RAW in an action's document: its media type and body, and what has no place beside them (specification sections 4.2 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the keys of an action's document, with a sentence at the path of what is wrong (SPEC section 10)."""
+"""Reading the keys of an action's document, with a sentence at the path of what is wrong (specification section 10)."""
 
 from __future__ import annotations
 

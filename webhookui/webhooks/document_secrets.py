@@ -1,4 +1,4 @@
-"""Secret rows of an action's document: what may be saved (SPEC sections 4.1 and 10)."""
+"""Secret rows of an action's document: what may be saved (specification sections 4.1 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FORM bodies and query strings: pairs, nested names in brackets, lists as the webhook says (SPEC section 4.2)."""
+"""FORM bodies and query strings: pairs, nested names in brackets, lists as the webhook says (specification section 4.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carriage returns in templates, of which Jinja makes line feeds (SPEC section 4.2, RAW)."""
+"""Carriage returns in templates, of which Jinja makes line feeds (specification section 4.2, RAW)."""
 
 from __future__ import annotations
 

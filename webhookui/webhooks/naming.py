@@ -1,4 +1,4 @@
-"""Dot notation: parameter names as places in a nested value (SPEC section 4.2).
+"""Dot notation: parameter names as places in a nested value (specification section 4.2).
 
 A segment of digits is an index, indexes start at 0 and leave no gap; `\\.` is a literal dot, `\\\\` a backslash, and a backslash
 before digits makes them a key. Any other backslash is one. Ten digits and more are a key.

@@ -1,4 +1,4 @@
-"""RAW: a body of one's own, a template that is sent byte for byte (SPEC section 4.2).
+"""RAW: a body of one's own, a template that is sent byte for byte (specification section 4.2).
 
 What a value may be is decided by the media type: in JSON and XML none breaks out of where it stands.
 """

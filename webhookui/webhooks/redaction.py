@@ -1,4 +1,4 @@
-"""Secrets taken out of what a third party says: it may say back what it was sent (SPEC section 4.4).
+"""Secrets taken out of what a third party says: it may say back what it was sent (specification section 4.4).
 
 A secret is known in the forms that programs give it: as it is, percent-encoded, escaped for JSON, HTML or XML, and for Basic
 Authentication in base64. Of less than four characters it can't be told from the rest; of less than eight it counts only where

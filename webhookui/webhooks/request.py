@@ -1,4 +1,4 @@
-"""From a webhook and a context to the exact request (SPEC section 4): what the preview shows and every attempt sends."""
+"""From a webhook and a context to the exact request (specification section 4): what the preview shows and every attempt sends."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def _headers(webhook: Webhook, context: Context) -> tuple[tuple[str, str], ...]:
 
 
 def _body(webhook: Webhook, context: Context) -> bytes:
-    """The body; no bytes when there is nothing to send (SPEC section 4.2)."""
+    """The body; no bytes when there is nothing to send (specification section 4.2)."""
     if not webhook.parameters and not webhook.related:
         return b""
     rows = _placed(webhook, context)

@@ -1,4 +1,4 @@
-"""The addresses that secrets were typed for (SPEC section 4.4).
+"""The addresses that secrets were typed for (specification section 4.4).
 
 They are kept with the secrets. When an edit gives the webhook another one, the secrets must be typed again; and nothing secret
 is put onto a request that goes anywhere else, whatever the webhook says by then.

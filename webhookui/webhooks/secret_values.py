@@ -1,4 +1,4 @@
-"""Secret header values, parameters and parts of a URL (SPEC section 4.1): a marker stands for each until it is sent.
+"""Secret header values, parameters and parts of a URL (specification section 4.1): a marker stands for each until it is sent.
 
 A request is built, stored and shown with markers, so that no database, log or page ever holds the secret. A marker is made of
 letters and digits, which no encoding changes, and can't be guessed; its last letter says how the secret is to be escaped where

@@ -1,4 +1,4 @@
-"""Signatures per the Standard Webhooks specification, by its package (SPEC section 4.5)."""
+"""Signatures per the Standard Webhooks specification, by its package (specification section 4.5)."""
 
 from __future__ import annotations
 

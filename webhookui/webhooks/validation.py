@@ -1,4 +1,5 @@
-"""What of an action can never work, whatever record it is for: found by building its request when it is saved (SPEC section 4.1).
+"""What of an action can never work, whatever record it is for: found by building its request when it is saved
+(specification section 4.1).
 
 The function that builds every request judges, for records of sample values: what it refuses for each of them, at the same place,
 it would refuse at each delivery.

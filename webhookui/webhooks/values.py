@@ -1,4 +1,4 @@
-"""The values that placeholders stand for, as JSON values and as text (SPEC section 4.1)."""
+"""The values that placeholders stand for, as JSON values and as text (specification section 4.1)."""
 
 from __future__ import annotations
 

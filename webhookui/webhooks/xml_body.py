@@ -1,5 +1,5 @@
-"""XML bodies by lxml (SPEC section 4.2): a list is a repeated element, `@x` an attribute, `#text` the text beside attributes,
-and `@xmlns`, `@xmlns:x` declare namespaces for the element that they stand in and all within.
+"""XML bodies by lxml (specification section 4.2): a list is a repeated element, `@x` an attribute, `#text` the text beside
+attributes, and `@xmlns`, `@xmlns:x` declare namespaces for the element that they stand in and all within.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Workflows: trigger, entry criteria, recurrence, explanation (SPEC section 3). They listen to changes of records."""
+"""Workflows: trigger, entry criteria, recurrence, explanation (specification section 3). They listen to changes of records."""

@@ -1,4 +1,4 @@
-"""What the placeholders of a webhook may say (its Schema) and what they stand for (its Context), SPEC section 4.1.
+"""What the placeholders of a webhook may say (its Schema) and what they stand for (its Context), specification section 4.1.
 
 Everything is lazy: a referenced record, a user or the related records are read when a template asks for them. What stands for
 a record, a user or the like is a mapping but no dict: by itself it is its name (`webhooks.values.plain`).
@@ -25,7 +25,7 @@ from webhookui.workflows.record_change import RecordChange
 from webhookui.workflows.record_loader import RecordLoader
 
 MAX_RELATED = 200
-"""Records of a related module that go out in one request (SPEC section 4.3)."""
+"""Records of a related module that go out in one request (specification section 4.3)."""
 
 RECORD_SCHEMA = {
     "id": "number",

@@ -1,4 +1,4 @@
-"""The whole workflow document: what may be saved, with a sentence at the path of what may not (SPEC section 10)."""
+"""The whole workflow document: what may be saved, with a sentence at the path of what may not (specification section 10)."""
 
 from __future__ import annotations
 
@@ -315,6 +315,6 @@ def _authorization_with_secret(
 
 
 def _says_no_password(authorization: Mapping[str, Any], stored: StoredAction | None) -> bool:
-    """Whether a Basic authorization is to have no password, so that its user name is the secret (SPEC section 4.4)."""
+    """Whether a Basic authorization is to have no password, so that its user name is the secret (specification section 4.4)."""
     typed = authorization.get("password")
     return typed == "" or (typed is None and stored is not None and stored.secrets.get("password") == "")

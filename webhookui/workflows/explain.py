@@ -1,4 +1,4 @@
-"""Why did a workflow (not) fire? Trigger, loop guard, recurrence, conditions and what they saw (SPEC section 3)."""
+"""Why did a workflow (not) fire? Trigger, loop guard, recurrence, conditions and what they saw (specification section 3)."""
 
 from __future__ import annotations
 

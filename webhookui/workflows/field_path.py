@@ -1,4 +1,4 @@
-"""Fields by the path that criteria name them with: `stage`, `contact.email`, `owner.name` (SPEC section 3)."""
+"""Fields by the path that criteria name them with: `stage`, `contact.email`, `owner.name` (specification section 3)."""
 
 from __future__ import annotations
 

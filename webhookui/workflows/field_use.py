@@ -1,4 +1,4 @@
-"""Which workflows speak of a field: what would not be valid any more if it were removed (SPEC section 2)."""
+"""Which workflows speak of a field: what would not be valid any more if it were removed (specification section 2)."""
 
 from __future__ import annotations
 

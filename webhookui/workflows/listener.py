@@ -1,4 +1,4 @@
-"""Workflows at a save: which fire, and the deliveries they ask for, inside the save's transaction (SPEC section 3)."""
+"""Workflows at a save: which fire, and the deliveries they ask for, inside the save's transaction (specification section 3)."""
 
 from __future__ import annotations
 

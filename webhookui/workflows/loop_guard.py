@@ -1,5 +1,5 @@
 """No loop without a sign: a workflow that keeps firing for one record, because a third party writes back through the API, is
-held for that record until an admin releases it (SPEC section 6; docs/decisions/0050).
+held for that record until an admin releases it (specification section 6; docs/decisions/0050).
 
 Nothing is counted on the side: the saves and the deliveries that are stored anyhow are, under the record's lock.
 """

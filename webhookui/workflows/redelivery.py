@@ -1,4 +1,4 @@
-"""Redelivering: a new delivery that links to the old one (SPEC section 6), and tests of unsaved drafts (section 4.6)."""
+"""Redelivering: a new delivery that links to the old one (specification section 6), and tests of unsaved drafts (section 4.6)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Redelivering, trying now and giving up many: the selected, or all that match a filter, as a job in the background
-(SPEC section 6).
+(specification section 6).
 
 The job is a row; the queue only wakes its worker. Deliveries are taken in the order of their ids, a few in a transaction that
 also says how far the job is: whatever is killed, whenever, none is left out and none is sent twice.

@@ -1,4 +1,4 @@
-"""Encrypting what is stored with a new key (SPEC section 4.4)."""
+"""Encrypting what is stored with a new key (specification section 4.4)."""
 
 from __future__ import annotations
 

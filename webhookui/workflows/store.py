@@ -1,4 +1,4 @@
-"""Workflows in the database: made from documents, turned back into documents (SPEC sections 3, 4.4 and 10)."""
+"""Workflows in the database: made from documents, turned back into documents (specification sections 3, 4.4 and 10)."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def overlaps(session: Session, workflow_id: int) -> dict[int, datetime]:
 def set_active(session: Session, workflow_id: int, active: bool, by: User | None) -> Workflow:
     """Switches a workflow on or off. Nothing happens when it is so already.
 
-    Nothing of a workflow that is off goes out: what waits is held, and goes on when it is on again (SPEC section 3).
+    Nothing of a workflow that is off goes out: what waits is held, and goes on when it is on again (specification section 3).
     Raises InvalidDocument for a trigger that does not run.
     """
     workflow = get(session, workflow_id)
@@ -236,7 +236,7 @@ def _by(by: User | None) -> str:
 
 
 def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[str, Any]:
-    """The workflow's document (SPEC section 10), secrets left out (null).
+    """The workflow's document (specification section 10), secrets left out (null).
 
     With ids it is the API's answer: it adds id, version, times and the ids of actions, and shows a signing secret that
     was made in this session. Without, it is an export.

@@ -1,4 +1,4 @@
-"""Triggers, recurrences and schedules as tables, and the check of a document's "trigger" (SPEC sections 3 and 10)."""
+"""Triggers, recurrences and schedules as tables, and the check of a document's "trigger" (specification sections 3 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Versions of workflows: each save of one is kept, and each past change finds the one that was in force (SPEC section 3)."""
+"""Versions of workflows: each save of one is kept, and each past change finds the one that was in force
+(specification section 3)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The whole loop with no other service (SPEC section 4.6): a webhook to the app's own inspector, whose answers are scripted,
-so that captures and retries can be tried out. No private network is allowed here: the inspector is reachable all the same."""
+"""The whole loop with no other service (specification section 4.6): a webhook to the app's own inspector, whose answers are
+scripted, so that captures and retries can be tried out. No private network is allowed here:
+the inspector is reachable all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preview shows the very bytes that the receiver gets (SPEC section 4.6): built in the form, saved, sent by a save.
+"""The preview shows the very bytes that the receiver gets (specification section 4.6): built in the form, saved, sent by a save.
 
 webhookui runs in a process of its own, by its command; the third party is a real HTTP server in this one.
 """

@@ -1,4 +1,5 @@
-"""Secrets in the webhook form (SPEC sections 4.4 and 4.5): shown once, left unchanged, typed again, rotated; and on the wire.
+"""Secrets in the webhook form (specification sections 4.4 and 4.5): shown once, left unchanged, typed again, rotated;
+and on the wire.
 
 webhookui runs in a process of its own, by its command; the third party is a real HTTP server in this one.
 """

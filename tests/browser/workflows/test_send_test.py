@@ -1,4 +1,5 @@
-"""Send test (SPEC section 4.6): the unsaved draft goes out for real, its answer is a tree, a click on a value captures it.
+"""Send test (specification section 4.6): the unsaved draft goes out for real, its answer is a tree,
+a click on a value captures it.
 
 webhookui runs in a process of its own, by its command; the third party is a real HTTP server in this one.
 """

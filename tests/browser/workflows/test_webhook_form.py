@@ -1,4 +1,4 @@
-"""The workflow form in a real browser (SPEC sections 3 and 4): rows are never lost, whatever one does with them."""
+"""The workflow form in a real browser (specification sections 3 and 4): rows are never lost, whatever one does with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the dashboard shows, made ready for its template: spans of time in the user's zone, charts, numbers (SPEC section 7)."""
+"""What the dashboard shows, made ready for its template: spans of time in the user's zone, charts, numbers
+(specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The dashboard of the webhook log: deliveries over time, response times, failing endpoints, queue age (SPEC section 7)."""
+"""The dashboard of the webhook log: deliveries over time, response times, failing endpoints, queue age
+(specification section 7)."""
 
 from __future__ import annotations
 
@@ -17,13 +18,24 @@ bp = Blueprint("dashboard", __name__)
 @admin_only
 def index() -> ResponseReturnValue:
     """`?range=24h`, `7d` or `30d`."""
+    return _drawn("dashboard/index.html")
+
+
+@bp.get("/live")
+@admin_only
+def live() -> ResponseReturnValue:
+    """What moves on the page of the same range."""
+    return _drawn("dashboard/_live.html")
+
+
+def _drawn(template: str) -> ResponseReturnValue:
     name = request.args.get("range", "24h")
     if name not in RANGES:
         return redirect("/dashboard")
     with read() as session:
         view = dashboard(session, name, zone())
     return render_template(
-        "dashboard/index.html",
+        template,
         nav="dashboard",
         view=view,
         ranges=RANGES,

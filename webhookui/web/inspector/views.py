@@ -1,4 +1,4 @@
-"""The inspector: pages that show what arrived, and the address that accepts anything (SPEC section 4.6)."""
+"""The inspector: pages that show what arrived, and the address that accepts anything (specification section 4.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed from one attempt to the next, in its request and in its answer, line by line (SPEC section 7)."""
+"""What changed from one attempt to the next, in its request and in its answer, line by line (specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""*Copy as cURL* (SPEC section 7): a command for a POSIX shell (bash, zsh) that sends the same request, secrets left out."""
+"""*Copy as cURL* (specification section 7): a command for a POSIX shell (bash, zsh) that sends the same request,
+secrets left out."""
 
 from __future__ import annotations
 

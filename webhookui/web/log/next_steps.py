@@ -1,4 +1,4 @@
-"""From "red" to "what to do": the places of the application where the cause of a failure is fixed (SPEC section 7)."""
+"""From "red" to "what to do": the places of the application where the cause of a failure is fixed (specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Redelivering in the browser: one at once; the selected, or all that match a filter, as a job with a page of its own, which
-may try now and give up, too (SPEC section 6).
+may try now and give up, too (specification section 6).
 
 What can't be read is refused: it never stands for all, nor for another act.
 """
@@ -24,6 +24,7 @@ from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.web.access import admin_only
 from webhookui.web.choices import chosen
+from webhookui.web.htmx import htmx
 from webhookui.web.log.filter_choices import in_words
 from webhookui.web.log.query import LogQuery, pairs, read_query
 from webhookui.web.security import render_error
@@ -140,7 +141,7 @@ def show(job_id: int) -> ResponseReturnValue:
     """How far a job is, and what came of it; the fragment alone for htmx."""
     with read() as session:
         progress = _progress(session, redelivery_jobs.get(session, job_id))
-    template = "log/_redelivery.html" if request.headers.get("HX-Request") else "log/redelivery.html"
+    template = "log/_redelivery.html" if htmx else "log/redelivery.html"
     return render_template(template, nav="log", progress=progress, job=progress.job)
 
 

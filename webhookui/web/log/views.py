@@ -1,4 +1,5 @@
-"""The webhook log in the browser: list, live refresh, detail (SPEC section 7). It is the admins'; see docs/decisions/0046."""
+"""The webhook log in the browser: list, live refresh, detail (specification section 7). It is the admins';
+see docs/decisions/0046."""
 
 from __future__ import annotations
 

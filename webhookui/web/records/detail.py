@@ -1,10 +1,10 @@
-"""One record's page: its fields, each edited in place; related lists; timeline and deliveries, live (SPEC section 2)."""
+"""One record's page: its fields, each edited in place; related lists; timeline and deliveries, live (specification section 2)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, admin_only
+from webhookui.web.htmx import htmx, make_response
 from webhookui.web.records.form import (
     FormProblem,
     RecordForm,
@@ -69,7 +70,7 @@ def live(module: str, record_id: int) -> ResponseReturnValue:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
         now = activity(session, info, record)
-        moved = str(record.version) != request.args.get("version", "") and request.args.get("editing") != "1"
+        moved = str(record.version) != request.args.get("version", "")
         if now.token == request.args.get("token", "") and not moved:
             return "", 204
         return render_template(
@@ -88,7 +89,7 @@ def timeline(module: str, record_id: int) -> ResponseReturnValue:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
         older = activity(session, info, record, request.args.get("before", type=row_id))
-        page = "records/_older.html" if request.headers.get("HX-Request") else "records/timeline.html"
+        page = "records/_older.html" if htmx else "records/timeline.html"
         return render_template(page, nav=module, info=info, record=record, activity=older)
 
 
@@ -148,9 +149,7 @@ def _overtaken(module: str, record_id: int, name: str, version: int, yours: dict
 
 def _saved(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """The field as it is shown after it was saved. No page is drawn while the transaction is open: every save waits for it."""
-    answer = make_response(field(module, record_id, name))
-    answer.headers["HX-Trigger"] = "record-saved"
-    return answer
+    return make_response(field(module, record_id, name), trigger="record-saved")  # type: ignore[no-any-return]
 
 
 def _field(session: Session, module: str, name: str) -> tuple[ModuleInfo, FieldInfo]:
@@ -163,7 +162,7 @@ def _field(session: Session, module: str, name: str) -> tuple[ModuleInfo, FieldI
 def _shown(session: Session, info: ModuleInfo, field_info: FieldInfo, record: Record) -> ResponseReturnValue:
     """The field as it is shown; without htmx, back to the record's page."""
     names = names_in(session, [field_info], [record.values])
-    if not request.headers.get("HX-Request") and request.method == "POST":
+    if not htmx and request.method == "POST":
         return redirect(f"/records/{info.name}/{record.id}", 303)
     return render_template("records/_field.html", info=info, field=field_info, record=record, names=names)
 
@@ -186,7 +185,7 @@ def _field_form(
     """`overtaken`: somebody else saved this field meanwhile; the form shows what stands there now."""
     names = names_in(session, [field_info], [record.values])
     return render_template(
-        "records/_field_form.html" if request.headers.get("HX-Request") else "records/field_page.html",
+        "records/_field_form.html" if htmx else "records/field_page.html",
         nav=info.name,
         info=info,
         field=field_info,
@@ -200,7 +199,7 @@ def _field_form(
 
 @admin_only
 def workflows(module: str, record_id: int) -> ResponseReturnValue:
-    """Why did they (not) fire? All workflows of the module, looked at with this record (SPEC section 3)."""
+    """Why did they (not) fire? All workflows of the module, looked at with this record (specification section 3)."""
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)

@@ -1,4 +1,4 @@
-"""What a list of records shows, as its URL says it: search, filters, sort, columns, page (SPEC section 2)."""
+"""What a list of records shows, as its URL says it: search, filters, sort, columns, page (specification section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of records: list, new, edit, delete, search (SPEC section 2). One record's page stands in `record_page`."""
+"""Pages of records: list, new, edit, delete, search (specification section 2). One record's page stands in `record_page`."""
 
 from __future__ import annotations
 

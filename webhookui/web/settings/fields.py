@@ -1,4 +1,4 @@
-"""Settings → Modules & fields: the fields of each module, and the custom ones among them (SPEC section 2)."""
+"""Settings → Modules & fields: the fields of each module, and the custom ones among them (specification section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings → Mail: the SMTP server with its test, and the outgoing mails (SPEC section 8)."""
+"""Settings → Mail: the SMTP server with its test, and the outgoing mails (specification section 8)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from webhookui.notifications.mail_settings import SECURITIES, InvalidMailSetting
 from webhookui.notifications.outgoing_mail import STATUSES, MailNotFound
 from webhookui.notifications.smtp import MailRefused, ServerUnusable
 from webhookui.web.access import admin_only, me
+from webhookui.web.htmx import htmx
 
 bp = Blueprint("mail", __name__)
 
@@ -86,7 +87,7 @@ def test() -> ResponseReturnValue:
         code, errors = 422, {"password": f"{error} Type the password again."}
     except (MailRefused, ServerUnusable) as error:
         code, tested = 422, {"good": False, "to": to, "words": str(error)}
-    if request.headers.get("HX-Request"):
+    if htmx:
         return render_template("mail/_tested.html", tested=tested, errors=errors), code
     return _server(code, form=_typed(), errors=errors, tested=tested)
 

@@ -1,4 +1,4 @@
-"""Settings → Retention: how long the webhook log keeps what, and what it holds now (SPEC section 7)."""
+"""Settings → Retention: how long the webhook log keeps what, and what it holds now (specification section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the capture rows of a draft would have taken of a response: a test's, or a sample that was pasted (SPEC section 4.6)."""
+"""What the capture rows of a draft would have taken of a response: a test's, or a sample that was pasted
+(specification section 4.6)."""
 
 from __future__ import annotations
 

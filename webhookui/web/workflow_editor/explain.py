@@ -1,4 +1,4 @@
-"""The page "Why did it (not) fire?" (SPEC section 3)."""
+"""The page "Why did it (not) fire?" (specification section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms whose inputs are named by the path in a document: `actions.0.parameters.2.name` (SPEC section 10).
+"""Forms whose inputs are named by the path in a document: `actions.0.parameters.2.name` (specification section 10).
 
 `nest` makes the nested value of such a form. A name that ends with `[]` is a list of texts (ticked boxes); a level whose
 keys are all digits is a list, in the order of its numbers; gaps close up. What contradicts itself (`a` beside `a.b`) keeps

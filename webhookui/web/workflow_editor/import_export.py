@@ -1,4 +1,4 @@
-"""Export and import of workflows as the JSON document (SPEC sections 3 and 10)."""
+"""Export and import of workflows as the JSON document (specification sections 3 and 10)."""
 
 from __future__ import annotations
 

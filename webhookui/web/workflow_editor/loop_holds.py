@@ -1,4 +1,5 @@
-"""What an admin does with a workflow that is held because it fires in a loop: Release and Give up all (SPEC section 6)."""
+"""What an admin does with a workflow that is held because it fires in a loop: Release and Give up all
+(specification section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workflow form as a page: what its templates need, whichever endpoint draws it (SPEC section 3)."""
+"""The workflow form as a page: what its templates need, whichever endpoint draws it (specification section 3)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
-from flask import flash, make_response, render_template, request
+from flask import flash, make_response, render_template
 
 from webhookui.current_installation import read
 from webhookui.definitions.tables import Workflow
 from webhookui.delivery import pending
+from webhookui.web.htmx import htmx
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_editor.workflow_form import form_of
@@ -53,7 +54,7 @@ def form_page(
         form = form_of(session, draft, errors=errors, workflow=workflow)
         loops = loop_guard.loops(session, workflow.id) if workflow and workflow.id else []
         waits = pending.count(session, pending.of_workflow(workflow.id)) if workflow and workflow.id else 0
-    template = "workflows/_form.html" if request.headers.get("HX-Request") else "workflows/form.html"
+    template = "workflows/_form.html" if htmx else "workflows/form.html"
     page = render_template(
         template,
         nav=NAV,

@@ -1,4 +1,4 @@
-"""The exact request of a draft, as the next delivery would send it, with a mask for every secret (SPEC section 4.6)."""
+"""The exact request of a draft, as the next delivery would send it, with a mask for every secret (specification section 4.6)."""
 
 from __future__ import annotations
 

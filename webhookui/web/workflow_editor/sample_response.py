@@ -1,4 +1,5 @@
-"""The response beside the webhook form, a test's or a pasted sample: as a tree, with what the rows take of it (SPEC 4.6).
+"""The response beside the webhook form, a test's or a pasted sample: as a tree, with what the rows take of it
+(specification section 4.6).
 
 Each endpoint gets the whole form as it is typed. Nothing is saved.
 """

@@ -1,13 +1,14 @@
-"""Rotating a webhook's signing secret from its form (SPEC section 4.5)."""
+"""Rotating a webhook's signing secret from its form (specification section 4.5)."""
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 
 from webhookui.core.database import row_number
 from webhookui.current_installation import installation, write
 from webhookui.web.access import admin_only, me
+from webhookui.web.htmx import htmx
 from webhookui.web.workflow_editor.page import flash_signing, form_page
 from webhookui.web.workflow_editor.webhook_editor import typed_webhook, workflow_in_form
 from webhookui.workflows import store
@@ -32,7 +33,7 @@ def rotate() -> ResponseReturnValue:
             secrets = store.fresh_signing_secrets(session)
     except store.WorkflowNotFound as error:
         abort(404, description=str(error))
-    if not request.headers.get("HX-Request"):
+    if not htmx:
         flash_signing(secrets)
         return form_page(draft)  # type: ignore[no-any-return]
     return render_template(

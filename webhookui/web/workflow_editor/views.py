@@ -1,10 +1,10 @@
-"""Settings → Automation → Workflows: the list, the stepwise form, duplicate, switch, delete (SPEC section 3)."""
+"""Settings → Automation → Workflows: the list, the stepwise form, duplicate, switch, delete (specification section 3)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.crm.catalog import catalog
@@ -15,6 +15,7 @@ from webhookui.delivery.states import STATUSES
 from webhookui.delivery_log.queries import counts_by_workflow
 from webhookui.web.access import admin_only, me
 from webhookui.web.choices import chosen
+from webhookui.web.htmx import htmx, make_response
 from webhookui.web.workflow_editor import explain, import_export, loop_holds
 from webhookui.web.workflow_editor.form_tree import at, edit_rows
 from webhookui.web.workflow_editor.page import NAV, flash_signing, form_page
@@ -70,7 +71,7 @@ def switch(workflow_id: int) -> ResponseReturnValue:
     except InvalidDocument as error:
         flash(f"“{workflow.name}” can't be switched on. {' '.join(error.errors.values())}", "danger")
         return _go("/settings/workflows")
-    if request.headers.get("HX-Request"):
+    if htmx:
         return render_template("workflows/_switched.html", workflow=workflow, waiting=waits, spoken=True, oob=True)
     return redirect("/settings/workflows", 303)
 
@@ -168,8 +169,8 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
 
 def _go(url: str) -> ResponseReturnValue:
     """A redirect that htmx follows with a whole new page."""
-    if request.headers.get("HX-Request"):
-        return Response(status=204, headers={"HX-Redirect": url})
+    if htmx:
+        return make_response("", 204, redirect=url)  # type: ignore[no-any-return]
     return redirect(url, 303)
 
 

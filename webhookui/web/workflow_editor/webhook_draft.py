@@ -1,4 +1,4 @@
-"""One webhook of the workflow form: its draft, as typed ↔ the action in the workflow document (SPEC sections 4 and 10).
+"""One webhook of the workflow form: its draft, as typed ↔ the action in the workflow document (specification sections 4 and 10).
 
 A draft has every input of the form, whatever is switched on at the moment: parts that are switched off travel along and
 stay as they were typed. The document has only what counts.

@@ -1,4 +1,4 @@
-"""The webhook form's own endpoints: preview, test, pickers, and what fills the form (SPEC sections 4.1 and 4.6).
+"""The webhook form's own endpoints: preview, test, pickers, and what fills the form (specification sections 4.1 and 4.6).
 
 They get the whole workflow form as it is typed, and `at`, the path of the webhook in it (`actions.1`). Nothing is saved.
 """

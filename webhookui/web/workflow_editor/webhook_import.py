@@ -1,4 +1,4 @@
-"""What fills the webhook form: a cURL command, a sample body, a recipe (SPEC section 4.6).
+"""What fills the webhook form: a cURL command, a sample body, a recipe (specification section 4.6).
 
 Each gets the whole form as it is typed and answers with the webhook drawn anew. Nothing is saved.
 """

@@ -1,4 +1,4 @@
-"""The workflow form: its draft, as typed ↔ the workflow document (SPEC sections 3 and 10)."""
+"""The workflow form: its draft, as typed ↔ the workflow document (specification sections 3 and 10)."""
 
 from __future__ import annotations
 

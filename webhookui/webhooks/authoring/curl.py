@@ -1,4 +1,4 @@
-"""A cURL command, as other services' documentation shows it, as a webhook document (SPEC section 4.6).
+"""A cURL command, as other services' documentation shows it, as a webhook document (specification section 4.6).
 
 The request that the document builds is the one that cURL would send: address, headers and body say the same, value by value.
 What can't be said is refused in words; what differs (nobody types a webhook's User-Agent) is among the notes.

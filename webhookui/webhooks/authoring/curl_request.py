@@ -1,4 +1,4 @@
-"""The request that cURL itself sends for a command, as curl(1) describes its options (SPEC section 4.6).
+"""The request that cURL itself sends for a command, as curl(1) describes its options (specification section 4.6).
 
 Without what cURL adds of its own: Host, User-Agent, Accept and Content-Length.
 """

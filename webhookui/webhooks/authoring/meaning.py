@@ -1,4 +1,4 @@
-"""What a receiver reads out of a body or an address, to tell whether two of them say the same (SPEC section 4.6).
+"""What a receiver reads out of a body or an address, to tell whether two of them say the same (specification section 4.6).
 
 Nothing that a receiver could tell apart is equal here: the order of names, a name that stands twice, the type and sign of a
 number, text beside XML elements and their order. What no receiver sees is: blanks between the parts of JSON, indentation and

@@ -1,4 +1,4 @@
-"""A body that was pasted, as what a webhook's document says of it (SPEC section 4.6), checked by building it again.
+"""A body that was pasted, as what a webhook's document says of it (specification section 4.6), checked by building it again.
 
 Every paste comes through here. A body that rows would not say the same comes over as it is, as RAW; what RAW would change is
 refused in words.

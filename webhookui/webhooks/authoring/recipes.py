@@ -1,4 +1,4 @@
-"""Recipes: webhooks prefilled for known services, with what each of them must be told first (SPEC section 4.6)."""
+"""Recipes: webhooks prefilled for known services, with what each of them must be told first (specification section 4.6)."""
 
 from __future__ import annotations
 

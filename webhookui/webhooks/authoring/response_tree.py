@@ -1,4 +1,4 @@
-"""A response as a tree whose values each have their path, for click-to-capture (SPEC section 4.6)."""
+"""A response as a tree whose values each have their path, for click-to-capture (specification section 4.6)."""
 
 from __future__ import annotations
 

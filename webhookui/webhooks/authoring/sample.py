@@ -1,4 +1,4 @@
-"""A sample body of the target, as typed and dotted parameter rows (SPEC section 4.6)."""
+"""A sample body of the target, as typed and dotted parameter rows (specification section 4.6)."""
 
 from __future__ import annotations
 

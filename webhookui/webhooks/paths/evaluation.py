@@ -1,4 +1,4 @@
-"""Following a path in this process: the values, within bounds of number and size (SPEC section 5)."""
+"""Following a path in this process: the values, within bounds of number and size (specification section 5)."""
 
 from __future__ import annotations
 

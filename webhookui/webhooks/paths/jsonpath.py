@@ -1,4 +1,4 @@
-"""JSONPath: RFC 9535 first, jsonpath-ng's extended dialect for what the RFC does not have (SPEC section 5)."""
+"""JSONPath: RFC 9535 first, jsonpath-ng's extended dialect for what the RFC does not have (specification section 5)."""
 
 from __future__ import annotations
 

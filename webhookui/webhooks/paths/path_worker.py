@@ -1,4 +1,5 @@
-"""Paths followed in a process of their own, which can be ended: some would take for ever on some responses (SPEC section 5).
+"""Paths followed in a process of their own, which can be ended: some would take for ever on some responses
+(specification section 5).
 
 A filter in a filter, a regular expression or an XPath that looks at everything from everywhere is three characters in a form and
 hours on a response; inside this process nothing could stop it. Simple paths never come here.

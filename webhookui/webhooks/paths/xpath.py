@@ -1,4 +1,4 @@
-"""XPath 1.0 on XML answers, by lxml: no entities, no DTD, no network (SPEC section 5)."""
+"""XPath 1.0 on XML answers, by lxml: no entities, no DTD, no network (specification section 5)."""
 
 from __future__ import annotations
 

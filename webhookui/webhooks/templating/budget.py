@@ -1,4 +1,4 @@
-"""What the templates of one save may cost together: processor time, and the size of what they make (SPEC section 6).
+"""What the templates of one save may cost together: processor time, and the size of what they make (specification section 6).
 
 Sizes are counted as memory is taken: a character is one, an element of a list fifty. They are charged before a value is made, or,
 where that can't be known, right after a step that can't make much more than it was given.

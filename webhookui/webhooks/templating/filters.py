@@ -1,4 +1,4 @@
-"""The filters that templates have, each with what it takes and gives (SPEC section 4.1).
+"""The filters that templates have, each with what it takes and gives (specification section 4.1).
 
 An absent value goes through every filter but `default` and `tojson` as it is. What is text in the end is made of the text that
 the product writes for a value (`values.as_text`), never of Python's. What comes out is charged to the budget.

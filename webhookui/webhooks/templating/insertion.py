@@ -1,4 +1,4 @@
-"""Putting values into a text of a known language, so that none breaks out of where it stands (SPEC section 4.2, RAW).
+"""Putting values into a text of a known language, so that none breaks out of where it stands (specification section 4.2, RAW).
 
 A text comes as pieces: what was typed, and what placeholders brought. What was typed is read just far enough to know what a
 value stands in: a JSON string or none, an XML text, attribute, comment or tag.

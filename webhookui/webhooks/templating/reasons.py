@@ -1,4 +1,4 @@
-"""Why something could not be computed, in words for the log, whatever was raised (SPEC section 6)."""
+"""Why something could not be computed, in words for the log, whatever was raised (specification section 6)."""
 
 from __future__ import annotations
 

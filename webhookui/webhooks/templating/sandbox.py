@@ -1,4 +1,4 @@
-"""Jinja's sandbox with nothing in it that fills the memory or holds the process (SPEC section 4.1).
+"""Jinja's sandbox with nothing in it that fills the memory or holds the process (specification section 4.1).
 
 A template is written by an admin, but it runs inside the save of whoever saves a record: whatever it asks for, it must come to
 an end, soon, in little memory, and with a sentence. Only what is in a list here can be said at all: kinds of nodes, filters

@@ -1,4 +1,4 @@
-"""Values with placeholders (SPEC section 4.1): Jinja's sandbox, checked against what exists, typed when alone."""
+"""Values with placeholders (specification section 4.1): Jinja's sandbox, checked against what exists, typed when alone."""
 
 from __future__ import annotations
 

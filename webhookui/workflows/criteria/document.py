@@ -1,4 +1,4 @@
-"""The check of a document's "criteria", with a sentence at the path of what may not be saved (SPEC section 10)."""
+"""The check of a document's "criteria", with a sentence at the path of what may not be saved (specification section 10)."""
 
 from __future__ import annotations
 

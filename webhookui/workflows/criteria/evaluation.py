@@ -1,4 +1,4 @@
-"""Entry criteria: compiled once per version of a workflow into callables, evaluated, and explained (SPEC section 3)."""
+"""Entry criteria: compiled once per version of a workflow into callables, evaluated, and explained (specification section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operators of entry criteria as one table (SPEC section 3): form, document, API and docs follow it.
+"""The operators of entry criteria as one table (specification section 3): form, document, API and docs follow it.
 
 An operator sees *comparable* values, which `comparable` makes out of typed ones: text is case-folded, a multi-select is
 a frozenset, a date is a `date`, a date-time an aware `datetime`. None is the empty field. Fixed meanings:

@@ -1,0 +1,69 @@
+// Lists with tick boxes, and filter forms. Without this file both still work: the bar is always shown, the URL is longer.
+//
+// Markup: a bar [data-selection="ids"] with [data-selection-count] belongs to the boxes named "ids"; [data-select-all="ids"]
+// ticks them all, [data-selection-clear="ids"] none. A form with data-drop-empty leaves empty fields out of its URL; a
+// select with data-resets="id" empties that other field when it changes.
+function selection() {
+  for (const bar of document.querySelectorAll("[data-selection]")) {
+    const boxes = [...document.querySelectorAll(`input[type=checkbox][name="${bar.dataset.selection}"]`)];
+    const ticked = boxes.filter((box) => box.checked).length;
+    bar.hidden = ticked === 0;
+    bar.querySelector("[data-selection-count]").textContent = `${ticked} selected`;
+    const all = document.querySelector(`[data-select-all="${bar.dataset.selection}"]`);
+    if (all) {
+      all.checked = ticked > 0 && ticked === boxes.length;
+      all.indeterminate = ticked > 0 && ticked < boxes.length;
+    }
+  }
+}
+
+// Choosing a workflow forgets the action of another one; before htmx hears of the change.
+document.addEventListener("change", (event) => {
+  const other = event.target.dataset?.resets && document.getElementById(event.target.dataset.resets);
+  if (other) other.value = "";
+}, { capture: true });
+
+document.addEventListener("change", (event) => {
+  const all = event.target.dataset?.selectAll;
+  if (all) {
+    for (const box of document.querySelectorAll(`input[name="${all}"]`)) box.checked = event.target.checked;
+  }
+  selection();
+});
+
+document.addEventListener("click", (event) => {
+  const name = event.target.closest?.("[data-selection-clear]")?.dataset.selectionClear;
+  if (!name) return;
+  for (const box of document.querySelectorAll(`input[name="${name}"]`)) box.checked = false;
+  selection();
+});
+
+// A URL without empty parts, without what a picker's search holds, and without the columns that are shown anyway.
+document.addEventListener("htmx:configRequest", ({ target, detail: { formData } }) => {
+  if (!target.matches("[data-drop-empty]")) return;
+  for (const name of new Set(formData.keys())) {
+    if (name.endsWith(".search") || formData.getAll(name).every((value) => value === "")) formData.delete(name);
+  }
+  if (formData.getAll("columns").join(" ") === target.dataset.columns) formData.delete("columns");
+});
+
+// ---- popovers: one at a time ----
+
+document.addEventListener("click", ({ target }) => {
+  for (const popover of document.querySelectorAll("details[data-popover][open]")) {
+    popover.open = popover.contains(target);
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const popover = event.target.closest("details[data-popover][open]");
+  if (event.key !== "Escape" || event.defaultPrevented || !popover) return;
+  popover.open = false;
+  popover.querySelector("summary").focus();
+});
+
+// ---- start ----
+
+document.addEventListener("htmx:load", selection);
+window.addEventListener("pageshow", selection); // a browser that goes back may keep the ticks
+selection();
