@@ -1,7 +1,8 @@
 // Foldable bodies are <details> and need no script. With it, a body has one tab stop, arrows go from fold to fold, and
 // "Fold" closes all but the outermost.
+import { onClick } from "./app.js";
+
 const folds = (body) => [...body.querySelectorAll("summary")];
-const inSight = (summary) => summary.checkVisibility();
 
 document.addEventListener("focusin", (event) => {
   const summary = event.target.closest?.("[data-folds] summary");
@@ -12,14 +13,10 @@ document.addEventListener("focusin", (event) => {
 document.addEventListener("keydown", (event) => {
   const summary = event.target.closest?.("[data-folds] summary");
   if (!summary || event.ctrlKey || event.altKey || event.metaKey) return;
-  const all = folds(summary.closest("[data-folds]")).filter(inSight);
+  const all = folds(summary.closest("[data-folds]")).filter((each) => each.checkVisibility());
+  const at = all.indexOf(summary);
   const box = summary.parentElement;
-  const next = {
-    ArrowDown: all[all.indexOf(summary) + 1],
-    ArrowUp: all[all.indexOf(summary) - 1],
-    Home: all[0],
-    End: all.at(-1),
-  };
+  const next = { ArrowDown: all[at + 1], ArrowUp: all[at - 1], Home: all[0], End: all.at(-1) };
   if (event.key in next) next[event.key]?.focus();
   else if (event.key === "ArrowLeft" && box.open) box.open = false;
   else if (event.key === "ArrowRight" && !box.open) box.open = true;
@@ -27,10 +24,10 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("[data-fold-all]");
-  if (!button) return;
-  const inner = folds(document.getElementById(button.dataset.foldAll)).slice(1).map((summary) => summary.parentElement);
-  const open = !inner.some((box) => box.open);
-  for (const box of inner) box.open = open;
+onClick({
+  "[data-fold-all]"(button) {
+    const inner = document.querySelectorAll(`#${CSS.escape(button.dataset.foldAll)} details details`);
+    const open = ![...inner].some((box) => box.open);
+    for (const box of inner) box.open = open;
+  },
 });

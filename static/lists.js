@@ -1,7 +1,7 @@
 // Lists with tick boxes, and filter forms. Without this file both still work: the bar is always shown, the URL is longer.
 //
 // Markup: a bar [data-selection="ids"] with [data-selection-count] belongs to the boxes named "ids"; [data-select-all="ids"]
-// ticks them all, [data-selection-clear="ids"] none. A form with data-drop-empty leaves empty fields out of its URL; a
+// ticks them all, and the bar's reset button none. A form with data-drop-empty leaves empty fields out of its URL; a
 // select with data-resets="id" empties that other field when it changes.
 function selection() {
   for (const bar of document.querySelectorAll("[data-selection]")) {
@@ -10,33 +10,25 @@ function selection() {
     bar.hidden = ticked === 0;
     bar.querySelector("[data-selection-count]").textContent = `${ticked} selected`;
     const all = document.querySelector(`[data-select-all="${bar.dataset.selection}"]`);
-    if (all) {
-      all.checked = ticked > 0 && ticked === boxes.length;
-      all.indeterminate = ticked > 0 && ticked < boxes.length;
-    }
+    if (!all) continue;
+    all.checked = ticked > 0 && ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
   }
 }
 
 // Choosing a workflow forgets the action of another one; before htmx hears of the change.
-document.addEventListener("change", (event) => {
-  const other = event.target.dataset?.resets && document.getElementById(event.target.dataset.resets);
+document.addEventListener("change", ({ target }) => {
+  const other = document.getElementById(target.dataset.resets);
   if (other) other.value = "";
 }, { capture: true });
 
-document.addEventListener("change", (event) => {
-  const all = event.target.dataset?.selectAll;
-  if (all) {
-    for (const box of document.querySelectorAll(`input[name="${all}"]`)) box.checked = event.target.checked;
-  }
+document.addEventListener("change", ({ target }) => {
+  const boxes = target.dataset.selectAll ? document.getElementsByName(target.dataset.selectAll) : [];
+  for (const box of boxes) box.checked = target.checked;
   selection();
 });
 
-document.addEventListener("click", (event) => {
-  const name = event.target.closest?.("[data-selection-clear]")?.dataset.selectionClear;
-  if (!name) return;
-  for (const box of document.querySelectorAll(`input[name="${name}"]`)) box.checked = false;
-  selection();
-});
+document.addEventListener("reset", () => setTimeout(selection));
 
 // A URL without empty parts, without what a picker's search holds, and without the columns that are shown anyway.
 document.addEventListener("htmx:configRequest", ({ target, detail: { formData } }) => {
@@ -61,8 +53,6 @@ document.addEventListener("keydown", (event) => {
   popover.open = false;
   popover.querySelector("summary").focus();
 });
-
-// ---- start ----
 
 document.addEventListener("htmx:load", selection);
 window.addEventListener("pageshow", selection); // a browser that goes back may keep the ticks

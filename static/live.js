@@ -3,7 +3,7 @@
 //
 // Markup: [data-live-row] and [data-live-detail] have data-version and are reported as "id:version". Their children with
 // data-part are compared and replaced one by one, as are those of [data-live-parts]; what has no data-part is left alone.
-import { announce } from "./app.js";
+import { announce, onClick } from "./app.js";
 import { untouchedFor } from "./poll.js";
 
 const IN_HAND = 60_000; // an open detail is being read
@@ -63,9 +63,8 @@ function replace(old, fresh) {
   const place = focusable(old).indexOf(focused);
   const before = (element) => document.getElementById(element.id);
   for (const box of fresh.querySelectorAll("details[id]")) box.open = before(box)?.open ?? box.open;
-  const moved = [...fresh.querySelectorAll("[data-spoken]")].find((e) =>
-    before(e)?.dataset.spoken !== e.dataset.spoken
-  );
+  const isNews = (element) => before(element)?.dataset.spoken !== element.dataset.spoken;
+  const moved = [...fresh.querySelectorAll("[data-spoken]")].find(isNews);
   if (moved) announce(moved.dataset.spoken);
   old.replaceWith(fresh);
   htmx.process(fresh);
@@ -81,8 +80,10 @@ function mustStay(part, fresh) {
 }
 
 function patch(old, fresh) {
+  const hasMoved = old.dataset.status !== fresh.dataset.status;
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  if (hasMoved) flash(old);
   const wanted = [...fresh.querySelectorAll("[data-part]")];
   const names = new Set(wanted.map((part) => part.dataset.part));
   for (const part of old.querySelectorAll("[data-part]")) if (!names.has(part.dataset.part)) part.remove();
@@ -104,16 +105,16 @@ function patch(old, fresh) {
 // `part` stands in the server's markup and knows its neighbours; `copy` goes to the same place of the page.
 function insert(part, copy, root) {
   const there = (element) => element?.dataset?.part && root.querySelector(`[data-part="${element.dataset.part}"]`);
-  let neighbour = part.previousElementSibling;
-  while (neighbour && !there(neighbour)) neighbour = neighbour.previousElementSibling;
-  const home = part.parentElement?.id ? document.getElementById(part.parentElement.id) : null;
+  let neighbour = part;
+  do neighbour = neighbour.previousElementSibling; while (neighbour && !there(neighbour));
+  const home = part.parentElement.id && root.querySelector(`#${part.parentElement.id}`);
   if (neighbour) there(neighbour).after(copy);
-  else (home && root.contains(home) ? home : root).prepend(copy);
+  else (home || root).prepend(copy);
   htmx.process(copy);
   flash(copy);
 }
 
-function flow(body, fresh) {
+function flow(fresh, body) {
   for (const row of [...fresh.querySelectorAll("[data-live-row]")].reverse()) {
     if (rows().some((there) => idOf(there) === idOf(row))) continue;
     const older = rows().find((there) => idOf(there) < idOf(row));
@@ -160,35 +161,25 @@ function flash(element) {
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   const { target, fragment } = detail;
-  const put = target.matches("#log-rows, [data-live-list]")
-    ? flow
-    : target.matches("[data-live-row], [data-live-detail], [data-live-parts]")
-    ? patchAndFlash
-    : target.matches("[data-live-whole]")
-    ? (old) => replace(old, fragment.firstElementChild)
-    : null;
-  if (!put) return;
+  if (target.matches("#log-rows, [data-live-list]")) flow(fragment, target);
+  else if (target.matches("[data-live-row], [data-live-detail], [data-live-parts]")) {
+    patch(target, fragment.firstElementChild);
+  } else if (target.matches("[data-live-whole]")) replace(target, fragment.firstElementChild);
+  else return;
   detail.shouldSwap = false;
-  put(target, fragment);
   showOpen();
   leave();
   relative();
 });
 
-function patchAndFlash(old, fragment) {
-  const status = old.dataset.status;
-  patch(old, fragment.firstElementChild);
-  if (status !== old.dataset.status) flash(old);
-}
-
 // "2 new": brought in here, so that nothing open or ticked is lost; more than a page of them is loaded anew.
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("[data-live-top]");
-  if (!link || link.dataset.liveTop === "load") return;
-  event.preventDefault();
-  scrollTo({ top: 0 });
-  wanted = true;
-  document.dispatchEvent(new Event("poll:now"));
+onClick({
+  "[data-live-top='']"(_, event) {
+    event.preventDefault();
+    scrollTo({ top: 0 });
+    wanted = true;
+    document.dispatchEvent(new Event("poll:now"));
+  },
 });
 
 // ---- open details -------------------------------------------------------------------------------------------------
@@ -197,7 +188,7 @@ const panelOf = (toggle) => document.getElementById(toggle.dataset.liveToggle);
 
 function showOpen() {
   for (const toggle of document.querySelectorAll("[data-live-toggle]")) {
-    toggle.setAttribute("aria-expanded", String(Boolean(panelOf(toggle))));
+    toggle.ariaExpanded = String(Boolean(panelOf(toggle)));
     toggle.closest("[data-live-row]")?.classList.toggle("is-open", Boolean(panelOf(toggle)));
   }
 }
@@ -206,8 +197,7 @@ function toggled() {
   showOpen();
   const url = new URL(location.href);
   const open = [...document.querySelectorAll("tr[data-live-panel]")].map((panel) => panel.dataset.livePanel).join(",");
-  if (open) url.searchParams.set("open", open);
-  else url.searchParams.delete("open");
+  url.searchParams[open ? "set" : "delete"]("open", open);
   history.replaceState(history.state, "", url.href.replaceAll("%2C", ","));
 }
 
@@ -266,6 +256,3 @@ setInterval(() => {
   relative();
   leave();
 }, 1_000);
-remember(document);
-relative();
-showOpen();

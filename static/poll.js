@@ -20,10 +20,6 @@ for (const name of ["pointerdown", "pointermove", "keydown", "scroll"]) {
 }
 export const untouchedFor = () => Date.now() - touchedAt;
 
-function isInHand(box) {
-  return box.contains(document.activeElement) || box.matches(":hover") || !getSelection().isCollapsed;
-}
-
 function poll(name, { quick, calm, slow, lately, lasts }) {
   const place = () => document.querySelector(`[data-poll=${name}]`);
   let timer = 0;
@@ -44,7 +40,7 @@ function poll(name, { quick, calm, slow, lately, lasts }) {
 
   function isUnderWay() {
     const soon = new Date(Date.now() + 3_000).toISOString();
-    const marks = place().matches("[data-under-way]") ? [place()] : document.querySelectorAll("main [data-under-way]");
+    const marks = place().closest("main")?.querySelectorAll("[data-under-way]") ?? [place()];
     return [...marks].some((mark) => mark.dataset.underWay < soon); // empty, or the time at which it goes on
   }
 
@@ -70,7 +66,8 @@ function poll(name, { quick, calm, slow, lately, lasts }) {
     rest();
     again = Boolean(asked?.isConnected);
     if (!place() || again || document.hidden) return;
-    if (place().matches("[data-poll-unread]") && isInHand(place())) return schedule();
+    const inHand = place().matches(":hover, :focus-within") || !getSelection().isCollapsed;
+    if (place().dataset.pollUnread !== undefined && inHand) return schedule();
     askedAt = Date.now();
     asked = place();
     globalThis.htmx.trigger(asked, "poll");
@@ -84,7 +81,7 @@ function poll(name, { quick, calm, slow, lately, lasts }) {
     question = JSON.stringify([target.getAttribute("hx-get"), parameters]);
     sent = quiet?.question === question && Date.now() - quiet.at < lasts ? quiet.state : undefined;
     if (sent) parameters.seen = sent;
-    if (Date.now() - recountedAt <= RECOUNT) return;
+    if (!sent && Date.now() - recountedAt <= RECOUNT) return;
     parameters.recount = "1";
     recountedAt = Date.now();
   });

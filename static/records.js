@@ -60,9 +60,7 @@ let changed = false;
 document.addEventListener("input", (event) => {
   if (event.target.closest(".record-form")) changed = true;
 });
-document.addEventListener("submit", () => {
-  changed = false;
-});
+document.addEventListener("submit", () => (changed = false));
 document.addEventListener("click", (event) => {
   if (event.target.closest(".form-actions a")) changed = false;
 });

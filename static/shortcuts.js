@@ -9,23 +9,14 @@ document.addEventListener("keydown", (event) => {
   if (Date.now() - going < 1200) {
     going = 0;
     const to = places[event.key] ? "/records/" + places[event.key] : pages[event.key];
-    if (to) {
-      event.preventDefault();
-      location.href = to;
-    }
+    if (to) location.href = to;
     return;
   }
   if (event.key === "g") going = Date.now();
-  else if (event.key === "/") press(event, document.getElementById("search"), true);
-  else if (event.key === "n") press(event, document.querySelector("[data-key='n']"));
-  else if (event.key === "e") press(event, document.querySelector("[data-key='e']"));
-});
-
-function press(event, element, focus) {
+  const element = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (!element) return;
   event.preventDefault();
-  if (focus) {
-    element.focus();
-    element.select();
-  } else element.click();
-}
+  element.focus();
+  if (element.matches("input")) element.select();
+  else element.click();
+});

@@ -1,9 +1,9 @@
 """Open log pages while nothing happens: the share of one core that the server's process takes.
 
 `webhookui run` in a process of its own, with 1,000 finished deliveries. The pages are simulated in this process: each loads the
-log, keeps a connection of its own, and then polls as `static/live.js` does on a page that waits, with the same parameters, the
+log, keeps a connection of its own, and then polls as `static/poll.js` does on a page that waits, with the same parameters, the
 same token and the same two paces: 0.8 s on a page that is fresh or was touched in the last five minutes, 2.5 s after that; and
-asks for the bell as `static/pulse.js` does. Each pace is measured for a minute, by what `/proc` says of the server's process;
+asks for the bell as often as it does. Each pace is measured for a minute, by what `/proc` says of the server's process;
 its heartbeats and sweeps are in the figure, and are measured alone before.
 """
 
@@ -27,7 +27,7 @@ from webhookui.installation import open_installation
 from webhookui.settings import Settings
 
 CALM_S, SLOW_S = 0.8, 2.5
-"""Paces of live.js: CALM and SLOW."""
+"""Paces of a stream in poll.js: calm and slow."""
 RECOUNT_S, LASTS_S, STATUS_S = 2.0, 30.0, 20.0
 DELIVERIES = 1000
 PART = 0.1
@@ -56,7 +56,7 @@ class LogPage:
         self._state, self._state_at, self._counted_at = "", 0.0, 0.0
 
     def poll(self) -> None:
-        """What live.js asks, and what it makes of the answer."""
+        """What poll.js asks, and what it makes of the answer."""
         now = time.monotonic()
         sent = self._state if self._state and now - self._state_at < LASTS_S else ""
         recount = bool(sent) or now - self._counted_at > RECOUNT_S
