@@ -1,7 +1,12 @@
 // "+ field": a searchable list of placeholders; the chosen one goes in where the caret is. One picker serves the page.
-const lists = new Map(); // url → promise of its markup
+import { ask, put } from "./app.js";
+import { listKey } from "./list_keys.js";
+
+const lists = new Map(); // url → its answer
 let input = null; // what the placeholder goes into
 let opener = null;
+const GAP = { name: "offset", options: { offset: [0, 4] } };
+let placed = null; // Popper, which keeps it beside the opener
 
 const picker = () => document.getElementById("field-picker");
 const shownItems = () => [...picker().querySelectorAll(".picker-item")].filter((item) => !item.hidden);
@@ -10,20 +15,8 @@ const shownItems = () => [...picker().querySelectorAll(".picker-item")].filter((
 function urlFor(button) {
   const related = button.closest("[data-related-row]")?.querySelector("[data-related-module]").value;
   const module = related || document.getElementById("workflow-form").dataset.module;
-  return module
-    ? `/settings/webhook-form/placeholders?${new URLSearchParams({ module, related: related ? "1" : "" })}`
-    : "";
-}
-
-function listFor(url) {
-  if (!lists.has(url)) {
-    const asked = fetch(url, { headers: { "HX-Request": "true" } }).then((
-      answer,
-    ) => (answer.ok ? answer.text() : Promise.reject(answer)));
-    asked.catch(() => lists.delete(url));
-    lists.set(url, asked);
-  }
-  return lists.get(url);
+  return module &&
+    `/settings/webhook-form/placeholders?${new URLSearchParams({ module, related: related ? "1" : "" })}`;
 }
 
 async function open(button) {
@@ -31,14 +24,14 @@ async function open(button) {
   opener = button;
   input = document.getElementById(button.dataset.picker);
   const url = urlFor(button);
+  if (url && !lists.has(url)) lists.set(url, await ask(url));
+  if (url && !lists.get(url)?.ok) return void lists.delete(url);
   const list = picker().querySelector("[data-picker-list]");
-  const words = document.createElement("p");
-  words.className = "empty is-line";
-  words.textContent = "Choose a module first.";
-  const nodes = url ? new DOMParser().parseFromString(await listFor(url), "text/html").body.childNodes : [words];
-  list.replaceChildren(...nodes);
+  put(list, url ? lists.get(url).markup : '<p class="empty is-line">Choose a module first.</p>');
   picker().hidden = false;
-  place(button);
+  placed?.destroy();
+  placed = globalThis.Popper.createPopper(button, picker(), { placement: "bottom-end", modifiers: [GAP] });
+  placed.forceUpdate(); // at once: what is marked is brought into view
   const search = picker().querySelector("[data-picker-search]");
   search.value = "";
   filter("");
@@ -46,22 +39,10 @@ async function open(button) {
   search.focus({ preventScroll: true });
 }
 
-// Below the button when there is room, else above it. The strict CSP allows styles set by a script's CSSOM.
-function place(button) {
-  const box = button.getBoundingClientRect();
-  const panel = picker();
-  const { width, height } = panel.getBoundingClientRect();
-  const room = document.documentElement.clientWidth - 8;
-  const left = Math.max(8, Math.min(box.right - width, room - width));
-  const below = box.bottom + 4;
-  const top = below + height > window.innerHeight && box.top > height ? box.top - height - 4 : below;
-  panel.style.left = `${left + window.scrollX}px`;
-  panel.style.top = `${top + window.scrollY}px`;
-}
-
 function close() {
   if (picker()) picker().hidden = true;
-  opener = null;
+  placed?.destroy();
+  placed = opener = null;
 }
 
 function filter(text) {
@@ -72,8 +53,8 @@ function filter(text) {
   for (const group of picker().querySelectorAll("[data-picker-group]")) {
     group.hidden = !group.querySelector(".picker-item:not([hidden])");
   }
-  picker().querySelector("[data-picker-none]").hidden = shownItems().length > 0 ||
-    !picker().querySelector(".picker-item");
+  const isNone = picker().querySelector(".picker-item") && !shownItems().length;
+  picker().querySelector("[data-picker-none]").hidden = !isNone;
   mark(shownItems()[0]);
 }
 
@@ -93,12 +74,12 @@ function insert(item) {
   target.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-picker]");
-  if (button) return void open(button);
-  const item = event.target.closest(".picker-item");
-  if (item) return insert(item);
-  if (picker() && !picker().hidden && !picker().contains(event.target)) close();
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-picker]");
+  const item = target.closest(".picker-item");
+  if (button) open(button);
+  else if (item) insert(item);
+  else if (!picker()?.contains(target)) close();
 });
 
 document.addEventListener("input", (event) => {
@@ -106,22 +87,9 @@ document.addEventListener("input", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const panel = picker();
-  if (!panel || panel.hidden || !panel.contains(event.target)) return;
-  const items = shownItems();
-  const at = items.findIndex((item) => item.classList.contains("is-marked"));
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    event.preventDefault();
-    mark(items[(at + (event.key === "ArrowDown" ? 1 : -1) + items.length) % items.length]);
-  } else if (event.key === "Enter") {
-    event.preventDefault();
-    if (items[at]) insert(items[at]);
-  } else if (event.key === "Escape" || event.key === "Tab") {
-    event.preventDefault();
-    const back = opener;
-    close();
-    back?.focus();
-  }
+  if (!picker()?.contains(event.target) || picker().hidden || listKey(event, shownItems(), mark, insert)) return;
+  if (event.key !== "Escape" && event.key !== "Tab") return;
+  event.preventDefault();
+  opener?.focus();
+  close();
 });
-
-window.addEventListener("resize", close);

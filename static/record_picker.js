@@ -1,87 +1,79 @@
 // Record picker: a text input that searches records of one module and keeps the id of the chosen one beside it.
 // Markup: [data-record-picker][data-module] holds [data-record-search], [data-record-id], [data-record-results].
+import { ask, put, type } from "./app.js";
+import { listKey } from "./list_keys.js";
+
 const WAIT = 150;
 let timer = 0;
 let asked = 0;
 
-const partsOf = (picker) => ({
-  search: picker.querySelector("[data-record-search]"),
-  id: picker.querySelector("[data-record-id]"),
-  results: picker.querySelector("[data-record-results]"),
-});
+const pickerOf = (element) => element.closest?.("[data-record-picker]");
+const searchOf = (picker) => picker.querySelector("[data-record-search]");
+const idOf = (picker) => picker.querySelector("[data-record-id]");
+const resultsOf = (picker) => picker.querySelector("[data-record-results]");
 const optionsOf = (picker) => [...picker.querySelectorAll("[data-record]")];
-const moduleOf = (picker) => picker.dataset.module || document.getElementById("workflow-form")?.dataset.module;
+const moduleOf = (picker) => picker.dataset.module || document.getElementById("workflow-form")?.dataset.module || "-";
 
 async function find(picker) {
-  const { search, results } = partsOf(picker);
+  const search = searchOf(picker);
   const number = ++asked;
-  const query = search.value === picker.dataset.chosen ? "" : search.value;
-  const url = `/records/pick/${encodeURIComponent(moduleOf(picker) || "-")}?${new URLSearchParams({ q: query })}`;
-  const answer = await fetch(url, { headers: { "HX-Request": "true" } });
-  if (number !== asked || !answer.ok || document.activeElement !== search) return;
-  const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-  results.replaceChildren(...parsed.body.childNodes);
+  const q = search.value === picker.dataset.chosen ? "" : search.value;
+  const answer = await ask(`/records/pick/${encodeURIComponent(moduleOf(picker))}?${new URLSearchParams({ q })}`);
+  if (number !== asked || !answer?.ok || document.activeElement !== search) return;
+  put(resultsOf(picker), answer.markup);
   open(picker, true);
 }
 
 function open(picker, isOpen) {
-  const { search, results } = partsOf(picker);
-  results.hidden = !isOpen;
-  search.setAttribute("aria-expanded", String(isOpen));
-  if (!isOpen) search.removeAttribute("aria-activedescendant");
+  resultsOf(picker).hidden = !isOpen;
+  searchOf(picker).setAttribute("aria-expanded", String(isOpen));
+  if (!isOpen) searchOf(picker).removeAttribute("aria-activedescendant");
 }
 
 function mark(picker, option) {
   optionsOf(picker).forEach((each) => each.setAttribute("aria-selected", String(each === option)));
-  if (!option) return;
-  partsOf(picker).search.setAttribute("aria-activedescendant", option.id);
+  searchOf(picker).setAttribute("aria-activedescendant", option.id);
   option.scrollIntoView({ block: "nearest" });
 }
 
-function choose(picker, option) {
-  const { search, id } = partsOf(picker);
-  search.value = option.dataset.name;
-  picker.dataset.chosen = option.dataset.name;
-  id.value = option.dataset.record;
+// An empty id: none.
+export function choose(picker, id, name) {
+  searchOf(picker).value = picker.dataset.chosen = name;
   open(picker, false);
-  clearable(picker);
-  id.dispatchEvent(new Event("change", { bubbles: true }));
+  keep(picker, id);
   if (picker.dataset.submits !== undefined) picker.closest("form").requestSubmit();
 }
 
-// The cross in a picker: takes the record away.
-function clearable(picker) {
+function keep(picker, id) {
+  idOf(picker).value = id;
   const cross = picker.querySelector("[data-record-clear]");
-  if (cross) cross.hidden = !partsOf(picker).id.value;
+  if (cross) cross.hidden = !id;
+  idOf(picker).dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-document.addEventListener("click", (event) => {
-  const cross = event.target.closest?.("[data-record-clear]");
-  if (!cross) return;
-  const { search, id } = partsOf(cross.closest("[data-record-picker]"));
-  search.value = id.value = "";
+const chooseOption = (option) => choose(pickerOf(option), option.dataset.record, option.dataset.name);
+
+document.addEventListener("click", ({ target }) => {
+  const search = target.closest("[data-record-clear]") && searchOf(pickerOf(target));
+  if (!search) return;
   search.focus();
-  search.dispatchEvent(new Event("input", { bubbles: true }));
-  id.dispatchEvent(new Event("change", { bubbles: true }));
+  type(search, "");
 });
 
-document.addEventListener("focusin", (event) => {
-  const picker = event.target.closest?.("[data-record-picker]");
-  if (!picker || !event.target.matches("[data-record-search]")) return;
-  picker.dataset.chosen ??= event.target.value;
-  event.target.select();
-  find(picker);
+document.addEventListener("focusin", ({ target }) => {
+  if (!target.matches?.("[data-record-search]")) return;
+  pickerOf(target).dataset.chosen ??= target.value;
+  target.select();
+  find(pickerOf(target));
 });
 
-document.addEventListener("input", (event) => {
-  if (!event.target.matches?.("[data-record-search]")) return;
-  const picker = event.target.closest("[data-record-picker]");
+document.addEventListener("input", ({ target }) => {
+  if (!target.matches("[data-record-search]")) return;
+  const picker = pickerOf(target);
   // In a free picker the server looks up what was typed and not chosen, or says that there is no such record.
-  if (!event.target.value || (picker.dataset.free !== undefined && partsOf(picker).id.value)) {
-    partsOf(picker).id.value = "";
+  if (!target.value || (picker.dataset.free !== undefined && idOf(picker).value)) {
     picker.dataset.chosen = "";
-    clearable(picker);
-    partsOf(picker).id.dispatchEvent(new Event("change", { bubbles: true }));
+    keep(picker, "");
   }
   clearTimeout(timer);
   timer = setTimeout(() => find(picker), WAIT);
@@ -89,37 +81,27 @@ document.addEventListener("input", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (!event.target.matches?.("[data-record-search]")) return;
-  const picker = event.target.closest("[data-record-picker]");
-  const options = optionsOf(picker);
-  const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
-  const isOpen = !partsOf(picker).results.hidden;
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    event.preventDefault();
-    if (!isOpen) return find(picker);
-    const step = event.key === "ArrowDown" ? 1 : -1;
-    mark(picker, options[(at + step + options.length) % options.length]);
-  } else if (event.key === "Enter" && isOpen && options.length) {
-    event.preventDefault();
-    choose(picker, options[Math.max(at, 0)]);
-  } else if (event.key === "Escape" && isOpen) {
-    event.preventDefault();
-    open(picker, false);
-  }
+  const picker = pickerOf(event.target);
+  const isOpen = !resultsOf(picker).hidden;
+  const options = isOpen ? optionsOf(picker) : [];
+  if (listKey(event, options, (option) => mark(picker, option), chooseOption)) return;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") find(picker);
+  else if (event.key === "Escape" && isOpen) open(picker, false);
+  else return;
+  event.preventDefault();
 });
 
 document.addEventListener("mousedown", (event) => {
   const option = event.target.closest?.("[data-record]");
   if (!option) return;
   event.preventDefault(); // the input keeps the focus
-  choose(option.closest("[data-record-picker]"), option);
+  chooseOption(option);
 });
 
 // What was typed and not chosen is no record: the name of the chosen one comes back.
-document.addEventListener("focusout", (event) => {
-  if (!event.target.matches?.("[data-record-search]")) return;
-  const picker = event.target.closest("[data-record-picker]");
-  if (picker.dataset.free === undefined && event.target.value !== picker.dataset.chosen) {
-    event.target.value = picker.dataset.chosen || "";
-  }
+document.addEventListener("focusout", ({ target }) => {
+  if (!target.matches?.("[data-record-search]")) return;
+  const picker = pickerOf(target);
+  if (picker.dataset.free === undefined) target.value = picker.dataset.chosen || "";
   open(picker, false);
 });

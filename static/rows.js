@@ -5,14 +5,18 @@
 // without this script: they are submit buttons that ask the server for the same. Optional inside a list: [data-list-empty],
 // [data-list-head], [data-list-full], [data-list-undo]. Optional on it: data-max, data-enter (Enter adds a row),
 // data-pairs (pasted `name=value` lines become rows). A list that changed fires "rows:changed".
+import { announce, onClick, type } from "./app.js";
+
 const ROW = "__ROW__";
 const UNDO_FOR = 12_000;
 
 const listOf = (element) => element.closest("[data-list]");
 const placeOf = (list) => list.querySelector("[data-list-rows]");
 const rowsOf = (list) => [...placeOf(list).children].filter((child) => child.matches("[data-row]"));
-const isWritable = (input) => input.matches("input:not([type=hidden]), textarea, select");
-const inputsOf = (row) => [...row.querySelectorAll("input, textarea, select")].filter(isWritable);
+const inputsOf = (row) => [...row.querySelectorAll("input:not([type=hidden]), textarea, select")];
+const TEXTS = "input[type=text], input[type=password], input:not([type]), textarea";
+export const textsOf = (row) => [...row.querySelectorAll(TEXTS)];
+const isEmpty = (row) => textsOf(row).every((input) => !input.value);
 
 // ---- names ------------------------------------------------------------------------------------------------------
 
@@ -39,35 +43,23 @@ function renumber(list) {
 
 function refresh(list) {
   const rows = rowsOf(list);
-  const own = (selector) => [...list.querySelectorAll(selector)].filter((element) => listOf(element) === list);
+  const rowOf = (element) => element.closest("[data-row]");
   const full = list.dataset.max !== undefined && rows.length >= Number(list.dataset.max);
-  own("[data-list-empty]").forEach((element) => (element.hidden = rows.length > 0));
-  own("[data-list-head]").forEach((element) => (element.hidden = rows.length === 0));
-  own("[data-list-full]").forEach((element) => (element.hidden = !full));
-  own("[data-list-count]").forEach((element) => (element.textContent = rows.length || ""));
-  list.querySelectorAll("[data-row-do=add]").forEach((button) => {
-    if (listOf(button) === list) button.disabled = full;
-  });
-  rows.forEach((row, position) => {
-    const mine = (verb) =>
-      [...row.querySelectorAll(`[data-row-do=${verb}]`)].filter((button) => button.closest("[data-row]") === row);
-    mine("up").forEach((button) => (button.disabled = position === 0));
-    mine("down").forEach((button) => (button.disabled = position === rows.length - 1));
-    row.querySelectorAll("[data-row-number]").forEach((element) => {
-      if (element.closest("[data-row]") === row) element.textContent = position + 1;
-    });
-  });
+  const own = (selector, show) => [...list.querySelectorAll(selector)].filter((e) => listOf(e) === list).forEach(show);
+  own("[data-list-empty]", (element) => (element.hidden = rows.length > 0));
+  own("[data-list-head]", (element) => (element.hidden = rows.length === 0));
+  own("[data-list-full]", (element) => (element.hidden = !full));
+  own("[data-list-count]", (element) => (element.textContent = rows.length || ""));
+  own("[data-row-number]", (element) => (element.textContent = rows.indexOf(rowOf(element)) + 1));
+  own("[data-row-do=add]", (button) => (button.disabled = full));
+  own("[data-row-do=up]", (button) => (button.disabled = rowOf(button) === rows[0]));
+  own("[data-row-do=down]", (button) => (button.disabled = rowOf(button) === rows.at(-1)));
 }
 
 function changed(list, words) {
   renumber(list);
-  if (words) say(words);
+  if (words) announce(words);
   list.dispatchEvent(new CustomEvent("rows:changed", { bubbles: true }));
-}
-
-function say(words) {
-  const place = document.getElementById("rows-spoken");
-  if (place) place.textContent = words;
 }
 
 // ---- what can be done to rows -----------------------------------------------------------------------------------
@@ -78,7 +70,7 @@ export function add(list, after = null) {
   const rows = rowsOf(list);
   rename(row, ROW, `${list.dataset.list}.${rows.length}`);
   placeOf(list).insertBefore(row, after ? after.nextElementSibling : null);
-  window.htmx?.process(row);
+  globalThis.htmx.process(row);
   row.querySelectorAll("[data-list]").forEach(refresh);
   changed(list);
   return row;
@@ -86,8 +78,7 @@ export function add(list, after = null) {
 
 function remove(row) {
   const list = listOf(row.parentElement);
-  const next = row.nextElementSibling;
-  const neighbour = next ?? row.previousElementSibling;
+  const neighbour = row.nextElementSibling ?? row.previousElementSibling;
   const position = rowsOf(list).indexOf(row);
   row.remove();
   changed(list, "Removed");
@@ -98,10 +89,7 @@ function remove(row) {
 
 function offerUndo(list, row, position) {
   const place = [...list.querySelectorAll("[data-list-undo]")].find((element) => listOf(element) === list);
-  const isBlank = inputsOf(row).every((input) =>
-    input.type === "checkbox" || input.localName === "select" || !input.value
-  );
-  if (!place || isBlank) return;
+  if (!place || isEmpty(row)) return;
   clearTimeout(Number(place.dataset.timer));
   place.hidden = false;
   place.querySelector("button").onclick = () => {
@@ -113,34 +101,33 @@ function offerUndo(list, row, position) {
   place.dataset.timer = setTimeout(() => (place.hidden = true), UNDO_FOR);
 }
 
-function move(row, step) {
+function move(button, step) {
+  const row = button.closest("[data-row]");
   const list = listOf(row.parentElement);
   const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
   if (!other?.matches("[data-row]")) return;
   if (step < 0) other.before(row);
   else other.after(row);
   changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
+  (button.disabled ? row.querySelector(`[data-row-do=${step < 0 ? "down" : "up"}]`) : button).focus();
 }
 
-function press(button) {
-  const verb = button.dataset.rowDo;
-  if (verb === "add") {
+const DOES = {
+  add(button) {
     const row = add(listOf(button));
-    if (row) (inputsOf(row)[0] ?? row).focus();
-    return row;
-  }
-  const row = button.closest("[data-row]");
-  if (verb === "remove") return remove(row);
-  move(row, verb === "up" ? -1 : 1);
-  if (!button.disabled) return button.focus();
-  row.querySelector(`[data-row-do=${verb === "up" ? "down" : "up"}]`)?.focus();
-}
+    (inputsOf(row)[0] ?? row).focus();
+    row.dispatchEvent(new CustomEvent("rows:added", { bubbles: true }));
+  },
+  remove: (button) => remove(button.closest("[data-row]")),
+  up: (button) => move(button, -1),
+  down: (button) => move(button, 1),
+};
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-row-do]");
-  if (!button || button.disabled) return;
-  event.preventDefault();
-  press(button);
+onClick({
+  "[data-row-do]:enabled"(button, event) {
+    event.preventDefault();
+    DOES[button.dataset.rowDo](button);
+  },
 });
 
 // ---- keyboard ---------------------------------------------------------------------------------------------------
@@ -148,11 +135,10 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   const row = event.target.closest?.("[data-row]");
   if (!row || event.isComposing) return;
-  if (event.target.matches("[data-row-handle]") && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (step && event.target.matches("[data-row-handle]")) {
     event.preventDefault();
-    move(row, event.key === "ArrowUp" ? -1 : 1);
-    event.target.focus();
-    return;
+    return move(event.target, step);
   }
   const list = listOf(row.parentElement);
   const isText = event.target.matches("input:not([type=checkbox], [type=search], [role=combobox]), textarea");
@@ -164,28 +150,15 @@ document.addEventListener("keydown", (event) => {
   if (target) inputsOf(target)[0].focus();
 });
 
-export const textsOf = (row) =>
-  inputsOf(row).filter((input) => input.matches("input[type=text], input:not([type]), textarea"));
-const isEmpty = (row) => textsOf(row).every((input) => !input.value);
-
 // ---- pasted lines -----------------------------------------------------------------------------------------------
 
 // "name=value", "Name: value" or "name<tab>value", one a line; or one query string.
 function pairsIn(text) {
-  let lines = text.split(/\r?\n/).filter((line) => line.trim());
+  const lines = text.split(/\r?\n/).filter((line) => line.trim());
   const isQuery = lines.length === 1 && /^[^\s=&]+=[^\s&]*(&[^\s=&]+=[^\s&]*)+$/.test(lines[0].trim());
-  if (isQuery) lines = lines[0].trim().replace(/^\?/, "").split("&");
-  const pairs = lines.map((line) => line.match(/^\s*([^=:\t]+?)\s*(?:=|:(?!\/\/)|\t)\s*(.*?)\s*$/));
-  if (!pairs.length || pairs.some((pair) => !pair)) return [];
-  return pairs.map(([, name, value]) => (isQuery ? [decoded(name), decoded(value)] : [name, value]));
-}
-
-function decoded(text) {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return text;
-  }
+  if (isQuery) return [...new URLSearchParams(lines[0].trim())];
+  const pairs = lines.map((line) => line.match(/^\s*([^=:\t]+?)\s*(?:=|:(?!\/\/)|\t)\s*(.*?)\s*$/)?.slice(1));
+  return pairs.includes(undefined) ? [] : pairs;
 }
 
 document.addEventListener("paste", (event) => {
@@ -201,18 +174,13 @@ document.addEventListener("paste", (event) => {
     row = row === null ? first : add(list, last);
     if (!row) break;
     const [nameInput, valueInput] = textsOf(row);
-    fill(nameInput, name);
-    fill(valueInput, value);
+    type(nameInput, name);
+    type(valueInput, value);
     last = row;
   }
-  say(`${pairs.length} rows pasted`);
+  announce(`${pairs.length} rows pasted`);
   textsOf(last)[1].focus();
 });
-
-function fill(input, value) {
-  input.value = value;
-  input.dispatchEvent(new Event("input", { bubbles: true }));
-}
 
 // ---- dragging ---------------------------------------------------------------------------------------------------
 
@@ -275,8 +243,4 @@ document.addEventListener("pointerup", () => drop(false));
 document.addEventListener("pointercancel", () => drop(true));
 document.addEventListener("keydown", (event) => event.key === "Escape" && drop(true));
 
-// ---- start ------------------------------------------------------------------------------------------------------
-
-const start = (root) => root.querySelectorAll("[data-list]").forEach(refresh);
-document.addEventListener("DOMContentLoaded", () => start(document));
-document.addEventListener("workflow:redrawn", () => start(document));
+document.addEventListener("htmx:load", ({ target }) => target.querySelectorAll("[data-list]").forEach(refresh));

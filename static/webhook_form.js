@@ -1,6 +1,7 @@
 // The webhook form: the live request beside it, the test, related modules, and what fills it (cURL, sample, recipes).
+import { ask, onClick, put, type } from "./app.js";
 import * as rows from "./rows.js";
-import { ask, go, previewsIn, redrawn, restorePreviews, restoreSecrets, secretsIn } from "./workflow_form.js";
+import { bodyOf, carried, go } from "./workflow_form.js";
 
 const PREVIEW_AFTER = 350;
 const form = () => document.getElementById("workflow-form");
@@ -8,16 +9,8 @@ const opened = () => document.querySelector("[data-webhook].is-open");
 const input = (webhook, name) => document.getElementById(`${webhook.dataset.row}.${name}`);
 const changed = (element) => element.dispatchEvent(new Event("change", { bubbles: true }));
 
-// The form's fields and what is asked besides, as one posted body; for answers that are put in place by hand.
-async function post(url, webhook, values = {}) {
-  const body = new URLSearchParams(new FormData(form()));
-  body.set("at", webhook.dataset.row);
-  for (const [name, value] of Object.entries(values)) body.set(name, value);
-  const answer = await ask(url, body);
-  if (!answer) return { ok: false, nodes: [] };
-  const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-  return { ok: answer.ok, nodes: [...parsed.body.childNodes] };
-}
+const post = (name, webhook, values = {}) =>
+  ask(`/settings/webhook-form/${name}`, bodyOf({ at: webhook.dataset.row, ...values }));
 
 // ---- secret values ----------------------------------------------------------------------------------------------
 
@@ -25,10 +18,8 @@ async function post(url, webhook, values = {}) {
 document.addEventListener("change", ({ target }) => {
   if (!target.matches?.("[data-secret-toggle]") || !target.checked) return;
   const row = target.closest("[data-row]");
-  const [open, secret] = [
-    row.querySelector("[data-plain-value] textarea"),
-    row.querySelector("input[type=password]"),
-  ];
+  const open = row.querySelector("[data-plain-value] textarea");
+  const secret = row.querySelector("input[type=password]");
   if (open.value && !secret.value) [secret.value, open.value] = [open.value, ""];
   secret.focus();
 });
@@ -52,13 +43,11 @@ async function preview() {
   if (!webhook) return;
   const place = webhook.querySelector("[data-preview-result]");
   const mine = number;
-  const { ok, nodes } = await post("/settings/webhook-form/preview", webhook);
+  const answer = await post("preview", webhook);
   if (mine !== number) return;
   place.removeAttribute("aria-busy");
-  if (!ok) return;
-  const unfolded = new Set([...place.querySelectorAll("details[open]")].map((each) => each.id));
-  place.replaceChildren(...nodes);
-  for (const each of place.querySelectorAll("details[id]")) each.open ||= unfolded.has(each.id);
+  if (!answer?.ok) return;
+  put(place, answer.markup);
   tryCaptures(webhook);
 }
 
@@ -70,57 +59,47 @@ async function tryCaptures(webhook) {
   if (!place) return;
   const mine = ++tries;
   const sample = place.parentElement.querySelector("[data-sample]");
-  const values = sample ? { text: sample.value } : { delivery: place.dataset.delivery };
-  const { ok, nodes } = await post("/settings/webhook-form/taken", webhook, values);
-  if (ok && mine === tries && place.isConnected) place.replaceChildren(...nodes);
+  const answer = await post("taken", webhook, sample ? { text: sample.value } : { delivery: place.dataset.delivery });
+  if (answer?.ok && mine === tries) put(place, answer.markup);
 }
 
 // A text has told already with each key what its "change" says when it is left.
-const isTold = (event) =>
-  event.type === "change" && event.target.matches?.("textarea, input[type=text], input[type=password]");
+const isTold = ({ type, target }) =>
+  type === "change" && target.matches("textarea, input[type=text], input[type=password]");
 
 for (const name of ["input", "change", "rows:changed"]) {
   document.addEventListener(name, (event) => {
-    if (isTold(event)) return;
-    const webhook = opened();
-    if (webhook?.contains(event.target) && !event.target.matches?.("[data-record-search], [data-tool-text]")) {
-      previewSoon();
-    }
-    if (form()?.contains(event.target)) offerRelated();
+    if (isTold(event) || !form().contains(event.target)) return;
+    offerRelated();
+    if (!opened()?.contains(event.target) || event.target.matches("[data-record-search]")) return;
+    showInspectorLink(opened());
+    previewSoon();
   });
 }
 
-document.addEventListener("workflow:shown", (event) => {
-  if (event.detail.action) previewSoon(0);
-});
+document.addEventListener("workflow:shown", () => previewSoon(0));
 
 // ---- test -------------------------------------------------------------------------------------------------------
 
 async function sendTest(button) {
-  const webhook = button.closest("[data-webhook]");
+  const aside = button.closest("[data-preview]"); // stays, though the server may draw the webhook anew meanwhile
   button.disabled = true;
-  try {
-    const { nodes } = await post("/settings/webhook-form/test", webhook);
-    // The server may have drawn the webhook anew meanwhile, for a change of before.
-    show(webhook.isConnected ? webhook : document.getElementById(webhook.dataset.row), nodes);
-  } finally {
-    button.disabled = false;
-  }
+  const answer = await post("test", button.closest("[data-webhook]"));
+  button.disabled = false;
+  if (answer) show(aside, answer.markup);
 }
 
 // Beside the form: a test and its response, or a sample response.
-function show(webhook, nodes) {
-  const place = webhook.querySelector("[data-test-result]");
-  place.replaceChildren(...nodes);
-  window.htmx.process(place);
+function show(aside, markup) {
+  const place = aside.querySelector("[data-test-result]");
+  put(place, markup);
   place.scrollIntoView({ block: "nearest" });
-  tryCaptures(webhook);
 }
 
-document.addEventListener("htmx:afterSettle", (event) => {
-  const result = event.target.closest?.("[data-test-result]");
-  const aside = result?.closest("[data-preview]");
-  if (!aside) return;
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  const result = target.closest("[data-test-result]");
+  if (!result || target.closest("[data-taken]")) return;
+  const aside = result.closest("[data-preview]");
   if (aside.scrollHeight > aside.clientHeight) aside.scrollTo({ top: result.offsetTop - aside.offsetTop });
   tryCaptures(aside.closest("[data-webhook]"));
 });
@@ -138,9 +117,7 @@ function capture(leaf) {
   const list = document.getElementById(`${webhook.dataset.row}.capture.${into}`);
   const blank = [...list.querySelectorAll("[data-row]")].find((row) => !rows.textsOf(row)[0].value);
   const row = blank ?? rows.add(list);
-  const path = rows.textsOf(row)[0];
-  path.value = leaf.dataset.capturePath;
-  path.dispatchEvent(new Event("input", { bubbles: true }));
+  type(rows.textsOf(row)[0], leaf.dataset.capturePath);
   row.scrollIntoView({ block: "center" });
   row.querySelector("select").focus({ preventScroll: true });
 }
@@ -153,12 +130,10 @@ function offerRelated() {
   for (const list of form().querySelectorAll("[data-related-list]")) {
     const taken = new Set([...list.querySelectorAll("[data-related-module]")].map((each) => each.value));
     const full = taken.size >= Number(list.dataset.max);
-    let offered = 0;
-    for (const item of list.querySelectorAll("[data-add-related]")) {
-      item.hidden = full || taken.has(item.dataset.addRelated) || !chosen.has(item.dataset.addRelated);
-      if (!item.hidden) offered += 1;
-    }
-    list.querySelector("[data-related-none]").hidden = offered > 0 || full;
+    const isOffered = ({ dataset: { addRelated } }) => !full && chosen.has(addRelated) && !taken.has(addRelated);
+    const items = [...list.querySelectorAll("[data-add-related]")];
+    for (const item of items) item.hidden = !isOffered(item);
+    list.querySelector("[data-related-none]").hidden = full || items.some(isOffered);
   }
 }
 
@@ -177,36 +152,23 @@ function addRelated(item) {
 
 // ---- what fills the form ----------------------------------------------------------------------------------------
 
-function openTool(name) {
-  const dialog = document.getElementById(`tool-${name}`);
-  dialog.querySelector("[data-tool-answer]").replaceChildren();
-  dialog.showModal();
-  dialog.querySelector("[data-tool-text]").focus();
-}
-
 let filled = null; // the webhook as it was before something filled it
 
 // A secret that was typed for one address must not stay for another that a command or a recipe brings.
-const SECRETS_KEPT = {
-  sample: (typed) => typed,
-  curl: (typed) => typed.filter(([name]) => name.endsWith(".signing.secret")),
-  recipe: () => [],
-};
+const KEEPS = { sample: () => true, curl: (name) => name.endsWith(".signing.secret"), recipe: () => false };
 
 async function useTool(name, values, dialog) {
   const webhook = opened();
-  if (!webhook) return;
-  const { ok, nodes } = await post(`/settings/webhook-form/${name}`, webhook, values);
-  if (!ok) return void dialog.querySelector("[data-tool-answer]").replaceChildren(...nodes);
+  const answer = webhook && await post(name, webhook, values);
+  if (!answer) return;
+  if (!answer.ok) return put(dialog.querySelector("[data-tool-answer]"), answer.markup);
   dialog.close();
-  if (name === "response") return show(webhook, nodes);
+  if (name === "response") return show(webhook.querySelector("[data-preview]"), answer.markup);
   filled = webhook;
-  webhook.replaceWith(...nodes);
-  const fresh = document.getElementById(webhook.dataset.row);
-  restorePreviews(fresh, previewsIn(webhook));
-  restoreSecrets(fresh, SECRETS_KEPT[name](secretsIn(webhook)));
-  redrawn();
-  changed(fresh.querySelector("[data-editor] input"));
+  const restore = carried(webhook, KEEPS[name]);
+  put(webhook, answer.markup, "outerHTML");
+  restore(opened());
+  changed(opened().querySelector("[data-editor] input"));
 }
 
 // What the form held before it was filled comes back, with everything that had been typed.
@@ -214,19 +176,16 @@ function undoFill() {
   const webhook = opened();
   if (!webhook || !filled) return;
   webhook.replaceWith(filled);
+  carried(webhook, () => false)(filled);
+  changed(filled.querySelector("[data-editor] input"));
   filled = null;
-  redrawn();
-  changed(opened().querySelector("[data-editor] input"));
 }
 
 document.addEventListener("submit", (event) => {
   const tool = event.target.closest("[data-tool-form]");
   if (!tool) return;
   event.preventDefault();
-  const values = tool.dataset.recipe
-    ? { recipe: tool.dataset.recipe }
-    : { text: tool.querySelector("[data-tool-text]").value };
-  useTool(tool.dataset.toolForm, { ...values, ...Object.fromEntries(new FormData(tool)) }, tool.closest("dialog"));
+  useTool(tool.dataset.toolForm, Object.fromEntries(new FormData(tool)), tool.closest("dialog"));
 });
 
 // ---- the signing secret ------------------------------------------------------------------------------------------
@@ -238,61 +197,40 @@ function askToRotate(button, event) {
   event.preventDefault();
   const dialog = rotation();
   dialog.dataset.path = button.dataset.rotate;
-  dialog.querySelector("[data-rotate-answer]").replaceChildren();
+  dialog.replaceChildren(document.getElementById("template-rotate").content.cloneNode(true));
   dialog.querySelector("[data-rotate-overlap]").hidden = overlapOf(button.dataset.rotate).hidden;
-  for (const each of dialog.querySelectorAll("[data-rotate-words], [data-rotate-now]")) each.hidden = false;
-  dialog.querySelector("#ask-rotate-question").textContent = "Make a new signing secret?";
-  dialog.querySelector("[data-ask-close]").textContent = "Cancel";
   dialog.showModal();
 }
 
+// The answer takes the place of the question, and brings the new state of the signature for the form.
 async function rotate() {
-  const dialog = rotation();
-  const webhook = document.getElementById(dialog.dataset.path);
-  const { ok, nodes } = await post("/settings/webhook-form/rotate", webhook);
-  const [answer, overlap] = nodes.filter((node) => node.nodeType === Node.ELEMENT_NODE);
-  dialog.querySelector("[data-rotate-answer]").replaceChildren(
-    ok ? answer : "It could not be rotated. Save the workflow first.",
-  );
-  for (const each of dialog.querySelectorAll("[data-rotate-words], [data-rotate-overlap], [data-rotate-now]")) {
-    each.hidden = true;
-  }
-  if (ok) dialog.querySelector("#ask-rotate-question").textContent = "The new signing secret";
-  dialog.querySelector("[data-ask-close]").textContent = "Close";
-  dialog.querySelector("[data-ask-close]").focus();
-  if (ok) overlapOf(dialog.dataset.path).replaceWith(overlap);
+  const answer = await post("rotate", document.getElementById(rotation().dataset.path));
+  const refused = "It could not be rotated. Save the workflow first.";
+  put(answer?.ok ? rotation() : rotation().querySelector("[data-rotate-words]"), answer?.ok ? answer.markup : refused);
+  rotation().querySelector("[data-ask-close]").focus();
 }
 
 // ---- clicks -----------------------------------------------------------------------------------------------------
 
-const CLICKS = {
+onClick({
   "[data-send-test]": sendTest,
   "[data-test-close]": (button) => button.closest("[data-test-result]").replaceChildren(),
   "[data-capture-path]": capture,
   "[data-add-related]": addRelated,
-  "[data-tool]": (button) => openTool(button.dataset.tool),
-  "[data-tool-close]": (button) => button.closest("dialog").close(),
-  "[data-inspector]": useInspector,
+  "[data-tool]"(button) {
+    const dialog = document.getElementById(`tool-${button.dataset.tool}`);
+    dialog.showModal();
+    dialog.querySelector("[data-tool-text]").focus();
+  },
+  "[data-inspector]"(button) {
+    const url = input(button.closest("[data-webhook]"), "url");
+    type(url, button.dataset.inspector);
+    url.focus();
+  },
   "[data-fill-undo]": undoFill,
   "[data-rotate]": askToRotate,
   "[data-rotate-now]": rotate,
-};
-
-document.addEventListener("click", (event) => {
-  for (const [selector, act] of Object.entries(CLICKS)) {
-    const element = event.target.closest(selector);
-    if (element) return void act(element, event);
-  }
 });
-
-function useInspector(button) {
-  const webhook = button.closest("[data-webhook]");
-  const url = input(webhook, "url");
-  url.value = button.dataset.inspector;
-  url.dispatchEvent(new Event("input", { bubbles: true }));
-  showInspectorLink(webhook);
-  url.focus();
-}
 
 // A URL that is an inspector's own: the way to see what arrives there.
 function showInspectorLink(webhook) {
@@ -303,30 +241,16 @@ function showInspectorLink(webhook) {
   if (name) link.href = `/inspector/${name[1]}`;
 }
 
-document.addEventListener("input", (event) => {
-  const webhook = event.target.closest?.("[data-webhook]");
-  if (webhook && event.target.id === `${webhook.dataset.row}.url`) showInspectorLink(webhook);
+// A webhook that was just added is opened.
+document.addEventListener("rows:added", ({ target }) => {
+  if (!target.matches("[data-webhook]")) return;
+  go(target.id);
+  input(target, "title").focus();
 });
 
-// A webhook that was just added is opened; its row is there once rows.js has handled the same click.
-document.addEventListener("rows:changed", (event) => {
-  if (event.target.dataset.list !== "actions") return;
-  const last = event.target.querySelector("[data-list-rows]").lastElementChild;
-  if (last?.dataset.fresh !== undefined) {
-    delete last.dataset.fresh;
-    setTimeout(() => {
-      go(last.id);
-      input(last, "title").focus();
-    });
-  }
-});
-
-document.addEventListener("DOMContentLoaded", () => {
-  if (form()) offerRelated();
-  document.querySelectorAll("[data-webhook]").forEach(showInspectorLink);
-});
-document.addEventListener("workflow:redrawn", () => {
+document.addEventListener("htmx:load", ({ target }) => {
+  if (!form() || !target.matches("body, #workflow-form, [data-row]")) return;
   offerRelated();
   document.querySelectorAll("[data-webhook]").forEach(showInspectorLink);
-  previewSoon();
 });
+document.addEventListener("workflow:redrawn", () => previewSoon());
