@@ -78,7 +78,7 @@ def test_an_open_log_shows_it_when_it_begins_and_when_it_ends(client: FlaskClien
     hold(db, workflow, 7, "Kettles")
     moved = client.get("/log/live?recount=1&paused=&counts=")
     assert moved.status_code == 200 and "is held for Kettles: it fires in a loop" in moved.text
-    token = moved.text.partition('data-token="')[2].partition('"')[0]
+    token = moved.text.partition('data-paused="')[2].partition('"')[0]
     client.post(f"/settings/workflows/{workflow}/holds/release?record_id=7")
     ended = client.get("/log/live", query_string={"recount": 1, "paused": token}).text
     assert 'id="log-paused"' in ended and "fires in a loop" not in ended

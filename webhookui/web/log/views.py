@@ -72,7 +72,7 @@ def live() -> ResponseReturnValue:
     """What moved since the page was drawn, as out-of-band swaps; 204 when nothing did.
 
     The page says what it shows: `rows` and `open` as "id:version" pairs, `newest` (id), `first` (it is the first page),
-    `flow` (new rows may come in), `counts` (those it shows) and `recount` (it has been a while).
+    `flow` (new rows may come in), `counts` and `paused` (those it shows, if it does) and `recount` (it has been a while).
     """
     query, args = _query(also=LIVE), request.args
     if query.errors:
@@ -83,7 +83,7 @@ def live() -> ResponseReturnValue:
         details = _details(session, [d.id for d in queries.moved(session, opened) if d.id is not None])
         fresh = _fresh(session, query, rows) if args.get("first") == "1" else []
         counts, paused, loops = None, None, []
-        if moved or fresh or args.get("recount") == "1":
+        if "paused" in args and (moved or fresh or args.get("recount") == "1"):
             counts, paused = queries.counts(session, query.log_filter), circuit.paused(session)
             loops = loop_guard.loops(session)
         names = circuit.names(session, [row.lane for row in paused or ()])
