@@ -18,11 +18,11 @@ import pytest
 import requests
 from lxml import html as lxml_html
 
+from benchmarks import server
 from tests.support.echo import Echo, echoing
 from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.running import Running, running, until
 from tests.support.workflow_form import FORM
-from webhookui.bench import server
 
 PLANTED = {
     "password": 'pl4nted pässword/with+"<&>\\marks',

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from webhookui.bench.bad_receiver import MIB, BadReceiver
+from benchmarks.bad_receiver import MIB, BadReceiver
 
 WORKERS = 4
 PROGRAM = """

@@ -89,7 +89,7 @@ def _serve() -> None:
     import webhookui
 
     for module in pkgutil.walk_packages(webhookui.__path__, f"{PROGRAM}."):
-        if not module.name.endswith("__main__") and ".bench" not in module.name and ".migrations." not in module.name:
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
             importlib.import_module(module.name)
     assert threading.active_count() == 1, "a thread would not be there after a fork"
     for line in sys.stdin:

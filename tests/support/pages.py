@@ -17,8 +17,8 @@ from sqlalchemy import text
 from waitress.server import create_server
 from waitress.wasyncore import close_all
 
+from benchmarks.server import logged_in
 from tests.support import prepared
-from webhookui.bench.server import logged_in
 from webhookui.core.database import Database
 from webhookui.settings import Settings
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import update
 
-from webhookui.bench import many
-from webhookui.bench.receiver import Receiver
-from webhookui.bench.save_cost import Saver, workflow
-from webhookui.bench.throughput import drained_per_s, open_for_bench
+from benchmarks import many
+from benchmarks.receiver import Receiver
+from benchmarks.save_cost import Saver, workflow
+from benchmarks.throughput import drained_per_s, open_for_bench
 from webhookui.core.database import Database
 from webhookui.delivery.tables import Delivery
 

@@ -24,7 +24,7 @@ def run(name: str, echo: Callable[[str], None] = print, **options: Any) -> dict[
     """Runs one benchmark and prints its figures as JSON. Raises KeyError for an unknown name."""
     if name not in BENCHMARKS:
         raise KeyError(name)
-    figures: dict[str, Any] = import_module(f"webhookui.bench.{name}").run(**options)
+    figures: dict[str, Any] = import_module(f"benchmarks.{name}").run(**options)
     echo(json.dumps({"benchmark": name, **figures}, indent=2))
     return figures
 

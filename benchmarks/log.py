@@ -17,9 +17,9 @@ from urllib.parse import parse_qs
 
 import requests
 
-from webhookui.bench import percentile
-from webhookui.bench.many import Action, fill
-from webhookui.bench.server import Server
+from benchmarks import percentile
+from benchmarks.many import Action, fill
+from benchmarks.server import Server
 from webhookui.core.database import Database, now
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queries

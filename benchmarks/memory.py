@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from webhookui.bench.bad_receiver import MIB, BadReceiver
-from webhookui.bench.server import Server, deal_workflow
-from webhookui.bench.throughput import fill
+from benchmarks.bad_receiver import MIB, BadReceiver
+from benchmarks.server import Server, deal_workflow
+from benchmarks.throughput import fill
 from webhookui.installation import open_installation
 from webhookui.settings import Settings
 

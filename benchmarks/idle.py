@@ -21,8 +21,8 @@ from typing import Any
 
 import requests
 
-from webhookui.bench.many import fill
-from webhookui.bench.server import Server
+from benchmarks.many import fill
+from benchmarks.server import Server
 from webhookui.installation import open_installation
 from webhookui.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from webhookui import bench
+import benchmarks
 
 SHORT: dict[str, dict[str, Any]] = {
     "growth": {"short": 50, "long": 500, "deliveries": 100, "saves": 5, "rounds": 1},
@@ -28,7 +28,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", SHORT)
 def test_it_prints_its_figures(name: str) -> None:
     printed: list[str] = []
-    bench.run(name, printed.append, **SHORT[name])
+    benchmarks.run(name, printed.append, **SHORT[name])
     figures = json.loads(printed[0])
     assert figures["benchmark"] == name
     assert all(figures[key] for key in FIGURES[name])
@@ -36,4 +36,4 @@ def test_it_prints_its_figures(name: str) -> None:
 
 def test_an_unknown_one_is_refused() -> None:
     with pytest.raises(KeyError):
-        bench.run("speed")
+        benchmarks.run("speed")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from webhookui.bench import percentile
-from webhookui.bench.receiver import Receiver
-from webhookui.bench.server import Server, deal_workflow
+from benchmarks import percentile
+from benchmarks.receiver import Receiver
+from benchmarks.server import Server, deal_workflow
 
 WARMING_UP = 10
 """Saves that are not counted: caches and connections fill."""

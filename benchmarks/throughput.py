@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from sqlalchemy import func, select
 
-from webhookui.bench.receiver import Receiver
+from benchmarks.receiver import Receiver
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import outbox
 from webhookui.delivery.tables import Delivery

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from webhookui.bench import percentile
-from webhookui.bench.latency import measured, spread
-from webhookui.bench.receiver import Receiver
-from webhookui.bench.server import Server, deal_workflow
+from benchmarks import percentile
+from benchmarks.latency import measured, spread
+from benchmarks.receiver import Receiver
+from benchmarks.server import Server, deal_workflow
 
 WORKERS = 16
 

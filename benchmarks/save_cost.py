@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from webhookui.bench import percentile
-from webhookui.bench.server import deal_workflow
+from benchmarks import percentile
+from benchmarks.server import deal_workflow
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import Delivery
