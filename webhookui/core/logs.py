@@ -37,7 +37,7 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    for noisy in ("huey", "huey.consumer", "alembic", "waitress.queue", "urllib3", "requests_hardened"):
+    for noisy in ("huey", "huey.consumer", "alembic", "waitress.queue", "urllib3"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings name whole URLs, with the keys in them

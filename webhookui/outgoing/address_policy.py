@@ -13,7 +13,6 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 import requests
-from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 from webhookui.outgoing.resolver import Address, Resolver
 
@@ -25,6 +24,11 @@ TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
 CLOUDS = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.80.8.124/32")))
 """Public by their range, and yet a machine's own cloud: Azure's wire server, Equinix Metal's metadata. Those of other clouds
 (169.254.169.254, 100.100.100.200, 192.0.0.192, fd00:ec2::254 …) are in ranges that are not public."""
+SPECIAL = tuple(
+    map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001:20::/28", "3fff::/20"))
+)
+"""Of special purpose by IANA's registries (RFC 6890), which some versions of Python take for global: shared address space,
+protocol assignments, 6to4 relays, ORCHIDv2, documentation."""
 ISATAP = (0x00005EFE, 0x02005EFE)
 """Third quarter of an IPv6 address whose last one is an IPv4 address (RFC 5214 section 6.1)."""
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
@@ -69,7 +73,7 @@ def is_public(address: Address) -> bool:
     inner = embedded(address)
     if inner is not address and not is_public(inner):
         return False
-    if inner is address and any(address in network for network in (*EXTRA_BLOCKED_NET_RANGES, *CLOUDS)):
+    if inner is address and any(address in network for network in (*SPECIAL, *CLOUDS)):
         return False
     if inner.version == 6 and inner not in GLOBAL_UNICAST:
         return False

@@ -12,8 +12,7 @@ from typing import Any
 
 import certifi
 import requests
-from requests.adapters import DEFAULT_POOLBLOCK
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
+from requests.adapters import DEFAULT_POOLBLOCK, HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -131,35 +130,28 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-class GuardedAdapter(IPFilterAdapter):
-    """requests-hardened's adapter; the address comes, judged by our policy, with the request (`pinned`)."""
+class GuardedAdapter(HTTPAdapter):
+    """Connects to the address that comes, judged by our policy, with the request (`pinned`): no name is looked up here."""
 
-    def __init__(self, context: ssl.SSLContext, scheme: str, connections: int) -> None:
+    def __init__(self, context: ssl.SSLContext, connections: int) -> None:
         self._context = context
         self._connections = connections
-        super().__init__(is_https_proto=scheme == "https")
+        super().__init__()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **kwargs: Any) -> None:
         self.poolmanager = PoolManager(num_pools=256, maxsize=self._connections, block=False, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
-        # The base class would look the name up itself, and judge with its own list.
+        """Nothing goes through a proxy. requests reads the URL three times to find that out, here and in `request_url`."""
         target, address = request.pinned  # type: ignore[attr-defined]
         host = f"[{address}]" if address.version == 6 else str(address)
         pool_kwargs: dict[str, Any] = {}
         if target.scheme == "https":
             pool_kwargs = {"ssl_context": self._context, "server_hostname": target.host.rstrip(".")}
-        return {"scheme": target.scheme, "host": host, "port": target.port}, pool_kwargs
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Any:
-        """Nothing goes through a proxy. requests reads the URL three times to find that out, here and in `request_url`."""
-        host, pool = self.build_connection_pool_key_attributes(request, verify, cert)
-        return self.poolmanager.connection_from_host(**host, pool_kwargs=pool)
+        return self.poolmanager.connection_from_host(host, target.port, target.scheme, pool_kwargs)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
         """What stands in the request line."""

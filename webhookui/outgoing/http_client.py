@@ -119,7 +119,7 @@ class Transport:
         self.policy = policy
         self._read_limit = read_limit
         context = trusting(ca_file)
-        self._adapters = {scheme: GuardedAdapter(context, scheme, connections) for scheme in DEFAULT_PORTS}
+        self._adapters = {scheme: GuardedAdapter(context, connections) for scheme in DEFAULT_PORTS}
         self._watch = Watch()
 
     def exchange(self, outgoing: Outgoing, hops: list[Hop] | None = None) -> Answer:
