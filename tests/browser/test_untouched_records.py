@@ -1,5 +1,5 @@
 """A real browser sends a record's form back as it was shown: nothing changes (specification section 2; the law is in
-tests/web/test_untouched_forms.py)."""
+tests/web/records/test_untouched_forms.py)."""
 
 from __future__ import annotations
 

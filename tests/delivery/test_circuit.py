@@ -286,7 +286,7 @@ def test_a_probe_is_a_fresh_delivery_rather_than_one_that_failed_before(room: Se
 def test_a_test_goes_out_while_the_endpoint_is_paused_and_is_not_held_against_it(
     room: Sending, receiver: Receiver
 ) -> None:
-    from tests.delivery.test_ssrf import send_raw
+    from tests.outgoing.test_ssrf import send_raw
 
     room.hook(receiver.url)
     for _ in range(PAUSE_AFTER + 1):

@@ -16,7 +16,7 @@ from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from tests.conftest import BOTH, database_url
-from tests.notify.test_telling import kept
+from tests.notifications.test_failures import kept
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.support.sending import Sending

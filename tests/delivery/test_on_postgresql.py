@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.test_pace import ids, keeps
+from tests.delivery.test_rate_limiter import ids, keeps
 from tests.support import postgres
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until

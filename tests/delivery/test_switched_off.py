@@ -141,7 +141,7 @@ def test_a_redelivery_made_while_it_is_off_is_held_too(room: Sending, receiver: 
 
 
 def test_a_test_of_a_draft_goes_out_whatever_the_switch_says(room: Sending, receiver: Receiver) -> None:
-    from tests.delivery.test_ssrf import send_raw
+    from tests.outgoing.test_ssrf import send_raw
 
     workflow_id = room.hook(receiver.url)
     switch(room, workflow_id, on=False)

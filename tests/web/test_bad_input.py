@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
-from tests.web.test_workflows import errors, value_of
+from tests.web.workflow_editor.test_workflows import errors, value_of
 from webhookui import cli
 from webhookui.people import accounts, tokens
 from webhookui.workflows import store

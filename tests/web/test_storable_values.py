@@ -22,7 +22,7 @@ from tests.support import pages, prepared
 from tests.support.any_record import ANY, MODULE, add_fields
 from tests.support.log_rows import add_delivery
 from tests.support.sent_form import sent_untouched
-from tests.web.test_records import form
+from tests.web.records.test_records import form
 from webhookui.core.database import Database
 from webhookui.crm import listing, records
 from webhookui.crm.field_types import FIELD_TYPES, FieldError

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.jsonpath_grammar import is_path
-from tests.webhooks import jsonpath_cases as cases
+from tests.webhooks.paths import jsonpath_cases as cases
 from webhookui.core import exact_json
 from webhookui.webhooks import capture
 from webhookui.webhooks.paths.evaluation import evaluate

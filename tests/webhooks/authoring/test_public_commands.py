@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import missing
 from tests.support import judge
 from tests.support.judge import Caught
-from tests.webhooks_fill.test_curl import built
+from tests.webhooks.authoring.test_curl import built
 from webhookui.webhooks.authoring import meaning
 from webhookui.webhooks.authoring.curl import CurlProblem, FromCurl, from_curl
 from webhookui.webhooks.header_names import RESERVED_HEADERS

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.conftest import BOTH, database_url
-from tests.notify.conftest import opened
+from tests.notifications.conftest import opened
 from tests.support.log_rows import add_failed, add_webhook
 from tests.support.team import Team
 from webhookui.core.database import Database

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from tests.conftest import BOTH, database_url
 from tests.support import pages
-from tests.web.test_workflows import errors, value_of
+from tests.web.workflow_editor.test_workflows import errors, value_of
 from webhookui.core.database import Database
 from webhookui.crm import fields, records
 from webhookui.crm.catalog import FieldInfo, catalog
