@@ -25,10 +25,10 @@ export async function ask(url, body) {
     const answer = await fetch(url, { method: body ? "POST" : "GET", body, headers: { "HX-Request": "true" } });
     const isFrom = answer.status < 500 && answer.status !== 401 && !answer.redirected;
     if (isFrom) return { ok: answer.ok, markup: await answer.text() };
-    if (answer.status >= 500) toast("Something went wrong on our side. What you typed is still here.", "warning");
-    else toast("You are logged out. Log in in another tab; what you typed is still here.", "warning");
+    if (answer.status >= 500) toast("Something went wrong on our side. What you entered is still here.", "warning");
+    else toast("You are logged out. Log in in another tab; what you entered is still here.", "warning");
   } catch {
-    toast("The server can't be reached. What you typed is still here.", "warning");
+    toast("The server can't be reached. What you entered is still here.", "warning");
   }
   return null;
 }
@@ -106,7 +106,7 @@ document.addEventListener("htmx:responseError", ({ target, detail: { xhr } }) =>
   if (xhr.status === 429) toast("Too many requests. Wait a moment.", "warning");
   else if (xhr.status >= 500) toast("Something went wrong on our side. Nothing was saved; try again.");
   else if (xhr.status === 400) {
-    toast("This page is too old. Reload it and try again; copy what you typed first.", "warning");
+    toast("This page is too old. Reload it and try again; copy what you entered first.", "warning");
   }
 });
 document.addEventListener("htmx:sendError", ({ target }) => {

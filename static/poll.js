@@ -97,7 +97,7 @@ function poll(name, { quick, calm, slow, lately, lasts }) {
     const elsewhere = xhr.responseURL && !new URL(xhr.responseURL).pathname.endsWith("/live");
     if (elsewhere || xhr.status === 401 || xhr.status === 403) {
       stopped = true;
-      say("Log in again to go on", "off");
+      say("Log in again to continue", "off");
     } else if (xhr.status === 200 || xhr.status === 204) {
       failures = 0;
       const state = xhr.getResponseHeader("X-Live-State");

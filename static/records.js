@@ -35,7 +35,7 @@ function wrongDate(control) {
   control.classList.toggle("is-invalid", wrong);
   control.toggleAttribute("aria-invalid", wrong);
   control.dataset.wrong = wrong ? "1" : "";
-  error.textContent = wrong ? "This is not a date, or not a whole one." : "";
+  error.textContent = wrong ? "This is not a complete date." : "";
   error.hidden = !wrong;
   return wrong;
 }

@@ -95,7 +95,7 @@ function offerUndo(list, row, position) {
   place.querySelector("button").onclick = () => {
     placeOf(list).insertBefore(row, rowsOf(list)[position] ?? null);
     place.hidden = true;
-    changed(list, "Put back");
+    changed(list, "Restored");
     inputsOf(row)[0]?.focus();
   };
   place.dataset.timer = setTimeout(() => (place.hidden = true), UNDO_FOR);
@@ -108,7 +108,7 @@ function move(button, step) {
   if (!other?.matches("[data-row]")) return;
   if (step < 0) other.before(row);
   else other.after(row);
-  changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
+  changed(list, `Moved to position ${rowsOf(list).indexOf(row) + 1}`);
   (button.disabled ? row.querySelector(`[data-row-do=${step < 0 ? "down" : "up"}]`) : button).focus();
 }
 
@@ -236,7 +236,7 @@ function drop(givenUp) {
   dragged = null;
   row.classList.remove("is-dragged");
   if (givenUp) bring(row, before);
-  if (row.nextElementSibling !== before) changed(list, `Moved to place ${rowsOf(list).indexOf(row) + 1}`);
+  if (row.nextElementSibling !== before) changed(list, `Moved to position ${rowsOf(list).indexOf(row) + 1}`);
 }
 
 document.addEventListener("pointerup", () => drop(false));

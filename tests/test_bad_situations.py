@@ -51,7 +51,7 @@ SITUATIONS: dict[str, tuple[dict[str, str], Callable[[Path], None] | None, int, 
     "a folder that can't be made": ({"INSTANCE": "/proc/nowhere/data"}, None, 1, "/proc/nowhere"),
     "a newer database": ({}, newer, 1, "9999"),
     "no database": ({}, no_database, 1, "not a database"),
-    "a broken key file": ({}, broken_key, 1, "is no key file"),
+    "a broken key file": ({}, broken_key, 1, "is not a key file"),
     "a folder for a key": ({"SECRET_KEY_FILE": "/proc"}, None, 1, "/proc"),
 }  # fmt: skip
 """What is wrong → settings, what is done to the data folder, the exit code, words of the sentence."""
@@ -89,7 +89,7 @@ def test_every_command_is_in_the_table() -> None:
 SETTINGS = [
     ("PORT", "eighty", "“eighty”. It must be a whole number from 0 to 65535."),
     ("WORKERS", "0", "“0”. It must be a whole number, 1 or more."),
-    ("RETRY_DELAYS", "1,soon", "“1,soon”. It must be whole numbers of seconds with commas between"),
+    ("RETRY_DELAYS", "1,soon", "“1,soon”. It must be whole numbers of seconds separated by commas"),
     ("RETRY_JITTER", "2", "“2”. It must be a number from 0 to 1."),
     ("DRAIN_RATE", "0", "“0”. It must be a number above 0."),
     ("SECURE_COOKIES", "perhaps", "“perhaps”. It must be true or false."),
@@ -114,7 +114,7 @@ def test_a_name_that_is_no_setting_is_told_with_the_closest_one_and_without_its_
     prepared.copy_to(tmp_path, people=True)
     done = invoke(tmp_path, ("token", "create", "ann@example.com"), WORKRES="s3cret", SOMETHING_ELSE="x")
     assert done.exit_code == 0 and done.stdout.startswith("whui_") and len(done.stdout.splitlines()) == 1
-    assert "WEBHOOKUI_WORKRES is no setting and is not looked at. Did you mean WEBHOOKUI_WORKERS?" in done.stderr
-    assert "WEBHOOKUI_SOMETHING_ELSE is no setting" in done.stderr and "s3cret" not in done.output
+    assert "WEBHOOKUI_WORKRES is not a setting and is ignored. Did you mean WEBHOOKUI_WORKERS?" in done.stderr
+    assert "WEBHOOKUI_SOMETHING_ELSE is not a setting" in done.stderr and "s3cret" not in done.output
     done = invoke(tmp_path, ("doctor",), WORKRES="4")
-    assert done.exit_code == 1 and "WRONG  settings: WEBHOOKUI_WORKRES is no setting" in done.stdout
+    assert done.exit_code == 1 and "WRONG  settings: WEBHOOKUI_WORKRES is not a setting" in done.stdout

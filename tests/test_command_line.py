@@ -93,7 +93,7 @@ def test_users_are_created_with_a_password_from_standard_input(run: Run, install
 @pytest.mark.parametrize(
     ("email", "password", "words"),
     [("nobody", PASSWORD, "email: “nobody” is not an e-mail address"), ("x@example.com", "short", "password: At least 10"),
-     ("x@example.com", "", "password: At least 10"), ("ann@example.com", PASSWORD, "email: There is a user")],
+     ("x@example.com", "", "password: At least 10"), ("ann@example.com", PASSWORD, "email: There is already a user")],
 )  # fmt: skip
 def test_a_user_that_can_not_be_is_refused_in_words(run: Run, ann: str, email: str, password: str, words: str) -> None:
     assert words in refused(run("user", "create", email, typed=password + "\n"))
@@ -160,7 +160,7 @@ def test_one_bad_document_of_a_list_imports_none_and_its_path_is_named(
 ) -> None:
     bad = document(URL, parameters=[{"name": "", "value": "{{ amout }}"}])
     said = refused(run("workflows", "import", "-", typed=json.dumps([document(URL), bad])))
-    assert "1.actions.0.parameters.0.name: Give the parameter a name." in said.splitlines()
+    assert "1.actions.0.parameters.0.name: Enter a name for the parameter." in said.splitlines()
     assert any(line.startswith("1.actions.0.parameters.0.value: ") and "amout" in line for line in said.splitlines())
     assert said.endswith("Nothing was imported.\n")
     with installation.db.read() as session:
@@ -187,7 +187,7 @@ def test_sample_data_is_added_once(run: Run, installation: Installation) -> None
     assert good(run("demo")) == "Added sample data.\n"
     before = number_of_records(installation)
     assert before > 50
-    assert good(run("demo")) == "The sample data is there already; nothing was added.\n"
+    assert good(run("demo")) == "The sample data is already there; nothing was added.\n"
     assert number_of_records(installation) == before
 
 
@@ -204,7 +204,7 @@ def test_a_backup_is_a_whole_installation_but_for_its_key(run: Run, ann: str, tm
     copy.parent.mkdir()
     assert "secret.key" in good(run("backup", str(copy)))
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert "is there already" in refused(run("backup", str(copy)))
+    assert "already exists" in refused(run("backup", str(copy)))
     with pages.app_in(copy.parent) as app:
         client = app.test_client()
         client.post("/login", data={"email": ann, "password": PASSWORD})
@@ -272,7 +272,7 @@ def a_worker_lives(installation: Installation) -> None:
 def test_the_doctor_says_that_no_worker_lives(run: Run, ann: str, installation: Installation) -> None:
     done = run("doctor")
     assert done.exit_code == 1 and findings(done)["queue"] == "WRONG"
-    assert "no worker processes seen lately" in done.stdout and "webhookui worker" in done.stdout
+    assert "no worker processes seen recently" in done.stdout and "webhookui worker" in done.stdout
     a_worker_lives(installation)
     assert run("doctor").exit_code == 0
     with installation.db.write() as session:
@@ -326,7 +326,7 @@ def test_the_doctor_tells_of_a_database_that_is_older_or_none(run: Run, tmp_path
         file.unlink()
     older_installation(tmp_path / "data")
     done = run("doctor")
-    assert "at revision 0001" in done.stdout and "migrates the database after a backup copy" in done.stdout
+    assert "at revision 0001" in done.stdout and "makes a backup copy and migrates the database" in done.stdout
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "webhookui.db").write_bytes(b"no database at all, but long enough to be looked at" * 100)

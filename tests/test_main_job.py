@@ -129,7 +129,7 @@ def test_killed_during_a_send_it_is_sent_again_and_the_log_says_so(installation:
     installation.start()
     delivery_document = installation.delivery(delivery, "success")
     assert [attempt["outcome"] for attempt in delivery_document["attempts"]] == ["interrupted", "success"]
-    assert "interrupted" in (delivery_document["note"] or "").lower() or "in the air" in (
+    assert "interrupted" in (delivery_document["note"] or "").lower() or "in flight" in (
         delivery_document["note"] or ""
     )
     assert [request.header("webhook-id") for request in receiver.requests] == [delivery_document["message_id"]] * 2
@@ -171,7 +171,7 @@ def test_web_and_worker_share_one_database(tmp_path: Path, database: str, receiv
     try:
         installation.start("web")
         installation.start("worker")
-        until(lambda: "works on the queue" in (tmp_path / "worker.log").read_text(), 20)
+        until(lambda: "working on the queue" in (tmp_path / "worker.log").read_text(), 20)
         installation.call("POST", "/workflows", document(receiver.url))
         _, delivery = close_a_deal(installation)
         installation.delivery(delivery, "success")

@@ -119,12 +119,12 @@ def test_what_a_workflow_was_before_versions_were_kept_is_said_to_be_unknown_not
             assert change is not None and change.workflows_revision is None
             explanation = explain_change(session, workflow, change)
             assert explanation.fires and explanation.summary == "It fired: the log has deliveries of this save."
-            assert "is not known: its versions are kept from 2999-01-01" in explanation.checks[0].words
+            assert "is unknown: its versions are kept only since 2999-01-01" in explanation.checks[0].words
             for delivery in session.scalars(select(Delivery)):
                 delivery.change_id = None
             session.flush()
             explanation = explain_change(session, workflow, change)
-            words = "The log has no delivery of this save. What the workflow was then is not known"
+            words = "The log has no delivery of this save. How the workflow was then is unknown"
             assert not explanation.fires and explanation.summary.startswith(words)
     finally:
         installation.close()

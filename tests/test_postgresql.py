@@ -71,7 +71,7 @@ def two_machines(tmp_path: Path, database: str) -> Iterator[tuple[Running, Runni
 
 
 def holders(database: str) -> set[str]:
-    """The worker processes that have something in the air."""
+    """The worker processes that have something in flight."""
     with psycopg.connect(database.replace("+psycopg", "")) as connection:
         rows = connection.execute("SELECT claimed_by FROM delivery WHERE status = 'dispatched'").fetchall()
     return {row[0] for row in rows}
@@ -136,7 +136,7 @@ def test_what_a_killed_worker_had_in_hand_is_taken_over_by_the_other(
     first, _ = two_machines
     for machine in two_machines:
         machine.start("worker")
-        until(lambda machine=machine: "works on the queue" in log_of(machine), 30)  # type: ignore[misc]
+        until(lambda machine=machine: "working on the queue" in log_of(machine), 30)  # type: ignore[misc]
     first.call("POST", "/workflows", document(receiver.url))
     _, delivery = close_a_deal(first)
     receiver.wait_for(1)

@@ -50,12 +50,12 @@ class Commands(click.Group):
             click.echo(f"{error} Restore the key file that it was stored with.", err=True)
         except (DBAPIError, sqlite3.Error) as error:
             click.echo(f"The database can't be used: {str(getattr(error, 'orig', error)).strip()}", err=True)
-            click.echo("webhookui doctor tells more.", err=True)
+            click.echo("Run webhookui doctor for details.", err=True)
         except OSError as error:
             if not error.filename:
                 raise
             click.echo(f"{error.filename} can't be used: {error.strerror or error}.", err=True)
-            click.echo("The data folder is set by WEBHOOKUI_INSTANCE; webhookui doctor tells more.", err=True)
+            click.echo("The data folder is set by WEBHOOKUI_INSTANCE; Run webhookui doctor for details.", err=True)
         sys.exit(1)
 
 
@@ -125,12 +125,12 @@ def serve(settings: Settings, *, consumer: bool) -> None:
     except OSError as error:
         installation.close()
         click.echo(f"Can't listen on {settings.host}:{settings.port}: {error.strerror or error}.", err=True)
-        click.echo("Is webhookui running already? Another port: webhookui run --port 8001", err=True)
+        click.echo("Is webhookui already running? To use another port: webhookui run --port 8001", err=True)
         sys.exit(1)
     if consumer:
         installation.queue.start()
     click.echo(
-        f"webhookui is at http://{settings.host}:{settings.port} (data in {settings.instance}). Ctrl+C stops it."
+        f"webhookui is running at http://{settings.host}:{settings.port} (data in {settings.instance}). Press Ctrl+C to stop it."
     )
     _until_stopped(server.close)
     try:
@@ -160,7 +160,7 @@ def worker() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
     installation.queue.start()
-    click.echo(f"webhookui works on the queue (data in {settings.instance}). Ctrl+C stops it.")
+    click.echo(f"webhookui is working on the queue (data in {settings.instance}). Press Ctrl+C to stop it.")
     stopped.wait()
     installation.close()
 
@@ -173,7 +173,7 @@ def user() -> None:
 @user.command("create")
 @click.argument("email")
 @click.option("--admin", is_flag=True, help="An admin: workflows and settings as well as records.")
-@click.option("--name", help="The person's name; by default what stands before the @.")
+@click.option("--name", help="The person's name; by default the part before the @.")
 def create_user(email: str, admin: bool, name: str | None) -> None:
     """Create a user. The password is asked for, or read from standard input."""
     if sys.stdin.isatty():
@@ -292,7 +292,7 @@ def demo() -> None:
         if not there:
             owner = _first_admin(session)
             samples.demo(session, owner.id if owner else None)
-    click.echo("The sample data is there already; nothing was added." if there else "Added sample data.")
+    click.echo("The sample data is already there; nothing was added." if there else "Added sample data.")
 
 
 def _measurements() -> dict[str, str]:
@@ -333,7 +333,7 @@ def backup(file: Path) -> None:
     """Write a consistent copy of the database while everything runs."""
     with opened() as installation:
         if file.exists():
-            click.echo(f"{file} is there already; name a new file.", err=True)
+            click.echo(f"{file} already exists; choose another file.", err=True)
             sys.exit(1)
         try:
             installation.db.backup(file)
@@ -350,7 +350,7 @@ def backup(file: Path) -> None:
 
 @main.command()
 def compact() -> None:
-    """Write the SQLite database's file anew, without the space that purged deliveries have left. Saves wait meanwhile."""
+    """Rewrite the SQLite database file without the space that purged deliveries have left. Saves wait meanwhile."""
     with opened() as installation:
         before = installation.db.size() or 0
         try:
@@ -359,7 +359,7 @@ def compact() -> None:
             click.echo(str(error), err=True)
             sys.exit(1)
         after = installation.db.size() or 0
-    click.echo(f"The database's file has {after / 1e6:,.1f} MB; it had {before / 1e6:,.1f} MB.")
+    click.echo(f"The database file is now {after / 1e6:,.1f} MB; it was {before / 1e6:,.1f} MB.")
 
 
 @main.group()

@@ -25,7 +25,7 @@ def row_id(text: str) -> int:
     """The number of a row in a query or form. Raises ValueError."""
     number = row_number(text)
     if number is None:
-        raise ValueError(f"“{text[:20]}” is not the number of a row.")
+        raise ValueError(f"“{text[:20]}” is not a valid id.")
     return number
 
 

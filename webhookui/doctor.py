@@ -35,7 +35,9 @@ class Check:
 def checks(settings: Settings) -> Iterator[Check]:
     """In the order in which things must be right."""
     unknown = list(unknown_names(os.environ))
-    yield Check("settings", not unknown, " ".join(unknown) or "all are known", "Correct the name, or take it away.")
+    yield Check(
+        "settings", not unknown, " ".join(unknown) or "all are known", "Correct the name, or remove the variable."
+    )
     yield _folder(settings)
     yield _clock()
     try:
@@ -51,8 +53,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield Check(
         "database",
         reachable and migrated,
-        f"reachable, at revision {current}" if migrated else f"at revision {current}, the code wants {head}",
-        "Start webhookui once; it migrates the database after a backup copy.",
+        f"reachable, at revision {current}" if migrated else f"at revision {current}; this version needs {head}",
+        "Start webhookui once; it makes a backup copy and migrates the database.",
     )
     if not migrated:
         return
@@ -65,8 +67,8 @@ def checks(settings: Settings) -> Iterator[Check]:
         "users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin"
     )
     good = running > 0 and waiting < 60
-    words = f"{running or 'no'} worker process{'es' if running != 1 else ''} seen lately"
-    words += f", the oldest queued delivery waits for {waiting:.0f} s" if waiting else ", nothing waits"
+    words = f"{running or 'no'} worker process{'es' if running != 1 else ''} seen recently"
+    words += f", the oldest queued delivery has been waiting for {waiting:.0f} s" if waiting else ", nothing is waiting"
     yield Check("queue", good, words, "Start `webhookui run` or `webhookui worker`.")
     yield _mail(settings, db)
     db.close()
@@ -78,24 +80,30 @@ def _folder(settings: Settings) -> Check:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return Check(
-            "data folder", False, f"{folder}: {error.strerror}", "Set WEBHOOKUI_INSTANCE to a folder of yours."
+            "data folder",
+            False,
+            f"{folder}: {error.strerror}",
+            "Set WEBHOOKUI_INSTANCE to a folder that you may write to.",
         )
     if not os.access(folder, os.W_OK):
         return Check(
-            "data folder", False, f"{folder} can't be written", "Give the user that runs webhookui the right to."
+            "data folder",
+            False,
+            f"{folder} can't be written",
+            "Give the user that runs webhookui permission to write there.",
         )
     if seen := private_files.exposed(folder):
         words = "can be read by others on this machine"
         return Check("data folder", False, f"{seen[0]} {words}", f"chmod go-rwx {' '.join(map(str, seen))}")
     free = shutil.disk_usage(folder).free
-    return Check("data folder", free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Make room on the disk.")
+    return Check("data folder", free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Free some disk space.")
 
 
 def _clock() -> Check:
     time = datetime.now(UTC)
     good = time.year >= 2025
     return Check(
-        "clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures go by it."
+        "clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures depend on it."
     )
 
 
@@ -112,7 +120,7 @@ def _mail(settings: Settings, db: Database) -> Check:
                 mail_settings.load(session, SecretBox(settings.key_file)) if mail_settings.is_set(session) else None
             )
         except (SecretUnreadable, OSError) as error:
-            return Check("mail", False, str(error), "Type the password again under Settings → Mail.")
+            return Check("mail", False, str(error), "Enter the password again under Settings → Mail.")
     numbers = ", ".join(f"{mails[status]} {status}" for status in ("waiting", "kept", "failed"))
     if server is None:
         return Check("mail", True, f"no SMTP server is set ({numbers})")
@@ -129,7 +137,10 @@ def _key(settings: Settings, db: Database) -> Check:
     path = settings.key_file
     if not path.exists():
         return Check(
-            "key file", False, f"{path} is missing", "Restore it from your copy; a new one is made at the start."
+            "key file",
+            False,
+            f"{path} is missing",
+            "Restore it from your backup; without it, a new one is created at the next start.",
         )
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:

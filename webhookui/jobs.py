@@ -182,7 +182,7 @@ class Queue:
         self.wake_redeliveries()
 
     def stop(self) -> None:
-        """A graceful stop: what is in the air is finished within the settings' `stop_timeout`."""
+        """A graceful stop: what is in flight is finished within the settings' `stop_timeout`."""
         self._ending.set()
         if self._consumer is not None:
             self._consumer.stop(graceful=False)

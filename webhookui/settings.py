@@ -40,14 +40,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the web server listens on.")
     base_url: str = Field("", description="The address people use, for links in mails and `record.url`.")
-    trusted_proxies: int = Field(0, ge=0, description="Number of reverse proxies whose X-Forwarded-* are believed.")
+    trusted_proxies: int = Field(
+        0, ge=0, description="Number of reverse proxies whose X-Forwarded-* headers are trusted."
+    )
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only (set it behind HTTPS).")
     web_threads: int = Field(8, ge=1, description="Threads that answer web requests.")
     workers: int = Field(16, ge=1, description="Threads that send deliveries.")
     retry_delays: Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode] = Field(
         (3600, 7200, 14400), description="Seconds from an attempt to the next one, comma-separated."
     )
-    retry_jitter: float = Field(0.0, ge=0, le=1, description="Part of a retry's delay that is drawn at random.")
+    retry_jitter: float = Field(0.0, ge=0, le=1, description="Share of a retry's delay that is random.")
     pause_after: int = Field(
         10,
         ge=1,
@@ -56,28 +58,29 @@ class Settings(BaseSettings):
     loop_limit: int = Field(
         20,
         ge=1,
-        description="Times a minute that saves by the API may make a workflow fire for one record; beyond, it is held for it.",
+        description="Times a minute that API saves may make a workflow fire for one record before it is held for it.",
     )
     probe_delays: Annotated[tuple[float, ...], NoDecode] = Field(
-        (60, 120, 300, 600), description="Seconds from one probe of what is paused to the next; the last goes on."
+        (60, 120, 300, 600),
+        description="Seconds between probes of what is paused, comma-separated; the last value repeats.",
     )
     drain_rate: float = Field(
-        20.0, gt=0, description="Deliveries a second of what has just recovered, until its backlog is gone."
+        20.0, gt=0, description="Deliveries a second to what has just recovered, until its backlog is gone."
     )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
-        (), description="CIDRs that requests may reach besides public addresses, comma-separated."
+        (), description="CIDRs that requests may reach in addition to public addresses, comma-separated."
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Host names that requests may reach whatever they resolve to, comma-separated."
     )
     ca_file: Path | None = Field(
-        None, description="PEM file of certificate authorities of your own, trusted besides the public ones."
+        None, description="PEM file of your own certificate authorities, trusted in addition to the public ones."
     )
     response_limit: int = Field(65536, ge=1024, description="Bytes of a request or response body kept in the log.")
     read_limit: int = Field(
         1048576, ge=65536, description="Bytes of a response that are read and searched by captures."
     )
-    stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in the air.")
+    stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in flight.")
     retention_days: int = Field(90, ge=1, description="Days that finished deliveries stay in the webhook log.")
     time_zone: str = Field("UTC", description="Time zone of new users.")
     login_limit: str = Field("10 per minute; 50 per hour", description="Failed logins allowed per address.")
@@ -154,10 +157,10 @@ EXPECTED: dict[str, str] = {
     "secret_key_file": "a file",
     "base_url": "an address such as https://crm.example.com",
     "secure_cookies": "true or false",
-    "retry_delays": "whole numbers of seconds with commas between, such as 3600,7200,14400",
-    "probe_delays": "seconds with commas between, such as 60,120,300,600",
-    "allowed_networks": "networks with commas between, such as 10.1.0.0/16,192.168.7.20/32",
-    "allowed_hosts": "host names with commas between",
+    "retry_delays": "whole numbers of seconds separated by commas, such as 3600,7200,14400",
+    "probe_delays": "seconds separated by commas, such as 60,120,300,600",
+    "allowed_networks": "networks separated by commas, such as 10.1.0.0/16,192.168.7.20/32",
+    "allowed_hosts": "host names separated by commas",
     "ca_file": "a file",
     "time_zone": "a time zone such as Europe/Prague",
     "login_limit": "limits such as 10 per minute; 50 per hour",
@@ -193,4 +196,4 @@ def unknown_names(environment: Iterable[str]) -> Iterator[str]:
     for name in sorted(environment):
         if name.upper().startswith(PREFIX) and name.upper() not in names and not name.startswith(f"{PREFIX}TESTS_"):
             close = get_close_matches(name.upper(), names, 1)
-            yield f"{name} is no setting and is not looked at." + (f" Did you mean {close[0]}?" if close else "")
+            yield f"{name} is not a setting and is ignored." + (f" Did you mean {close[0]}?" if close else "")

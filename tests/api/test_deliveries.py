@@ -160,7 +160,7 @@ def test_the_payload_can_be_rebuilt_from_the_record_as_it_is_now(call: Call) -> 
     error = error_of(
         call("POST", f"/deliveries/{delivery['id']}/redeliver", {"payload": "current"}), 409, "not_redeliverable"
     )
-    assert "does not exist any more" in error["message"]
+    assert "no longer exists" in error["message"]
     assert call("POST", f"/deliveries/{delivery['id']}/redeliver", {"payload": "original"}).status_code == 202
 
 

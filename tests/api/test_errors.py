@@ -172,7 +172,7 @@ def test_what_is_wrong_is_named_by_its_path(call: Call, method: str, path: str, 
 )
 def test_characters_that_are_no_text_are_refused_at_their_path(call: Call, sent: bytes, path: str) -> None:
     error = error_of(call("POST", "/records/contacts", data=sent, content_type="application/json"), 422, "invalid")
-    assert error["fields"] == {path: "This has a character that can't be stored."}
+    assert error["fields"] == {path: "This contains a character that can't be stored."}
 
 
 def test_an_emoji_written_as_a_pair_of_escapes_is_text(call: Call) -> None:

@@ -59,7 +59,7 @@ def look_until(page: Page, there: bool, words: str) -> None:
 def start_worker(installation: Running) -> None:
     installation.start("worker")
     log = installation.folder / "worker.log"
-    until(lambda: "works on the queue" in log.read_text(), 20)
+    until(lambda: "working on the queue" in log.read_text(), 20)
 
 
 def test_the_banner_comes_with_the_age_of_the_oldest_and_goes_when_the_queue_is_worked_on_again(
@@ -68,7 +68,7 @@ def test_the_banner_comes_with_the_age_of_the_oldest_and_goes_when_the_queue_is_
     halves.call("POST", "/workflows", document(receiver.url))
     log_in(page, halves.address)
     expect(page.locator("#banners")).to_contain_text("The queue is not being worked on. No worker process is running")
-    expect(page.locator("#banners")).to_contain_text("No delivery waits yet")
+    expect(page.locator("#banners")).to_contain_text("No delivery is waiting yet")
     close_a_deal(halves)
     look_until(page, True, "has been Queued for")
     start_worker(halves)

@@ -88,7 +88,7 @@ def test_a_date_that_is_none_is_refused_at_its_field(crm: Page, address: str) ->
     crm.get_by_label("Name").fill("Undated")
     crm.get_by_label("Close date").press_sequentially("0231")
     crm.get_by_role("button", name="Save", exact=True).click()
-    expect(crm.locator("#close_date-error")).to_have_text("This is not a date, or not a whole one.")
+    expect(crm.locator("#close_date-error")).to_have_text("This is not a complete date.")
     expect(crm.get_by_label("Close date")).to_be_focused()
     expect(crm.get_by_label("Name")).to_have_value("Undated")
     crm.get_by_label("Close date").fill("2026-12-24")
@@ -132,7 +132,7 @@ def test_two_windows_save_the_same_record_and_nothing_is_lost(app: Flask, crm: P
     expect(crm.get_by_role("row", name=re.compile("Amount"))).to_contain_text("10.00")
     assert value(app, deal, "amount") == 20
     crm.get_by_role("row", name=re.compile("Amount")).get_by_label("20.00").check()
-    crm.get_by_role("button", name="Save what is chosen").click()
+    crm.get_by_role("button", name="Save the chosen values").click()
     expect(crm.locator("#detail-next_step")).to_contain_text("Write")
     assert (value(app, deal, "amount"), value(app, deal, "next_step")) == (20, "Write")
 

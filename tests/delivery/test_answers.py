@@ -39,7 +39,7 @@ def test_captures_take_nothing_of_a_body_that_is_not_whole_and_say_so(room: Send
 
     with raw_server(serve) as url:
         logged = room.send(url, "incomplete", capture=CAPTURE)
-    why = "The connection with 127.0.0.1 broke off: the answer ended too early."
+    why = "The connection to 127.0.0.1 was lost: the answer ended too early."
     assert logged.delivery.status == "success"
     (row,) = room.captured(logged.delivery.id or 0)
     assert (row.outcome, row.value, row.message) == ("unreadable", None, f"The body is incomplete. {why}")
@@ -62,7 +62,7 @@ def test_a_compression_that_is_not_unpacked_is_called_by_its_name(room: Sending,
     with raw_server(serve) as url:
         logged = room.send(url, f"packed {coding}", capture=CAPTURE)
     (row,) = room.captured(logged.delivery.id or 0)
-    assert row.message == f"The body is compressed ({coding}), which was not asked for and is not unpacked."
+    assert row.message == f"The body is compressed ({coding}), which was not requested and is not unpacked."
     with room.db.read() as session:
         shown = read_detail(session, logged.delivery.id or 0).attempts[-1].response
     assert (shown.kind, shown.label) == ("binary", f"Compressed data ({coding})")

@@ -120,7 +120,7 @@ def test_a_clock_set_forward_takes_nothing_from_a_process_that_lives(clocked: Cl
     clocked.set(timedelta(hours=1).total_seconds())
     log = clocked.folder / "worker.log"
     clocked.start("worker")  # the first thing that it does is to look for dead ones
-    until(lambda: log.exists() and "works on the queue" in log.read_text(), 20)
+    until(lambda: log.exists() and "working on the queue" in log.read_text(), 20)
     go.set()
     document = clocked.delivery(delivery, "success")
     assert [attempt["outcome"] for attempt in document["attempts"]] == ["success"]

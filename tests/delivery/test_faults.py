@@ -134,7 +134,7 @@ TLS_SERVERS = {
 }
 """Servers that are special in other ways than by their certificate."""
 UNKNOWN_ISSUER = "The certificate of 127.0.0.1 is not trusted: unable to get local issuer certificate."
-TOO_EARLY = "The connection with 127.0.0.1 broke off: the answer ended too early."
+TOO_EARLY = "The connection to 127.0.0.1 was lost: the answer ended too early."
 FAULTS = (
     Fault("refused", "closed port", "retry", "refused", "127.0.0.1 refused the connection.", "Nothing listens"),
     Fault(
@@ -143,15 +143,15 @@ FAULTS = (
     ),
     Fault(
         "no answer", raw(b""), "retry", "broken_off",
-        "The connection with 127.0.0.1 broke off: it was closed without an answer.", "It may have acted on the request",
+        "The connection to 127.0.0.1 was lost: it was closed without an answer.", "It may have acted on the request",
     ),
     Fault(
         "reset before the answer", then_resets(b""), "retry", "broken_off",
-        "The connection with 127.0.0.1 broke off: it was reset.", "It may have acted on the request",
+        "The connection to 127.0.0.1 was lost: it was reset.", "It may have acted on the request",
     ),
     Fault(
         "reset in the body", then_resets(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "success", None, None,
-        next_s=None, incomplete="The connection with 127.0.0.1 broke off: it was reset.",
+        next_s=None, incomplete="The connection to 127.0.0.1 was lost: it was reset.",
     ),
     Fault(
         "ends in the body", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "success", None, None, next_s=None,
@@ -175,11 +175,11 @@ FAULTS = (
     Fault(
         "200 that is compressed otherwise, where the body has to say something",
         says(b"\x0b\x05\x80{\"ok\":true}\x03", headers="Content-Encoding: br\r\n"), "retry", "condition",
-        "127.0.0.1 answered 200, but the body is compressed (br), which was not asked for and is not unpacked.", "“Success is”",
+        "127.0.0.1 answered 200, but the body is compressed (br), which was not requested and is not unpacked.", "“Success is”",
         action={"success_if": {"type": "JSONPATH", "path": "$.ok", "equals": "true"}},
     ),
     Fault("two lengths", says(b"ok", headers="Content-Length: 9\r\n"), "success", None, None, next_s=None,
-        incomplete="Nobody can tell where the answer of 127.0.0.1 ends: its length is given as “2, 9”.",
+        incomplete="It is unclear where the answer of 127.0.0.1 ends: its length is given as “2, 9”.",
     ),
     Fault(
         "ends in a chunk", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal"), "success", None, None,
@@ -200,7 +200,7 @@ FAULTS = (
     ),
     Fault(
         "another protocol, by HTTP", raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00"), "retry",
-        "unexpected", "127.0.0.1 answered 101: it changed to another protocol, which was not asked for.", "WebSocket",
+        "unexpected", "127.0.0.1 answered 101: it switched to another protocol, which was not requested.", "WebSocket",
     ),
     Fault("a good certificate", "127.0.0.1", "success", None, None, next_s=None),
     Fault(
@@ -223,31 +223,31 @@ FAULTS = (
     Fault("an incomplete chain", "127.0.0.1 incomplete", "retry", "certificate", UNKNOWN_ISSUER, "send the whole chain"),
     Fault(
         "an authority that nobody knows", "127.0.0.1 stranger", "retry", "certificate",
-        "The certificate of 127.0.0.1 is not trusted: self-signed certificate in certificate chain.", "none of the public ones",
+        "The certificate of 127.0.0.1 is not trusted: self-signed certificate in certificate chain.", "one of the public ones",
     ),
     Fault(
         "TLS 1.0 alone", "127.0.0.1 TLS 1.0", "retry", "tls",
-        "No secure connection with 127.0.0.1: it offers no version of TLS from 1.2 on.", "has to offer TLS 1.2 or 1.3",
+        "No secure connection to 127.0.0.1: it offers no TLS version from 1.2 on.", "has to offer TLS 1.2 or 1.3",
     ),
     Fault(
         "a client certificate demanded", "127.0.0.1 client", "retry", "tls",
-        "No secure connection with 127.0.0.1: it demands a client certificate.", "can't be presented from here",
+        "No secure connection to 127.0.0.1: it requires a client certificate.", "can't be presented from here",
     ),
     Fault(
         "a client certificate demanded in TLS 1.2", "127.0.0.1 client 1.2", "retry", "tls",
-        "No secure connection with 127.0.0.1: sslv3 alert handshake failure.", "It demands a client certificate",
+        "No secure connection to 127.0.0.1: sslv3 alert handshake failure.", "It requires a client certificate",
     ),
     Fault(
         "a name that the server does not know", "https://localhost/ no name", "retry", "tls",
-        "No secure connection with localhost: it does not know this name.", "answers under other names only",
+        "No secure connection to localhost: it does not know this name.", "answers under other names only",
     ),
     Fault(
         "closed within the handshake", "https closed", "retry", "tls",
-        "No secure connection with 127.0.0.1: it was closed while it was being made.", "A firewall or proxy",
+        "No secure connection to 127.0.0.1: it was closed while it was being made.", "A firewall or proxy",
     ),
     Fault(
         "https to a server that speaks http", "https to http", "retry", "tls",
-        "No secure connection with 127.0.0.1: wrong version number.", "whether the address should be http://",
+        "No secure connection to 127.0.0.1: wrong version number.", "whether the address should be http://",
     ),
     Fault(
         "another protocol", raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "retry", "not_http",
@@ -326,7 +326,7 @@ FAULTS = (
     ),
     Fault(
         "304", says(status="304 Not Modified", headers="Location: /elsewhere\r\n"), "retry", "not_modified",
-        "127.0.0.1 answered 304: nothing has changed since an earlier answer, of which none is kept here.", "If-None-Match",
+        "127.0.0.1 answered 304: nothing has changed since an earlier answer, but none is kept here.", "If-None-Match",
         action={"follow_redirects": True},
     ),
     Fault(
@@ -370,7 +370,7 @@ FAULTS = (
     ),
     Fault(
         "503 with Retry-After", says(status="503 Busy", headers="Retry-After: 5400\r\n"), "retry", "unavailable",
-        "127.0.0.1 answered 503: it is not available at the moment.", "Mostly passing", next_s=5400,
+        "127.0.0.1 answered 503: it is not available at the moment.", "Usually temporary", next_s=5400,
     ),
     Fault(
         "500 with Retry-After, which means nothing there", says(status="500 Oops", headers="Retry-After: 7300\r\n"), "retry",
@@ -378,7 +378,7 @@ FAULTS = (
     ),
     Fault(
         "401", says(status="401 Unauthorized"), "retry", "unauthorized",
-        "127.0.0.1 answered 401: the authorization is missing or wrong.", "Type the password or token",
+        "127.0.0.1 answered 401: the authorization is missing or wrong.", "Enter the password or token",
     ),
     Fault(
         "404", says(status="404 Not Found"), "retry", "not_found", "127.0.0.1 answered 404: there is nothing at this address.",
@@ -394,7 +394,7 @@ FAULTS = (
     ),
     Fault(
         "a status that is none", says(status="999 Go Away"), "retry", "unexpected",
-        "127.0.0.1 answered 999, which is no status of HTTP.", "ask the third party",
+        "127.0.0.1 answered 999, which is not an HTTP status.", "ask the third party",
     ),
     Fault(
         "200 with an error inside", says(b'{"ok":false}'), "retry", "condition",

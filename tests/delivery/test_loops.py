@@ -399,7 +399,7 @@ def test_what_is_held_can_be_given_up_and_the_hold_stands(room: Sending, deal: i
     assert len(held(room)) == 1
     with room.db.write() as session:
         loop_guard.release(session, looping, None, room.user)
-        with pytest.raises(loop_guard.NotHeld, match="not held for any record"):
+        with pytest.raises(loop_guard.NotHeld, match="held for any record"):
             loop_guard.release(session, looping, None, room.user)
 
 
@@ -448,7 +448,7 @@ def test_many_loops_of_a_workflow_are_one_notice_with_their_number(room: Sending
         save(room, room.create("deals", name=f"D{number}", amount="1"), LIMIT + 1)
     with room.db.read() as session:
         (entry,) = session.scalars(select(Notification))
-        assert (entry.count, entry.title_many) == (3, "loops of “Sync” are held, each for its record")
+        assert (entry.count, entry.title_many) == (3, "loops of “Sync” are held, each for one record")
         assert [len(loop.held) for loop in loop_guard.loops(session)] == [3]
         assert entry.url_many == f"/log?workflow_id={looping}"
 

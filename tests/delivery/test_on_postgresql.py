@@ -35,9 +35,9 @@ def installation(postgresql_server: postgres.Server, tmp_path_factory: pytest.Te
 def workers(installation: Running) -> Iterator[list[Any]]:
     """Two of them, killed in the end."""
     log = installation.folder / "worker.log"
-    before = log.read_text().count("works on the queue") if log.exists() else 0
+    before = log.read_text().count("working on the queue") if log.exists() else 0
     processes = [installation.start("worker") for _ in range(2)]
-    until(lambda: log.read_text().count("works on the queue") == before + 2, 60, log.read_text)
+    until(lambda: log.read_text().count("working on the queue") == before + 2, 60, log.read_text)
     yield processes
     for process in processes:
         process.kill()

@@ -90,7 +90,7 @@ def test_the_limit_is_one_for_all_worker_processes(tmp_path: Path, receiver: Rec
         installation.start()
         for _ in range(2):
             installation.start("worker")
-        until(lambda: (tmp_path / "worker.log").read_text().count("works on the queue") == 2, 60)
+        until(lambda: (tmp_path / "worker.log").read_text().count("working on the queue") == 2, 60)
         action = {"type": "webhook", "title": "A", "url": receiver.url, "rate_limit_per_s": PER_S, "headers": [NUMBER]}
         document = {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}
         installation.call("POST", "/workflows", document)

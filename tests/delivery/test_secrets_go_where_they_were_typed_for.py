@@ -143,7 +143,7 @@ def test_what_decides_is_what_the_secret_was_typed_for_not_what_the_webhook_says
         row.definition = row.definition | {"url": places.b.url}
     ended = room.settled(room.save())
     assert ended.delivery.status == "failed" and not places.b.requests
-    assert "were typed for" in (ended.delivery.error or "") and FIRST not in (ended.delivery.error or "")
+    assert "were entered for" in (ended.delivery.error or "") and FIRST not in (ended.delivery.error or "")
 
 
 def test_a_client_secret_goes_to_no_other_token_url(room: Sending, places: Places) -> None:

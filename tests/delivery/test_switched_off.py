@@ -80,7 +80,7 @@ def test_a_retry_is_held_when_its_time_has_come(room: Sending, receiver: Receive
     answered = threading.Event()
 
     def switches_it_off(_received: Any) -> Answer:
-        """The workflow is switched off while the request is in the air."""
+        """The workflow is switched off while the request is in flight."""
         if not answered.is_set():
             switch(room, workflow_id, on=False)
             answered.set()
@@ -93,7 +93,7 @@ def test_a_retry_is_held_when_its_time_has_come(room: Sending, receiver: Receive
     room.start()
     delivery = room.save()
     logged = room.settled(delivery)
-    assert logged.last.status_code == 500, "what is in the air is not torn off: its answer is written down"
+    assert logged.last.status_code == 500, "what is in flight is not torn off: its answer is written down"
     for _ in range(3):
         room.settled(room.save("neighbour"))
     assert held(room) == {delivery: "workflow_off"}
@@ -117,7 +117,7 @@ def test_what_was_claimed_just_before_the_switch_does_not_go_out(room: Sending, 
     until(lambda: len(receiver.routed) >= 5, 20)
     until(lambda: all(delivery.status != "dispatched" for delivery in room.deliveries()), 20)
     sent = len(receiver.routed)
-    assert sent <= 5 + 2, "one request may be in the air with each other sender"
+    assert sent <= 5 + 2, "one request may be in flight with each other sender"
     assert len(held(room)) == len(deliveries) - sent
     assert all(not room.attempts(delivery_id) for delivery_id in held(room))
     switch(room, workflow_id, on=True)
@@ -226,7 +226,7 @@ def test_what_waits_can_be_ended_by_hand(room: Sending, receiver: Receiver) -> N
     with room.db.write() as session:
         assert store.end_waiting(session, workflow_id, room.user) == 3
     statuses = {delivery.id: (delivery.status, delivery.error) for delivery in room.deliveries()}
-    ended = ("failed", "Given up by Ann Admin, with all that waited of the workflow.")
+    ended = ("failed", "Given up by Ann Admin, with everything of the workflow that was waiting.")
     assert statuses == {**dict.fromkeys(deliveries[:3], ended), deliveries[3]: ("queued", None)}
     with room.db.read() as session:
         assert pending.count(session, pending.of_workflow(other)) == 1

@@ -93,7 +93,7 @@ def test_every_save_of_a_web_process_wakes_the_worker(tmp_path: Path, receiver: 
     try:
         installation.start("web")
         installation.start("worker")
-        until(lambda: "works on the queue" in (tmp_path / "worker.log").read_text(), 20)
+        until(lambda: "working on the queue" in (tmp_path / "worker.log").read_text(), 20)
         action = {"type": "webhook", "title": "A", "url": receiver.url}
         installation.call(
             "POST", "/workflows", {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}

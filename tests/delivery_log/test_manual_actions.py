@@ -98,9 +98,7 @@ def test_what_is_given_up_is_failed_by_somebody_and_nobody_is_mailed(
 
 
 @pytest.mark.parametrize("doing", DOING)
-@pytest.mark.parametrize(
-    ("status", "words"), [("dispatched", "at this moment"), ("success", "ended"), ("failed", "ended")]
-)
+@pytest.mark.parametrize(("status", "words"), [("dispatched", "right now"), ("success", "ended"), ("failed", "ended")])
 def test_what_does_not_wait_is_left_as_it_is(status: str, words: str, doing: str, room: Sending) -> None:
     room.hook("https://example.com/")
     delivery = room.save()
@@ -130,7 +128,7 @@ def test_a_sender_that_was_faster_keeps_it(doing: str, room: Sending, monkeypatc
         return delivery_row
 
     monkeypatch.setattr(manual_actions, "_waiting", read_and_then_claimed)
-    with pytest.raises(manual_actions.NotWaiting, match="at this moment"):
+    with pytest.raises(manual_actions.NotWaiting, match="right now"):
         DOING[doing](room, delivery)
     row = room.logged(delivery).delivery
     assert (row.error, row.finished_at) == (None, None)

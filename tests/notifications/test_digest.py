@@ -91,7 +91,7 @@ def test_the_mail_says_what_failed_why_what_to_do_and_links_to_log_and_record(
         "POST to api.example.com",
         f"{ADDRESS}/log/{delivery.id}\n",
         f"{ADDRESS}/records/deals/{team.deals['olga']}\n",
-        "the record is yours",
+        "you own the record",
     ):
         assert words in mail.text
     assert "Kettle &lt;order&gt;" in mail.html
@@ -258,7 +258,7 @@ class TestEndpoints:
         self.move(installation, "draining", NOON + timedelta(minutes=3))
         assert write_mails(installation, NOON + timedelta(minutes=3)) == []
         recovered = write_mails(installation, NOON + timedelta(minutes=10))
-        assert {mail.subject for mail in recovered} == {"Sent to again: api.example.com"}
+        assert {mail.subject for mail in recovered} == {"Recovered: api.example.com"}
         assert write_mails(installation, NOON + timedelta(hours=1)) == []
 
     def test_an_endpoint_that_comes_and_goes_makes_no_stream_of_mails(

@@ -103,4 +103,4 @@ def test_a_paused_endpoint_is_told_once_and_so_is_its_recovery(
     told_later(room)
     subjects = [mail["Subject"] for mail in server.mails]
     assert subjects.count(paused) == 1
-    assert subjects.count(f"Sent to again: {webhook}") == 1
+    assert subjects.count(f"Recovered: {webhook}") == 1

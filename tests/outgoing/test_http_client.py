@@ -202,13 +202,13 @@ def half_a_head(connection: socket.socket, _number: int) -> None:
 
 PACKED = gzip.compress(b"it is long enough to be packed, " * 40, mtime=0)
 RAW_DEFLATE = zlib.compress(b"deflate", wbits=-15)
-TOO_EARLY = "The connection with h broke off: the answer ended too early."
+TOO_EARLY = "The connection to h was lost: the answer ended too early."
 UNPACKED = "The answer of h could not be unpacked: "
 ZLIB = UNPACKED + "Error -3 while decompressing data: "
-UNCLEAR = "Nobody can tell where the answer of h ends: "
+UNCLEAR = "It is unclear where the answer of h ends: "
 CHUNKS = "Transfer-Encoding: chunked"
 BROKEN: list[tuple[str, Behaviour, int, bytes, str]] = [
-    ("reset", reset, 200, b"half", "The connection with h broke off: it was reset."),
+    ("reset", reset, 200, b"half", "The connection to h was lost: it was reset."),
     ("too short", says("410 Gone\r\nContent-Length: 500", b"ok"), 410, b"ok", TOO_EARLY),
     ("nothing of it", says("200 OK\r\nContent-Length: 5"), 200, b"", TOO_EARLY),
     ("half a chunk", says(f"429 Slow\r\n{CHUNKS}", b"2\r\nok\r\n5\r\nhal"), 429, b"okhal", TOO_EARLY),

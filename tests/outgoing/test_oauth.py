@@ -238,7 +238,7 @@ REFUSALS: dict[str, tuple[Answer, str]] = {
     "a number for a token": (Answer(200, b'{"access_token":5}'), "no access token"),
     "a token with a line break": (Answer(200, b'{"access_token":"a\\r\\nX-Evil: 1"}'), "no access token"),
     "a strange lifetime": (Answer(200, b'{"access_token":"a","expires_in":"soon"}'), "no access token"),
-    "a truth for a lifetime": (Answer(200, b'{"access_token":"a","expires_in":true}'), "no number of seconds"),
+    "a truth for a lifetime": (Answer(200, b'{"access_token":"a","expires_in":true}'), "not a number of seconds"),
     "another type": (Answer(200, b'{"access_token":"a","token_type":"DPoP"}'), 'of the type "DPoP"'),
     "elsewhere": (Answer(302, b"", {"Location": "/token2"}), "no access token"),
 }

@@ -76,7 +76,7 @@ def test_the_first_admin_is_made_logged_in_and_the_page_is_gone_for_good(app: Fl
         ({"name": " "}, "name", "required"),
         ({"email": "ann"}, "email", "not an e-mail address"),
         ({"password": "short", "again": "short"}, "password", "At least 10"),
-        ({"again": "another one"}, "again", "differ"),
+        ({"again": "another one"}, "again", "do not match"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(
@@ -119,7 +119,7 @@ def test_a_login_needs_the_right_password_and_ignores_case_of_the_address(app: F
     wrong = log_in(client, "ann@example.com", "wrong horse")
     unknown = log_in(client, "nobody@example.com", "wrong horse")
     assert wrong.status_code == unknown.status_code == 422
-    assert "E-mail address or password is wrong." in wrong.text
+    assert "The e-mail address or password is wrong." in wrong.text
     assert 'value="ann@example.com"' in wrong.text and "wrong horse" not in wrong.text
     shown = [
         re.sub(r"csrf[^>]*>", "", answer.text, flags=re.I).replace("nobody@", "ann@") for answer in (wrong, unknown)
@@ -215,7 +215,7 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(app: Flask) -
     [
         ({"old": "wrong"}, "old", "not your password"),
         ({"password": "short", "again": "short"}, "password", "At least 10"),
-        ({"again": "a third horse"}, "again", "differ"),
+        ({"again": "a third horse"}, "again", "do not match"),
     ],
 )
 def test_a_password_that_can_not_be_changed_says_why(

@@ -95,7 +95,7 @@ def test_a_user_made_by_an_admin_logs_in_with_the_password_shown_once(app: Flask
 def test_a_user_that_can_not_be_made_says_why_at_the_field(ann: FlaskClient) -> None:
     answer = ann.post("/settings/users", data={"name": "Typed", "email": "ann@example.com", "role": "user"})
     assert answer.status_code == 422
-    assert "There is a user with this e-mail address already." in answer.text and 'value="Typed"' in answer.text
+    assert "There is already a user with this e-mail address." in answer.text and 'value="Typed"' in answer.text
     answer = ann.post("/settings/users", data={"name": "Typed", "email": "x@example.com", "role": "owner"})
     assert answer.status_code == 422 and "A role is one of" in answer.text
 
@@ -130,7 +130,7 @@ def test_a_deactivated_user_is_out_at_once_and_back_when_activated(app: Flask, a
     assert client.get("/records/deals").status_code == 302
     assert app.test_client().get("/api/v1/modules", headers=headers).status_code == 401
     again = app.test_client().post("/login", data={"email": user.email, "password": password})
-    assert again.status_code == 422 and "E-mail address or password is wrong." in again.text
+    assert again.status_code == 422 and "The e-mail address or password is wrong." in again.text
     assert "deactivated" in ann.get("/settings/users").text
     ann.post(f"/settings/users/{user.id}", data={"role": "user", "active": "true"})
     assert log_in(app, user.email, password).get("/records/deals").status_code == 200

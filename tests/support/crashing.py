@@ -199,7 +199,7 @@ class Crashing:
     def _look_at(
         self, delivery: int, status: str, count: int, attempts: list[tuple[str, float]], came: list[float]
     ) -> None:
-        """Ends once; was seen; each request but those in the air at a kill has its attempt; none came after its result."""
+        """Ends once; was seen; each request but those in flight at a kill has its attempt; none came after its result."""
         outcomes = [outcome for outcome, _ in attempts]
         good = {"success": outcomes[-1:] == ["success"] and outcomes.count("success") == 1,
                 "failed": outcomes.count("failed") == 4 and outcomes[-1] == "failed" and "success" not in outcomes}  # fmt: skip
@@ -250,7 +250,7 @@ class Crashing:
         for number, again in enumerate(self.figures.sent_again):
             if again > most:
                 self._say(
-                    f"{again} requests came again after kill {number + 1}; in the air and in a group were {most} at most"
+                    f"{again} requests came again after kill {number + 1}; in flight and in a group were {most} at most"
                 )
 
     def _say(self, words: str) -> None:

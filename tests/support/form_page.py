@@ -158,4 +158,4 @@ def _body(place: Locator) -> str:
 def save(page: Page) -> None:
     """Saves, and waits for the page after it: the list, or the workflow with its new signing secret."""
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator(".is-flash").first).to_contain_text("is saved")
+    expect(page.locator(".is-flash").first).to_contain_text("was saved")

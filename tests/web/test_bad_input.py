@@ -46,7 +46,7 @@ SIX = ["organizations", "leads", "deals", "cases", "invoices", "tasks"]
 RELATED = [{"module": name, "parameters": [{"name": "n", "value": "{{ record.id }}"}]} for name in SIX]
 
 WORKFLOWS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no URL": (workflow(actions=[action(url="")]), "actions.0.url", "Give the URL"),
+    "no URL": (workflow(actions=[action(url="")]), "actions.0.url", "Enter the URL"),
     "a URL that is not http(s)": (workflow(actions=[action(url="ftp://files.example.com/")]), "actions.0.url", "http"),
     "a URL without a host": (workflow(actions=[action(url="https:///invoices")]), "actions.0.url", "host"),
     "a placeholder that does not exist": (
@@ -91,11 +91,11 @@ WORKFLOWS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "text that is no number": (
         workflow(actions=[action(parameters=[{**PARAMETER, "value": "abc", "type": "number"}])]),
-        "actions.0.parameters.0.value", "“abc” is no number",
+        "actions.0.parameters.0.value", "“abc” is not a number",
     ),
     "text that is no JSON": (
         workflow(actions=[action(parameters=[PARAMETER, {"name": "b", "value": "{not json", "type": "json"}])]),
-        "actions.0.parameters.1.value", "no JSON",
+        "actions.0.parameters.1.value", "not JSON",
     ),
     "a filter that does not take the type": (
         workflow(actions=[action(parameters=[{**PARAMETER, "value": "{{ name|round(1) }}"}])]),
@@ -117,7 +117,7 @@ WORKFLOWS: dict[str, tuple[dict[str, Any], str, str]] = {
         workflow(actions=[action(content_type="RAW", media_type="application/json", body='{"a": {{ amount }}', parameters=[])]),
         "actions.0.body", "JSON",
     ),
-    "no name": (workflow(name="  "), "name", "Give the workflow a name"),
+    "no name": (workflow(name="  "), "name", "Enter a name for the workflow"),
 }  # fmt: skip
 
 
@@ -212,9 +212,9 @@ def test_every_door_says_the_same_at_the_same_path(app: Flask, ann: FlaskClient,
         ("{nonsense", "is not JSON"),
         ('{"name": "x",\n "module": }', "line 2, column 12"),
         ("", "is not JSON"),
-        ('"a text"', "A workflow is a JSON object."),
-        ("[1, 2]", "0: A workflow is a JSON object."),
-        ("{}", "name: Give the workflow a name."),
+        ('"a text"', "A workflow must be a JSON object."),
+        ("[1, 2]", "0: A workflow must be a JSON object."),
+        ("{}", "name: Enter a name for the workflow."),
         ('{"name": "W", "module": "deals", "trigger": {"on": "create"}, "colour": 1}', "colour: Unknown key"),
     ],
 )

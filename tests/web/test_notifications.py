@@ -169,13 +169,13 @@ class TestTheQueue:
     ) -> None:
         text = self.page(app, ann)
         assert "No worker process is running" in text
-        assert "No delivery waits yet" in text
+        assert "No delivery is waiting yet" in text
         with installation.db.write() as session:
             session.add(WorkerProcess(id="w", host="h", pid=1, seen_at=now() - timedelta(minutes=3)))
         assert "The last worker process was seen at" in self.page(app, ann)
         with installation.db.write() as session:
             session.merge(WorkerProcess(id="w", host="h", pid=1, answered_at=now() - timedelta(minutes=3)))
-        assert "its queue answers nothing" in self.page(app, ann)
+        assert "its queue does not respond" in self.page(app, ann)
         with installation.db.write() as session:
             session.merge(WorkerProcess(id="w", host="h", pid=1))
         assert "not being worked on" not in self.page(app, ann)

@@ -37,7 +37,7 @@ from webhookui.workflows import store
 SYSTEM = Actor("system", "Test")
 DIGITS, CALENDAR, CHARACTER = (
     "too many digits",
-    "date-times go from 0001-01-02 to 9999-12-30",
+    "date-times range from 0001-01-02 to 9999-12-30",
     "a character that can't be stored",
 )
 
@@ -132,7 +132,9 @@ def test_what_a_later_step_cannot_carry_is_refused_in_words_at_every_way_in(
             else words in asked.json["error"]["fields"][f"filter[{name}]"]
         )
     sent = program.post(f"/api/v1/records/{MODULE}", json={"values": {"name": "A", name: value}})
-    assert sent.status_code == 422 and words in sent.json["error"]["fields"][f"values.{name}"].replace("This has ", "")
+    assert sent.status_code == 422 and words in sent.json["error"]["fields"][f"values.{name}"].replace(
+        "This contains ", ""
+    )
     operator = "contains" if kind.endswith("text") else "is"
     criteria = {"all": [{"field": name, "operator": operator, "value": value}], "any": []}
     document = {"name": "W", "module": MODULE, "trigger": {"on": "create"}, "criteria": criteria, "actions": []}

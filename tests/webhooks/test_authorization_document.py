@@ -24,21 +24,21 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "digest"}, "authorization.type", "not one of: none, basic, bearer, api_key, oauth2"),
     ({"type": "none", "token": "x"}, "authorization.token", "no key “token”"),
     ({"type": "basic", "username": "", "password": ""}, "authorization.username", "not both"),
-    ({"type": "bearer", "token": ""}, "authorization.token", "must be typed"),
+    ({"type": "bearer", "token": ""}, "authorization.token", "Enter a value"),
     ({"type": "basic", "username": "a:b", "password": "p"}, "authorization.username", "colon"),
-    ({"type": "basic", "username": "a", "password": None}, "authorization.password", "must be typed"),
+    ({"type": "basic", "username": "a", "password": None}, "authorization.password", "Enter a value"),
     ({"type": "basic", "username": "a", "password": "a\r\nb"}, "authorization.password", "line break"),
-    ({"type": "bearer"}, "authorization.token", "must be typed"),
+    ({"type": "bearer"}, "authorization.token", "Enter a value"),
     ({"type": "bearer", "token": "ключ"}, "authorization.token", "“к” can't be sent in a header"),
     ({"type": "bearer", "token": "a\nX-Evil: b"}, "authorization.token", "line break"),
     ({"type": "api_key", "in": "body", "name": "k", "value": "v"}, "authorization.in", "not one of: header, query"),
-    ({"type": "api_key", "in": "header", "name": "a b", "value": "v"}, "authorization.name", "no name of a header"),
+    ({"type": "api_key", "in": "header", "name": "a b", "value": "v"}, "authorization.name", "not a valid header name"),
     ({"type": "api_key", "in": "header", "name": "k", "value": "€"}, "authorization.value", "“€” can't be sent in a header"),
     ({"type": "api_key", "in": "query", "name": "", "value": "v"}, "authorization.name", "required"),
     ({"type": "oauth2", "token_url": "id.test", "client_id": "a", "client_secret": "s"}, "authorization.token_url", "http"),
     ({"type": "oauth2", "token_url": "https://id.test/", "client_id": "", "client_secret": "s"}, "authorization.client_id",
      "required"),
-    ({"type": "oauth2", "token_url": "https://id.test/", "client_id": "a"}, "authorization.client_secret", "must be typed"),
+    ({"type": "oauth2", "token_url": "https://id.test/", "client_id": "a"}, "authorization.client_secret", "Enter a value"),
 ]  # fmt: skip
 
 RESERVED = [
@@ -99,7 +99,7 @@ def test_the_name_of_a_header_is_held_to_the_same_rules_for_a_row_and_for_a_key(
     row = errors_of({"type": "none"}, headers=[{"name": name, "value": "v"}])
     key = errors_of({**KEY, "name": name})
     assert row == {"headers.0.name": key["authorization.name"]}
-    assert "can't be set" in row["headers.0.name"] or "no name of a header" in row["headers.0.name"]
+    assert "can't be set" in row["headers.0.name"] or "not a valid header name" in row["headers.0.name"]
 
 
 def test_a_key_can_not_be_the_content_type() -> None:

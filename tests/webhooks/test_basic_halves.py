@@ -74,9 +74,9 @@ def test_either_half_may_be_empty_and_what_is_secret_of_it_is_kept_so(
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "both halves empty": ({"username": "", "password": ""}, "username", "not both"),
-    "nothing of it known": ({"username": None, "password": None}, "password", "Type the password"),
-    "an import of a key": ({"username": None, "password": ""}, "username", "Type the user name"),
-    "no password given": ({"username": "ann"}, "password", "Type the password"),
+    "nothing of it known": ({"username": None, "password": None}, "password", "Enter the password"),
+    "an import of a key": ({"username": None, "password": ""}, "username", "Enter the user name"),
+    "no password given": ({"username": "ann"}, "password", "Enter the password"),
 }
 
 
@@ -96,7 +96,7 @@ def test_a_key_is_typed_again_when_the_address_changes_and_when_it_gets_a_passwo
     renamed = {"type": "basic", "username": "ann", "password": None}
     with pytest.raises(InvalidDocument) as refused:
         crm.replace(workflow, with_authorization(crm, workflow, authorization=renamed))
-    assert refused.value.errors == {"actions.0.authorization.password": "Type the password."}
+    assert refused.value.errors == {"actions.0.authorization.password": "Enter the password."}
 
 
 FORM: dict[str, tuple[dict[str, str], dict[str, Any]]] = {

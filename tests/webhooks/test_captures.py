@@ -124,11 +124,11 @@ DOES_NOT_FIT: list[tuple[str, str, str, str]] = [
     ("deals", "amount", "true", "not a number"),
     ("deals", "amount", "[1]", "not a number"),
     ("deals", "amount", '{"amount": 1}', "not a number"),
-    ("deals", "amount", "1.1234567", "six decimals"),
+    ("deals", "amount", "1.1234567", "six decimal places"),
     ("deals", "amount", "1e40", "too many digits"),
     ("deals", "amount", "1e26", "too many digits"),
     ("deals", "probability", "1e-300", "too many digits"),
-    ("cases", "due_at", '"0001-01-01T00:00:00Z"', "date-times go from"),
+    ("cases", "due_at", '"0001-01-01T00:00:00Z"', "date-times range from"),
     ("contacts", "title", '"a\\u000bb"', "can't be stored"),
     ("deals", "probability", '""x', "unreadable"),
     ("deals", "stage", '"Won"', "“Won” is not one of"),
@@ -320,14 +320,14 @@ def test_a_deleted_record_is_noted_and_the_snapshot_still_goes_out(crm: Working,
     ended = crm.ended(1)
     assert [request.body for request in receiver.requests] == [b'{"n":"A"}'] * 2
     assert outcomes(crm, 1) == [("invoice_id", "no_record", 7)]
-    assert ended.note == "The record does not exist any more; captured values were not written."
+    assert ended.note == "The record no longer exists; captured values were not written."
 
 
 UNREADABLE = {
     b"": "The response is empty.",
     b"  ": "The response is empty.",
-    b"<html>": "The response is no JSON that can be read",
-    b'{"ok": true, "ok": false}': "“ok” stands twice",
+    b"<html>": "The response can't be read as JSON",
+    b'{"ok": true, "ok": false}': "“ok” appears twice",
 }
 
 
@@ -351,7 +351,7 @@ def test_an_answer_longer_than_what_is_read_is_noted(tmp_path: Path, receiver: R
         crm.start()
         crm.workflow("deals", action(receiver, ("$.ok", "invoice_id")))
         crm.create("deals", name="A")
-        assert crm.ended(1).note == "The response was longer than what is read; captures saw its beginning only."
+        assert crm.ended(1).note == "The response was longer than the limit; captures saw only its beginning."
         assert crm.captured(1)[0].outcome == "unreadable"
 
 

@@ -63,9 +63,9 @@ REFUSED: list[tuple[list[str], dict[int, list[str]]]] = [
     (["a", "a.b"], {1: ["“a.b”", "“a”"]}),
     (["a.b", "a"], {1: ["“a.b”", "“a”"]}),
     (["a.b.c", "x", "a.b"], {2: ["“a.b.c”", "“a.b”"]}),
-    (["a", "a"], {1: ["“a” stands there twice"]}),
-    (["a.b", "a.b"], {1: ["“a.b” stands there twice"]}),
-    (["a.0", "a.00"], {1: ["“a.00” stands there twice"]}),
+    (["a", "a"], {1: ["“a” is listed twice"]}),
+    (["a.b", "a.b"], {1: ["“a.b” is listed twice"]}),
+    (["a.0", "a.00"], {1: ["“a.00” is listed twice"]}),
     (["a.0", "a.b"], {1: ["“a.b”", "“a.0”", "a list and an object"]}),
     (["a.b", "a.0"], {1: ["“a.0”", "“a.b”", "a list and an object"]}),
     (["a.0.x", "a.b.x"], {1: ["“a.b.x”", "“a.0.x”"]}),
@@ -78,7 +78,7 @@ REFUSED: list[tuple[list[str], dict[int, list[str]]]] = [
     ([".a"], {0: ["empty part"]}),
     (["a."], {0: ["empty part"]}),
     (["."], {0: ["empty part"]}),
-    (["  "], {0: ["Give the parameter a name"]}),
+    (["  "], {0: ["Enter a name for the parameter"]}),
     ([".".join("a" * 33)], {0: ["at most 32 parts"]}),
     (["a", "a.b", "c", "c.d", "e.1"], {1: ["“a”"], 3: ["“c”"], 4: ["gap"]}),
 ]
@@ -105,10 +105,10 @@ def test_names_that_cannot_stand_together_are_refused_at_the_row_and_both_are_na
 def test_a_related_module_s_key_is_a_name_among_the_others() -> None:
     related = [{"module": "deals", "key": "a.deals", "parameters": []}]
     assert "“a.deals”" in refusals([("a", "1")], related=related)["related.0.key"]
-    assert "stands there twice" in refusals([("a.deals", "1")], related=related)["related.0.key"]
+    assert "is listed twice" in refusals([("a.deals", "1")], related=related)["related.0.key"]
     assert refusals([("a.b", "1")], related=related) == {}
     two = [{"module": "deals", "key": "x", "parameters": []}, {"module": "cases", "key": "x", "parameters": []}]
-    assert "“x” stands there twice" in refusals(related=two)["related.1.key"]
+    assert "“x” is listed twice" in refusals(related=two)["related.1.key"]
 
 
 def test_rows_of_a_related_module_are_checked_by_the_same_rules() -> None:

@@ -97,12 +97,12 @@ def test_related_records_are_indexed_and_their_lists_are_not() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], list[tuple[Any, ...]], str, str]] = [
-    ({"content_type": "JSON"}, [("a", "1"), ("a", "2")], "parameters.1.name", "“a” stands there twice"),
-    ({"content_type": "XML"}, [("a", "1"), ("a", "2")], "parameters.1.name", "“a” stands there twice"),
-    ({"content_type": "FORM"}, [("a.0", "1"), ("a.0", "2")], "parameters.1.name", "“a.0” stands there twice"),
-    ({"content_type": "FORM"}, [("a", "1"), ("a", "2"), ("a.b", "3")], "parameters.2.name", "can't stand beside"),
-    ({"content_type": "FORM", "related": [{"module": "deals"}]}, [("deals", "1")], "related.0.key", "stands there twice"),
-    ({"method": "GET", "related": [{"module": "deals"}]}, [("deals", "1")], "related.0.key", "stands there twice"),
+    ({"content_type": "JSON"}, [("a", "1"), ("a", "2")], "parameters.1.name", "“a” is listed twice"),
+    ({"content_type": "XML"}, [("a", "1"), ("a", "2")], "parameters.1.name", "“a” is listed twice"),
+    ({"content_type": "FORM"}, [("a.0", "1"), ("a.0", "2")], "parameters.1.name", "“a.0” is listed twice"),
+    ({"content_type": "FORM"}, [("a", "1"), ("a", "2"), ("a.b", "3")], "parameters.2.name", "can't be combined with"),
+    ({"content_type": "FORM", "related": [{"module": "deals"}]}, [("deals", "1")], "related.0.key", "is listed twice"),
+    ({"method": "GET", "related": [{"module": "deals"}]}, [("deals", "1")], "related.0.key", "is listed twice"),
     ({"content_type": "JSON", "list_style": "brackets"}, [], "list_style", "Only FORM and query strings"),
     ({"content_type": "FORM", "list_style": "php"}, [], "list_style", "not one of: indexed, brackets, repeated, comma"),
     ({"content_type": "FORM", "list_style": ["comma"]}, [], "list_style", "not one of"),

@@ -80,4 +80,4 @@ def test_what_has_nothing_to_say_is_not_sent(received: dict[str, Received], name
 @pytest.mark.parametrize("value", ["", "  "])
 def test_an_empty_content_type_is_refused_when_saved(value: str) -> None:
     errors = refusals(headers=row(value, "Content-Type"))
-    assert errors == {"headers.0.value": "Give the media type, or remove the row: it then follows from the body."}
+    assert errors == {"headers.0.value": "Enter the media type, or remove the row: it is then determined by the body."}

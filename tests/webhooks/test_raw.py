@@ -81,10 +81,10 @@ UNBUILDABLE: list[tuple[str, str, str]] = [
     (XML, "<{{ empty }}/>", "not a legal XML name"),
     (XML, "<a><!-- {{ v|replace('a', '-') }} --></a>", "hyphen"),
     (XML, "<a>{{ '\\x01' }}</a>", "U+0001"),
-    (JSON, '{"a": {% if yes %}{% endif %}}', "no JSON"),
-    (XML, "<a>{% if yes %}</b>{% endif %}</a>", "no XML"),
+    (JSON, '{"a": {% if yes %}{% endif %}}', "not JSON"),
+    (XML, "<a>{% if yes %}</b>{% endif %}</a>", "not XML"),
     (LINES, '{"a": 1}\n{% if yes %}nonsense{% endif %}', "Line 2"),
-    (TEXT, "{{ v.upper }}", "not called"),
+    (TEXT, "{{ v.upper }}", "parentheses of a call"),
 ]
 
 
@@ -102,11 +102,11 @@ def test_a_body_that_comes_to_nothing_is_none() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
-    ({"body": ""}, "body", "Type the body"),
+    ({"body": ""}, "body", "Enter the body"),
     ({"body": "{{ nothing }}"}, "body", "no placeholder “nothing”"),
-    ({"body": "{% include 'x' %}"}, "body", "not offered"),
+    ({"body": "{% include 'x' %}"}, "body", "not available"),
     ({"body": "x" * 100_001}, "body", "100000 characters"),
-    ({"media_type": ""}, "media_type", "Give the media type"),
+    ({"media_type": ""}, "media_type", "Enter the media type"),
     ({"media_type": "json"}, "media_type", "looks like"),
     ({"media_type": "text/plain\r\nX-Evil: 1"}, "media_type", "looks like"),
     ({"media_type": "text/plain; charset=“utf-8”"}, "media_type", "looks like"),
@@ -116,19 +116,19 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"media_type": "text/plain; charset=unicode-escape"}, "media_type", "“unicode-escape” is not known"),
     ({"media_type": "text/plain; charset=raw_unicode_escape"}, "media_type", "“raw_unicode_escape” is not known"),
     ({"media_type": "text/plain; charset=utf-7"}, "media_type", "“utf-7” is not known"),
-    ({"media_type": JSON, "body": '{"a": 1'}, "body", "no JSON"),
+    ({"media_type": JSON, "body": '{"a": 1'}, "body", "not JSON"),
     ({"media_type": JSON, "body": '{"a": 1}\n{"b": 2}'}, "body", "application/x-ndjson"),
-    ({"media_type": JSON, "body": '{"a": {{ v }}'}, "body", "no JSON"),
-    ({"media_type": JSON, "body": '{"a": "\\{{ v }}"}'}, "body", "behind a backslash"),
-    ({"media_type": XML, "body": "<a>{{ v }}"}, "body", "no XML"),
+    ({"media_type": JSON, "body": '{"a": {{ v }}'}, "body", "not JSON"),
+    ({"media_type": JSON, "body": '{"a": "\\{{ v }}"}'}, "body", "follow a backslash"),
+    ({"media_type": XML, "body": "<a>{{ v }}"}, "body", "not XML"),
     ({"media_type": XML, "body": "<?php {{ v }} ?><a/>"}, "body", "processing instruction"),
     ({"media_type": LINES, "body": "{}\nnonsense"}, "body", "Line 2"),
     ({"method": "GET"}, "content_type", "A GET has no body"),
     ({"parameters": [{"name": "a", "value": "1"}]}, "parameters", "no parameters"),
     ({"headers": [{"name": "content-type", "value": "a/b"}]}, "headers.0.name", "media type is the Content-Type"),
     ({"related": [{"module": "deals", "key": "my.deals"}]}, "related.0.key", "a word"),
-    ({"related": [{"module": "deals", "key": "v"}]}, "related.0.key", "a placeholder already"),
-    ({"related": [{"module": "deals", "parameters": [{"name": "a"}]}]}, "related.0.parameters", "speaks of the related"),
+    ({"related": [{"module": "deals", "key": "v"}]}, "related.0.key", "already a placeholder"),
+    ({"related": [{"module": "deals", "parameters": [{"name": "a"}]}]}, "related.0.parameters", "refers to the related"),
     ({"content_type": "JSON"}, "media_type", "Only RAW"),
 ]  # fmt: skip
 
@@ -189,7 +189,7 @@ def test_no_value_breaks_out_of_raw_xml(text: str) -> None:
         body = built(values={"v": text}, content_type="RAW", media_type=XML, body=XML_BODY).body or b""
     except RequestError as refused:
         unsendable = re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", text)
-        assert unsendable or (text == "" and "no XML" in str(refused))  # “]]” and “>” meet: the template's own mistake
+        assert unsendable or (text == "" and "not XML" in str(refused))  # “]]” and “>” meet: the template's own mistake
         return
     for root in (ElementTree.fromstring(body), etree.fromstring(body)):
         assert (root.get("b"), root.get("c"), root.text, root.findtext("d")) == (text, "x" + text, "t" + text, text)

@@ -45,7 +45,7 @@ def raising(error: BaseException) -> Any:
 
 EXCEPTIONS: list[tuple[Exception, str]] = [
     (AssertionError("expected length >= 3"), "expected length >= 3"),
-    (AssertionError(), "an error of the kind AssertionError"),
+    (AssertionError(), "an error of type AssertionError"),
     (OverflowError("int too large"), "too large"),
     (MemoryError(), "too much memory"),
     (RecursionError("maximum recursion depth"), "nested too deeply"),

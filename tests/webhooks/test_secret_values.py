@@ -105,8 +105,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"secrets": [{"name": "a", "value": "1"}], "parameters": [{"name": "x", "value": "{{ secret.a }}", "type": "number"}]},
         "parameters.0.type", "as text",
     ),
-    "without a value": ({"parameters": [secret("a", "")]}, "parameters.0.value", "Type the secret value"),
-    "a number for a value": ({"headers": [secret("X-A", 5)]}, "headers.0.value", "is text"),  # type: ignore[arg-type]
+    "without a value": ({"parameters": [secret("a", "")]}, "parameters.0.value", "Enter the secret value"),
+    "a number for a value": ({"headers": [secret("X-A", 5)]}, "headers.0.value", "must be text"),  # type: ignore[arg-type]
     "a line break in a header": ({"headers": [secret("X-A", "a\r\nX-Evil: 1")]}, "headers.0.value", "line break"),
     "beyond ASCII in a header": ({"headers": [secret("X-A", "é")]}, "headers.0.value", "can't be sent in a header"),
     "beyond ASCII, named, in a header": (
@@ -121,7 +121,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "asked": (using("https://e.com/{% if secret.a == 'b' %}x{% endif %}"), "url", "by itself"),
     "taken": (using("https://e.com/{% set x = secret.a %}{{ x|upper }}"), "url", "by itself"),
     "captured": (
-        using("https://e.com/{% set x %}{{ secret.a }}{% endset %}{{ x|upper }}"), "url", "not offered",
+        using("https://e.com/{% set x %}{{ secret.a }}{% endset %}{{ x|upper }}"), "url", "not available",
     ),
     "all of them": (using("https://e.com/{{ secret }}"), "url", "by itself"),
     "one that is not there": (using("https://e.com/{{ secret.c }}"), "url", "secret.c"),
@@ -195,9 +195,9 @@ def test_a_named_secret_stands_in_a_body_of_ones_own(case: str) -> None:
 @pytest.mark.parametrize(
     ("media_type", "body", "words"),
     [
-        ("text/xml", "<a><!-- {{ secret.a }} --></a>", "CDATA section of XML"),
-        ("text/xml", "<a {{ secret.a }}='1'/>", "CDATA section of XML"),
-        ("text/plain; charset=utf-16", "{{ secret.a }}", "written in UTF-8"),
+        ("text/xml", "<a><!-- {{ secret.a }} --></a>", "CDATA section"),
+        ("text/xml", "<a {{ secret.a }}='1'/>", "CDATA section"),
+        ("text/plain; charset=utf-16", "{{ secret.a }}", "must be in UTF-8"),
     ],
 )
 def test_where_a_secret_can_not_stand_nothing_is_built(media_type: str, body: str, words: str) -> None:

@@ -172,10 +172,10 @@ def test_a_secret_that_is_made_is_shown_once_and_verifies(crm: Working, receiver
 WRONG = {
     "": "starts with whsec_",
     "secret": "starts with whsec_",
-    "whsec_": "24 to 64 bytes; this one holds 0",
+    "whsec_": "24 to 64 bytes; this one has 0",
     "whsec_" + "!" * 40: "is base64",
-    "whsec_" + base64.b64encode(b"x" * 23).decode(): "this one holds 23",
-    "whsec_" + base64.b64encode(b"x" * 65).decode(): "this one holds 65",
+    "whsec_" + base64.b64encode(b"x" * 23).decode(): "this one has 23",
+    "whsec_" + base64.b64encode(b"x" * 65).decode(): "this one has 65",
 }
 
 

@@ -72,9 +72,9 @@ REFUSED: list[tuple[list[tuple[Any, ...]], dict[str, str]]] = [
     ([("a.@x:b", "1")], {"parameters.0.name": "The prefix “x” of “x:b” is not declared"}),
     ([("a.@xmlns:x", "urn:x"), ("x:b", "1")], {"parameters.1.name": "The prefix “x”"}),
     ([("a.@xmlns:x", "urn:x"), ("b.x:c", "1")], {"parameters.1.name": "The prefix “x”"}),
-    ([("a.0.0", "1"), ("a.0.1", "2")], {"parameters.0.name": "a list can't stand within a list"}),
+    ([("a.0.0", "1"), ("a.0.1", "2")], {"parameters.0.name": "XML can't have a list directly within a list"}),
     ([("0", "1")], {"parameters.0.name": "can't start with an index"}),
-    ([("a", "1"), ("a.@b", "2")], {"parameters.1.name": "“a.@b” can't stand beside “a”"}),
+    ([("a", "1"), ("a.@b", "2")], {"parameters.1.name": "“a.@b” can't be combined with “a”"}),
 ]
 
 
@@ -117,10 +117,10 @@ UNSENDABLE: list[tuple[list[tuple[Any, ...]], dict[str, Any], str]] = [
     ([("a", '{"x:b": 1}', "json")], {}, "The prefix “x”"),
     ([("a", "[[1]]", "json")], {}, "A list within a list"),
     ([("a", '[[{"b":1}]]', "json")], {}, "A list within a list"),
-    ([("a", '{"@b": {"c": 1}}', "json")], {}, "in the place of a text"),
+    ([("a", '{"@b": {"c": 1}}', "json")], {}, "in place of a text"),
     ([("a", '{"": 1}', "json")], {}, "not a legal XML name"),
-    ([("@xmlns:x", "{{ v }}"), ("x:a", "1")], {"v": ""}, "can't stand for the namespace"),
-    ([("@xmlns:x", "{{ v }}"), ("x:a", "1")], {"v": "a b<"}, "is no URI"),
+    ([("@xmlns:x", "{{ v }}"), ("x:a", "1")], {"v": ""}, "can't declare the namespace"),
+    ([("@xmlns:x", "{{ v }}"), ("x:a", "1")], {"v": "a b<"}, "is not a URI"),
 ]  # fmt: skip
 
 

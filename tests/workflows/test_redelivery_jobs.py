@@ -100,7 +100,7 @@ def test_cancelled_in_the_middle_it_makes_no_more_and_tells_what_it_made(
     browser.post(page, f"{page}/cancel")
     redelivered = job_of(db).redelivered
     assert 100 <= redelivered < MANY
-    assert f"{redelivered:,} sent again, {MANY - redelivered:,} not looked at" in " ".join(browser.get(page).split())
+    assert f"{redelivered:,} sent again, {MANY - redelivered:,} not processed" in " ".join(browser.get(page).split())
     until(lambda: len(receiver.requests) >= redelivered, 60, lambda: f"{len(receiver.requests)} of {redelivered}")
     assert len(repeated(db)) == redelivered
     assert job_of(db).redelivered == redelivered

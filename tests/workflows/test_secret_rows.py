@@ -88,7 +88,7 @@ def test_a_secret_must_be_typed_again_under_another_name_and_for_another_address
     renamed["actions"][0]["parameters"][0]["name"] = "other"
     with pytest.raises(InvalidDocument) as refused:
         room.replace(workflow, renamed)
-    assert refused.value.errors == {"actions.0.parameters.0.value": "Type the secret value."}
+    assert refused.value.errors == {"actions.0.parameters.0.value": "Enter the secret value."}
     moved = room.document(workflow)
     moved["actions"][0]["url"] = "https://b.example/{{ secret.part }}"
     with pytest.raises(InvalidDocument) as refused:
@@ -139,7 +139,7 @@ def test_a_request_whose_secret_was_taken_out_of_the_webhook_is_not_sent(room: S
     document["actions"][0]["parameters"] = []
     room.replace(workflow, document)
     ended = room.settled(again(room, old)).delivery
-    assert ended.status == "failed" and "not part of the webhook any more" in (ended.error or "")
+    assert ended.status == "failed" and "no longer part of the webhook" in (ended.error or "")
     assert len(receiver.requests) == 1
 
 

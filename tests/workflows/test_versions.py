@@ -211,7 +211,7 @@ def reference_changed(room: Room) -> int:
 
 
 CASES: list[tuple[Case, str | None]] = [
-    (before_it_was_made, "The workflow was made after this save."),
+    (before_it_was_made, "The workflow was created after this save."),
     (while_off, "The workflow is switched off."),
     (switched_off_since, None),
     (criteria_met_once, None),

@@ -34,7 +34,7 @@ def user_of_request() -> User:
     with current_installation.read() as session:
         user_and_token = tokens.user_of(session, token.strip())
     if user_and_token is None:
-        raise ApiError(401, "unauthorized", "This token is not known, or its user is deactivated.")
+        raise ApiError(401, "unauthorized", "This token is unknown, or its user is deactivated.")
     user, used = user_and_token
     if tokens.needs_note(used):
         with current_installation.write() as session:

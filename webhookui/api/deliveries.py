@@ -48,7 +48,7 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
     payload = body.get("payload", "original")
     if not isinstance(payload, str) or payload not in PAYLOADS:
         raise ApiError(
-            422, "invalid", "payload is original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
+            422, "invalid", "payload must be original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
         )
     with current_installation.write() as session:
         redelivery = redeliver(

@@ -94,7 +94,7 @@ def of_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def crashed() -> ResponseReturnValue:
-    return answer(500, "internal", "Something went wrong on our side. It has been noted in the log.")
+    return answer(500, "internal", "Something went wrong on our side. It has been logged.")
 
 
 def register(bp: Blueprint) -> None:

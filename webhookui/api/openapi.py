@@ -255,7 +255,7 @@ def _page(of: str) -> Schema:
 
 PAGE: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-    "cursor": {"type": "string", "description": "`next_cursor` of the page before, with the same sort and filters."},
+    "cursor": {"type": "string", "description": "`next_cursor` of the previous page, with the same sort and filters."},
 }
 LOG: dict[str, Schema] = {
     "status": {"enum": list(STATUSES)}, "workflow_id": ROW, "webhook_id": ROW, "module": TEXT, "record_id": ROW,
@@ -293,7 +293,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("delete", W + "/{id}", "Delete a workflow; its deliveries stay in the log", None, 204, errors=(403, 404)),
     Operation(
-        "post", W + "/{id}/explain", "Why it fired, or not, at a record's latest save or at one change, by its version of then",
+        "post", W + "/{id}/explain", "Why it fired, or not, at a record's latest save or at one change, by its version then",
         {"type": "object"}, 200,
         _object({"record_id": ROW, "change_id": ROW}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
     ),
@@ -302,7 +302,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _page("Hold"), query=PAGE, errors=(403, 404, 422),
     ),
     Operation(
-        "post", W + "/{id}/release", "Send what waits, for one record or for all; 409 when it is not held",
+        "post", W + "/{id}/release", "Send what is waiting, for one record or for all; 409 when it is not held",
         _object({"deliveries": NUMBER}, ["deliveries"]), 200, _object({"record_id": ROW}, **NO_MORE),
         errors=(400, 403, 404, 409, 415, 422),
     ),
@@ -313,11 +313,11 @@ OPERATIONS: tuple[Operation, ...] = (
         _object({"payload": {"enum": list(PAYLOADS)}}, **NO_MORE), errors=(400, 403, 404, 409, 415, 422),
     ),
     Operation(
-        "post", D + "/{id}/try-now", "Make the next attempt of one that waits now; 409 when it has ended, is in the air or held",
+        "post", D + "/{id}/try-now", "Attempt one that is waiting now; 409 when it has ended, is in flight or held",
         _ref("Delivery"), errors=(403, 404, 409),
     ),
     Operation(
-        "post", D + "/{id}/give-up", "End one that waits as Failed; 409 when it has ended or is in the air", _ref("Delivery"),
+        "post", D + "/{id}/give-up", "End one that is waiting as Failed; 409 when it has ended or is in flight", _ref("Delivery"),
         errors=(403, 404, 409),
     ),
 )  # fmt: skip
@@ -335,9 +335,9 @@ SCHEMAS: dict[str, Schema] = {
 }  # fmt: skip
 
 HEALTH: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
-    "/healthz": ("The process lives", {"application/json": {"schema": _ref("Health")}}, (200,)),
+    "/healthz": ("The process is alive", {"application/json": {"schema": _ref("Health")}}, (200,)),
     "/readyz": (
-        "The database is reachable and migrated, and the queue is worked on where it is to be",
+        "The database is reachable and migrated, and the queue is worked on where it should be",
         {"application/json": {"schema": _ref("Health")}}, (200, 503),
     ),
     "/metrics": ("Prometheus text; needs an admin's token", {"text/plain": {"schema": TEXT}}, (200, 401, 403)),

@@ -39,7 +39,7 @@ EXAMPLES: dict[str, list[Any]] = {
         {
             "error": {
                 "code": "invalid", "message": "One value is not valid.",
-                "fields": {"actions.0.url": "Give the URL to notify."},
+                "fields": {"actions.0.url": "Enter the URL to notify."},
             }
         }
     ],

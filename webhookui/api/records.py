@@ -64,7 +64,7 @@ def change_record(module: str, record_id: int) -> ResponseReturnValue:
     body = object_body({"values", "version"}, required={"values"})
     version = body.get("version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
-        raise ApiError(422, "invalid", "version is a whole number.", {"version": "A whole number."})
+        raise ApiError(422, "invalid", "version must be a whole number.", {"version": "A whole number."})
     with current_installation.write() as session:
         record = records.update(session, module, record_id, _values(body), actor(), version=version)
     return jsonify(record_document(info, record))
@@ -81,7 +81,9 @@ def delete_record(module: str, record_id: int) -> ResponseReturnValue:
 def _values(body: dict[str, Any]) -> dict[str, Any]:
     values = body["values"]
     if not isinstance(values, dict):
-        raise ApiError(422, "invalid", "values is an object: field → value.", {"values": "This is an object."})
+        raise ApiError(
+            422, "invalid", "values must be an object: field → value.", {"values": "This must be an object."}
+        )
     return values
 
 

@@ -129,7 +129,7 @@ def explain_workflow(workflow_id: int) -> ResponseReturnValue:
 def _id_in(body: dict[str, Any], key: str) -> int:
     value = body[key]
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_ID:
-        raise ApiError(422, "invalid", f"{key} is a whole number.", {key: "A whole number."})
+        raise ApiError(422, "invalid", f"{key} must be a whole number.", {key: "A whole number."})
     return value
 
 

@@ -235,7 +235,7 @@ class Database:
                 with connection.begin():
                     yield connection
                     if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                        raise RuntimeError("The migration would leave rows that point to nothing; it was taken back.")
+                        raise RuntimeError("The migration would leave rows that point to nothing; it was rolled back.")
             finally:
                 self._foreign_keys(connection, on=True)
 
@@ -329,7 +329,7 @@ class Database:
     def compact(self) -> None:
         """Writes the file anew, without free space; what is purged later makes it smaller by itself. Saves wait meanwhile."""
         if not self.is_sqlite:
-            raise NotImplementedError("PostgreSQL gives space back by itself; VACUUM FULL does it at once.")
+            raise NotImplementedError("PostgreSQL reclaims space by itself; VACUUM FULL does it at once.")
         with self._one_writer(), self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # VACUUM turns it on in a file that was made without

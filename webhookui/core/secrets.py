@@ -29,7 +29,7 @@ class SecretBox:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
-            raise SecretUnreadable(f"{self.key_file} is no key file of webhookui.") from None
+            raise SecretUnreadable(f"{self.key_file} is not a key file of webhookui.") from None
 
     def seal(self, plain: str) -> str:
         return self._fernet.encrypt(plain.encode()).decode()

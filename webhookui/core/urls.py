@@ -31,13 +31,13 @@ def url_problem(url: str) -> str:
     if not parts.hostname:
         return "it has no host."
     if "@" in parts.netloc:
-        return "a user name or password does not belong into it; choose an authorization."
+        return "it can't contain a user name or password; choose an authorization instead."
     if port == 0 or parts.netloc.endswith(":"):
-        return "there is no such port."
+        return "the port is not valid."
     return (
         ""
         if _host(parts.hostname) and NETLOC.fullmatch(parts.netloc)
-        else f"“{parts.hostname[:80]}” is no name of a host."
+        else f"“{parts.hostname[:80]}” is not a valid host name."
     )
 
 
@@ -45,7 +45,7 @@ def dot_segment(url: str) -> str:
     """What is wrong with a path that has “.” or “..” for a segment, however it is encoded: it would lead elsewhere."""
     segments = {unquote(segment) for segment in re.split(r"[/\\]", urlsplit(url).path)}
     dots = segments & {".", ".."}
-    return f"a value makes “{dots.pop()}” a part of its path, which leads elsewhere." if dots else ""
+    return f"a value makes “{dots.pop()}” a part of its path, which would lead elsewhere." if dots else ""
 
 
 def normalized(url: str) -> str:

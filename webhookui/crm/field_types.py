@@ -57,7 +57,7 @@ class FieldType:
         try:
             return self.read(raw, field)
         except (ArithmeticError, ValueError, RecursionError):
-            raise FieldError(f"This can't be stored in a field of the type {self.label}.") from None
+            raise FieldError(f"This can't be stored in a field of type {self.label}.") from None
 
     def text(self, stored: Any, time_zone: tzinfo | str = UTC) -> str:
         """For lists, search and CSV; empty for nothing."""
@@ -69,7 +69,7 @@ def storable(text: str) -> str:
     """The text as it is. Raises FieldError for a character that some later step can't carry."""
     match = UNSTORABLE.search(text)
     if match:
-        raise FieldError(f"This has a character that can't be stored (U+{ord(match.group()):04X}).")
+        raise FieldError(f"This contains a character that can't be stored (U+{ord(match.group()):04X}).")
     return text
 
 
@@ -78,7 +78,7 @@ def _text(raw: Any, field: FieldInfo, most: int = MAX_TEXT) -> str:
         raise FieldError("This must be text.")
     text = storable(str(raw)).replace("\r\n", "\n").strip()
     if len(text) > most:
-        raise FieldError(f"At most {most} characters; these are {len(text)}.")
+        raise FieldError(f"At most {most} characters; this has {len(text)}.")
     return text
 
 
@@ -121,7 +121,7 @@ def _currency(raw: Any, field: FieldInfo) -> Decimal:
     value = _decimal(raw, "1250.00")
     places = max(2, _decimals(value))
     if places > MAX_PLACES:
-        raise FieldError("An amount has at most six decimals.")
+        raise FieldError("An amount can have at most six decimal places.")
     return value.quantize(Decimal(1).scaleb(-places), context=_EXACT)
 
 
@@ -135,7 +135,7 @@ def _checkbox(raw: Any, field: FieldInfo) -> bool:
         return True
     if word in ("false", "0", "no", "off", "n"):
         return False
-    raise FieldError("This is either yes or no.")
+    raise FieldError("This must be yes or no.")
 
 
 def _date(raw: Any, field: FieldInfo) -> str:
@@ -159,7 +159,7 @@ def _datetime(raw: Any, field: FieldInfo) -> str:
         raise FieldError(f"“{str(raw)[:40]}” is not a time. Write it like 2026-12-31 14:30.") from None
     time = time.replace(tzinfo=UTC) if time.tzinfo is None else in_zone(time, UTC)
     if not FIRST_TIME <= time <= LAST_TIME:
-        raise FieldError(f"“{text[:40]}” can't be stored: date-times go from 0001-01-02 to 9999-12-30.")
+        raise FieldError(f"“{text[:40]}” can't be stored: date-times range from 0001-01-02 to 9999-12-30.")
     return iso_time(time)
 
 
@@ -174,7 +174,7 @@ def _picklist(raw: Any, field: FieldInfo) -> str:
 def _multi_picklist(raw: Any, field: FieldInfo) -> list[str]:
     parts = raw if isinstance(raw, list | tuple) else str(raw).replace(";", ",").split(",")
     if len(parts) > MAX_CHOSEN:
-        raise FieldError(f"At most {MAX_CHOSEN} values; these are {len(parts)}.")
+        raise FieldError(f"At most {MAX_CHOSEN} values; there are {len(parts)}.")
     chosen = {_picklist(part, field) for part in parts if str(part).strip()}
     return [option for option in field.options if option in chosen]
 
@@ -213,7 +213,7 @@ def _url(raw: Any, field: FieldInfo) -> str:
 def _id(raw: Any, field: FieldInfo) -> int:
     number = row_number(str(raw).strip()) if not isinstance(raw, bool) else None
     if number is None:
-        raise FieldError("Choose one from the list (a program sends the record's id).")
+        raise FieldError("Choose one from the list (programs send the record's id).")
     return number
 
 

@@ -175,7 +175,7 @@ def _custom(session: Session, module: str, name: str) -> ModuleField:
     if row is None:
         raise FieldNotFound(f"{info.label} has no field “{name}”.")
     if not row.custom:
-        raise FieldNotFound(f"“{row.label}” is a standard field of {info.label}; it stays as it is.")
+        raise FieldNotFound(f"“{row.label}” is a standard field of {info.label} and can't be changed here.")
     custom: ModuleField = row
     return custom
 
@@ -191,11 +191,11 @@ def _moved(session: Session, by: User, action: str, row: ModuleField, details: M
 def _label(info: ModuleInfo, typed: str, errors: dict[str, str], own: str = "") -> str:
     label = " ".join(typed.split())
     if not label:
-        errors["label"] = "Give the field a label."
+        errors["label"] = "Enter a label for the field."
     elif len(label) > MAX_LABEL:
-        errors["label"] = f"At most {MAX_LABEL} characters; these are {len(label)}."
+        errors["label"] = f"At most {MAX_LABEL} characters; this has {len(label)}."
     elif any(field.label.casefold() == label.casefold() and field.name != own for field in info.fields.values()):
-        errors["label"] = f"{info.label} has a field “{label}” already."
+        errors["label"] = f"{info.label} already has a field “{label}”."
     return label
 
 
@@ -206,13 +206,17 @@ def _name(
     if spec.name.strip():
         name = spec.name.strip()
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or len(name) > MAX_NAME:
-            errors["name"] = f"A letter first, then lower-case letters, digits and underscores; at most {MAX_NAME}."
+            errors["name"] = (
+                f"Start with a letter, then lower-case letters, digits and underscores; at most {MAX_NAME} characters."
+            )
         elif name in RESERVED:
-            errors["name"] = f"“{name}” has a meaning of its own; choose another name."
+            errors["name"] = f"“{name}” is reserved; choose another name."
         elif name in info.fields:
-            errors["name"] = f"{info.label} has a field “{name}” already."
+            errors["name"] = f"{info.label} already has a field “{name}”."
         elif not _is_free(rows, name, spec.type):
-            errors["name"] = f"“{name}” was a field of another type; its values are in timelines. Choose another name."
+            errors["name"] = (
+                f"“{name}” was once a field of another type, with values in timelines. Choose another name."
+            )
         return name
     slug = _slug(label)
     for name in (slug, *(f"{slug}_{number}" for number in range(2, MAX_CUSTOM + 3))):
@@ -240,13 +244,15 @@ def _options(spec: FieldSpec, errors: dict[str, str]) -> list[str]:
     seen: set[str] = set()
     twice = next((option for option in options if option.casefold() in seen or seen.add(option.casefold())), None)  # type: ignore[func-returns-value]
     if not options:
-        errors["options"] = "Give at least one option, each on a line of its own."
+        errors["options"] = "Enter at least one option, each on its own line."
     elif twice is not None:
-        errors["options"] = f"“{twice}” stands there twice."
+        errors["options"] = f"“{twice}” is listed twice."
     elif len(options) > MAX_OPTIONS or max(map(len, options)) > 200:
         errors["options"] = f"At most {MAX_OPTIONS} options of at most 200 characters."
     elif spec.type == "multi_picklist" and any("," in option or ";" in option for option in options):
-        errors["options"] = "An option of a multi-select picklist has no comma or semicolon: these part its values."
+        errors["options"] = (
+            "An option of a multi-select picklist can't contain a comma or semicolon: they separate its values."
+        )
     return options
 
 

@@ -24,7 +24,7 @@ _R = Record.__table__.c  # type: ignore[attr-defined]
 
 LONGEST_TEXT = 200
 """Characters of a text that decide its place; what they leave open, the id decides."""
-NOT_OURS = "This cursor is not one of ours. Use next_cursor of the page before."
+NOT_OURS = "This cursor is not valid. Use next_cursor of the previous page."
 
 
 class InvalidListing(Exception):
@@ -123,7 +123,7 @@ class SortOrder:
         except (ValueError, TypeError, RecursionError, binascii.Error):
             raise InvalidListing("cursor", NOT_OURS, "cursor") from None
         if sort != self.sort:
-            words = f"This cursor is of a list sorted by “{sort[:60]}”. Start again without a cursor."
+            words = f"This cursor belongs to a list sorted by “{sort[:60]}”. Start again without a cursor."
             raise InvalidListing("cursor", words, "cursor")
         return value, record_id
 

@@ -183,7 +183,7 @@ class Sender:
         if resolved is not None and not resolved.may_go_to(claimed.url):  # it was moved just now, perhaps
             resolved = self._webhooks.get(claimed.webhook_id or 0, at_once=True)
         if resolved is None:
-            raise _Misconfigured("The webhook of this delivery does not exist any more.")
+            raise _Misconfigured("The webhook of this delivery no longer exists.")
         return resolved
 
     def _ready(

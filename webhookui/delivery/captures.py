@@ -20,8 +20,8 @@ from webhookui.delivery.attempt import Result
 from webhookui.delivery.tables import CapturedValue
 from webhookui.webhooks.capture import Taken
 
-CUT = "The response was longer than what is read; captures saw its beginning only."
-NO_RECORD = "The record does not exist any more; captured values were not written."
+CUT = "The response was longer than the limit; captures saw only its beginning."
+NO_RECORD = "The record no longer exists; captured values were not written."
 
 
 def write_captures(session: Session, result: Result, *, last: bool) -> str | None:
@@ -67,7 +67,7 @@ def _write(session: Session, result: Result, module: ModuleInfo, taken: Sequence
             continue
         field = module.fields.get(capture.row.field)
         if field is None:
-            notes.append((capture, "does_not_fit", _plain(capture), f"There is no field {capture.row.field} any more."))
+            notes.append((capture, "does_not_fit", _plain(capture), f"The field {capture.row.field} no longer exists."))
             continue
         raw = fitting(capture, field.type)
         try:

@@ -239,7 +239,7 @@ class Circuits:
         return self._probe_due(row, result, observed)
 
     def _probe_failed(self, session: Session, name: str, result: Result, observed: Observed) -> _Circuit:
-        """The next probe later, unless the request was in the air already when it was paused."""
+        """The next probe later, unless the request was in flight already when it was paused."""
         row = self._row(session, name)
         if row is None or row.state != "open":
             return self._pause(session, name, result, observed)

@@ -18,9 +18,7 @@ _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _R = DeliveryRequest.__table__.c  # type: ignore[attr-defined]
 _Older = Delivery.__table__.alias("older")  # type: ignore[attr-defined]
 
-INTERRUPTED = (
-    "The process ended while the request was in the air; it is not known whether it arrived. It is sent again."
-)
+INTERRUPTED = "The process ended while the request was in flight; it is not known whether it arrived. It is sent again."
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ HOLDS: dict[str, Hold] = {
     for hold in (
         Hold(
             "workflow_off", 1, "workflow is off",
-            "The workflow is switched off: this delivery is held, and goes on when it is switched on again.",
+            "The workflow is switched off: this delivery is held until it is switched on again.",
         ),
         Hold(
             "loop", 4, "workflow loops",

@@ -47,7 +47,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "refused", (), "failed", "The request can't be built: a required parameter is empty, a placeholder fails."
     ),
-    Transition("claimed", ("queued", "retry"), "dispatched", "A sender took it in hand."),
+    Transition("claimed", ("queued", "retry"), "dispatched", "A sender took it."),
     Transition("accepted", ("dispatched",), "success", "The answer was a success."),
     Transition("postponed", ("dispatched",), "retry", "The attempt failed and retries are left."),
     Transition("exhausted", ("dispatched",), "failed", "The attempt failed and it was the last one."),
@@ -56,7 +56,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "misconfigured", ("dispatched",), "failed", "Retrying can't help: a blocked address, an unreadable secret."
     ),
     Transition(
-        "interrupted", ("dispatched",), "retry", "The process died while the request was in the air; due at once."
+        "interrupted", ("dispatched",), "retry", "The process died while the request was in flight; due at once."
     ),
     Transition("superseded", ("retry", "dispatched"), "failed", "A newer delivery for the same record replaces it."),
     Transition("hurried", ("retry",), "retry", "An admin pressed Try now: the next attempt is due at once."),
@@ -66,9 +66,11 @@ TRANSITIONS: tuple[Transition, ...] = (
         "ended",
         ("queued", "retry"),
         "failed",
-        "An admin ended what waits, or is held, of a workflow, deleted the workflow, or removed the action from it.",
+        "An admin ended what was waiting or held of a workflow, deleted the workflow, or removed the action from it.",
     ),
-    Transition("removed", ("dispatched",), "failed", "The attempt failed, and its webhook was removed meanwhile."),
+    Transition(
+        "removed", ("dispatched",), "failed", "The attempt failed, and its webhook had been removed in the meantime."
+    ),
 )
 
 _AFTER = {transition.event: transition for transition in TRANSITIONS}

@@ -66,7 +66,7 @@ def assemble(
 
 
 def in_the_air(session: Session, box: SecretBox, message_id: str) -> ResolvedWebhook | None:
-    """The webhook that a delivery is sent with that is in the air just now. Raises SecretUnreadable."""
+    """The webhook that a delivery is sent with that is in flight just now. Raises SecretUnreadable."""
     sent = select(Delivery).where(col(Delivery.status) == "dispatched", col(Delivery.message_id) == message_id)
     delivery = session.scalars(sent.order_by(col(Delivery.id).desc()).limit(1)).first()
     request = session.get(DeliveryRequest, delivery.id) if delivery is not None else None

@@ -46,7 +46,7 @@ TURN_S = 2.0
 QUICK_BATCH, SLOW_BATCH = 32, 1
 SLOW_THREADS = 256
 GIVING_UP_S = 1.0
-"""What is in the air when a stop's time is up gets so long to let go."""
+"""What is in flight when a stop's time is up gets so long to let go."""
 LOOK_S = 5.0
 """How often a process looks whether the others live, and whether it is time to say so of itself."""
 
@@ -91,7 +91,7 @@ class Engine:
 
     @property
     def is_only_worker(self) -> bool:
-        """Whether no other process works on the queue, as far as it was seen lately."""
+        """Whether no other process works on the queue, as far as it was seen recently."""
         return self._registry.is_only_worker
 
     @property
@@ -107,7 +107,7 @@ class Engine:
         self._heart.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Sends nothing new, waits for what is in the air, writes its results, gives the rest back.
+        """Sends nothing new, waits for what is in flight, writes its results, gives the rest back.
 
         What has no answer when the time is up is given up and marked interrupted: whoever starts next sends it again.
         """

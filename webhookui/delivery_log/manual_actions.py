@@ -24,19 +24,19 @@ class NotWaiting(Exception):
 
 
 HELD = {
-    "workflow_off": "Its workflow is switched off, and nothing of it goes out: switch the workflow on first.",
+    "workflow_off": "Its workflow is switched off, so nothing of it is sent: switch the workflow on first.",
     "loop": "Its workflow is held for this record, for which it fired in a loop: press “Release” first.",
     "endpoint_paused": "Its endpoint is paused: press “Resume now” above the webhook log, or wait for the next probe.",
     "webhook_paused": "Its webhook is paused: press “Resume now” above the webhook log, or wait for the next probe.",
 }
 """What holds a delivery → why it is not tried now."""
-IN_THE_AIR = "It is being sent at this moment; its answer will decide."
+IN_THE_AIR = "It is being sent right now; its answer will decide."
 
 
 def try_now(session: Session, delivery_id: int) -> Delivery:
     """Makes the next attempt of what waits due at once; all that follows is as if its time had come by itself.
 
-    Raises DeliveryNotFound and NotWaiting: it has ended, is in the air, is held, or goes after another one of its record.
+    Raises DeliveryNotFound and NotWaiting: it has ended, is in flight, is held, or goes after another one of its record.
     """
     delivery = _waiting(session, delivery_id)
     held = pending.holds(session, [delivery]).get(delivery_id)  # type: ignore[list-item]

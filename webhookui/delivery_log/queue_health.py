@@ -58,7 +58,7 @@ def queue_state(session: Session) -> QueueState:
 
 
 def workers(session: Session) -> int:
-    """Worker processes that were seen lately."""
+    """Worker processes that were seen recently."""
     seen = select(func.count()).select_from(WorkerProcess).where(WorkerProcess.seen_at > now() - STALE_AFTER)  # type: ignore[arg-type]
     return session.scalar(seen) or 0
 

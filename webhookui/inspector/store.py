@@ -54,7 +54,9 @@ class Overview:
 def check_name(name: str) -> str:
     """The name, or InvalidName with a sentence for people."""
     if not _PATTERN.fullmatch(name):
-        raise InvalidName("A name has 1 to 64 letters a–z, digits, dots, - and _, and starts with a letter or digit.")
+        raise InvalidName(
+            "A name consists of 1 to 64 letters a–z, digits, dots, - and _, and starts with a letter or digit."
+        )
     return name
 
 

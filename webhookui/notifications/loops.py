@@ -32,7 +32,7 @@ def tell(session: Session, workflow_id: int, record_id: int, at: datetime | None
             user_id=person,
             key=f"{KIND}:{workflow_id}",
             title=f"“{workflow.name}” is held for {hold.record_name or 'a record'}: it fires in a loop",
-            title_many=f"loops of “{workflow.name}” are held, each for its record",
+            title_many=f"loops of “{workflow.name}” are held, each for one record",
             text=pending.in_a_loop(hold.fired).sentence,
             url=f"{log}&record_id={record_id}",
             url_many=log,

@@ -80,7 +80,7 @@ def _when(time: datetime, user: User) -> str:
 
 
 def _closing(address: str, why: str) -> list[str]:
-    return [f"webhookui at {address}", f"You get this because {why}."]
+    return [f"webhookui at {address}", f"You receive this because {why}."]
 
 
 def failed(session: Session, notice: Notice, user: User, address: str) -> MailContent | None:
@@ -94,14 +94,14 @@ def failed(session: Session, notice: Notice, user: User, address: str) -> MailCo
     webhook = f"the webhook “{action}” of the workflow “{workflow}”" if workflow else f"the webhook “{action}”"
     if notice.count == 1:
         subject = f"Failed: {action} for {name}"
-        opening = f"{webhook[0].upper()}{webhook[1:]} failed for {name}. It is not tried again."
+        opening = f"{webhook[0].upper()}{webhook[1:]} failed for {name}. It will not be tried again."
     else:
         since = _when(notice.since or delivery.created_at, user)
         subject = f"{notice.count} deliveries failed: {action}"
-        opening = f"{notice.count} deliveries of {webhook}, made since {since}, have failed and are not tried again."
-    why = (
-        "you are an admin" if user.is_admin else "the record is yours" if notice.count == 1 else "the records are yours"
-    )
+        opening = (
+            f"{notice.count} deliveries of {webhook}, created since {since}, have failed and will not be tried again."
+        )
+    why = "you are an admin" if user.is_admin else "you own the record" if notice.count == 1 else "you own the records"
     return MailContent(
         one_line(subject, 200),
         opening,
@@ -122,7 +122,7 @@ def _facts(session: Session, delivery: Delivery, user: User, *, several: bool) -
     facts = [
         ("The last of them" if several else "What", f"delivery {delivery.id} for {name}"),
         ("Request", f"{delivery.method} to {delivery.host}" if delivery.host else "was not sent"),
-        ("Why", one_line(delivery.error or "no reason was noted")),
+        ("Why", one_line(delivery.error or "no reason was recorded")),
         ("What to do", one_line(attempt.advice if attempt is not None and attempt.advice else _NOT_SENT)),
         ("Attempts", str(delivery.attempt_count)),
         ("When", _when(delivery.finished_at or delivery.created_at, user)),
@@ -131,7 +131,7 @@ def _facts(session: Session, delivery: Delivery, user: User, *, several: bool) -
     return [(label, words) for label, words in facts if words]
 
 
-_NOT_SENT = "Correct the record or the webhook, then redeliver with the record as it is now."
+_NOT_SENT = "Fix the record or the webhook, then redeliver with the record as it is now."
 
 
 def _links(
@@ -151,7 +151,7 @@ def _links(
 
 
 _WAITS = (
-    "Nothing, when the third party mends it: one delivery is tried now and then. "
+    "Nothing, if the third party fixes it: a delivery is tried from time to time. "
     "“Resume now” and “Fail all” are in the webhook log."
 )
 
@@ -170,8 +170,8 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Mail
     closing = _closing(address, "you are an admin")
     if state == "well":
         which = "of" if webhook_id else "to"
-        opening = f"Deliveries {which} {name} are sent again. What waited goes out at a limited rate."
-        return MailContent(f"Sent to again: {name}", opening, [], log, closing)
+        opening = f"Deliveries {which} {name} are being sent again. What was waiting goes out at a limited rate."
+        return MailContent(f"Recovered: {name}", opening, [], log, closing)
     assert row is not None
     facts = [
         ("The last failure", one_line(row.last_error or "")),
@@ -182,12 +182,12 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Mail
     if webhook_id:
         fails, opening = (
             "keeps failing",
-            f"{name} keeps failing, and is paused. Its deliveries wait and are sent when it succeeds again.",
+            f"{name} keeps failing and is paused. Its deliveries wait and are sent when it succeeds again.",
         )
     else:
         fails, opening = (
             "can’t be reached",
-            f"{name} can’t be reached, and is paused. All deliveries to it wait until it answers again.",
+            f"{name} can’t be reached and is paused. All deliveries to it wait until it answers again.",
         )
     return MailContent(
         one_line(f"Paused: {name} {fails}", 200), opening, [fact for fact in facts if fact[1]], log, closing
@@ -195,8 +195,8 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Mail
 
 
 _LOOP = (
-    "Look at what the third party writes back through the API, and let the workflow's entry criteria leave that alone; "
-    "then press “Release” in the webhook log, which sends what waits, or “Give up all” first."
+    "Look at what the third party writes back through the API, and make the workflow's entry criteria ignore it; "
+    "then press “Release” in the webhook log, which sends what is waiting, or “Give up all” first."
 )
 
 
@@ -213,7 +213,7 @@ def loop(session: Session, notice: Notice, user: User, address: str) -> MailCont
     last, name = holds[0], one_line(workflow.name, 120)
     record = one_line(last.record_name, 120) or "a record"
     which = record if len(holds) == 1 else f"{len(holds)} records"
-    opening = f"The workflow “{name}” fires in a loop, and is held for {which}. Its deliveries wait, and nothing of them is lost."
+    opening = f"The workflow “{name}” fires in a loop and is held for {which}. Its deliveries wait; none are lost."
     facts = [
         ("What" if len(holds) == 1 else "The last of them", f"{record}: it fired {last.fired} times within a minute"),
         ("Why", "saves through the API made it fire, most likely by the third party that it calls"),

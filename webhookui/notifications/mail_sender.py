@@ -65,7 +65,7 @@ class MailSender:
                 self._busy.release()
 
     def stop(self, timeout_s: float) -> None:
-        """Begins no further mail, and waits for the one that is in the air."""
+        """Begins no further mail, and waits for the one that is in flight."""
         self._stopping = True
         if self._busy.acquire(timeout=timeout_s):
             self._busy.release()

@@ -15,8 +15,8 @@ from webhookui.people import audit
 from webhookui.people.tables import StoredSetting, User
 
 KEY = "smtp"
-AGAIN = "Type the password again: the server or its security is another one now."
-MISSING = "A user name needs its password."
+AGAIN = "Enter the password again: the server or its security has changed."
+MISSING = "Enter the password of this user name."
 FORM = ("host", "port", "security", "user", "from_address")
 
 
@@ -31,7 +31,7 @@ class Security:
 SECURITIES: dict[str, Security] = {
     "starttls": Security("STARTTLS (usual, port 587)", 587),
     "tls": Security("TLS from the start (port 465)", 465),
-    "none": Security("None (only inside a network of your own)", 25),
+    "none": Security("None (only within your own network)", 25),
 }
 
 
@@ -86,7 +86,7 @@ def read_form(session: Session, box: SecretBox, form: Mapping[str, str]) -> Smtp
     errors: dict[str, str] = {}
     host = form.get("host", "").strip().rstrip(".")
     if not host:
-        errors["host"] = "The name of the SMTP server is required."
+        errors["host"] = "Enter the name of the SMTP server."
     elif not re.fullmatch(r"[\w.:-]+", host):
         errors["host"] = f"“{host[:60]}” is not a host such as smtp.example.com."
     security = form.get("security", "starttls")
@@ -104,9 +104,9 @@ def read_form(session: Session, box: SecretBox, form: Mapping[str, str]) -> Smtp
     elif user and not password:
         errors["password"] = MISSING
     elif password and not user:
-        errors["user"] = "A password needs its user name."
+        errors["user"] = "Enter the user name of this password."
     if not (user + password).isascii():
-        errors["user"] = "Only ASCII characters can be used to log in at an SMTP server."
+        errors["user"] = "Only ASCII characters can be used to log in to an SMTP server."
     if errors:
         raise InvalidMailSettings(errors)
     return SmtpServer(host, port, security, sender, user, password)

@@ -36,10 +36,10 @@ class MailStatus:
 
 
 STATUSES: dict[str, MailStatus] = {
-    "waiting": MailStatus("Waiting", "info", "Is sent as soon as the server takes it."),
-    "kept": MailStatus("Kept", "warning", "Was not sent, for no SMTP server was set."),
-    "failed": MailStatus("Failed", "danger", "The server refused it for good."),
-    "sent": MailStatus("Sent", "success", "The SMTP server has taken it."),
+    "waiting": MailStatus("Waiting", "info", "Will be sent as soon as the server accepts it."),
+    "kept": MailStatus("Kept", "warning", "Was not sent, because no SMTP server was set."),
+    "failed": MailStatus("Failed", "danger", "The server refused it permanently."),
+    "sent": MailStatus("Sent", "success", "The SMTP server has accepted it."),
 }
 
 

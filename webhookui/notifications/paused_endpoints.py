@@ -33,9 +33,9 @@ def tell(session: Session, lane: str, at: datetime | None = None) -> None:
     title = (
         f"{name} is paused: it {'keeps failing' if '#' in lane else 'can’t be reached'}"
         if is_paused
-        else f"{name} is sent to again"
+        else f"{name} has recovered"
     )
-    words = (row.last_error or "") if is_paused else "What waited for it goes out at a limited rate."
+    words = (row.last_error or "") if is_paused else "What was waiting for it is being sent at a limited rate."
     tone = "warning" if is_paused else "success"
     inbox.notify(
         session, [Event(person, f"{KIND}:{lane}", title, text=words, url="/log", tone=tone) for person in admins], at

@@ -114,10 +114,11 @@ def _words(error: Exception, server: SmtpServer) -> str:
     if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, TimeoutError):
         error = error.__context__
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        words = f"{server.host} refused the login: {_answer(error)}. Type user name and password again."
+        words = f"{server.host} refused the login: {_answer(error)}. Enter the user name and password again."
     elif isinstance(error, smtplib.SMTPSenderRefused):
         words = (
-            f"{server.host} refused the sender {server.from_address}: {_answer(error)}. Use an address of that account."
+            f"{server.host} refused the sender {server.from_address}: {_answer(error)}. "
+            "Use an address that belongs to the account."
         )
     elif isinstance(error, smtplib.SMTPResponseException) and error.smtp_code == -1:
         words = f"{place} does not speak SMTP. Check the port."
@@ -130,15 +131,15 @@ def _words(error: Exception, server: SmtpServer) -> str:
     elif isinstance(error, ssl.SSLCertVerificationError):
         words = f"The certificate of {place} is not trusted: {error.verify_message}."
     elif isinstance(error, ssl.SSLError):
-        words = f"No secure connection with {place}: {error.reason or error}. Check port and security."
+        words = f"No secure connection to {place}: {error.reason or error}. Check port and security."
     elif isinstance(error, socket.gaierror):
         words = f"The name {server.host} was not found. Check its spelling."
     elif isinstance(error, TimeoutError):
-        words = f"{place} did not answer within {TIMEOUT_S:g} s. Check port and security, and whether a firewall is between."
+        words = f"{place} did not answer within {TIMEOUT_S:g} s. Check port and security, and whether a firewall is in the way."
     elif isinstance(error, ConnectionRefusedError):
         words = f"{place} refused the connection: nothing listens there. Check host and port."
     else:
-        words = f"The connection with {place} failed: {error}."
+        words = f"The connection to {place} failed: {error}."
     return words.replace(server.password, "••••••") if server.password else words
 
 

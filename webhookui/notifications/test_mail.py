@@ -15,7 +15,7 @@ def send(server: SmtpServer, to: str, address: str) -> str:
     """Sends a test mail to one address; returns the server's words. Raises ServerTrouble, MailRefused."""
     content = MailContent(
         "Test mail from webhookui",
-        "This is the test mail that was asked for under Settings → Mail: the server takes mails of webhookui.",
+        "This is the test mail requested under Settings → Mail: the server accepts mail from webhookui.",
         links=[("webhookui", address)],
     )
     try:

@@ -75,11 +75,11 @@ def unreadable(answer: Answer, incomplete: str) -> str:
         return f"The body is incomplete. {incomplete}"
     coding = packed_as(answer.headers)
     if coding and answer.body:
-        return f"The body is compressed ({coding}), which was not asked for and is not unpacked."
+        return f"The body is compressed ({coding}), which was not requested and is not unpacked."
     return ""
 
 
-def configuration(sentence: str, advice: str = "Mend the webhook, then redeliver.") -> Diagnosis:
+def configuration(sentence: str, advice: str = "Fix the webhook, then redeliver.") -> Diagnosis:
     """A mistake of our own that no retry can fix."""
     return Diagnosis("configuration", sentence, advice, ends=True)
 
@@ -94,11 +94,11 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     ),
     (
         NameNotFound, "name_not_found", "The name {host} was not found.",
-        "Check the spelling of the host in URL to Notify; it may also be a passing failure of DNS.", False,
+        "Check the spelling of the host in URL to Notify; it may also be a temporary DNS failure.", False,
     ),
     (
         NameSlow, "name_slow", "The name {host} could not be looked up within {timeout} s.",
-        "The name server did not answer; ask whoever runs the network if it goes on.", False,
+        "The name server did not answer; ask whoever runs the network if it persists.", False,
     ),
     (
         (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
@@ -116,12 +116,12 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     ),
     (
         ssl.SSLCertVerificationError, "certificate", "The certificate of {host} is not trusted: {detail}.",
-        "By what is wrong with it: expired, made out to another name, of an unknown authority, sent without its chain. Verification "
-        "can't be switched off; an authority of your own is trusted through WEBHOOKUI_CA_FILE.", False,
+        "Depends on what is wrong with it: expired, issued for another name, from an unknown authority, sent without its chain. Verification "
+        "can't be switched off; your own authority is trusted through WEBHOOKUI_CA_FILE.", False,
     ),
     (
-        ssl.SSLError, "tls", "No secure connection with {host}: {detail}.",
-        "By why: no TLS there at all, only versions before 1.2, a client certificate demanded, a name that it does not know.", False,
+        ssl.SSLError, "tls", "No secure connection to {host}: {detail}.",
+        "Depends on why: no TLS there at all, only versions before 1.2, a client certificate required, a name that it does not know.", False,
     ),
     (
         ConnectionRefusedError, "refused", "{host} refused the connection.",
@@ -132,20 +132,20 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
         "Nothing is wrong at the third party.", False,
     ),
     (
-        (ConnectionError, IncompleteRead), "broken_off", "The connection with {host} broke off: {detail}.",
+        (ConnectionError, IncompleteRead), "broken_off", "The connection to {host} was lost: {detail}.",
         "The service closed the connection before its answer was complete. It may have acted on the request.", False,
     ),
     (
         HeadTooLarge, "headers_too_large", "{host} answered with {detail}.",
-        "No answer needs so many; ask the third party, or look whether it sets a cookie over and over.", False,
+        "No answer needs that many; ask the third party, or check whether it sets a cookie over and over.", False,
     ),
     (
         (BadStatusLine, LineTooLong), "not_http", "{host} did not answer in HTTP: {detail}.",
         "Check the port in URL to Notify: another service may listen there.", False,
     ),
     (
-        Misframed, "misframed", "Nobody can tell where the answer of {host} ends: {detail}.",
-        "The service, or a proxy before it, breaks the rules of HTTP: ask whoever runs it.", False,
+        Misframed, "misframed", "It is unclear where the answer of {host} ends: {detail}.",
+        "The service, or a proxy in front of it, violates HTTP: ask whoever runs it.", False,
     ),
     (
         (zlib.error, EndsTooEarly, DecodeError), "undecodable", "The answer of {host} could not be unpacked: {detail}.",
@@ -157,11 +157,11 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     ),
     (
         OSError, "unreachable", "{host} can't be reached from here: {detail}.",
-        "The network has no way to that address, or this machine is short of something.", False,
+        "There is no route to that address, or this machine is short of resources.", False,
     ),
     (
         Exception, "unexpected", "The request could not be made: {detail}.",
-        "This should not happen: please report it with what the webhook looks like.", False,
+        "This should not happen: please report it, with the settings of the webhook.", False,
     ),
 )  # fmt: skip
 
@@ -172,28 +172,28 @@ _NOWHERE = (
 """A redirect that leads nowhere."""
 
 _ANSWERS: dict[int, tuple[str, str, str]] = {
-    101: ("unexpected", "{host} answered 101: it changed to another protocol, which was not asked for.", "Check the path of URL to Notify: it may be that of a WebSocket."),
+    101: ("unexpected", "{host} answered 101: it switched to another protocol, which was not requested.", "Check the path of URL to Notify: it may be that of a WebSocket."),
     300: ("redirect", "{host} answered 300: it has several addresses to choose from.", "Its answer lists them: put the right one into URL to Notify."),
-    304: ("not_modified", "{host} answered 304: nothing has changed since an earlier answer, of which none is kept here.", "Look at the headers of the webhook: If-None-Match and If-Modified-Since ask for this answer."),
-    400: ("bad_request", "{host} answered 400: it did not understand the request.", "Compare the body with what its documentation asks for; its answer often names the field."),
-    401: ("unauthorized", "{host} answered 401: the authorization is missing or wrong.", "Type the password or token of the webhook again, then redeliver."),
+    304: ("not_modified", "{host} answered 304: nothing has changed since an earlier answer, but none is kept here.", "Look at the headers of the webhook: If-None-Match and If-Modified-Since ask for this answer."),
+    400: ("bad_request", "{host} answered 400: it did not understand the request.", "Compare the body with its documentation; its answer often names the field."),
+    401: ("unauthorized", "{host} answered 401: the authorization is missing or wrong.", "Enter the password or token of the webhook again, then redeliver."),
     403: ("forbidden", "{host} answered 403: the account may not do this.", "Check the rights of the account or token at the third party."),
     404: ("not_found", "{host} answered 404: there is nothing at this address.", "Check the path of URL to Notify, and whether the id in it exists at the third party."),
     405: ("method", "{host} answered 405: this method is not allowed here.", "Try another method (GET, POST, PUT) as its documentation says."),
-    408: ("slow_request", "{host} answered 408: it waited too long for the request.", "Mostly passing; if it goes on, ask the third party."),
+    408: ("slow_request", "{host} answered 408: it waited too long for the request.", "Usually temporary; if it persists, ask the third party."),
     409: ("conflict", "{host} answered 409: it conflicts with what is stored there.", "The record may exist at the third party already."),
     410: ("gone", "{host} answered 410 Gone: this address is no longer served.", "Change URL to Notify or switch the webhook off; it is not retried."),
     413: ("too_large", "{host} answered 413: the request is too large.", "Send fewer parameters or related records."),
-    415: ("media_type", "{host} answered 415: it does not take this content type.", "Choose another Content Type on the webhook."),
+    415: ("media_type", "{host} answered 415: it does not accept this content type.", "Choose another Content Type on the webhook."),
     422: ("unprocessable", "{host} answered 422: it refused the values.", "Its answer says which field and why."),
-    429: ("too_many", "{host} answered 429: too many requests.", "Mostly passing; a rate limit can be set on the webhook."),
-    503: ("unavailable", "{host} answered 503: it is not available at the moment.", "Mostly passing; if it goes on, ask the third party."),
-    0: ("unexpected", "{host} answered {code}, which is no status of HTTP.", "Its answer may say why; ask the third party."),
-    1: ("unexpected", "{host} answered {code}.", "That is no complete answer."),
+    429: ("too_many", "{host} answered 429: too many requests.", "Usually temporary; a rate limit can be set on the webhook."),
+    503: ("unavailable", "{host} answered 503: it is not available at the moment.", "Usually temporary; if it persists, ask the third party."),
+    0: ("unexpected", "{host} answered {code}, which is not an HTTP status.", "Its answer may say why; ask the third party."),
+    1: ("unexpected", "{host} answered {code}.", "That is not a final answer."),
     2: ("unexpected", "{host} answered {code}.", "Look at the response."),
     3: ("redirect", "{host} answered {code}: it sends the request elsewhere.", "Put the address in its Location header into URL to Notify, or let the webhook follow redirects."),
     4: ("refused_request", "{host} answered {code}: it refused the request.", "Its answer says why; compare with its documentation."),
-    5: ("server_error", "{host} answered {code}: it failed on its side.", "If it goes on, ask the third party, with the time of the attempt."),
+    5: ("server_error", "{host} answered {code}: it failed on its side.", "If it persists, ask the third party and give the time of the attempt."),
 }  # fmt: skip
 
 
@@ -228,7 +228,7 @@ def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
 def table_as_markdown() -> str:
     """The table of diagnoses for `docs/delivery.md`."""
     rows = [
-        ("configuration", "what is wrong with the webhook", "Mend the webhook, then redeliver.", "no"),
+        ("configuration", "what is wrong with the webhook", "Fix the webhook, then redeliver.", "no"),
         ("token", "No access token: *why*", "as for any other request", "as for any other"),
     ]
     for _kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:

@@ -37,7 +37,7 @@ class DeadlinePassed(requests.Timeout):
 
 
 class Interrupted(Exception):
-    """The transport was told to end what is in the air: nobody knows whether the request arrived."""
+    """The transport was told to end what is in flight: nobody knows whether the request arrived."""
 
 
 class Misframed(HTTPException):
@@ -149,8 +149,8 @@ class Transport:
             if outgoing.says_a_secret and not same_origin(there, target_of(before.url)):
                 raise SecretElsewhere(
                     f"{target_of(before.url).host} answered {answer.status_code} and leads to {there.host}, which a secret of "
-                    "this request was not typed for; nothing was sent there. Give the webhook that address, and type the secret "
-                    "for it."
+                    "this request was not entered for; nothing was sent there. Set that address on the webhook, and enter the "
+                    "secret for it."
                 )
             hops.append(Hop(answer.status_code, outgoing.method, outgoing.url))
             try:
@@ -161,7 +161,7 @@ class Transport:
         return answer
 
     def interrupt(self) -> None:
-        """Ends what is in the air, and whatever is begun from now on, with Interrupted."""
+        """Ends what is in flight, and whatever is begun from now on, with Interrupted."""
         self._watch.end_all()
 
     def close(self) -> None:

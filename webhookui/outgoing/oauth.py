@@ -144,7 +144,7 @@ def _lifetime_s(expires_in: Any) -> float:
     except (TypeError, ValueError):
         seconds = math.nan
     if math.isnan(seconds):
-        raise ValueError(f"its expires_in is {json.dumps(expires_in)}, which is no number of seconds.")
+        raise ValueError(f"its expires_in is {json.dumps(expires_in)}, which is not a number of seconds.")
     return seconds
 
 

@@ -19,9 +19,11 @@ def check_goes_to(typed_for: str, url: str) -> None:
     """
     target = target_of(url)
     if not goes_to(typed_for, url):
-        words = f"They were typed for {_shown(typed_for)}" if typed_for else "It is not known what they were typed for"
+        words = (
+            f"They were entered for {_shown(typed_for)}" if typed_for else "It is not known what they were entered for"
+        )
         raise SecretElsewhere(
-            f"This request goes to {_address(target)}, which the webhook's secrets were not typed for; nothing was sent. "
+            f"This request goes to {_address(target)}, which the webhook's secrets were not entered for; nothing was sent. "
             f"{words}. Redeliver it: it then goes to the webhook's address as it is now."
         )
 

@@ -43,7 +43,7 @@ def target_of(url: str) -> Target:
         raise requests.exceptions.InvalidURL("It has a user name or a backslash before the path.")
     host = _ascii(parts.hostname or "")
     if not _HOST.fullmatch(host):
-        raise requests.exceptions.InvalidURL(f"“{parts.hostname or ''}” is no name of a host.")
+        raise requests.exceptions.InvalidURL(f"“{parts.hostname or ''}” is not a valid host name.")
     netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
     if parts.netloc.isascii():
         netloc = parts.netloc
@@ -57,7 +57,7 @@ def _ascii(host: str) -> str:
     try:
         return idna.encode(host, uts46=True).decode("ascii").lower()
     except idna.IDNAError as error:
-        raise requests.exceptions.InvalidURL(f"“{host}” is no name of a host: {error}.") from error
+        raise requests.exceptions.InvalidURL(f"“{host}” is not a valid host name: {error}.") from error
 
 
 def same_origin(target: Target, other: Target) -> bool:

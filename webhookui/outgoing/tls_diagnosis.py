@@ -11,12 +11,12 @@ _CERTIFICATES: dict[int, str] = {
     10: f"The third party has to renew it, unless this machine's clock is wrong; {_NO_SWITCH}",
     18: "The service has signed it itself. Trust it through WEBHOOKUI_CA_FILE if it is your own; otherwise the third party needs "
     f"one of a public authority; {_NO_SWITCH}",
-    19: f"Its authority is none of the public ones. Trust it through WEBHOOKUI_CA_FILE if it is your own; {_NO_SWITCH}",
+    19: f"Its authority is not one of the public ones. Trust it through WEBHOOKUI_CA_FILE if it is your own; {_NO_SWITCH}",
     20: "The service may leave out the intermediate certificates, which browsers find by themselves: it has to send the whole "
     f"chain. If its authority is your own, trust it through WEBHOOKUI_CA_FILE; {_NO_SWITCH}",
-    23: f"Its authority has taken it back: the third party needs a new one; {_NO_SWITCH}",
-    62: f"It is made out to another name: check the host in URL to Notify; {_NO_SWITCH}",
-    64: f"It is made out to another name: use the name that it is for in URL to Notify; {_NO_SWITCH}",
+    23: f"Its authority has revoked it: the third party needs a new one; {_NO_SWITCH}",
+    62: f"It was issued for another name: check the host in URL to Notify; {_NO_SWITCH}",
+    64: f"It was issued for another name: use the name that it is for in URL to Notify; {_NO_SWITCH}",
 }
 """OpenSSL's codes of verification → what to do."""
 _CERTIFICATES[21] = _CERTIFICATES[20]
@@ -29,18 +29,18 @@ _REASONS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("UNSUPPORTED_PROTOCOL", "ALERT_PROTOCOL_VERSION", "VERSION_TOO_LOW", "ALERT_INSUFFICIENT_SECURITY"),
-        "it offers no version of TLS from 1.2 on",
+        "it offers no TLS version from 1.2 on",
         "The service has to offer TLS 1.2 or 1.3; older ones are not safe. Ask whoever runs it.",
     ),
     (
         ("CERTIFICATE_REQUIRED",),
-        "it demands a client certificate",
+        "it requires a client certificate",
         "A client certificate can't be presented from here: ask the third party for another address or authorization.",
     ),
     (
         ("ALERT_HANDSHAKE_FAILURE",),
         "",
-        "It demands a client certificate, which can't be presented from here, or offers no cipher that is still safe. "
+        "It requires a client certificate, which can't be presented from here, or offers no cipher that is still safe. "
         "Ask whoever runs it.",
     ),
     (

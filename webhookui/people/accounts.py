@@ -178,7 +178,7 @@ def _address(session: Session, email: str, errors: dict[str, str]) -> str:
         errors["email"] = f"“{email.strip()[:60]}” is not an e-mail address. {error}"
         return ""
     if session.scalar(select(User.id).where(User.email == address)) is not None:  # type: ignore[call-overload]
-        errors["email"] = "There is a user with this e-mail address already."
+        errors["email"] = "There is already a user with this e-mail address."
     return address
 
 

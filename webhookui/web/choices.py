@@ -12,5 +12,5 @@ def chosen(name: str, words: Collection[str], default: str = "") -> str:
     tells the words."""
     asked = request.values.get(name) or default
     if asked not in words:
-        abort(400, description=f"“{asked[:40]}” is no {name}: that is one of {', '.join(words)}.")
+        abort(400, description=f"“{asked[:40]}” is not a {name}: use one of {', '.join(words)}.")
     return asked

@@ -21,7 +21,7 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 @public
 def healthz() -> ResponseReturnValue:
-    """The process lives."""
+    """The process is alive."""
     return jsonify({"status": "ok"})
 
 

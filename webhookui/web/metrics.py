@@ -38,7 +38,7 @@ class Figures(Collector):
             deliveries.add_metric([status], number)
         yield deliveries
         yield _gauge("webhookui_oldest_queued_seconds", "Age of the oldest queued delivery.", health.oldest_queued_s)
-        yield _gauge("webhookui_workers", "Worker processes that were seen lately.", health.workers)
+        yield _gauge("webhookui_workers", "Worker processes that were seen recently.", health.workers)
         yield _gauge("webhookui_queue_worked_on", "1 while a worker process answers the queue.", state.worked_on)
         yield _gauge("webhookui_paused_endpoints", "Webhooks and endpoints that are paused.", health.paused)
         yield _gauge(

@@ -150,9 +150,9 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
 def csrf_page(error: CSRFError) -> ResponseReturnValue:
     return render_error(
         400,
-        "This form can't be accepted any more.",
+        "This form has expired.",
         "Its protection against forged requests (the CSRF token) is missing or too old. Go back, reload the page and send it "
-        "again; what you typed is still there.",
+        "again; what you entered is still there.",
     )
 
 
@@ -177,7 +177,7 @@ def _unavailable(because: str) -> ResponseReturnValue:
 
         return errors.answer(503, "unavailable", words)
     return render_error(
-        503, "The database can't be used at the moment.", f"{words} Try again; if it stays, tell your admin."
+        503, "The database can't be used at the moment.", f"{words} Try again; if it persists, tell your admin."
     )
 
 
@@ -187,14 +187,14 @@ def render_error(code: int, title: str, hint: str) -> ResponseReturnValue:
 
 _WORDS = {
     400: ("This request can't be understood.", "Go back, reload the page and try again."),
-    403: ("You may not do this.", "Ask an admin of your team."),
+    403: ("You are not allowed to do this.", "Ask an admin of your team."),
     404: ("There is nothing here.", "It may have been deleted, or the address is misspelled."),
-    405: ("This page can't be called like that.", "Open it from the menu."),
+    405: ("This page can't be opened that way.", "Open it from the menu."),
     413: ("This is too large.", "Send a smaller file or text."),
     429: ("Too many attempts.", "Wait a minute, then try again."),
     500: (
         "Something went wrong on our side.",
-        "It has been noted in the log. Try again; if it stays, tell your admin.",
+        "It has been logged. Try again; if it persists, tell your admin.",
     ),
 }
 

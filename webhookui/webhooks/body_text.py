@@ -45,12 +45,12 @@ def body_text(body: bytes, content_type: str = "", *, was_cut: bool = False) -> 
         if text is not None:
             note = ""
             if declared_charset and not name.startswith(charset_name(declared_charset) or "?"):
-                note = f"It says charset={declared_charset}, which it is not; read as {name.upper()}."
+                note = f"It claims charset={declared_charset}, which it is not; read as {name.upper()}."
             inside = _inside(body)
             named = _mark_of(body) or charset_name(declared_charset) or charset_name(inside)
             is_guess = bool(inside) and not named and name == "utf-8"
             if is_guess:
-                note = f"It says encoding={inside}, which is not known here; read as {name.upper()}."
+                note = f"It claims encoding={inside}, which is unknown; read as {name.upper()}."
             return BodyText(text.removeprefix("\ufeff"), name.upper(), note, is_guess)
     return None
 

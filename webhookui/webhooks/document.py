@@ -71,9 +71,9 @@ def parse_webhook(
     reader.refuse_unknown(document, KEYS)
     reader.choice(document, "type", ("webhook",), "webhook")
     reader.refuse_unstorable(document)
-    title = reader.text(document, "title", required="Give the action a title.")
+    title = reader.text(document, "title", required="Enter a title for the action.")
     description = reader.text(document, "description")
-    url = reader.text(document, "url", required="Give the URL to notify.")
+    url = reader.text(document, "url", required="Enter the URL to notify.")
     names = secret_names(reader, document.get("secrets"))
     schema = with_secret_names(schema, names)
     related_schemas = {
@@ -103,7 +103,7 @@ def parse_webhook(
     if url and (authorized or signing or values) and not host_is_fixed(url):
         what = "an authorization" if authorized else "a signature" if signing else "a secret"
         reader.say(
-            "url", f"With {what} the host is written out, so that no record's value decides who gets the secret."
+            "url", f"With {what}, the host must be written out, so that no record's value decides who gets the secret."
         )
     timeout_s = reader.number(document, "timeout_s", DEFAULT_TIMEOUT_S, 1, LONGEST_TIMEOUT_S)
     rate = document.get("rate_limit_per_s")
@@ -138,7 +138,7 @@ def _check_url(reader: DocumentReader, url: str, schema: Schema) -> None:
     reader.template(url, "url", schema)
     check_secret_in_url(reader, url)
     if CONTROL.search(PLACEHOLDER.sub("", url)):
-        reader.say("url", "A line break or control character can't stand in an address.")
+        reader.say("url", "An address can't contain a line break or control character.")
     if url.startswith("{{"):
         return  # the whole address is a placeholder; it is judged when it is known
     example = PLACEHOLDER.sub("x1", url)
@@ -152,16 +152,16 @@ def _headers(reader: DocumentReader, value: Any, schema: Schema, places: Places)
     for position, row in reader.objects(value, "headers"):
         path = f"headers.{position}."
         reader.refuse_unknown(row, {"name", "value", "secret"}, path)
-        name = reader.text(row, "name", path, required="Give the header a name.")
+        name = reader.text(row, "name", path, required="Enter a name for the header.")
         text = reader.text(row, "value", path)
         reader.say_if(path + "name", header_name_problem(name) if name else "")
         if name and any(name.lower() == other.name.lower() for other in headers):
-            reader.say(path + "name", f"The header “{name}” stands there twice.")
+            reader.say(path + "name", f"The header “{name}” is listed twice.")
         if reader.truth(row, "secret", path):
             headers.append(Header(name, "", places.next("headers", name)))
             continue
         if name.lower() == "content-type" and not text.strip():
-            reader.say(path + "value", "Give the media type, or remove the row: it then follows from the body.")
+            reader.say(path + "value", "Enter the media type, or remove the row: it is then determined by the body.")
         if CONTROL_IN_HEADER.search(text.strip()):
             reader.say(path + "value", "A line break or control character can't be sent in a header.")
         reader.template(text, path + "value", schema)
@@ -176,7 +176,7 @@ def _parameters(
     for position, row in reader.objects(value, at):
         path = f"{at}.{position}."
         reader.refuse_unknown(row, {"name", "value", "type", "required", "omit_empty", "secret"}, path)
-        name = reader.text(row, "name", path, required="Give the parameter a name.")
+        name = reader.text(row, "name", path, required="Enter a name for the parameter.")
         secret = reader.truth(row, "secret", path)
         text = "" if secret else reader.text(row, "value", path)
         reader.template(text, path + "value", schema)
@@ -193,14 +193,14 @@ def _related(reader: DocumentReader, value: Any, schemas: Mapping[str, Schema], 
     for position, row in reader.objects(value, "related"):
         path = f"related.{position}."
         if position >= MAX_RELATED:
-            reader.say("related", f"At most {MAX_RELATED} related modules; these are {len(value)}.")
+            reader.say("related", f"At most {MAX_RELATED} related modules; there are {len(value)}.")
             break
         reader.refuse_unknown(row, {"module", "key", "parameters"}, path)
         module = reader.text(row, "module", path, required="Choose a related module.")
         if module and module not in schemas:
             reader.say(path + "module", f"“{module}” is not among the related modules of the workflow (step 1).")
         elif any(module == other.module for other in related):
-            reader.say(path + "module", f"“{module}” stands there twice.")
+            reader.say(path + "module", f"“{module}” is listed twice.")
         key = reader.text(row, "key", path) or module
         schema = schemas.get(module) or Schema({})
         parameters = _parameters(reader, row.get("parameters"), f"{path}parameters", schema, places, f"related.{key}")
@@ -212,13 +212,13 @@ def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> C
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        reader.say("capture", "This is an object with a type.")
+        reader.say("capture", "This must be an object with a type.")
         return None
     reader.refuse_unknown(value, {"type", "on_success", "on_failure", "namespaces"}, "capture.")
     kind = reader.choice(value, "type", capture.CAPTURE_TYPES, "JSONPATH", "capture.")
     spaces = value.get("namespaces") or {}
     if not isinstance(spaces, Mapping) or not all(isinstance(text, str) for text in (*spaces, *spaces.values())):
-        reader.say("capture.namespaces", "Namespaces are an object: prefix → URI.")
+        reader.say("capture.namespaces", "Namespaces must be an object: prefix → URI.")
         spaces = {}
     for prefix, uri in spaces.items():
         reader.say_if("capture.namespaces", namespace_problem(prefix, uri))
@@ -228,13 +228,13 @@ def _capture(reader: DocumentReader, value: Any, fields: Mapping[str, str]) -> C
         for position, row in reader.objects(value.get(name), f"capture.{name}"):
             path = f"capture.{name}.{position}."
             reader.refuse_unknown(row, {"path", "field", "all"}, path)
-            where = reader.text(row, "path", path, required="Give the path of the value.")
+            where = reader.text(row, "path", path, required="Enter the path of the value.")
             _check_path(reader, kind, where, spaces, path + "path")
-            target = reader.text(row, "field", path, required="Choose the field that takes the value.")
+            target = reader.text(row, "field", path, required="Choose the field for the value.")
             if target and target not in fields:
                 reader.say(path + "field", f"There is no field “{target}”.")
             elif target and target in [capture_row.field for capture_row in rows]:
-                reader.say(path + "field", f"“{target}” is filled by another row already.")
+                reader.say(path + "field", f"“{target}” is already filled by another row.")
             rows.append(CaptureRow(where, target, reader.truth(row, "all", path)))
         lists[name] = tuple(rows)
     return Capture(kind, lists["on_success"], lists["on_failure"], dict(spaces))
@@ -254,11 +254,11 @@ def _success_if(reader: DocumentReader, value: Any, namespaces: Mapping[str, str
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        reader.say("success_if", "This is an object with type and path.")
+        reader.say("success_if", "This must be an object with type and path.")
         return None
     reader.refuse_unknown(value, {"type", "path", "equals"}, "success_if.")
     kind = reader.choice(value, "type", capture.CAPTURE_TYPES, "JSONPATH", "success_if.")
-    path = reader.text(value, "path", "success_if.", required="Give the path.")
+    path = reader.text(value, "path", "success_if.", required="Enter the path.")
     _check_path(reader, kind, path, namespaces, "success_if.path")
     equals = value.get("equals")
     if equals is not None and not isinstance(equals, str):
@@ -272,13 +272,13 @@ def _signing(reader: DocumentReader, value: Any) -> tuple[bool, str | None]:
     if value is True:
         return True, None
     if not isinstance(value, Mapping):
-        reader.say("signing", "This is false, {} or an object with a secret.")
+        reader.say("signing", "This must be false, {} or an object with a secret.")
         return False, None
     reader.refuse_unknown(value, {"secret"}, "signing.")
     secret = value.get("secret")
     if secret is None:
         return True, None
-    problem = secret_problem(secret) if isinstance(secret, str) else "This is text."
+    problem = secret_problem(secret) if isinstance(secret, str) else "This must be text."
     if problem:
         reader.say("signing.secret", problem)
     return True, str(secret)

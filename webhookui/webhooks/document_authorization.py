@@ -21,7 +21,7 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
     if value is None:
         return Authorization()
     if not isinstance(value, Mapping):
-        reader.say("authorization", "This is an object with a type.")
+        reader.say("authorization", "This must be an object with a type.")
         return Authorization()
     path = "authorization."
     kind = AUTHORIZATIONS[reader.choice(value, "type", tuple(AUTHORIZATIONS), "none", path)]
@@ -35,7 +35,7 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
             reader.say(path + key, "A line break or control character can't be sent.")
     if ":" in plain.get("username", ""):
         reader.say(
-            path + "username", "A user name has no colon: what stands behind it would be taken for the password."
+            path + "username", "A user name can't contain a colon: what follows it would be taken for the password."
         )
     if "in" in kind.plain:
         plain["in"] = reader.choice(value, "in", ("header", "query"), "header", path)
@@ -53,9 +53,9 @@ def parse_authorization(reader: DocumentReader, value: Any, stored: Mapping[str,
         secret = value.get(kind.secret)
         secret = stored.get(kind.secret) if secret is None else secret
         if not isinstance(secret, str) or not (secret or kind.name == "basic"):
-            reader.say(path + kind.secret, "This must be typed.")
+            reader.say(path + kind.secret, "Enter a value.")
         elif kind.name == "basic" and not secret and not plain["username"]:
-            reader.say(path + "username", "Give a user name or a password: one of the two may be empty, not both.")
+            reader.say(path + "username", "Enter a user name or a password: one of the two may be empty, not both.")
         elif problem := _unsendable(kind.name, plain, secret):
             reader.say(path + kind.secret, problem)
         typed = secret if isinstance(secret, str) else None
@@ -84,14 +84,14 @@ def check_collisions(
     if authorization.type == "api_key" and authorization.in_ == "query":
         written = [name for name, _ in parse_qsl(urlsplit(PLACEHOLDER.sub("x", url)).query, keep_blank_values=True)]
         if authorization.name and authorization.name in [*in_query, *written]:
-            reader.say("authorization.name", f"“{authorization.name}” stands in the query already.")
+            reader.say("authorization.name", f"“{authorization.name}” is already in the query.")
         return
     name = authorization.name if authorization.type == "api_key" else "Authorization"
     if authorization.type == "none" or not name:
         return
     for position, header in enumerate(headers):
         if header.name.lower() == name.lower():
-            reader.say(f"headers.{position}.name", f"The authorization sets {name} already: remove one of the two.")
+            reader.say(f"headers.{position}.name", f"The authorization already sets {name}: remove one of the two.")
 
 
 def _unsendable(kind: str, plain: Mapping[str, str], secret: str) -> str:

@@ -31,7 +31,7 @@ def check_names(
     if method == "GET":
         for position in range(len(parameters), len(names)):
             if names[position] and names[position] in names[:position]:
-                reader.say(paths[position], f"“{names[position]}” stands there twice.")
+                reader.say(paths[position], f"“{names[position]}” is listed twice.")
     else:
         _check_list(reader, names, paths, content_type, len(parameters) if content_type == "FORM" else 0)
     for position, group in enumerate(related):

@@ -33,17 +33,17 @@ def parse_raw(
     if content_type != RAW:
         for key, text in (("media_type", media_type), ("body", body)):
             if text:
-                reader.say(key, f"Only {RAW} has this; with {content_type} the parameters make the body.")
+                reader.say(key, f"Only {RAW} has this; with {content_type}, the body is made of the parameters.")
         return "", ""
     if method == "GET":
         reader.say(
             "content_type", f"A GET has no body: choose another method than GET, or another content type than {RAW}."
         )
     _check_beside(reader, document, parameters, related, schema)
-    problem = media_type_problem(media_type) if media_type else "Give the media type, such as text/plain."
+    problem = media_type_problem(media_type) if media_type else "Enter the media type, such as text/plain."
     reader.say_if("media_type", problem)
     if not body:
-        reader.say("body", "Type the body.")
+        reader.say("body", "Enter the body.")
         return media_type, body
     lists = {group.key: _behind(related_schemas[group.module]) for group in related if group.module in related_schemas}
     wrong = check_body(body, Schema({**schema.fields, **lists}, alone=schema.alone), MAX_RAW_TEMPLATE)
@@ -69,12 +69,13 @@ def _check_beside(
             reader.say(f"headers.{position}.name", f"With {RAW} the media type is the Content-Type: remove this row.")
     for position, group in enumerate(related):
         if group.parameters:
-            reader.say(f"related.{position}.parameters", f"With {RAW} the body speaks of the related records itself.")
+            reader.say(f"related.{position}.parameters", f"With {RAW}, the body itself refers to the related records.")
         if not _NAME.fullmatch(group.key) or group.key in _WORDS_OF_JINJA:
             reader.say(
-                f"related.{position}.key", "With RAW a key is a word that the body can speak of: letters, digits and _."
+                f"related.{position}.key",
+                "With RAW, a key must be a word that the body can use: letters, digits and _.",
             )
         elif group.key in schema.fields:
-            reader.say(f"related.{position}.key", f"“{group.key}” is a placeholder already: choose another key.")
+            reader.say(f"related.{position}.key", f"“{group.key}” is already a placeholder: choose another key.")
         elif any(group.key == other.key for other in related[:position]):
-            reader.say(f"related.{position}.key", f"“{group.key}” stands there twice.")
+            reader.say(f"related.{position}.key", f"“{group.key}” is listed twice.")

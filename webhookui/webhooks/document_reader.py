@@ -38,7 +38,7 @@ class DocumentReader:
     def refuse_unstorable(self, value: Any, path: str = "") -> None:
         """Texts with a character that databases refuse: NUL, or half of a surrogate pair."""
         if isinstance(value, str) and UNSTORABLE.search(value):
-            self.say(path, "This has a character that can't be stored.")
+            self.say(path, "This contains a character that can't be stored.")
         elif isinstance(value, Mapping):
             for key, inner in value.items():
                 self.refuse_unstorable(key, path or "keys")
@@ -52,7 +52,7 @@ class DocumentReader:
         if value is None:
             value = ""
         if not isinstance(value, str):
-            self.say(path + key, f"“{key}” is text.")
+            self.say(path + key, f"“{key}” must be text.")
             return ""
         value = value.strip() if required or key in ("url", "key", "path", "field", "name") else value
         if required and not value:
@@ -72,14 +72,14 @@ class DocumentReader:
     def truth(self, document: Mapping[str, Any], key: str, path: str = "") -> bool:
         value = document.get(key, False)
         if not isinstance(value, bool):
-            self.say(path + key, f"“{key}” is true or false.")
+            self.say(path + key, f"“{key}” must be true or false.")
             return False
         return value
 
     def number(self, document: Mapping[str, Any], key: str, default: float, least: float, most: float) -> float:
         value = document.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not least <= value <= most:
-            self.say(key, f"This is a number from {least:g} to {most:g}.")
+            self.say(key, f"This must be a number from {least:g} to {most:g}.")
             return default
         return int(value) if value == int(value) else float(value)
 
@@ -88,14 +88,14 @@ class DocumentReader:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.say(path, "This is a list.")
+            self.say(path, "This must be a list.")
             return []
         rows = []
         for position, row in enumerate(value):
             if isinstance(row, Mapping):
                 rows.append((position, row))
             else:
-                self.say(f"{path}.{position}", "This is an object.")
+                self.say(f"{path}.{position}", "This must be an object.")
         return rows
 
     def template(self, source: str, path: str, schema: Schema) -> None:

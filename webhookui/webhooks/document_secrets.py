@@ -24,13 +24,14 @@ def secret_names(reader: DocumentReader, value: Any) -> tuple[str, ...]:
     for position, row in reader.objects(value, "secrets"):
         path = f"secrets.{position}."
         reader.refuse_unknown(row, {"name", "value"}, path)
-        name = reader.text(row, "name", path, required="Give the secret a name.")
+        name = reader.text(row, "name", path, required="Enter a name for the secret.")
         if name and not NAME.fullmatch(name):
             reader.say(
-                path + "name", "The name of a secret is lower case letters, digits and underscores: {{ secret.token }}."
+                path + "name",
+                "The name of a secret must be lower case letters, digits and underscores: {{ secret.token }}.",
             )
         elif name in names:
-            reader.say(path + "name", f"“{name}” stands there twice.")
+            reader.say(path + "name", f"“{name}” is listed twice.")
         names.append(name)
     return tuple(names)
 
@@ -50,7 +51,7 @@ def secret_values(reader: DocumentReader, document: Mapping[str, Any]) -> dict[s
     for place, path, row in secret_rows(document):
         value = row.get("value")
         if not isinstance(value, str) or not value:
-            reader.say(f"{path}.value", "Type the secret value.")
+            reader.say(f"{path}.value", "Enter the secret value.")
             continue
         secrets[place] = value
         kind, _, name = place.partition(".")
@@ -71,14 +72,14 @@ def check_type_of_secret(reader: DocumentReader, kind: str, text: str, path: str
     if (secret and kind not in ("auto", "text")) or (
         named and kind in ("number", "boolean") and MENTIONED.search(text)
     ):
-        reader.say(path + "type", "A secret goes out as text, as it was typed.")
+        reader.say(path + "type", "A secret is sent as text, exactly as it was entered.")
 
 
 def check_secret_in_url(reader: DocumentReader, url: str) -> None:
     """A secret may stand in path and query: the host is shown and compared, and must be known."""
     authority = re.match(r"[^/?#]*(//[^/?#]*)?", url)
     if authority and MENTIONED.search(authority[0]):
-        reader.say("url", "A secret stands in the path or the query of a URL, not in its host.")
+        reader.say("url", "A secret can be in the path or the query of a URL, not in its host.")
 
 
 def _texts(rows: Any) -> list[str]:

@@ -9,15 +9,15 @@ HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token of RFC 9110 section 5.6.2."""
 
 _FOLLOWS_FROM_BODY = "it follows from the body"
-_ONE_CONNECTION = "it is about one connection, and connections are kept by us"
+_ONE_CONNECTION = "it concerns a single connection, and webhookui manages those"
 _PROXY = "it is meant for a proxy, not for the receiver"
 _SIGNATURE = "the signature sets it"
 RESERVED_HEADERS: Mapping[str, str] = {
-    "host": "the host of the URL goes there",
+    "host": "it is the host of the URL",
     "content-length": _FOLLOWS_FROM_BODY,
     "transfer-encoding": _FOLLOWS_FROM_BODY,
     "trailer": "a body has no trailer section",
-    "expect": "the body goes out at once, without waiting for a 100",
+    "expect": "the body is sent at once, without waiting for a 100",
     "connection": _ONE_CONNECTION,
     "keep-alive": _ONE_CONNECTION,
     "te": _ONE_CONNECTION,
@@ -26,7 +26,7 @@ RESERVED_HEADERS: Mapping[str, str] = {
     "proxy-connection": _PROXY,
     "proxy-authenticate": _PROXY,
     "proxy-authorization": _PROXY,
-    "webhook-id": "each delivery has one of its own",
+    "webhook-id": "each delivery has its own",
     "webhook-timestamp": _SIGNATURE,
     "webhook-signature": _SIGNATURE,
 }
@@ -37,6 +37,6 @@ and what the product sends."""
 def header_name_problem(name: str) -> str:
     """Why a header can't have this name; empty when it can."""
     if not HEADER_NAME.fullmatch(name):
-        return f"“{name}” is no name of a header: letters, digits and hyphens."
+        return f"“{name}” is not a valid header name: use letters, digits and hyphens."
     why = RESERVED_HEADERS.get(name.lower())
     return f"{name} can't be set: {why}." if why else ""

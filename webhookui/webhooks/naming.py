@@ -105,11 +105,11 @@ def _place(root: _Node, name: str, segments: Sequence[Segment], *, may_repeat: b
     node = root
     for depth, segment in enumerate(segments):
         if node.leaf:
-            return f"“{name}” can't stand beside “{node.name}”: that is a value and can't have parts."
+            return f"“{name}” can't be combined with “{node.name}”: that is a value and can't have parts."
         kinds = {isinstance(key, int) for key in node.children}
         if kinds and isinstance(segment, int) not in kinds:
             other = next(iter(node.children.values())).name
-            return f"“{name}” can't stand beside “{other}”: the same place can't be a list and an object."
+            return f"“{name}” can't be combined with “{other}”: the same place can't be a list and an object."
         if segment not in node.children:
             node.children[segment] = _Node(name)
         node = node.children[segment]
@@ -117,10 +117,10 @@ def _place(root: _Node, name: str, segments: Sequence[Segment], *, may_repeat: b
             if node.leaf and may_repeat:
                 return ""
             if node.leaf:
-                return f"“{name}” stands there twice."
+                return f"“{name}” is listed twice."
             if node.children:
                 inner = next(iter(node.children.values())).name
-                return f"“{name}” can't stand beside “{inner}”: a value can't have parts."
+                return f"“{name}” can't be combined with “{inner}”: a value can't have parts."
             node.leaf = True
     return ""
 

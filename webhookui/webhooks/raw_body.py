@@ -46,8 +46,8 @@ def _no_json(text: str, _charset: str) -> str:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        hint = " Several values one after another are application/x-ndjson." if "Extra data" in str(error) else ""
-        return f"This is no JSON: {error}.{hint}"
+        hint = " For several values one after another, use application/x-ndjson." if "Extra data" in str(error) else ""
+        return f"This is not JSON: {error}.{hint}"
     return ""
 
 
@@ -63,7 +63,7 @@ def _no_xml(text: str, charset: str) -> str:
     try:
         etree.fromstring(text.encode(charset), parser)
     except (etree.XMLSyntaxError, UnicodeError) as error:
-        return f"This is no XML: {getattr(error, 'msg', None) or error}."
+        return f"This is not XML: {getattr(error, 'msg', None) or error}."
     return ""
 
 
@@ -145,7 +145,7 @@ def _encoded(pieces: Sequence[str | Inserted], media_type: str) -> bytes:
         return b""
     charset = charset_of(media_type, text)
     if charset != "utf-8" and MARKER.search(text):
-        raise NotEncodable(f"A body with a secret in it is written in UTF-8, not in {charset}.")
+        raise NotEncodable(f"A body that contains a secret must be in UTF-8, not in {charset}.")
     try:
         encoded = text.encode(charset)
     except UnicodeEncodeError as error:

@@ -269,7 +269,7 @@ def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str, ke
     except TemplateProblem as problem:
         raise RequestError(at, f"Parameter {name}: {problem}") from None
     except (ValueError, RecursionError, NotEncodable) as error:
-        raise RequestError(at, f"Parameter {name}: what it comes to is no JSON ({error}).") from None
+        raise RequestError(at, f"Parameter {name}: the result is not JSON ({error}).") from None
     if is_empty(value):
         if parameter.required:
             raise RequestError(at, f"The required parameter {name} is empty; nothing was sent.")
@@ -279,7 +279,7 @@ def parameter_value(parameter: Parameter, values: Mapping[str, Any], at: str, ke
         return _FORCE[parameter.type](value)
     except (ValueError, InvalidOperation):
         shown = as_text(value)[:60]
-        raise RequestError(at, f"Parameter {name}: “{shown}” is no {_WORD[parameter.type]}.") from None
+        raise RequestError(at, f"Parameter {name}: “{shown}” is not {_WORD[parameter.type]}.") from None
 
 
 def _number(value: Any) -> int | Decimal | None:
@@ -312,4 +312,4 @@ _FORCE: dict[str, Callable[[Any], Any]] = {
     "boolean": _boolean,
     "json": plain,
 }
-_WORD = {"number": "number", "boolean": "truth value", "json": "JSON"}
+_WORD = {"number": "a number", "boolean": "true or false", "json": "JSON"}

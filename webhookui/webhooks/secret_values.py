@@ -40,7 +40,7 @@ class SecretGone(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "A secret of this request is not part of the webhook any more; nothing was sent. Redeliver it with the record as it "
+            "A secret of this request is no longer part of the webhook; nothing was sent. Redeliver it with the record as it "
             "is now."
         )
 
@@ -157,7 +157,7 @@ def reveal_url(url: str, secrets: Mapping[str, str]) -> str:
     revealed = reveal(url, secrets)
     if revealed != url and dot_segment(revealed):
         raise ValueError(
-            "A secret makes “.” or “..” a part of the URL's path, which leads elsewhere; nothing was sent."
+            "A secret makes “.” or “..” a part of the URL's path, which would lead elsewhere; nothing was sent."
         )
     return revealed
 

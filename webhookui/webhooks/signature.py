@@ -23,8 +23,8 @@ def secret_problem(secret: str) -> str:
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
-        return "Behind whsec_ a signing secret is base64."
-    return "" if 24 <= len(key) <= 64 else f"A signing secret holds 24 to 64 bytes; this one holds {len(key)}."
+        return "After whsec_, a signing secret is base64."
+    return "" if 24 <= len(key) <= 64 else f"A signing secret has 24 to 64 bytes; this one has {len(key)}."
 
 
 def signature_headers(

@@ -57,7 +57,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return _duration(value)
     if not isinstance(value, time):
-        raise NoValue("this is no value; is something not called?")
+        raise NoValue("this is not a value; are the parentheses of a call missing?")
     return text
 
 
@@ -76,7 +76,7 @@ def number_of(text: str) -> int | Decimal:
     0x10, NaN, and what is too large."""
     digits = text.strip(" \t\r\n")
     if not NUMBER.fullmatch(digits) or len(digits) > MOST_DIGITS:
-        raise NoValue("this is no number.")
+        raise NoValue("this is not a number.")
     number = Decimal(digits)
     if number and abs(number.adjusted()) > MAX_EXPONENT:
         raise NoValue("this number is too large.")
@@ -92,7 +92,7 @@ def _number(value: float | Decimal) -> int | Decimal:
     else:
         small = number.is_finite() and (not number or abs(number.adjusted()) <= MAX_EXPONENT)
     if not small:
-        raise NoValue("this number is too large, or none.")
+        raise NoValue("this is too large, or not a number.")
     return number
 
 

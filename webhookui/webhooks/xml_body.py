@@ -26,7 +26,7 @@ NAMESPACE = re.compile(r"[^\s<>\"{}|\\^`\x00-\x1f\x7f]+")
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 ALWAYS_DECLARED = {"xml": "http://www.w3.org/XML/1998/namespace"}
 
-LIST_IN_LIST = "A list within a list, or an object in the place of a text, can't be written in XML."
+LIST_IN_LIST = "A list within a list, or an object in place of a text, can't be written in XML."
 
 Spaces = Mapping[str | None, str]
 """Prefix (None for the default namespace) → URI, for what is in scope."""
@@ -83,7 +83,7 @@ def _declared(value: Any) -> dict[str | None, str]:
         if key == "@xmlns" or key.startswith("@xmlns:"):
             prefix, text = key[7:] or None, _legal(uri)
             if problem := namespace_problem(key[7:] or "x", text):
-                raise NotEncodable(f"{key} can't stand for the namespace “{text}”. {problem}")
+                raise NotEncodable(f"{key} can't declare the namespace “{text}”. {problem}")
             declared[prefix] = text
     return declared
 
@@ -91,10 +91,10 @@ def _declared(value: Any) -> dict[str | None, str]:
 def namespace_problem(prefix: str, uri: str) -> str:
     """A sentence about what is wrong with a declared namespace (Namespaces in XML, sections 2 and 3); empty when all is well."""
     if not re.fullmatch(_NCNAME, prefix) or prefix in ALWAYS_DECLARED or prefix == "xmlns":
-        return f"“{prefix}” is no prefix that can be declared."
+        return f"“{prefix}” is not a prefix that can be declared."
     if not uri:
-        return "A namespace is not empty."
-    return "" if NAMESPACE.fullmatch(uri) else f"“{uri}” is no URI."
+        return "A namespace can't be empty."
+    return "" if NAMESPACE.fullmatch(uri) else f"“{uri}” is not a URI."
 
 
 def _qualified(name: str, spaces: Spaces, *, attribute: bool = False) -> str:
@@ -120,7 +120,7 @@ def _legal(value: Any) -> str:
     text = as_text(value)
     match = ILLEGAL.search(text)
     if match:
-        raise NotEncodable(f"The character U+{ord(match.group()):04X} can't stand in XML.")
+        raise NotEncodable(f"XML can't contain the character U+{ord(match.group()):04X}.")
     return text
 
 
@@ -157,7 +157,7 @@ def _problems(place: Sequence[Segment], declared: Declared) -> Iterator[str]:
             if not depth:
                 yield "In XML the first part of a name is an element, not an index."
             elif isinstance(place[depth - 1], int):
-                yield "In XML a list can't stand within a list: give its elements a name."
+                yield "XML can't have a list directly within a list: give its elements a name."
             continue
         if segment == "#text" or segment.startswith("@"):
             if not last:

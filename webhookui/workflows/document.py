@@ -81,15 +81,15 @@ def parse(
     `stored`: the actions of the workflow that it replaces, in their order. `time_zone`: of schedules that name none.
     """
     if not isinstance(document, Mapping):
-        raise InvalidDocument({"": "A workflow is a JSON object."})
+        raise InvalidDocument({"": "A workflow must be a JSON object."})
     errors: Errors = {}
     refuse_unknown(document, KEYS | ANSWER_KEYS, "", errors)
-    name = _text(document, "name", errors, required="Give the workflow a name.")
+    name = _text(document, "name", errors, required="Enter a name for the workflow.")
     description = _text(document, "description", errors)
     module = _module(document.get("module"), modules, errors)
     active = document.get("active", True)
     if not isinstance(active, bool):
-        errors["active"] = "“active” is true or false."
+        errors["active"] = "“active” must be true or false."
     trigger = parse_trigger(document.get("trigger"), "trigger", errors, time_zone)
     related, criteria, actions = (), {}, ()  # type: tuple[str, ...], dict[str, Any], tuple[Action, ...]
     if module:
@@ -100,7 +100,7 @@ def parse(
         actions = _actions(document.get("actions"), modules, module, related, stored, errors)
     version = document.get("version")
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
-        errors["version"] = "“version” is a whole number."
+        errors["version"] = "“version” must be a whole number."
     if errors:
         raise InvalidDocument(errors)
     return WorkflowDocument(name, description, module, active, related, trigger, criteria, actions, version)
@@ -113,15 +113,15 @@ def _text(document: Mapping[str, Any], key: str, errors: Errors, required: str =
             errors[key] = required
         return ""
     if not isinstance(value, str):
-        errors[key] = f"“{key}” is text."
+        errors[key] = f"“{key}” must be text."
         return ""
     text = value.strip()
     if UNSTORABLE.search(text):
-        errors[key] = "This has a character that can't be stored."
+        errors[key] = "This contains a character that can't be stored."
     if required and not text:
         errors[key] = required
     elif required and len(text) > MAX_NAME:
-        errors[key] = f"At most {MAX_NAME} characters; these are {len(text)}."
+        errors[key] = f"At most {MAX_NAME} characters; this has {len(text)}."
     return text
 
 
@@ -139,7 +139,7 @@ def _related_modules(rows: Any, modules: Catalog, module: str, errors: Errors) -
     if rows is None:
         return ()
     if not isinstance(rows, list):
-        errors["related_modules"] = "Related modules are a list of module names."
+        errors["related_modules"] = "Related modules must be a list of module names."
         return ()
     related = modules.related_modules(module)
     label = modules.module(module).label
@@ -150,7 +150,7 @@ def _related_modules(rows: Any, modules: Catalog, module: str, errors: Errors) -
         elif name not in related:
             errors[at] = f"{modules.module(name).label} is not related to {label}. Use one of: {', '.join(related)}."
         elif name in rows[:position]:
-            errors[at] = f"{modules.module(name).label} is in the list twice."
+            errors[at] = f"{modules.module(name).label} is listed twice."
     return tuple(name for name in rows if isinstance(name, str) and name in related)
 
 
@@ -165,10 +165,10 @@ def _actions(
     if rows is None:
         return ()
     if not isinstance(rows, list):
-        errors["actions"] = "Actions are a list."
+        errors["actions"] = "Actions must be a list."
         return ()
     if len(rows) > MAX_ACTIONS:
-        errors["actions"] = f"A workflow has at most {MAX_ACTIONS} webhooks; these are {len(rows)}."
+        errors["actions"] = f"A workflow has at most {MAX_ACTIONS} webhooks; this one has {len(rows)}."
         return ()
     check = _ActionCheck(modules, module, related)
     actions = [
@@ -205,7 +205,7 @@ class _ActionCheck:
 
     def parse(self, row: Any, stored: StoredAction | None, at: str, errors: Errors) -> Action | None:
         if not isinstance(row, Mapping):
-            errors[at] = "An action is an object."
+            errors[at] = "An action must be an object."
             return None
         secret_errors: Errors = {}
         complete = _with_stored_secrets(row, stored, at, secret_errors)
@@ -246,11 +246,12 @@ def _with_stored_secrets(
     if isinstance(signing, Mapping) and "secret" in signing and signing["secret"] in (None, ""):
         secrets = stored.secrets.get("signing") if stored else None
         if stored is None or not secrets:
-            errors[f"{at}.signing.secret"] = "Type the signing secret, or give {} as “signing” to have one made."
+            errors[f"{at}.signing.secret"] = "Enter the signing secret, or set “signing” to {} to have one generated."
             complete["signing"] = {}
         elif stored.typed_for.url != origin_as_written(row.get("url")):
             errors[f"{at}.signing.secret"] = (
-                "The address has changed: type the signing secret again, or have a new one made (“signing”: {} in a document)."
+                "The address has changed: enter the signing secret again, or have a new one generated "
+                "(“signing”: {} in a document)."
             )
             complete["signing"] = {}
         else:
@@ -270,10 +271,10 @@ def _fill_in_rows(
         if secret_row.get("value") not in (None, ""):
             continue
         if place not in stored:
-            errors[f"{at}.{path}.value"] = "Type the secret value."
+            errors[f"{at}.{path}.value"] = "Enter the secret value."
         elif moved:
             errors[f"{at}.{path}.value"] = (
-                "The address has changed: type the value again, so that it goes nowhere unnoticed."
+                "The address has changed: enter the value again, so that it is not sent elsewhere unnoticed."
             )
         else:
             filled[path] = stored[place]
@@ -306,9 +307,9 @@ def _authorization_with_secret(
     words = "user name" if key == "username" else key.replace("_", " ")
     stored = stored_action.secrets.get(key) if stored_action else None
     if stored_action is None or not stored or stored_action.definition.get("authorization", {}).get("type") != kind:
-        errors[place] = f"Type the {words}."
+        errors[place] = f"Enter the {words}."
     elif stored_action.typed_for != secret_scope(row):
-        errors[place] = f"The address has changed: type the {words} again, so that it goes nowhere unnoticed."
+        errors[place] = f"The address has changed: enter the {words} again, so that it is not sent elsewhere unnoticed."
     else:
         complete[key] = stored
     return complete

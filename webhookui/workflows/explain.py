@@ -147,9 +147,9 @@ def _now(workflow: Workflow) -> InForce:
 
 
 def _version(was: InForce) -> Check:
-    words = f"What the workflow was then is not known: its versions are kept from {was.since:%Y-%m-%d %H:%M} UTC on."
+    words = f"How the workflow was then is unknown: its versions are kept only since {was.since:%Y-%m-%d %H:%M} UTC."
     if was.state == "not_made":
-        words = "The workflow was made after this save."
+        words = "The workflow was created after this save."
     return Check("version", "Version", False, words)
 
 
@@ -181,7 +181,7 @@ def _loop_guard(saved: RecordChange, hold: Hold | None) -> Check:
     if hold is not None:
         return Check("loop_guard", "Loop guard", False, hold.sentence)
     if saved.source == "capture":
-        words = "The save was made by a capture. Such a save runs no workflows, so that none can go round in circles."
+        words = "The save was made by a capture. Such a save triggers no workflows, so that none can run in circles."
         return Check("loop_guard", "Loop guard", False, words)
     return Check("loop_guard", "Loop guard", True, "The save was not made by a capture.")
 
@@ -266,10 +266,10 @@ def _notes(
         notes.append("The workflow has been switched off since.")
     if delivery_ids and not held and was.state != "unknown":
         notes.append(
-            "What did not hold is read from what is known today: what it looks at has changed since, or can't be checked."
+            "What did not hold is judged by what is known today: what it looks at has changed since, or can't be checked."
         )
     elif held and not delivery_ids and was.document["actions"]:
-        notes.append("The log has no delivery of this save (any more).")
+        notes.append("The log has no delivery of this save, or no longer has it.")
     if saved.source == "import" and saved.change.workflows_revision is None:
         notes.append("An import that was told not to run workflows runs none.")
     return tuple(notes)

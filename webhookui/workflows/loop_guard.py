@@ -152,7 +152,7 @@ def give_up(session: Session, workflow_id: int, record_id: int | None, by: User 
     words = f"Given up{f' by {by.name}' if by else ''} while the workflow was held for the record."
     for loop in held:
         pending.end(session, pending.of_loop(workflow_id, loop.hold.record_id), words)
-    return _note(session, by, "ended what was held of", held)
+    return _note(session, by, "ended the held deliveries of", held)
 
 
 def forget(session: Session, workflow_id: int) -> None:
@@ -164,7 +164,7 @@ def _held(session: Session, workflow_id: int, record_id: int | None) -> list[Hel
     held = standing(session, workflow_id, record_id)
     if not held:
         of = f"record {record_id}" if record_id is not None else "any record"
-        raise NotHeld(f"The workflow is not held for {of} (any more).")
+        raise NotHeld(f"The workflow is not (or no longer) held for {of}.")
     return held
 
 

@@ -27,12 +27,12 @@ from webhookui.workflows.context import context_of
 PAYLOADS = {"original": "the original payload", "current": "the record as it is now"}
 
 _STILL_WAITS = (
-    "It still waits to be sent, and would go out twice: use “Try now” (try-now in the API), or give it up first."
+    "It is still waiting to be sent and would go out twice: use “Try now” (try-now in the API), or give it up first."
 )
 UNFINISHED = {
     "queued": _STILL_WAITS,
     "retry": _STILL_WAITS,
-    "dispatched": "It is being sent at this moment, and would go out twice: wait for its answer. Should that be a failure with "
+    "dispatched": "It is being sent right now and would go out twice: wait for its answer. If that is a failure with "
     "retries left, use “Try now” (try-now in the API).",
 }
 """Status of one that has attempts to come → why it is not sent as a new delivery."""
@@ -59,7 +59,7 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
     row = session.get(WorkflowWebhook, old.webhook_id) if old.webhook_id else None
     definition = stored.definition if stored is not None and stored.definition is not None else None
     if row is None and definition is None:
-        raise NotRedeliverable("The webhook of this delivery does not exist any more.")
+        raise NotRedeliverable("The webhook of this delivery no longer exists.")
     webhook = from_definition(definition if definition is not None else row.definition, {})  # type: ignore[union-attr]
     original = payload == "original"
     build = (_readdressed if original else _rebuilt)(session, old, stored, webhook, address)
@@ -126,7 +126,7 @@ def _readdressed_without_record(
         return lambda _delivery_id: build_request(webhook, Context({}), payload)
     if origin_of(old.url) != origin_of(webhook.url):
         raise NotRedeliverable(
-            "The webhook's address has changed, and neither the record nor the save is left to make the new one from."
+            "The webhook's address has changed, and neither the record nor the save is left to build the new one from."
         )
     headers = tuple((name, value) for name, value in stored.headers)
     request = Request(old.method, stored.url or old.url, headers, stored.body, query=stored.query)
@@ -139,7 +139,7 @@ def _rebuilt(
     try:
         record = records.get(session, old.module, old.record_id or 0)
     except RecordNotFound:
-        raise NotRedeliverable("The record does not exist any more. Redeliver with the original payload.") from None
+        raise NotRedeliverable("The record no longer exists. Redeliver with the original payload.") from None
 
     def build(delivery_id: int) -> Request:
         return build_request(

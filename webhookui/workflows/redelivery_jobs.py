@@ -62,7 +62,7 @@ def _redeliver(payload: str) -> Act:
         "Redeliver",
         "Redelivery",
         "sent again",
-        "A new delivery is made for each; the old ones stay as they are.",
+        "A new delivery is created for each; the old ones stay as they are.",
         "arrow-clockwise",
         lambda session, number, by, address: redeliver(session, number, payload, by, address),
         redelivers=True,
@@ -76,7 +76,7 @@ ACTS: Mapping[str, Act] = {
         "Try now",
         "Try now",
         "tried now",
-        "The next attempt of those that wait is made now; those that have ended stay as they are.",
+        "Those that are waiting are attempted now; those that have ended stay as they are.",
         "play",
         lambda session, number, *_: manual_actions.try_now(session, number),
     ),
@@ -202,14 +202,14 @@ def _act_on(session: Session, job: RedeliveryJob, delivery_id: int, address: str
         with session.begin_nested():
             ACTS[job.payload].run(session, delivery_id, job.by, address)
     except DeliveryNotFound:
-        _refuse(job, delivery_id, "It is not in the log any more.")
+        _refuse(job, delivery_id, "It is no longer in the log.")
     except (NotRedeliverable, manual_actions.NotWaiting) as error:
         _refuse(job, delivery_id, str(error))
     except Exception as error:  # one that breaks the program must not hold up the others for ever
         if is_unavailable(error):
             raise
         log.exception("redelivery_failed", job=job.id, delivery=delivery_id)
-        _refuse(job, delivery_id, "Something went wrong on our side; the program's own log says what.")
+        _refuse(job, delivery_id, "Something went wrong on our side; the application log has the details.")
     else:
         job.redelivered += 1
 

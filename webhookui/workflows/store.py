@@ -222,11 +222,19 @@ def end_waiting(session: Session, workflow_id: int, by: User | None) -> int:
     """Ends what waits of a workflow as Failed, on or off, without mails. Returns how many deliveries. Raises WorkflowNotFound."""
     workflow = get(session, workflow_id)
     number = pending.end(
-        session, pending.of_workflow(workflow_id), f"Given up{_by(by)}, with all that waited of the workflow."
+        session,
+        pending.of_workflow(workflow_id),
+        f"Given up{_by(by)}, with everything of the workflow that was waiting.",
     )
     if number:
         audit.note(
-            session, by, "ended what waited of", "workflow", str(workflow_id), workflow.name, {"deliveries": number}
+            session,
+            by,
+            "ended the waiting deliveries of",
+            "workflow",
+            str(workflow_id),
+            workflow.name,
+            {"deliveries": number},
         )
     return number
 

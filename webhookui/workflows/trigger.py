@@ -84,7 +84,7 @@ def parse_trigger(document: Any, at: str, errors: Errors, time_zone: str) -> dic
         errors[at] = "Choose what starts the workflow."
         return {}
     if not isinstance(document, Mapping):
-        errors[at] = "The trigger is an object with “on”."
+        errors[at] = "The trigger must be an object with “on”."
         return {}
     refuse_unknown(document, {"on", "recurrence", "schedule"}, at, errors)
     on = _one_of(document.get("on"), TRIGGERS, f"{at}.on", errors, "Choose what starts the workflow.", offered=OFFERED)
@@ -105,7 +105,7 @@ def refuse_unknown(document: Mapping[str, Any], allowed: set[str], at: str, erro
     for key in document:
         if key not in allowed:
             path = f"{at}.{key}" if at else str(key)
-            errors[path] = f"Unknown key “{key}”. Known here: {', '.join(sorted(allowed))}."
+            errors[path] = f"Unknown key “{key}”. Known keys: {', '.join(sorted(allowed))}."
 
 
 def _one_of(
@@ -119,13 +119,13 @@ def _one_of(
     if isinstance(value, str) and value in allowed:
         return value
     words = ", ".join(offered or allowed)
-    errors[at] = missing if value in (None, "") else f"“{value}” is none of: {words}."
+    errors[at] = missing if value in (None, "") else f"“{value}” is not one of: {words}."
     return ""
 
 
 def _parse_schedule(document: Any, at: str, errors: Errors, time_zone: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
-        errors[at] = "Say when the schedule runs."
+        errors[at] = "Choose when the schedule runs."
         return {}
     refuse_unknown(document, {"every", "time_zone", *SCHEDULE_PARSERS}, at, errors)
     every = _one_of(document.get("every"), SCHEDULES, f"{at}.every", errors, "Choose how often the schedule runs.")
@@ -147,7 +147,7 @@ def _parse_schedule(document: Any, at: str, errors: Errors, time_zone: str) -> d
 
 def _take(schedule: dict[str, Any], key: str, value: Any, parse: Callable[[Any], Any], at: str, errors: Errors) -> None:
     if value in (None, "", []):
-        errors[at] = f"Give {KEY_WORDS[key]}."
+        errors[at] = f"Enter {KEY_WORDS[key]}."
         return
     try:
         schedule[key] = parse(value)
@@ -167,7 +167,7 @@ def _time_of_day(value: Any) -> str:
         hour, minute = int(match[1]), int(match[2])
         if hour < 24 and minute < 60:
             return f"{hour:02}:{minute:02}"
-    raise ValueError(f"“{value}” is no time of day. Write it like 02:30.")
+    raise ValueError(f"“{value}” is not a time of day. Write it like 02:30.")
 
 
 def _whole(value: Any, first: int, last: int, words: str) -> int:
@@ -180,7 +180,7 @@ def _whole(value: Any, first: int, last: int, words: str) -> int:
 
 def _weekdays(value: Any) -> list[int]:
     items = value if isinstance(value, list) else [value]
-    return sorted({_whole(item, 1, 7, "no weekday: they are numbers") for item in items})
+    return sorted({_whole(item, 1, 7, "not a weekday: enter a number") for item in items})
 
 
 def _date(value: Any) -> str:
@@ -189,7 +189,7 @@ def _date(value: Any) -> str:
             return date.fromisoformat(value.strip()).isoformat()
     except ValueError:
         pass
-    raise ValueError(f"“{value}” is no date. Write it like 2026-12-31.")
+    raise ValueError(f"“{value}” is not a date. Write it like 2026-12-31.")
 
 
 def _time_zone(value: Any) -> str:
@@ -199,14 +199,14 @@ def _time_zone(value: Any) -> str:
             return value
     except (KeyError, ValueError, OSError):  # an absolute path, a folder of zones, a name that is none
         pass
-    raise ValueError(f"“{value}” is no time zone. Write it like Europe/Prague.")
+    raise ValueError(f"“{value}” is not a time zone. Write it like Europe/Prague.")
 
 
 SCHEDULE_PARSERS: dict[str, Callable[[Any], Any]] = {
     "at": _time_of_day,
     "weekdays": _weekdays,
-    "day": lambda value: _whole(value, 1, 31, "no day of a month: they are numbers"),
-    "month": lambda value: _whole(value, 1, 12, "no month: they are numbers"),
+    "day": lambda value: _whole(value, 1, 31, "not a day of the month: enter a number"),
+    "month": lambda value: _whole(value, 1, 12, "not a month: enter a number"),
     "date": _date,
 }
 """Key of a schedule → what checks its value and gives its stored form; raises ValueError with a sentence."""

@@ -187,4 +187,4 @@ def test_the_preview_follows_the_rows_as_they_are_typed_moved_and_removed(
     expect(at(form, "actions.0.parameters.1.name")).to_be_focused()
     at(form, "actions.0.parameters.1.name").fill("")
     preview_settles(form)
-    expect(preview_of(form).locator(".missing")).to_contain_text("Give the parameter a name")
+    expect(preview_of(form).locator(".missing")).to_contain_text("Enter a name for the parameter")

@@ -210,7 +210,7 @@ def test_ten_rows_and_two_related_modules_survive_all_that_one_does_to_them(form
 
     kept(form, "person")
     form.reload()
-    expect(form.get_by_text("What you typed before you left this page is back")).to_be_visible()
+    expect(form.get_by_text("What you entered before you left this page is back")).to_be_visible()
     holds(form, typed)
     saved_as(form, db, typed)
 
@@ -324,7 +324,7 @@ class Walk:
         at(self.page, "actions.0.title").fill(f"Title {self.rows_made}")
         kept(self.page, f"Title+{self.rows_made}")
         self.page.reload()
-        expect(self.page.get_by_text("What you typed before you left this page is back")).to_be_visible()
+        expect(self.page.get_by_text("What you entered before you left this page is back")).to_be_visible()
 
     def filled_and_undone(self) -> None:
         self.page.get_by_role("button", name="Recipes").click()

@@ -88,8 +88,8 @@ def test_a_signing_secret_is_made_shown_once_and_rotated_with_an_overlap(
     expect(form.locator("[data-signing-overlap]")).to_be_hidden()
     at(form, "actions.0.description").fill("Not saved yet")
     form.get_by_role("button", name="Rotate the secret").click()
-    asking = form.get_by_role("dialog", name="Make a new signing secret?")
-    expect(asking.get_by_text("A rotation is under way already")).to_be_hidden()
+    asking = form.get_by_role("dialog", name="Generate a new signing secret?")
+    expect(asking.get_by_text("A rotation is already under way")).to_be_hidden()
     asking.get_by_role("button", name="Rotate the secret").click()
     second = form.locator("#rotated-secret").inner_text()
     assert second.startswith("whsec_") and second != first
@@ -101,7 +101,7 @@ def test_a_signing_secret_is_made_shown_once_and_rotated_with_an_overlap(
     assert len((received.header("webhook-signature") or "").split()) == 2
     assert verifies(first, received) and verifies(second, received)
     form.get_by_role("button", name="Rotate the secret").click()
-    expect(form.get_by_text("A rotation is under way already")).to_be_visible()
+    expect(form.get_by_text("A rotation is already under way")).to_be_visible()
     form.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     save(form)  # the rotation did not move the version that the form was opened at
     assert verifies(second, fired(installation, receiver, deal, 3))
@@ -127,12 +127,12 @@ def test_a_stored_secret_is_left_unchanged_and_typed_again_for_another_address(
         open_webhook(form, installation)
         at(form, "actions.0.url").fill(stranger.url)
         preview_settles(form)
-        preview_of(form).get_by_role("link", name="Type it again").click()
+        preview_of(form).get_by_role("link", name="Enter it again").click()
         expect(token).to_be_focused()
         form.get_by_role("button", name="Send test").click()
-        expect(form.locator(".is-open [data-test-result] .missing")).to_contain_text("type the token again")
+        expect(form.locator(".is-open [data-test-result] .missing")).to_contain_text("enter the token again")
         form.get_by_role("button", name="Save", exact=True).click()
-        expect(at(form, "actions.0.authorization.token-error")).to_contain_text("type the token again")
+        expect(at(form, "actions.0.authorization.token-error")).to_contain_text("enter the token again")
         assert stranger.requests == []
         token.fill("for-the-stranger")
         save(form)

@@ -145,12 +145,12 @@ def test_reload_and_back_bring_the_rows_again_but_no_secret(form: Page, address:
     form.wait_for_function("() => (sessionStorage.getItem('draft:/settings/workflows/new') || '').includes('bearer')")
     assert "s3cret-token" not in form.evaluate("() => JSON.stringify(sessionStorage)")
     form.reload()
-    expect(form.get_by_text("What you typed before you left this page is back")).to_be_visible()
+    expect(form.get_by_text("What you entered before you left this page is back")).to_be_visible()
     assert parameters(form) == [("a", "1"), ("b", "2")]
     form.goto(f"{address}/settings/workflows")
     form.go_back()
     expect(at(form, "actions.0.title")).to_have_value("Create invoice")
-    form.get_by_role("button", name="Start afresh").click()
+    form.get_by_role("button", name="Start over").click()
     expect(form.locator("[data-webhook]")).to_have_count(0)
 
 

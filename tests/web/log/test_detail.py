@@ -112,7 +112,7 @@ def test_the_timings_are_drawn_and_said(client: FlaskClient, db: Database) -> No
     assert 'aria-label="Until it was given up 10.0 s"' in page
     assert 'aria-label="Waiting for the first byte 30 ms, Rest of the body 10 ms"' in page
     assert re.search(r'<rect class="bar-first_byte" x="0.0" y="0" width="450.0"', page)
-    assert "over a connection that was kept" in page
+    assert "over a kept-alive connection" in page
 
 
 @pytest.mark.parametrize("code", [*_INPUTS, "server_error"])

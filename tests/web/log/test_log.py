@@ -249,4 +249,4 @@ def test_a_paused_endpoint_stands_above_the_list_with_its_two_buttons(client: Fl
         again = client.post(
             f"/log/endpoints/{path}", data={"lane": "https://api.example.com:443"}, follow_redirects=True
         )
-        assert "It is not paused any more, so nothing was done." in again.text
+        assert "It is no longer paused, so nothing was done." in again.text

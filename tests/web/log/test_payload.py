@@ -58,7 +58,7 @@ def test_a_body_is_labelled_by_what_it_is(body: bytes | None, content_type: str,
 def test_json_that_is_none_says_so_and_is_shown_as_received() -> None:
     shown = payload(b"{oops", "application/json")
     assert shown.text == "{oops"
-    assert shown.notes[0].startswith("Not valid JSON, though it says so (line 1, column 2: ")
+    assert shown.notes[0].startswith("Not valid JSON, though it claims to be (line 1, column 2: ")
 
 
 def test_a_cut_inside_a_character_is_still_text_and_the_cut_is_noted() -> None:
@@ -108,7 +108,7 @@ def test_the_charset_is_the_one_the_bytes_are_really_in(
 
 def test_a_charset_that_is_not_true_is_told() -> None:
     assert payload("ž".encode(), "text/plain; charset=ascii").notes == (
-        "It says charset=ascii, which it is not; read as UTF-8.",
+        "It claims charset=ascii, which it is not; read as UTF-8.",
     )
 
 

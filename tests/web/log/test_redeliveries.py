@@ -80,7 +80,7 @@ def test_what_the_third_party_took_already_is_sent_again_when_that_was_asked(
     path, form = ("/log/redeliver", {"ids": str(took)}) if selected else (f"/log/{took}/redeliver", {})
     asked = client.post(path, data={"payload": "current", **form})
     page = client.get(asked.headers["Location"]).text
-    assert "the third party gets these once more" in page and "Redeliver 1" in page
+    assert "the third party will get these again" in page and "Redeliver 1" in page
     assert re.search(r'value="current"[^>]*checked', page)
     work(db)
     assert repeated(db) == []
@@ -94,7 +94,7 @@ def test_what_the_third_party_took_already_is_sent_again_when_that_was_asked(
 def test_what_can_not_be_redelivered_is_told(client: FlaskClient, db: Database) -> None:
     [old] = failed(db, 1, webhook_id=None)
     page = client.post(f"/log/{old}/redeliver", follow_redirects=True).text
-    assert "The webhook of this delivery does not exist any more." in page
+    assert "The webhook of this delivery no longer exists." in page
 
 
 def test_the_selected_are_sent_again_in_the_order_of_the_log(client: FlaskClient, db: Database) -> None:
@@ -154,8 +154,8 @@ def test_the_refused_are_summed_up_by_their_reasons_and_stop_no_others(client: F
     work(db)
     page = " ".join(client.get(job).text.split())
     assert "1 sent again, 3 refused." in page
-    assert "The webhook of this delivery does not exist any more." in page
-    assert "It is not in the log any more." in page
+    assert "The webhook of this delivery no longer exists." in page
+    assert "It is no longer in the log." in page
     assert f'<a href="/log/{gone[1]}">' in page
     assert repeated(db) == good
 
@@ -188,9 +188,9 @@ def test_a_cancelled_job_makes_nothing_more_and_says_who_ended_it(client: FlaskC
     work(db)
     page = " ".join(client.get(job).text.split())
     assert done(db, ids) == ids[: redelivery_jobs.BATCH]
-    assert "Cancelled by" in page and "10 not looked at" in page
+    assert "Cancelled by" in page and "10 not processed" in page
     client.post(f"{job}/cancel")  # one that has ended stays as it is
-    assert "10 not looked at" in " ".join(client.get(job).text.split())
+    assert "10 not processed" in " ".join(client.get(job).text.split())
 
 
 @pytest.mark.parametrize("act", MANY)
@@ -335,21 +335,21 @@ def test_what_waits_is_passed_over_with_the_way_out(client: FlaskClient, db: Dat
 
 
 UNREADABLE = [
-    ("GET", "/log/redeliveries/new?payload=give-up", {}, "“give-up” is no payload"),
+    ("GET", "/log/redeliveries/new?payload=give-up", {}, "“give-up” is not a payload"),
     ("GET", "/log/redeliveries/new?payload=give_up&ids=abc", {}, "“abc” is not the number of a delivery."),
     ("GET", "/log/redeliveries/new?ids=1,abc", {}, "“abc” is not the number of a delivery."),
     ("GET", "/log/redeliveries/new?statsu=failed", {}, "There is no filter “statsu”."),
     ("GET", "/log/redeliveries/new?range=1y", {}, "“1y” is not one of: 1h"),
-    ("POST", "/log/redeliver", {"payload": "give-up", "ids": "1"}, "“give-up” is no payload"),
+    ("POST", "/log/redeliver", {"payload": "give-up", "ids": "1"}, "“give-up” is not a payload"),
     ("POST", "/log/redeliver", {"ids": ["1", "abc"]}, "“abc” is not the number of a delivery."),
-    ("POST", "/log/redeliver", {"scope": "all", "ids": "1"}, "“all” is no scope"),
+    ("POST", "/log/redeliver", {"scope": "all", "ids": "1"}, "“all” is not a scope"),
     ("POST", "/log/redeliver", {"payload": "give_up", "asked": "1", "ids": ""}, "Select the deliveries first."),
-    ("POST", "/log/redeliveries", {"payload": "give-up"}, "“give-up” is no payload"),
+    ("POST", "/log/redeliveries", {"payload": "give-up"}, "“give-up” is not a payload"),
     ("POST", "/log/redeliveries", {"ids": "1"}, "This is for all that match the filter"),
     ("POST", "/log/redeliveries?statsu=failed", {}, "There is no filter “statsu”."),
     ("POST", "/log/redeliveries?range=1y", {}, "“1y” is not one of: 1h"),
     ("POST", "/log/redeliveries?status=failed&status=retry", {}, "This is given twice"),
-    ("POST", "/log/1/redeliver", {"payload": "fresh"}, "“fresh” is no payload"),
+    ("POST", "/log/1/redeliver", {"payload": "fresh"}, "“fresh” is not a payload"),
 ]
 
 

@@ -173,7 +173,7 @@ def test_one_field_is_edited_in_place(app: Flask, ann: FlaskClient) -> None:
     assert bad.status_code == 422 and "is not one of" in bad.text
     # The same field, changed meanwhile by somebody else: refused, and shown. Another field: nobody is in the way.
     late = ann.post(place, data=form("stage", stage="Negotiation", version=1), headers=htmx)
-    assert late.status_code == 409 and "Somebody else changed it meanwhile" in late.text and "Proposal" in late.text
+    assert late.status_code == 409 and "Somebody else has since changed it" in late.text and "Proposal" in late.text
     other = ann.post(f"/records/deals/{deal}/fields/amount", data=form("amount", amount="5", version=1), headers=htmx)
     assert other.status_code == 200 and "5.00" in other.text
     values = stored(app, "deals", deal).values

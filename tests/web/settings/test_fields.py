@@ -146,13 +146,13 @@ def test_a_field_of_every_type_takes_a_value_shows_it_and_goes_into_a_request(
 @pytest.mark.parametrize(
     ("form", "path", "words"),
     [
-        ({"label": " "}, "label", "Give the field a label"),
+        ({"label": " "}, "label", "Enter a label for the field"),
         ({"label": "x" * 61}, "label", "At most 60"),
-        ({"label": "amount"}, "label", "has a field “amount” already"),
+        ({"label": "amount"}, "label", "already has a field “amount”"),
         ({"label": "L", "type": "colour"}, "type", "Choose a type"),
         ({"label": "L", "name": "Two Words"}, "name", "lower-case"),
         ({"label": "L", "name": "amount"}, "name", "already"),
-        ({"label": "L", "name": "record"}, "name", "meaning of its own"),
+        ({"label": "L", "name": "record"}, "name", "is reserved"),
         ({"label": "L", "type": "picklist", "options": " \n"}, "options", "at least one"),
         ({"label": "L", "type": "picklist", "options": "A\na"}, "options", "twice"),
         ({"label": "L", "type": "multi_picklist", "options": "A, B"}, "options", "comma"),

@@ -111,21 +111,21 @@ def test_an_empty_password_leaves_it_unchanged_but_never_sends_it_elsewhere(
         for path in ("/settings/mail", "/settings/mail/test"):
             answer = ann.post(path, data=form(587, user="crm") | changed)
             assert answer.status_code == 422
-            assert "Type the password again" in answer.text
+            assert "Enter the password again" in answer.text
 
 
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("host", "", "is required"),
+        ("host", "", "Enter the name"),
         ("host", "not a host", "not a host such as"),
         ("port", "70000", "1 to 65535"),
         ("port", "²5", "1 to 65535"),
         ("from_address", "nobody", "not an e-mail address"),
         ("from_address", "a@example.com\r\nBcc: b@example.com", "not an e-mail address"),
         ("security", "magic", "Security is one of"),
-        ("user", "crm", "needs its password"),
-        ("password", "x", "needs its user name"),
+        ("user", "crm", "Enter the password of"),
+        ("password", "x", "Enter the user name of"),
     ],
 )
 def test_a_mistake_is_said_at_its_field_and_what_was_typed_stays(

@@ -110,4 +110,4 @@ def test_release_and_give_up_act_on_one_record_or_on_all_and_say_what_they_did(
     assert statuses(db) == {ACTS[act][1]}
     client.post(f"/settings/workflows/{workflow}/holds/release")
     again = client.post(f"/settings/workflows/{workflow}/holds/release", follow_redirects=True).text
-    assert "The workflow is not held for any record (any more)." in again
+    assert "The workflow is not (or no longer) held for any record." in again

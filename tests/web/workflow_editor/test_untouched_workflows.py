@@ -107,4 +107,4 @@ def test_a_value_of_a_list_has_no_line_break(ann: FlaskClient) -> None:
         "actions": [ACTION],
     }
     answer = ann.post("/api/v1/workflows", json=document)
-    assert answer.json["error"]["fields"] == {"criteria.all.0.value.1": "A value of a list has no line break."}
+    assert answer.json["error"]["fields"] == {"criteria.all.0.value.1": "A value in a list can't contain a line break."}

@@ -143,13 +143,13 @@ def test_what_came_over_of_a_command_and_what_did_not_stands_in_one_list(client:
     notes = unescape(re.findall(r'role="status">.*?</div>', html, re.DOTALL)[0])
     for words in (
         "Filled in from the cURL command.",
-        "Came over: POST; 2 parameters, JSON; 2 headers; Basic Authentication.",
-        "Left out, as the address or the connection decides it: Host.",
+        "Imported: POST; 2 parameters, JSON; 2 headers; Basic Authentication.",
+        "Left out, because the address or the connection determines it: Host.",
         "Redirects are followed (-L)",
         "The timeout is 60 s",
-        "in the place of {id} in the address",
+        "in place of {id} in the address",
         "-k (certificates are always checked)",
-        "-s (it is about what cURL shows)",
+        "-s (it only affects what cURL shows)",
     ):
         assert words in notes, words
     assert "$TOKEN" not in notes  # in single quotes it is text
@@ -184,7 +184,7 @@ def test_a_sample_that_rows_can_not_say_is_the_body_as_it_is_and_rows_that_were_
     assert value_of(html, "actions.0.media_type") == "application/xml"
     assert value_of(html, "actions.0.body") == "{% raw %}" + text + "{% endraw %}"
     assert value_of(html, "actions.0.parameters.0.value") == "{{ amount }}"
-    assert "As XML it has something" in html and "Your parameter rows come back" in html
+    assert "As XML, it contains something" in html and "Your parameter rows come back" in html
 
 
 @pytest.mark.parametrize(

@@ -114,17 +114,17 @@ def test_a_workflow_that_is_switched_off_says_so(client: FlaskClient, db: Databa
 def test_a_past_save_is_explained_by_the_workflow_as_it_was_then(client: FlaskClient, db: Database) -> None:
     workflow, deal = saved(client, db), new_deal(db)
     won = changed(db, deal, stage="Closed Won")
-    assert "This goes by version" not in why(client, workflow, deal, won), "it is what the workflow is now"
+    assert "This is based on version" not in why(client, workflow, deal, won), "it is what the workflow is now"
     client.post(f"/settings/workflows/{workflow}/active", data={"active": "0"})
     for page in (why(client, workflow, deal, won), words(client.get(f"/records/deals/{deal}/workflows").text)):
         assert "It fires: everything holds." in page and "The workflow has been switched off since." in page
-        assert "This goes by version 1 of the workflow, saved" in page and "which was in force then." in page
+        assert "This is based on version 1 of the workflow, saved" in page and "which was in force then." in page
     with db.write() as session:
         store.delete(session, workflow, None)
     for page in (why(client, workflow, deal, won), words(client.get(f"/records/deals/{deal}/workflows").text)):
         assert "It fires: everything holds." in page and "The workflow has been deleted since." in page
     later = saved(client, db)
-    assert "It does not fire: the workflow was made after this save." in why(client, later, deal, won)
+    assert "It does not fire: the workflow was created after this save." in why(client, later, deal, won)
 
 
 def test_a_record_tells_the_same_of_all_workflows_of_its_module(client: FlaskClient, db: Database) -> None:

@@ -212,7 +212,7 @@ def test_two_people_saving_the_same_workflow_the_second_is_told_and_loses_nothin
     answer = client.post(f"/settings/workflows/{workflow.id}", data={**mine, "name": "Mine"})
     assert answer.status_code == 409
     assert "somebody else" in answer.text and value_of(answer.text, "name") == "Mine"
-    current = re.search(r'name="version" value="(\d+)">Save mine', answer.text)
+    current = re.search(r'name="version" value="(\d+)">Overwrite it', answer.text)
     assert current is not None
     over = client.post(f"/settings/workflows/{workflow.id}", data={**mine, "name": "Mine", "version": current[1]})
     assert over.status_code == 303
@@ -235,7 +235,7 @@ def test_a_new_signing_secret_is_shown_once(client: FlaskClient, db: Database) -
 def test_another_module_keeps_what_was_typed_and_offers_its_own_fields(client: FlaskClient, db: Database) -> None:
     answer = client.post("/settings/workflows/draft", data={**FORM, "module": "contacts"}, headers=HTMX)
     assert value_of(answer.text, "criteria.all.0.field") == "stage"
-    assert "(not there)" in answer.text
+    assert "(missing)" in answer.text
     assert 'value="last_name"' in answer.text
     assert "<html" not in answer.text
 
@@ -430,7 +430,7 @@ def test_secret_rows_are_never_drawn_and_stay_when_nothing_is_typed(client: Flas
     renamed = {**unchanged, "actions.0.parameters.1.name": "other", "version": str(workflow.version + 1)}
     answer = client.post(f"/settings/workflows/{workflow.id}", data={**FORM, **renamed})
     assert answer.status_code == 422 and errors(answer.text) == {
-        "actions.0.parameters.1.value": "Type the secret value."
+        "actions.0.parameters.1.value": "Enter the secret value."
     }
 
 
@@ -449,6 +449,6 @@ def test_a_signing_secret_is_typed_or_made_anew_for_another_address(client: Flas
     moved["actions.0.url"] = "https://other.example.com/invoices"
     answer = client.post(f"/settings/workflows/{workflow.id}", data=moved)
     assert answer.status_code == 422
-    assert "have a new one made" in errors(answer.text)["actions.0.signing.secret"]
+    assert "have a new one generated" in errors(answer.text)["actions.0.signing.secret"]
     answer = client.post(f"/settings/workflows/{workflow.id}", data=moved | {"actions.0.signing.fresh": "1"})
     assert answer.status_code == 303, errors(answer.text)

@@ -326,7 +326,7 @@ def test_curl_sends_what_the_table_says(receiver: Receiver, command: str, sent: 
 
 
 def headers_of(pairs: Any) -> dict[str, str]:
-    """By name in lower case; a header that stands there twice as one."""
+    """By name in lower case; a header that is listed twice as one."""
     joined: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()
@@ -364,31 +364,31 @@ def tree_of(element: Any) -> Any:
 
 
 REFUSED = {
-    "nothing": ("", "starts with curl"),
-    "another program": ("wget https://x.example", "starts with curl"),
+    "nothing": ("", "must start with curl"),
+    "another program": ("wget https://x.example", "must start with curl"),
     "no address": ("curl -X POST", "no address"),
     "an open quote": ("curl 'https://x.example", "never closed"),
     "a multipart form": ("curl -F a=b https://x.example", "multipart form"),
-    "an upload": ("curl -T file https://x.example", "upload of a file"),
+    "an upload": ("curl -T file https://x.example", "Uploading a file"),
     "a body in a file": ("curl -d @body.json https://x.example", "in the file body.json"),
     "a binary body in a file": ("curl --data-binary @- https://x.example", "in the file"),
     "an encoded file": ("curl --data-urlencode name@file.txt https://x.example", "in the file file.txt"),
     "headers in a file": ("curl -H @headers.txt https://x.example", "in the file headers.txt"),
     "cookies in a file": ("curl -b cookies.txt https://x.example", "in the file cookies.txt"),
     "a GET with a body": ("curl -X GET https://x.example -d '{\"query\": 1}'", "GET with a body"),
-    "HEAD": ("curl -I https://x.example", "HEAD is not offered"),
-    "a method of its own": ("curl -X PURGE https://x.example", "PURGE is not offered"),
-    "a digest": ("curl --digest -u a:b https://x.example", "authorization is not offered"),
+    "HEAD": ("curl -I https://x.example", "HEAD is not supported"),
+    "a method of its own": ("curl -X PURGE https://x.example", "PURGE is not supported"),
+    "a digest": ("curl --digest -u a:b https://x.example", "authorization is not supported"),
     "a client's certificate": ("curl --cert c.pem https://x.example", "certificate"),
     "a proxy": ("curl -x http://p.example https://x.example", "proxy"),
     "several requests": ("curl https://x.example --next https://y.example", "several requests"),
-    "two addresses": ("curl https://x.example https://y.example", "one thing too many"),
+    "two addresses": ("curl https://x.example https://y.example", "was not expected"),
     "an unknown option": ("curl --quic https://x.example", "--quic"),
     "an option without its value": ("curl https://x.example -d", "has no value"),
-    "a header that is none": ("curl -H nothing https://x.example", "no header"),
+    "a header that is none": ("curl -H nothing https://x.example", "not a header"),
     "a timeout that is none": ("curl -m soon https://x.example", "not a number"),
     "JSON that is none": ("curl https://x.example -H 'Content-Type: application/json' -d '{oops'", "not JSON"),
-    "XML that is none": ("curl https://x.example -H 'Content-Type: text/xml' -d '<a>'", "no XML"),
+    "XML that is none": ("curl https://x.example -H 'Content-Type: text/xml' -d '<a>'", "XML can't be read"),
     "a multipart body": ("curl https://x.example -H 'Content-Type: multipart/form-data' -d 'hello'", "multipart"),
 }  # fmt: skip
 
@@ -407,8 +407,8 @@ def test_options_that_a_webhook_has_come_along() -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ('curl -H "Authorization: Bearer $TOKEN" https://x.example/${ID}', "in the place of $TOKEN, ${ID}"),
-        ("curl https://x.example -d '{\"a\": 1}'", "goes out as application/json"),
+        ('curl -H "Authorization: Bearer $TOKEN" https://x.example/${ID}', "in place of $TOKEN, ${ID}"),
+        ("curl https://x.example -d '{\"a\": 1}'", "is sent as application/json"),
         ("curl -H 'Host: other.example' https://x.example", "Left out"),
     ],
 )

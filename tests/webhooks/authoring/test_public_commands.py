@@ -109,10 +109,10 @@ def with_password(pasted: FromCurl) -> FromCurl:
 
 
 SAID = {
-    **dict.fromkeys(RESERVED_HEADERS, "Left out, as the address"),
-    "method": "goes out as",
+    **dict.fromkeys(RESERVED_HEADERS, "Left out, because the address"),
+    "method": "is sent as",
     "content-type": "cURL would call it a form",
-    "authorization": "Type the password",
+    "authorization": "Enter the password",
 }
 """What may differ where the notes say so."""
 

@@ -223,7 +223,7 @@ NOT_READ = {
     b'{"a": 1,}': "JSON", b'{"a": 01}': "JSON", b'{"a": 1} {"a": 2}': "JSON", b'{"a": 1': "JSON",
     b"[" * 100_000: "nested too deeply",
     b'{"a":' * 5_000 + b"1" + b"}" * 5_000: "nested too deeply", b'{"a": "\xff"}': "UTF-8",
-    b'{"a": 1, "b": 2, "a": 3}': "“a” stands twice", b'{"x": [{"a": 1, "a": 1}]}': "“a” stands twice",
+    b'{"a": 1, "b": 2, "a": 3}': "“a” appears twice", b'{"x": [{"a": 1, "a": 1}]}': "“a” appears twice",
     b'{"a": ' + b"9" * 5000 + b"}": "JSON",
 }  # fmt: skip
 

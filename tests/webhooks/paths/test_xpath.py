@@ -179,7 +179,7 @@ def test_xml_with_a_document_type_is_not_read_and_nothing_of_it_is_fetched(
 ) -> None:
     body = hostile(receiver, tmp_path)[case].encode()
     for path in ("/a", "/a/@b", "string(/)"):
-        with pytest.raises(ValueError, match="XML that can be read"):
+        with pytest.raises(ValueError, match="be read as XML"):
             capture.find("XPATH", path, body)
     assert receiver.requests == []
 
@@ -202,7 +202,7 @@ NOT_READ = [b"", b"text", b"{}", b"<a>", b"<a/><b/>", b"<a b=1/>", b"<a>\x00</a>
 
 @pytest.mark.parametrize("body", NOT_READ, ids=lambda body: ascii(body)[:24])
 def test_what_is_no_xml_is_not_read(body: bytes) -> None:
-    with pytest.raises(ValueError, match="no XML that can be read"):
+    with pytest.raises(ValueError, match="can't be read as XML"):
         capture.find("XPATH", "/a", body)
 
 
@@ -237,7 +237,7 @@ def test_paths_that_could_take_long_are_followed_apart() -> None:
 @pytest.mark.parametrize("digits", ["0.12345678901234567", "1234567890.12345678", "-0.1000000000000001"])
 def test_a_number_whose_digits_xpath_rounds_is_refused_in_words(digits: str) -> None:
     body = f"<a><b>{digits}</b></a>".encode()
-    with pytest.raises(PathError, match="Take its text instead"):
+    with pytest.raises(PathError, match="Use the text instead"):
         capture.find("XPATH", "number(/a/b)", body)
     assert capture.find("XPATH", "/a/b", body) == [digits]
     assert capture.find("XPATH", "number(/a/b)", b"<a><b> 1234567890.12 </b></a>") == [Decimal("1234567890.12")]

@@ -40,7 +40,7 @@ def setup() -> ResponseReturnValue:
     form = request.form
     errors = {}
     if form.get("password", "") != form.get("again", ""):
-        errors["again"] = "The two passwords differ."
+        errors["again"] = "The two passwords do not match."
     try:
         with current_installation.write() as session:
             if accounts.any_user(session):
@@ -60,7 +60,7 @@ def setup() -> ResponseReturnValue:
     except InvalidUser as error:
         return render_template("start/setup.html", form=form, errors=errors | error.errors), 422
     begin_session(user)
-    flash("Welcome. This is your CRM: records at the left, workflows and their log under Automation.", "success")
+    flash("Welcome. This is your CRM: records on the left, workflows and their log under Automation.", "success")
     return redirect("/records/deals")
 
 
@@ -89,7 +89,7 @@ def login() -> ResponseReturnValue:
     with current_installation.write() as session:
         user = accounts.authenticate(session, email, request.form.get("password", ""))
     if user is None:
-        words = "E-mail address or password is wrong."
+        words = "The e-mail address or password is wrong."
         return render_template("start/login.html", email=email, error=words, next_page=next_page), 422
     begin_session(user)
     return redirect(own_page(next_page))

@@ -63,7 +63,7 @@ def password() -> ResponseReturnValue:
     if not accounts.has_password(me(), form.get("old", "")):
         errors["old"] = "This is not your password."
     if form.get("password", "") != form.get("again", ""):
-        errors["again"] = "The two passwords differ."
+        errors["again"] = "The two passwords do not match."
     try:
         if errors:
             raise InvalidUser(errors)
@@ -73,7 +73,7 @@ def password() -> ResponseReturnValue:
     except InvalidUser as error:
         return _page(422, errors=error.errors)
     begin_session(user)
-    flash("The password is changed. Your other sessions have ended.", "success")
+    flash("Your password was changed. Your other sessions have ended.", "success")
     return redirect(url_for("account.show"))
 
 
@@ -89,5 +89,5 @@ def create_token() -> ResponseReturnValue:
 def revoke_token(token_id: int) -> ResponseReturnValue:
     with current_installation.write() as session:
         tokens.revoke(session, accounts.get(session, me().id or 0), token_id)
-    flash("The token is deleted; programs that use it are refused from now on.", "success")
+    flash("The token was deleted; programs that use it are refused from now on.", "success")
     return redirect(url_for("account.show"))

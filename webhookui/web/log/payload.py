@@ -60,7 +60,7 @@ def payload(
         label = f"Binary data ({media_type})" if media_type else "Binary data"
         if packed_as:
             label = f"Compressed data ({packed_as})"
-            notes.append("This compression was not asked for and is not unpacked.")
+            notes.append("This compression was not requested and is not unpacked.")
         notes.append(f"The first {min(len(cut), _DUMPED):,} bytes, as hexadecimal numbers.")
         return Payload("binary", label, hex_dump(cut[:_DUMPED]), "text", whole, notes=tuple(notes))
     shown = _named(text, media_type, notes, was_cut=was_cut)
@@ -88,14 +88,14 @@ def _named(text: str, media_type: str, notes: list[str], *, was_cut: bool) -> Pa
         pretty = "\n".join(f"{name} = {value}" for name, value in parse_qsl(text, keep_blank_values=True))
         return Payload("form", "Form", pretty, "text", 0, text)
     if media_type.endswith(("/html", "xhtml+xml")) or re.match(r"(?i)<!doctype html|<html\b", stripped):
-        notes.append("An HTML page, shown as its source: the address may be a web site and not an API.")
+        notes.append("An HTML page, shown as its source: the address may be that of a website, not an API.")
         return Payload("html", "HTML", text, "html", 0)
     says_json = media_type.endswith(("/json", "+json"))
     if says_json or stripped[:1] in ("{", "["):
         indented = None if was_cut else indent_json(text)
         if says_json or indented is not None:
             if indented is None and not was_cut:
-                notes.append(f"Not valid JSON, though it says so{_where_json_breaks(text)}. Shown as received.")
+                notes.append(f"Not valid JSON, though it claims to be{_where_json_breaks(text)}. Shown as received.")
             return _indented("json", "JSON", text, indented)
     if media_type.endswith(("/xml", "+xml")) or stripped.startswith("<?xml"):
         indented = None if was_cut else indent_xml(text)

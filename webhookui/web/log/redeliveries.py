@@ -52,7 +52,7 @@ def redeliver_one(delivery_id: int) -> ResponseReturnValue:
     except (queries.DeliveryNotFound, NotRedeliverable) as error:
         flash(str(error), "warning")
         return redirect(f"/log/{delivery_id}", 303)
-    flash(f"Delivery {delivery_id} is sent again as delivery {fresh.id}.", "success")
+    flash(f"Delivery {delivery_id} is being sent again as delivery {fresh.id}.", "success")
     return redirect(f"/log/{fresh.id}", 303)
 
 

@@ -161,7 +161,7 @@ def body(delivery_id: int) -> ResponseReturnValue:
 @admin_only
 def try_now(delivery_id: int) -> ResponseReturnValue:
     """Makes the next attempt of one that waits now."""
-    done = f"The next attempt of delivery {delivery_id} is made now."
+    done = f"Delivery {delivery_id} is being attempted now."
     return _by_hand(delivery_id, lambda session: manual_actions.try_now(session, delivery_id), done)
 
 
@@ -169,7 +169,7 @@ def try_now(delivery_id: int) -> ResponseReturnValue:
 @admin_only
 def give_up(delivery_id: int) -> ResponseReturnValue:
     """Ends one that waits as Failed."""
-    done = f"Delivery {delivery_id} is given up. It can be redelivered."
+    done = f"Delivery {delivery_id} was given up. It can be redelivered."
     return _by_hand(delivery_id, lambda session: manual_actions.give_up(session, delivery_id, current_user.name), done)
 
 
@@ -180,7 +180,7 @@ def resume() -> ResponseReturnValue:
     with write() as session:
         lane, name = _paused(session)
         circuit.resume(session, lane)
-    flash(f"{name} is sent to again.", "success")
+    flash(f"{name} was resumed.", "success")
     return redirect("/log", 303)
 
 
@@ -199,7 +199,7 @@ def _paused(session: Session) -> tuple[str, str]:
     """What is meant (`lane`), and its name for people. One that is not paused has nothing to resume or end."""
     lane = request.values.get("lane", "")
     if lane not in {row.lane for row in circuit.paused(session) if row.state == "open"}:
-        flash("It is not paused any more, so nothing was done.", "warning")
+        flash("It is no longer paused, so nothing was done.", "warning")
         abort(redirect("/log", 303))
     return lane, circuit.names(session, [lane])[lane]
 

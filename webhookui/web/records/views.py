@@ -131,7 +131,7 @@ def create(module: str) -> ResponseReturnValue:
             address, name = f"/records/{module}/{record.id}", record.name
     except (InvalidRecord, FormProblem) as error:
         return _refused(module, error.errors)
-    flash(f"{info.singular} {name} is created.", "success")
+    flash(f"{info.singular} {name} was created.", "success")
     if request.form.get("then") == "new":
         return redirect(f"/records/{module}/new", 303)
     return redirect(address, 303)
@@ -163,7 +163,7 @@ def update(module: str, record_id: int) -> ResponseReturnValue:
         return _refused(module, error.errors, record_id, version)
     except RecordConflict as error:
         return _conflict(module, record_id, version, {name: pair[0] for name, pair in error.changed.items()})
-    flash(f"{info.singular} {name} is saved." if moved else "Nothing was changed.", "success" if moved else "info")
+    flash(f"{info.singular} {name} was saved." if moved else "Nothing was changed.", "success" if moved else "info")
     return redirect(f"/records/{module}/{record_id}", 303)
 
 
@@ -173,7 +173,7 @@ def delete(module: str, record_id: int) -> ResponseReturnValue:
         info = catalog(session).module(module)
         name = records.get(session, module, record_id).name
         records.delete(session, module, record_id, actor())
-    flash(f"{info.singular} {name} is deleted.", "success")
+    flash(f"{info.singular} {name} was deleted.", "success")
     return redirect(f"/records/{module}", 303)
 
 

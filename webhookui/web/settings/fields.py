@@ -64,7 +64,7 @@ def create(module: str) -> ResponseReturnValue:
     except InvalidField as error:
         with read() as session:
             return _form(session, module, None, spec, error.errors), 422
-    flash(f"“{field.label}” is added; it is in forms, lists, workflows and the API from now on.", "success")
+    flash(f"“{field.label}” was added; it is in forms, lists, workflows and the API from now on.", "success")
     return redirect(_place(module, field.name), 303)
 
 
@@ -92,7 +92,7 @@ def update(module: str, name: str) -> ResponseReturnValue:
     except InvalidField as error:
         with read() as session:
             return _form(session, module, before, spec, error.errors), 422
-    flash(f"“{field.label}” is saved.", "success")
+    flash(f"“{field.label}” was saved.", "success")
     return redirect(_place(module, name), 303)
 
 
@@ -128,8 +128,8 @@ def remove(module: str, name: str) -> ResponseReturnValue:
         field = _custom(session, module, name)
     with write() as session:
         number = fields.remove(session, module, name, me())
-    stay = f" The values of {number} record{'s' if number != 1 else ''} stand in their timelines." if number else ""
-    flash(f"“{field.label}” is removed.{stay}", "success")
+    stay = f" The values of {number} record{'s' if number != 1 else ''} remain in their timelines." if number else ""
+    flash(f"“{field.label}” was removed.{stay}", "success")
     return redirect(f"/settings/modules/{module}", 303)
 
 

@@ -60,7 +60,7 @@ def save() -> ResponseReturnValue:
     except InvalidMailSettings as error:
         return _server(422, form=_typed(), errors=error.errors)
     except SecretUnreadable as error:
-        return _server(422, form=_typed(), errors={"password": f"{error} Type the password again."})
+        return _server(422, form=_typed(), errors={"password": f"{error} Enter the password again."})
     current_installation.installation().queue.wake_mail()
     words = f" {kept} kept mail{'s' if kept != 1 else ''} can be sent now, under Outgoing mail." if kept else ""
     flash(f"Saved. Mails go out through {request.form.get('host', '').strip()} from now on.{words}", "success")
@@ -84,7 +84,7 @@ def test() -> ResponseReturnValue:
     except InvalidMailSettings as error:
         code, errors = 422, error.errors
     except SecretUnreadable as error:
-        code, errors = 422, {"password": f"{error} Type the password again."}
+        code, errors = 422, {"password": f"{error} Enter the password again."}
     except (MailRefused, ServerUnusable) as error:
         code, tested = 422, {"good": False, "to": to, "words": str(error)}
     if htmx:
@@ -104,7 +104,7 @@ def _typed() -> dict[str, Any]:
 def remove() -> ResponseReturnValue:
     with current_installation.write() as session:
         mail_settings.remove(session, me())
-    flash("No SMTP server is set any more: mails are kept under Outgoing mail.", "success")
+    flash("The SMTP server was removed: mails are kept under Outgoing mail.", "success")
     return redirect("/settings/mail", 303)
 
 
@@ -187,5 +187,5 @@ def send_one(mail_id: int) -> ResponseReturnValue:
             flash("Set an SMTP server first.", "warning")
             return redirect("/settings/mail", 303)
         number = outgoing_mail.send_again(session, [mail_id])
-    flash("It is being sent." if number else "It waits or was sent already.", "success" if number else "warning")
+    flash("It is being sent." if number else "It is waiting or was already sent.", "success" if number else "warning")
     return redirect(f"/settings/mail/outgoing/{mail_id}", 303)

@@ -74,7 +74,7 @@ def load() -> ResponseReturnValue:
         if isinstance(document, dict) and (wants_form or all(_SECRET.fullmatch(path) for path in error.errors)):
             return _in_the_form(document, error.errors)
         return _page(text, error.errors, can_open=isinstance(document, dict)), 422
-    flash(f"“{workflow.name}” is imported and {'active' if workflow.active else 'switched off'}.", "success")
+    flash(f"“{workflow.name}” was imported and is {'active' if workflow.active else 'switched off'}.", "success")
     return redirect(f"/settings/workflows/{workflow.id}", 303)
 
 
@@ -86,7 +86,7 @@ def _given() -> tuple[str, str]:
         return text, "" if text else "Choose a file or paste a document."
     raw = upload.stream.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
-        return "", f"The file “{upload.filename}” is larger than 2 MiB: it is no workflow."
+        return "", f"The file “{upload.filename}” is larger than 2 MiB: it is not a workflow."
     try:
         return raw.decode("utf-8-sig").strip(), ""
     except UnicodeDecodeError:

@@ -20,7 +20,7 @@ from webhookui.workflows.trigger import OFFERED, RECURRENCES, SCHEDULE_LABELS, T
 
 NAV = "settings:workflows"
 TRIGGER_HINTS = {
-    "create": "A record is made, by a person, the API or an import.",
+    "create": "A record is created, by a person, the API or an import.",
     "update": "A record is saved and something in it has changed.",
     "create_or_update": "Either of the two.",
     "delete": "A record is deleted; its last values are sent.",

@@ -46,7 +46,7 @@ def shown_request(
         session, record, address=address, workflow_id=workflow_id, workflow=draft["name"], delivery_id=number
     )
     request = authorize(build_request(webhook, context), webhook.authorization, token=MASK)
-    signature = [("webhook-id", "an id of its own for each delivery")]
+    signature = [("webhook-id", "a new id for each delivery")]
     if draft["actions"][position]["signing"]["on"]:
         signature += [("webhook-timestamp", "the time of sending"), ("webhook-signature", f"v1,{MASK}")]
     outgoing = Outgoing(request.method, request.url, (*request.headers, *signature), request.body, webhook.timeout_s)

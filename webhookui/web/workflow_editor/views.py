@@ -106,7 +106,7 @@ def delete(workflow_id: int) -> ResponseReturnValue:
     with write() as session:
         workflow = _existing(session, workflow_id)
         store.delete(session, workflow_id, me())
-    flash(f"“{workflow.name}” is deleted. Its deliveries stay in the webhook log.", "success")
+    flash(f"“{workflow.name}” was deleted. Its deliveries stay in the webhook log.", "success")
     return redirect("/settings/workflows", 303)
 
 
@@ -162,7 +162,7 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
     state = "is active" if workflow.active else "is switched off"
     if waits and not workflow.active:
         state += f"; {waits} deliver{'y is' if waits == 1 else 'ies are'} held until it is on again"
-    flash(f"“{workflow.name}” is saved and {state}.", "success")
+    flash(f"“{workflow.name}” was saved and {state}.", "success")
     flash_signing(secrets)
     return _go("/settings/workflows" if not secrets else f"/settings/workflows/{workflow.id}")
 

@@ -50,7 +50,9 @@ def preview() -> ResponseReturnValue:
         record = record_in_form(session, draft, position)
         try:
             if record is None:
-                raise DraftError({"": f"There is no record in {_label(session, draft['module'])} yet to show it for."})
+                raise DraftError(
+                    {"": f"There is no record in {_label(session, draft['module'])} yet to preview it with."}
+                )
             shown = shown_request(session, draft, position, record, installation().settings.address, workflow_in_form())
         except DraftError as error:
             return _draft_error("webhook_form/_preview.html", session, draft, error, record=record)

@@ -74,7 +74,7 @@ def _came_over(document: Mapping[str, Any]) -> str:
         body = f"the body as it is (RAW, {document['media_type']})"
     kind = AUTHORIZATIONS[document["authorization"]["type"]]
     parts = [document["method"], body or "no body", _counted(headers, "header"), kind.label if kind.secret else ""]
-    return f"Came over: {'; '.join(part for part in parts if part)}."
+    return f"Imported: {'; '.join(part for part in parts if part)}."
 
 
 def _counted(number: int, word: str) -> str:
@@ -97,15 +97,15 @@ def sample() -> ResponseReturnValue:
     kept = [row for row in action["parameters"] if row["name"] or row["value"]]
     new = [row for row in document["parameters"] if row["name"] not in {kept_row["name"] for kept_row in kept}]
     if document["content_type"] == RAW and action["method"] == "GET":
-        return _refused(f"A GET sends parameters alone, and rows can’t say this sample: {pasted.why_raw}")
+        return _refused(f"A GET only sends parameters, and rows can’t express this sample: {pasted.why_raw}")
     filled = {key: draft_of_webhook(document)[key] for key in ("content_type", *_of_some(document))}
     draft["actions"][position] = webhook_draft({**action, **filled, "parameters": [*kept, *new]})
     if document["content_type"] == RAW:
         stay = " Your parameter rows come back with another content type." if kept else ""
-        return _drawn(draft, position, f"The sample is the body now, as it is: {pasted.why_raw}{stay}")
-    words = f"{_counted(len(new), 'parameter row') or 'No new parameter row'} made of the sample"
+        return _drawn(draft, position, f"The sample is now the body, as it is: {pasted.why_raw}{stay}")
+    words = f"{_counted(len(new), 'parameter row') or 'No new parameter row'} made from the sample"
     stayed = len(new) < len(pasted.document["parameters"])
-    return _drawn(draft, position, f"{words}; rows of the same name stayed." if stayed else f"{words}.")
+    return _drawn(draft, position, f"{words}; existing rows of the same name were kept." if stayed else f"{words}.")
 
 
 def _kind_of(text: str, chosen: str) -> str:
@@ -134,7 +134,7 @@ def recipe() -> ResponseReturnValue:
     if chosen.module and chosen.module != draft["module"]:
         with read() as session:
             label = catalog(session).module(chosen.module).label
-        note = f"Made for {label}: put other fields in the place of those that this module does not have. {note}"
+        note = f"Made for {label}: replace the fields that this module does not have. {note}"
     return _drawn(draft, position, note, _secrets(document))
 
 

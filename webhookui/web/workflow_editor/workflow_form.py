@@ -103,7 +103,7 @@ class WorkflowForm:
         offered = {value for _, items in self.condition_fields for value, _ in items}
         if path and path not in offered:
             field = self.field(path)
-            return [*self.condition_fields, ("Other", [(path, field.label if field else f"{path} (not there)")])]
+            return [*self.condition_fields, ("Other", [(path, field.label if field else f"{path} (missing)")])]
         return self.condition_fields
 
     def field(self, path: str) -> FieldPath | None:
@@ -169,7 +169,7 @@ class WorkflowForm:
 
     def capture_fields_with(self, name: str) -> list[tuple[str, str]]:
         fields = [("", "Choose a field"), *self.capture_fields]
-        return fields if name in dict(fields) else [*fields, (name, f"{name} (not there)")]
+        return fields if name in dict(fields) else [*fields, (name, f"{name} (missing)")]
 
     @staticmethod
     def blank_webhook() -> Draft:

@@ -57,7 +57,7 @@ def from_curl(text: str) -> FromCurl:
     except CurlProblem as problem:
         if not command.variables:
             raise
-        raise CurlProblem(f"{problem} Put the values in the place of {_listed(command.variables)} first.") from None
+        raise CurlProblem(f"{problem} Put the values in place of {_listed(command.variables)} first.") from None
 
 
 def _taken_over(command: Command) -> FromCurl:
@@ -85,11 +85,11 @@ def _literal(url: str) -> str:
 def _method(sent: Request, notes: list[str]) -> str:
     method = sent.method.upper()
     if method not in METHODS:
-        raise CurlProblem(f"The method {sent.method} is not offered; the methods are {', '.join(METHODS)}.")
+        raise CurlProblem(f"The method {sent.method} is not supported; the methods are {', '.join(METHODS)}.")
     if method != sent.method:
-        notes.append(f"The method goes out as {method}. cURL would send {sent.method}, which is another one.")
+        notes.append(f"The method is sent as {method}; cURL would send {sent.method}, which is different.")
     if method == "GET" and sent.body is not None:
-        raise CurlProblem("A GET with a body is not offered. With -G its data would go into the address.")
+        raise CurlProblem("A GET with a body is not supported. With -G, its data would go into the address.")
     return method
 
 
@@ -97,9 +97,9 @@ def _to_do(command: Command) -> list[str]:
     """What somebody must still put in."""
     notes = []
     if not command.glob_off and (braces := re.findall(r"(?<!\$)\{+[^{}]*\}+", command.url)):
-        notes.append(f"Put a value or a field in the place of {_listed(braces)} in the address.")
+        notes.append(f"Put a value or a field in place of {_listed(braces)} in the address.")
     if command.variables:
-        notes.append(f"Put the values in the place of {_listed(command.variables)}.")
+        notes.append(f"Put the values in place of {_listed(command.variables)}.")
     return notes
 
 
@@ -135,21 +135,21 @@ def _difference(command: Command, sent: Request, document: dict[str, Any]) -> st
     try:
         built = request_of(checked)
     except PasteProblem as problem:
-        return f"It can’t be taken over: {problem}"
+        return f"It can’t be imported: {problem}"
     if not meaning.same_url(sent.url, built.url):
-        return f"The address can’t be taken over: it would go out as {built.url[:200]}."
+        return f"The address can’t be imported: it would be sent as {built.url[:200]}."
     theirs, ours = _headers(sent), _headers(built)
     for name in {*theirs, *ours} - {"content-type", *LEFT_OUT, *(["authorization"] if no_password else [])}:
         if bytes_of(theirs.get(name, ("", ""))[1]) != ours.get(name, ("", ""))[1].encode("latin-1"):
             return (
-                f"The header {theirs.get(name, (name, ''))[0]} can’t be taken over: its value would go out in other bytes. "
-                "Characters beyond ASCII do not belong into a header."
+                f"The header {theirs.get(name, (name, ''))[0]} can’t be imported: its value would be sent as different bytes. "
+                "A header can only contain ASCII characters."
             )
     written_as = ours.get("content-type", ("", ""))[1]
     if sent.body and _names_a_type(command) and written_as.lower() != theirs.get("content-type", ("", ""))[1].lower():
-        return f"It can’t be taken over: the body would go out as {written_as}, which the command does not say."
+        return f"It can’t be imported: the body would be sent as {written_as}, which the command does not say."
     if not meaning.same_body(document["content_type"], sent.body or b"", built.body or b"", written_as):
-        return "The body can’t be taken over: it would not go out the same."
+        return "The body can’t be imported: it would not be sent unchanged."
     return ""
 
 
@@ -162,14 +162,14 @@ def _names_a_type(command: Command) -> bool:
 
 
 def _headers(sent: Request) -> Headers:
-    """What stands there twice as one (RFC 9110 section 5.3)."""
+    """What is listed twice as one (RFC 9110 section 5.3)."""
     headers: Headers = {}
     for name, value in sent.headers:
         key = name.lower()
         if key not in headers:
             headers[key] = (name, value.strip())
         elif key in ("content-type", "authorization"):
-            raise CurlProblem(f"The header {name} stands there twice, and receivers differ in which one they take.")
+            raise CurlProblem(f"The header {name} is listed twice, and receivers differ in which one they use.")
         else:
             joint = "; " if key == "cookie" else ", "
             headers[key] = (headers[key][0], headers[key][1] + joint + value.strip())
@@ -179,7 +179,7 @@ def _headers(sent: Request) -> Headers:
 def _without_reserved(headers: Headers, notes: list[str]) -> None:
     left_out = [headers.pop(name)[0] for name in LEFT_OUT if name in headers]
     if any(name.lower() not in FOLLOWING_ANYWAY for name in left_out):
-        notes.append(f"Left out, as the address or the connection decides it: {', '.join(left_out)}.")
+        notes.append(f"Left out, because the address or the connection determines it: {', '.join(left_out)}.")
 
 
 def _authorization(command: Command, headers: Headers, notes: list[str]) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def _authorization(command: Command, headers: Headers, notes: list[str]) -> dict
     if "authorization" in headers:
         given = any(name.lower() == "authorization" for name, _ in command.headers)
         if not given and not command.bearer and command.user is not None and ":" not in command.user:
-            notes.append("Type the password: cURL would ask for it.")
+            notes.append("Enter the password: cURL would ask for it.")
             headers.pop("authorization")
             return {"type": "basic", "username": command.user, "password": None}
         return _of_header(*headers.pop("authorization"))
@@ -247,16 +247,16 @@ def _body(command: Command, sent: Request, headers: Headers, notes: list[str]) -
     try:
         read_body = body_of(body, kind, sent_as)
     except PasteProblem as problem:
-        raise CurlProblem(f"The body can’t be taken over: {problem}") from None
+        raise CurlProblem(f"The body can’t be imported: {problem}") from None
     document = read_body.document
     if document["content_type"] == RAW:
         headers.pop("content-type", None)
         if read_body.why_raw:
-            notes.append(f"The body comes over as it is, for rows would not say the same: {read_body.why_raw}")
+            notes.append(f"The body is kept as it is, because rows would not say the same: {read_body.why_raw}")
         return document
     media_type = CONTENT_TYPES[kind].media_type
     if not explicit and kind != "FORM":
-        notes.append(f"The body is {kind}, so it goes out as {media_type}. cURL would call it a form.")
+        notes.append(f"The body is {kind}, so it is sent as {media_type}. cURL would call it a form.")
     if not explicit or sent_as.lower() == media_type:
         headers.pop("content-type", None)
     return document
@@ -269,7 +269,7 @@ def _kind(body: bytes, media_type: str) -> str:
     if media_type.endswith(("/xml", "+xml")):
         return "XML"
     if media_type.startswith("multipart/"):
-        raise CurlProblem(f"A body of the type {media_type} is not offered: JSON, XML, FORM and text are.")
+        raise CurlProblem(f"A body of type {media_type} is not supported: JSON, XML, FORM and text are.")
     if media_type in ("", FORM):
         start = body.strip()[:1]
         is_json = start == b"{" or (start == b"[" and meaning.is_readable("JSON", body))

@@ -50,7 +50,7 @@ def command_of(text: str) -> Command:
     if _ANOTHER.search(split_words.rest):
         raise CurlProblem(SEVERAL_COMMANDS)
     if any("\0" in word for word in words):
-        raise CurlProblem("The character NUL can't stand in a command: what follows it would be lost.")
+        raise CurlProblem("A command can't contain the character NUL: what follows it would be lost.")
     command = Command(variables=split_words.variables)
     following = iter(words[1:])
     for word in following:
@@ -64,7 +64,7 @@ def command_of(text: str) -> Command:
         raise CurlProblem("There is no address in this command.")
     if command.as_query and command.query:
         raise CurlProblem(
-            "With -G and --url-query together one cURL sends what another leaves out; use one of the two."
+            "Versions of cURL differ in what they send for -G together with --url-query; use one of the two."
         )
     return command
 
@@ -80,7 +80,7 @@ def _from_curl_on(words: list[str]) -> list[str]:
             return words[position:]
         if word not in _RUNNERS and not _ASSIGNMENT.match(word):
             break
-    raise CurlProblem("This is not a cURL command: it starts with curl.")
+    raise CurlProblem("This is not a cURL command: it must start with curl.")
 
 
 _ANOTHER = re.compile(r"^[^#\n]*(?:^|[\s;&|(])curl(?:\.exe)?\s", re.MULTILINE)
@@ -104,7 +104,7 @@ def _option(command: Command, word: str, following: Iterator[str]) -> None:
         return
     take = OPTIONS.get(name)
     if take is None:
-        raise CurlProblem(REFUSED.get(name, f"The option {name} can't be taken over."))
+        raise CurlProblem(REFUSED.get(name, f"The option {name} is not supported."))
     if not equals:
         try:
             value = next(following)
@@ -121,19 +121,19 @@ def _option(command: Command, word: str, following: Iterator[str]) -> None:
 
 def _header(command: Command, value: str) -> None:
     if value.startswith("@"):
-        raise CurlProblem(f"The headers are in the file {value[1:]}; paste them in the place of {value}.")
+        raise CurlProblem(f"The headers are in the file {value[1:]}; paste them in place of {value}.")
     name, colon, text = value.partition(":")
     if colon and name.strip():
         command.headers.append((name.strip(), text.strip() or None))
     elif value.endswith(";") and value[:-1].strip():
         command.headers.append((value[:-1].strip(), ""))
     else:
-        raise CurlProblem(f"“{value[:60]}” is no header: write Name: value.")
+        raise CurlProblem(f"“{value[:60]}” is not a header: write Name: value.")
 
 
 def _url(command: Command, value: str) -> None:
     if command.url:
-        raise CurlProblem(f"“{value[:60]}” is one thing too many; is something not quoted?")
+        raise CurlProblem(f"“{value[:60]}” was not expected; is something not quoted?")
     command.url = value
 
 
@@ -143,9 +143,9 @@ def _more(command: Command, value: str, joint: str = "&") -> None:
 
 def _data(command: Command, value: str) -> None:
     if value == "@-":
-        raise CurlProblem("The body is in the file - (standard input); paste its content in the place of @-.")
+        raise CurlProblem("The body is in the file - (standard input); paste its content in place of @-.")
     if value.startswith("@"):
-        raise CurlProblem(f"The body is in the file {value[1:]}; paste its content in the place of {value}.")
+        raise CurlProblem(f"The body is in the file {value[1:]}; paste its content in place of {value}.")
     _more(command, value)
 
 
@@ -192,8 +192,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-SHOWN = "it is about what cURL shows"
-WAITS = "it is about how cURL waits and tries again"
+SHOWN = "it only affects what cURL shows"
+WAITS = "it only affects how cURL waits and retries"
 CONNECTS = "connections are made by webhookui"
 CHECKED = "certificates are always checked"
 SEVERAL_COMMANDS = "These are several commands; paste them one by one."
@@ -249,19 +249,19 @@ FLAGS: dict[str, tuple[str, Any] | str] = {
 REFUSED = {
     **dict.fromkeys(
         ("-F", "--form", "--form-string"),
-        "A multipart form (-F) is not offered: JSON, XML and a form of names and values (-d) are.",
+        "A multipart form (-F) is not supported: JSON, XML and a form of names and values (-d) are.",
     ),
-    **dict.fromkeys(("-T", "--upload-file"), "An upload of a file (-T) is not offered."),
+    **dict.fromkeys(("-T", "--upload-file"), "Uploading a file (-T) is not supported."),
     **dict.fromkeys(
         ("--digest", "--ntlm", "--negotiate", "--anyauth", "--aws-sigv4"),
-        "This kind of authorization is not offered: Basic, a bearer token, an API key and OAuth 2 are.",
+        "This kind of authorization is not supported: Basic, a bearer token, an API key and OAuth 2 are.",
     ),
     **dict.fromkeys(
-        ("-E", "--cert", "--key", "--pass", "--cert-type"), "An authorization by a client’s certificate is not offered."
+        ("-E", "--cert", "--key", "--pass", "--cert-type"), "Authorization by a client certificate is not supported."
     ),
     **dict.fromkeys(
         ("-x", "--proxy", "-U", "--proxy-user", "--socks5", "--socks5-hostname", "--socks4", "--preproxy"),
-        "A proxy is not offered: requests go out directly.",
+        "A proxy is not supported: requests are sent directly.",
     ),
     **dict.fromkeys(
         ("--resolve", "--connect-to", "--unix-socket", "--abstract-unix-socket", "--interface", "--doh-url"),
@@ -275,8 +275,8 @@ REFUSED = {
         ("-n", "--netrc", "--netrc-file", "--netrc-optional"),
         "The user name and password are in a file; give them with -u name:password.",
     ),
-    "--request-target": "A request’s target that differs from its address is not offered.",
-    "--variable": "Variables of cURL’s own can’t be taken over; put their values in.",
+    "--request-target": "A request target that differs from the address is not supported.",
+    "--variable": "cURL’s own variables are not supported; use their values instead.",
     **dict.fromkeys(("-:", "--next"), "These are several requests in one command; paste them one by one."),
     **dict.fromkeys(("-K", "--config"), "The rest of the command is in a file; paste its content in its place."),
 }

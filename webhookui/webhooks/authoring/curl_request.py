@@ -36,17 +36,17 @@ def bytes_of(text: str) -> bytes:
 def _url(command: Command) -> tuple[str, str | None]:
     """The address, and the user that stood in it."""
     if CONTROL.search(command.url):
-        raise CurlProblem("The address has a line break or control character in it.")
+        raise CurlProblem("The address contains a line break or control character.")
     if not command.glob_off and (several := _SEVERAL.search(command.url)):
         raise CurlProblem(f"cURL makes several requests of {several[0]}; paste a command with one address.")
     url = command.url if "://" in command.url else f"http://{command.url}"
     scheme, authority, path, query = split_url(url)
     if braces := re.search(r"\{+[^{}]*\}+", authority):
-        raise CurlProblem(f"Put the host in the place of {braces[0]} first.")
+        raise CurlProblem(f"Put the host in place of {braces[0]} first.")
     user, at_sign, host = authority.rpartition("@")
     plain = _without_dots(path)
     if command.path_as_is and plain != path:
-        raise CurlProblem("A path with “.” or “..” for a part, sent as it is, is not offered.")
+        raise CurlProblem("A path with “.” or “..” as a segment, sent as it is, is not supported.")
     pieces = [*([query] if query else []), *query_pieces(command)]
     complete = f"{scheme}://{host}{plain or '/'}{'?' if pieces or query is not None else ''}{'&'.join(pieces)}"
     return complete, unquote(user if ":" in user else f"{user}:") if at_sign else None

@@ -102,7 +102,7 @@ def _text(body: bytes) -> str:
 def _why_not(body: bytes, kind: str, header: str) -> str:
     read_as = body_text(body, header)
     if kind == "XML" and read_as and read_as.charset != "UTF-8":
-        return f"It says that it is {read_as.charset}, and what is pasted is UTF-8."
+        return f"It claims to be {read_as.charset}, but what was pasted is UTF-8."
     if kind == RAW:
-        return "It would go out in the charset that its type names, and what is pasted is UTF-8."
-    return f"As {kind} it has something that can’t be sent the same."
+        return "It would be sent in the charset that its type names, but what was pasted is UTF-8."
+    return f"As {kind}, it contains something that can’t be sent unchanged."

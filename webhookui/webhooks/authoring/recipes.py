@@ -92,28 +92,28 @@ RECIPES: dict[str, Recipe] = {
                 },
             },
             (
-                Ask("ACCOUNT_ID", "Account ID", "Of your business in FreshBooks, as its address shows it."),
-                Ask("PUBLIC_ID", "Public ID", "FreshBooks’ number of the customer: a number, or the field that holds it.",
+                Ask("ACCOUNT_ID", "Account ID", "The ID of your business in FreshBooks, as in its address."),
+                Ask("PUBLIC_ID", "Public ID", "The customer’s ID in FreshBooks: a number, or the field that holds it.",
                     "{{ organization.account_id }}"),
-                Ask("ACCESS_TOKEN", "Access token", "From an application under Developer Portal.", secret=True),
+                Ask("ACCESS_TOKEN", "Access token", "From an application in the Developer Portal.", secret=True),
             ),
             module="deals",
         ),
         Recipe(
             "slack_message", "Slack: send a message",
-            "A message may have links: <https://example.com|words>.",
+            "A message can contain links: <https://example.com|words>.",
             {
                 "title": "Tell the channel", "url": "WEBHOOK_URL", "method": "POST",
                 "content_type": "JSON", "authorization": {"type": "none"}, "headers": [],
                 "parameters": [_row("text", "{{ record.name }}: {{ record.url }}", "text", required=True)],
             },
-            (Ask("WEBHOOK_URL", "Webhook URL", "Of an incoming webhook of your Slack app. It begins with https://hooks.slack.com/.",
+            (Ask("WEBHOOK_URL", "Webhook URL", "From an incoming webhook of your Slack app. It begins with https://hooks.slack.com/.",
                  secret=True),),
             secret_url=True,
         ),
         Recipe(
             "mailchimp_member", "Mailchimp: add member",
-            "Mailchimp answers 400 for somebody who is in the audience already.",
+            "Mailchimp answers 400 for somebody who is already in the audience.",
             {
                 "title": "Add to the list", "url": "https://DATA_CENTRE.api.mailchimp.com/3.0/lists/AUDIENCE_ID/members",
                 "method": "POST", "content_type": "JSON",
@@ -134,7 +134,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             "generic_json", "Generic JSON",
-            "A POST of the record’s id, name and address. Change it as the other system’s documentation asks.",
+            "A POST of the record’s id, name and address. Adapt it to the other system’s documentation.",
             {
                 "title": "Notify", "url": "TARGET_URL", "method": "POST", "content_type": "JSON",
                 "authorization": {"type": "none"}, "headers": [],

@@ -38,7 +38,7 @@ def _json(text: str) -> list[Parameter]:
     except (ValueError, RecursionError) as error:
         raise SampleProblem(f"This is not JSON: {str(error).partition(';')[0]}") from None
     if not isinstance(value, dict | list):
-        raise SampleProblem("A body is an object or a list; this is a single value.")
+        raise SampleProblem("A body must be an object or a list; this is a single value.")
     return rows_of(value)
 
 
@@ -131,7 +131,7 @@ def _root(text: str) -> Any:
     try:
         root = xpath.read(marked(text))
     except ValueError as error:
-        raise SampleProblem(f"This is no XML that can be read: {error}") from None
+        raise SampleProblem(f"This XML can't be read: {error}") from None
     etree.strip_tags(root, etree.Comment)
     return root
 

@@ -104,7 +104,7 @@ class _Shell:
         elif redirection := self._redirection():
             self._redirect(redirection.end())
         elif braces := _BRACES.match(self.text, self.at):
-            raise ShellProblem(f"A shell makes several words of {braces[0][:40]}; is it not quoted?")
+            raise ShellProblem(f"A shell would split {braces[0][:40]} into several words; is it not quoted?")
         else:
             self._bare(char)
 
@@ -117,7 +117,7 @@ class _Shell:
 
     def _redirection(self) -> re.Match[str] | None:
         if _HERE_DOCUMENT.match(self.text, self.at):
-            raise ShellProblem("The text behind << comes from standard input; paste it as the value of -d.")
+            raise ShellProblem("The text after << comes from standard input; paste it as the value of -d.")
         match = _REDIRECTION.match(self.text, self.at)
         return match if match and (self.word is None or match[0][0] in "<>&") else None
 

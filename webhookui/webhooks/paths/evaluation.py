@@ -22,13 +22,13 @@ def evaluate(capture_type: str, path: str, body: bytes, namespaces: Mapping[str,
         values = xpath.find(path, body, namespaces) if capture_type == "XPATH" else jsonpath.find(path, body)
     except ValueError as error:
         kind = "XML" if capture_type == "XPATH" else "JSON"
-        raise ValueError(f"The response is no {kind} that can be read: {error}") from None
+        raise ValueError(f"The response can't be read as {kind}: {error}") from None
     left = MAX_SIZE
     for value in values[:MAX_VALUES]:
         try:
             left -= len(exact_json.dumps(value).encode())
         except ValueError:
-            raise PathError("What is there can't be stored: half a character, or a number without end.") from None
+            raise PathError("The value can't be stored: half a character, or an infinite number.") from None
         if left < 0:
-            raise PathError(f"What is there is larger than {MAX_SIZE >> 20} MiB.")
+            raise PathError(f"The value is larger than {MAX_SIZE >> 20} MiB.")
     return values[:MAX_VALUES]

@@ -65,5 +65,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"The name “{twice[:60]}” stands twice in one object.")
+        raise ValueError(f"The name “{twice[:60]}” appears twice in one object.")
     return members

@@ -186,7 +186,7 @@ def as_text_of_number(value: Any) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise PathError(f"`sub` and `split` take a text; here is “{as_text_of_number(value)[:60]}”.")
+        raise PathError(f"`sub` and `split` take text; this is “{as_text_of_number(value)[:60]}”.")
     return value
 
 
@@ -239,13 +239,13 @@ def _calculated(sign: str, left: Select, right: Select) -> Select:
         if not sides[0] or not sides[1]:
             return []
         if len(sides[0]) != len(sides[1]):
-            raise PathError(f"{len(sides[0])} and {len(sides[1])} values can't be calculated with each other.")
+            raise PathError(f"{len(sides[0])} and {len(sides[1])} values can't be combined.")
         if not all(is_number(value) for side in sides for value in side):
-            raise PathError("Only numbers can be calculated with.")
+            raise PathError("Calculations need numbers.")
         try:
             with localcontext(_EXACTLY):
                 return [OPERATORS[sign](exact(number), exact(other)) for number, other in zip(*sides, strict=True)]
         except ArithmeticError:
-            raise PathError(f"What is calculated has more than {_EXACTLY.prec} digits.") from None
+            raise PathError(f"The result has more than {_EXACTLY.prec} digits.") from None
 
     return select

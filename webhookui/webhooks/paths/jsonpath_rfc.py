@@ -157,7 +157,7 @@ class _Parser(Parser):
     def parse_prefix_expression(self, stream: TokenStream) -> Expression:
         parsed: Any = super().parse_prefix_expression(stream)
         if isinstance(parsed.right, PrefixExpression | ComparisonExpression | LogicalExpression):
-            raise JSONPathSyntaxError("what ! denies stands in parentheses", token=parsed.token)
+            raise JSONPathSyntaxError("what ! negates must be in parentheses", token=parsed.token)
         self._logical(parsed.right)
         return parsed
 

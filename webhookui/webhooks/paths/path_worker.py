@@ -60,7 +60,7 @@ class _Child:
                 line = self._answer(question)
         except OSError as error:
             self.end()
-            return {"path_error": f"No process can be started to follow the path: {error}."}
+            return {"path_error": f"No process can be started to evaluate the path: {error}."}
         if not line:
             self.end()
             return {"path_error": TOO_LONG}

@@ -44,7 +44,7 @@ def _compiled(path: str, namespaces: tuple[tuple[str, str], ...]) -> Any:
     # Texts in quotes are blanked, so that places stay what they are.
     plain = re.sub(r"'[^']*'|\"[^\"]*\"", lambda literal: "'" + " " * (len(literal[0]) - 2) + "'", path)
     if "$" in plain:
-        raise PathError("There are no variables here.", plain.find("$") + 1)
+        raise PathError("Variables are not available here.", plain.find("$") + 1)
     for match in re.finditer(r"([\w.-]+(?::[\w.-]+)?)\s*\(", plain):
         if match[1] not in FUNCTIONS and match[1] not in ("and", "or", "div", "mod"):
             raise PathError(f"There is no function “{match[1]}” in XPath 1.0.", match.start() + 1)
@@ -132,7 +132,7 @@ def _check_digits(path: str, namespaces: Mapping[str, str], root: Any, number: f
         return
     text = str(_compiled(f"string({inner[1]})", tuple(sorted(namespaces.items())))(root)).strip()
     if re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) and Decimal(text) != Decimal(f"{number:.15g}"):
-        raise PathError("XPath rounds numbers of so many digits. Take its text instead, without number().")
+        raise PathError("XPath rounds numbers with so many digits. Use the text instead, without number().")
 
 
 def _number(number: float) -> list[Any]:
@@ -140,5 +140,5 @@ def _number(number: float) -> list[Any]:
     if number != number or number in (float("inf"), float("-inf")):
         return []
     if abs(number) >= EXACT:
-        raise PathError("XPath rounds numbers as large as this one. Take its text instead, without number().")
+        raise PathError("XPath rounds numbers as large as this one. Use the text instead, without number().")
     return [int(number) if number == int(number) else Decimal(f"{number:.15g}")]

@@ -114,7 +114,7 @@ def fits(value: Any) -> Any:
     if isinstance(value, str):
         text_fits(size)
     elif size > MAX_LIST:
-        raise SecurityError(f"a list gets larger than {MAX_LIST // ELEMENT} elements.")
+        raise SecurityError(f"a list exceeds {MAX_LIST // ELEMENT} elements.")
     take(size)
     return value
 
@@ -122,7 +122,7 @@ def fits(value: Any) -> Any:
 def text_fits(length: int) -> None:
     """Raises SecurityError for a text of that length, which is not made yet."""
     if length > MAX_OUTPUT:
-        raise SecurityError(f"the text gets longer than {MAX_OUTPUT} characters.")
+        raise SecurityError(f"the text exceeds {MAX_OUTPUT} characters.")
 
 
 def listed(values: Iterable[Any]) -> list[Any]:
@@ -133,7 +133,7 @@ def listed(values: Iterable[Any]) -> list[Any]:
         cost = size_of(value) + ELEMENT
         size += cost
         if size > MAX_LIST:
-            raise SecurityError(f"a list gets larger than {MAX_LIST // ELEMENT} elements.")
+            raise SecurityError(f"a list exceeds {MAX_LIST // ELEMENT} elements.")
         take(cost)
         elements.append(value)
     return elements

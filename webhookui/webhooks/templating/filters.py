@@ -164,7 +164,7 @@ def _round(value: Any, precision: int = 0, method: str = "common") -> Decimal:
     """Rounds exactly. Methods: common (half to even, as Python's round), ceil, floor."""
     methods = {"common": "ROUND_HALF_EVEN", "ceil": "ROUND_CEILING", "floor": "ROUND_FLOOR"}
     if method not in methods:
-        raise SecurityError(f"round has the methods {', '.join(methods)}; “{as_text(method)[:40]}” is none.")
+        raise SecurityError(f"round has the methods {', '.join(methods)}; “{as_text(method)[:40]}” is not one of them.")
     places = int(precision)
     if not -MAX_WIDTH < places < MAX_WIDTH:
         raise SecurityError("that precision is too large.")
@@ -276,7 +276,7 @@ def _narrow(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def narrow(value: Any, number: int, fill_with: Any = None) -> Any:
         if within(number) < 1:
-            raise SecurityError("a number of elements is 1 or more.")
+            raise SecurityError("the number of elements must be 1 or more.")
         return original(value, number, fill_with)
 
     return narrow
@@ -378,14 +378,14 @@ def offered(name: str, filter_: Filter) -> Callable[..., Any]:
 def within(number: Any) -> int:
     """A width; SecurityError when it is none, or too large."""
     if not isinstance(number, int) or number > MAX_WIDTH:
-        raise SecurityError(f"a width is a number up to {MAX_WIDTH}.")
+        raise SecurityError(f"a width must be a number up to {MAX_WIDTH}.")
     return number
 
 
 def needle(text: Any) -> Any:
     """What is looked for in a text; SecurityError when it is so long that looking would take for ever."""
     if isinstance(text, str) and len(text) > MAX_WIDTH:
-        raise SecurityError(f"what is looked for has at most {MAX_WIDTH} characters.")
+        raise SecurityError(f"the text to look for can have at most {MAX_WIDTH} characters.")
     return text
 
 
@@ -395,5 +395,5 @@ def is_number(value: Any) -> bool:
 
 def exact(value: Any) -> Decimal:
     if not is_number(value):
-        raise SecurityError(f"“{as_text(value)[:40]}” is no number.")
+        raise SecurityError(f"“{as_text(value)[:40]}” is not a number.")
     return value if isinstance(value, Decimal) else Decimal(str(value))

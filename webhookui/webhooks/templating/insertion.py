@@ -53,7 +53,7 @@ def into_json(pieces: Pieces) -> str:
                 escaping = mark == "\\"
             written.append(piece)
         elif escaping:
-            raise NotEncodable("A placeholder can't stand right behind a backslash.")
+            raise NotEncodable("A placeholder can't directly follow a backslash.")
         else:
             written.append(exact_json.dumps(piece.text)[1:-1] if quoted else piece.json)
     return "".join(written)
@@ -88,7 +88,7 @@ def into_xml(pieces: Pieces) -> str:
         else:
             match = ILLEGAL.search(piece.text)
             if match:
-                raise NotEncodable(f"The character U+{ord(match.group()):04X} can't stand in XML.")
+                raise NotEncodable(f"XML can't contain the character U+{ord(match.group()):04X}.")
             inserted = (_put_secret if MARKER.fullmatch(piece.text) else _put)(state, piece.text)
             written.append(inserted)
             unread = unread[-_CARRIED:] if not inserted else ""
@@ -104,7 +104,7 @@ def _put_secret(state: str, marker: str) -> str:
     if _PUT[state] is _in_cdata:
         return f"]]>{marker}<![CDATA["
     if _PUT[state] in (_in_comment, _as_name, _nowhere):
-        raise NotEncodable("A secret stands in a text, an attribute or a CDATA section of XML.")
+        raise NotEncodable("In XML, a secret can only be in text, an attribute or a CDATA section.")
     return marker
 
 
@@ -135,18 +135,18 @@ def _in_cdata(text: str) -> str:
 
 def _in_comment(text: str) -> str:
     if "-" in text:
-        raise NotEncodable("A value with a hyphen can't stand in an XML comment.")
+        raise NotEncodable("An XML comment can't contain a value with a hyphen.")
     return text
 
 
 def _as_name(text: str) -> str:
     if not XML_NAME.fullmatch(text):
-        raise NotEncodable(f"“{text[:40]}” is not a legal XML name; in a tag, other values stand in quotes.")
+        raise NotEncodable(f"“{text[:40]}” is not a legal XML name; in a tag, put other values in quotes.")
     return text
 
 
 def _nowhere(_text: str) -> str:
-    raise NotEncodable("A placeholder can't stand in an XML declaration or processing instruction.")
+    raise NotEncodable("An XML declaration or processing instruction can't contain a placeholder.")
 
 
 _PUT: dict[str, Callable[[str], str]] = {

@@ -38,7 +38,7 @@ SYNTAX: tuple[tuple[str, str], ...] = (
     (r"Missing end of comment tag", "“#}” is missing."),
     (r"Encountered unknown tag '(\w+)'.*", r"there is no “{% \1 %}”."),
     (r"No (filter|test) named '(.+?)'\.?", r"there is no \1 “\2”."),
-    (r"(?:expected|Expected)(?: token| an)? (.+), got (.+)", r"\1 is expected, and \2 stands there."),
+    (r"(?:expected|Expected)(?: token| an)? (.+), got (.+)", r"\1 is expected, but \2 was found."),
     (r"expected name or number", "a name or a number is expected."),
     (r"unexpected char '(.)' at \d+", r"“\1” does not belong there, or is not closed."),
     (r"unexpected (.+)", r"\1 does not belong there."),
@@ -62,7 +62,7 @@ def used(what: str) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         if type(error) not in BARE:
             raise
-        raise SecurityError(f"{what} can't work with what it is given here.") from error
+        raise SecurityError(f"{what} can't handle the value that it is given.") from error
 
 
 def reason(error: BaseException) -> str:
@@ -75,7 +75,7 @@ def reason(error: BaseException) -> str:
     if type(error) is TemplateRuntimeError:
         return syntax(str(error))
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return storable(message.strip() or f"an error of the kind {type(error).__name__}.")
+    return storable(message.strip() or f"an error of type {type(error).__name__}.")
 
 
 def storable(text: str) -> str:

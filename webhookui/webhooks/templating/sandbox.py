@@ -226,12 +226,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except TypeError:
             left_kind, right_kind = (KINDS.get(kind_of(operand), "this") for operand in (left, right))
             advice = "; write ~ to join texts" if operator == "+" else ""
-            raise SecurityError(f"{left_kind} and {right_kind} have no {operator} between them{advice}.") from None
+            raise SecurityError(f"{operator} does not work between {left_kind} and {right_kind}{advice}.") from None
         return plain(result) if is_number(result) else result
 
     def call_unop(self, context: Any, operator: str, arg: Any) -> Any:
         if arg is not None and not is_number(arg):
-            raise SecurityError(f"{KINDS.get(kind_of(arg), 'this')} has no {operator} before it.")
+            raise SecurityError(f"{operator} does not work before {KINDS.get(kind_of(arg), 'this')}.")
         return None if arg is None else super().call_unop(context, operator, arg)
 
 
@@ -304,9 +304,9 @@ def unoffered(tree: nodes.Template) -> str:
         name = WORDS_OF.get(type(node).__name__, type(node).__name__.lower())
         if isinstance(node, nodes.Stmt):
             if not isinstance(node, STATEMENTS) or (isinstance(node, nodes.For) and node.recursive):
-                return f"“{{% {name} %}}” is not offered here; if, for and set are."
+                return f"“{{% {name} %}}” is not available here; if, for and set are."
         elif not isinstance(node, EXPRESSIONS + PARTS_OF_EXPRESSIONS):
-            return f"“{name}” is not offered here."
+            return f"“{name}” is not available here."
         elif isinstance(node, nodes.Const) and isinstance(node.value, float) and not isfinite(node.value):
             return "A number is too large."
     return ""
@@ -380,7 +380,7 @@ def _added(left: Any, right: Any) -> Any:
 
 def _key(value: Any) -> str:
     if isinstance(value, list | tuple | dict):
-        raise SecurityError("a key is a text or a number.")
+        raise SecurityError("a key must be a text or a number.")
     return as_text(value)
 
 
@@ -395,7 +395,7 @@ def _slice(value: Any, start: Any = None, stop: Any = None, step: Any = None) ->
 def _turns(values: Any) -> Iterator[Any]:
     """The turns of a loop: over a list, the characters of a text, the keys of an object; none over what is absent."""
     if not (values is None or isinstance(values, str | list | tuple | dict)):
-        raise SecurityError("a loop goes over a list.")
+        raise SecurityError("a loop needs a list.")
     for value in values or ():
         go_on()
         yield value

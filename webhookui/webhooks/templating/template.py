@@ -197,7 +197,9 @@ def _misspoken(tree: nodes.Template, names: frozenset[str], schema: Schema) -> s
         if isinstance(name, str) and name.startswith("_"):
             return f"“{name}” can't be looked into."
     if misused := _misused(tree, schema.alone & names):
-        return f"“{{{{ {misused}.… }}}}” stands by itself: a secret goes through no filter, method or expression."
+        return (
+            f"“{{{{ {misused}.… }}}}” must be used by itself: a secret can't go through a filter, method or expression."
+        )
     looped = dict(_looped(tree, schema))
     for chain in _chains(tree, names | OF_JINJA | looped.keys()):
         known_schema = looped.get(chain[0], schema)
@@ -328,7 +330,7 @@ def render_json(source: str, context: Mapping[str, Any]) -> Any:
         return exact_json.loads(value) if value.strip() else None
     text = into_json(_pieces(_generated(_compiled_json(source), template.names, context, 3 * MAX_OUTPUT)))
     if len(text) > MAX_OUTPUT:
-        raise TemplateProblem(f"The text gets longer than {MAX_OUTPUT} characters.")
+        raise TemplateProblem(f"The text exceeds {MAX_OUTPUT} characters.")
     return exact_json.loads(text)
 
 
@@ -377,7 +379,7 @@ def _generated(template: Template, names: frozenset[str], context: Mapping[str, 
         for part in template.generate(**_of(context, names)):
             length += len(part)
             if length > longest:
-                raise TemplateProblem(f"The text gets longer than {longest} characters.")
+                raise TemplateProblem(f"The text exceeds {longest} characters.")
             parts.append(part)
         return str(plain("".join(parts)))
 

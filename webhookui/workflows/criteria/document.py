@@ -27,7 +27,7 @@ def parse_criteria(
     if document is None:
         return groups
     if not isinstance(document, Mapping):
-        errors[at] = "Entry criteria are an object with “all” and “any”."
+        errors[at] = "Entry criteria must be an object with “all” and “any”."
         return groups
     refuse_unknown(document, set(groups), at, errors)
     for group, parsed in groups.items():
@@ -35,9 +35,9 @@ def parse_criteria(
         if rows is None:
             continue
         if not isinstance(rows, list):
-            errors[f"{at}.{group}"] = "A group is a list of conditions."
+            errors[f"{at}.{group}"] = "A group must be a list of conditions."
         elif len(rows) > MAX_CONDITIONS:
-            errors[f"{at}.{group}"] = f"A group has at most {MAX_CONDITIONS} conditions."
+            errors[f"{at}.{group}"] = f"A group can have at most {MAX_CONDITIONS} conditions."
         else:
             check = _ConditionCheck(catalog, module, trigger, errors)
             parsed.extend(check.parse(row, f"{at}.{group}.{position}") for position, row in enumerate(rows))
@@ -52,7 +52,7 @@ class _ConditionCheck:
 
     def parse(self, row: Any, at: str) -> dict[str, Any]:
         if not isinstance(row, Mapping):
-            self.errors[at] = "A condition is an object with “field”, “operator” and “value”."
+            self.errors[at] = "A condition must be an object with “field”, “operator” and “value”."
             return {}
         refuse_unknown(row, {"field", "operator", "value", "value_field"}, at, self.errors)
         path = self._field(row.get("field"), f"{at}.field")
@@ -93,12 +93,12 @@ class _ConditionCheck:
             problem = f"“{operator.label}” does not fit “{path.label}” ({path.type.label}). Use one of: {names}."
         elif operator.on_change and path.steps:
             problem = (
-                f"“{operator.label}” speaks of a field of this record; “{path.label}” belongs to another record, "
+                f"“{operator.label}” applies to a field of this record; “{path.label}” belongs to another record, "
                 "which this save does not change."
             )
         elif operator.on_change and self.trigger in TRIGGERS and not TRIGGERS[self.trigger].sees_changes:
             words = TRIGGERS[self.trigger].label.lower()
-            problem = f"“{operator.label}” can't hold: a workflow that runs {words} sees no change of a field."
+            problem = f"“{operator.label}” can never hold: a workflow that runs {words} sees no change of a field."
         if problem:
             self.errors[at] = problem
             return None
@@ -152,19 +152,19 @@ class _ConditionCheck:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DAYS:
             return value
-        self.errors[at] = f"“{value}” is no number of days. Give a whole number from 0 to {MAX_DAYS}."
+        self.errors[at] = f"“{value}” is not a number of days. Enter a whole number from 0 to {MAX_DAYS}."
         return None
 
     def _range(self, path: FieldPath, operator: Operator, value: Any, at: str) -> list[Any] | None:
         if not isinstance(value, list) or len(value) != 2:
-            self.errors[at] = f"“{operator.label}” takes two values, the first and the last."
+            self.errors[at] = f"“{operator.label}” needs two values, the first and the last."
             return None
         ends = [self._single(path, operator, item, f"{at}.{n}") for n, item in enumerate(value)]
         if None in ends:
             return None
         first, last = constant(path, operator, ends)
         if type(first) is not type(last) and path.family == "datetime":
-            self.errors[at] = "Give two days or two date-times, not one of each."
+            self.errors[at] = "Enter two days or two date-times, not one of each."
         elif first > last:
             self.errors[at] = "The first value is greater than the last: nothing can be between them."
         return ends
@@ -174,7 +174,7 @@ class _ConditionCheck:
             self.errors[at] = f"“{path.label} {operator.label}” needs a value here."
             return None
         if isinstance(value, Mapping) or (isinstance(value, list) and (in_list or path.family != "choices")):
-            self.errors[at] = "Give one value here."
+            self.errors[at] = "Enter one value here."
             return None
         try:
             if operator.free_text and path.family != "choices":
@@ -189,7 +189,7 @@ class _ConditionCheck:
     def _one_line(self, value: Any, at: str) -> Any:
         """The form has one value of a list on each line."""
         if isinstance(value, str) and "\n" in value:
-            self.errors[at] = "A value of a list has no line break."
+            self.errors[at] = "A value in a list can't contain a line break."
         return value
 
 

@@ -158,7 +158,7 @@ def _compile(
         path = resolve(catalog, module, condition["field"])
         other = resolve(catalog, module, condition["value_field"]) if condition.get("value_field") else None
         if operator is None or not operator.fits(path.family):
-            raise UnknownField(f"“{path.label}” has no operator “{condition['operator']}” any more.")
+            raise UnknownField(f"“{path.label}” no longer has the operator “{condition['operator']}”.")
         operand = None if other else constant(path, operator, condition.get("value"))
     except Exception as error:  # it was checked when it was stored; a save goes through even so
         return make(holds=lambda subject, clock: False, operator=operator, problem=reason(error))
