@@ -159,10 +159,10 @@ def test_one_bad_document_of_a_list_imports_none_and_its_path_is_named(
     run: Run, ann: str, installation: Installation
 ) -> None:
     bad = document(URL, parameters=[{"name": "", "value": "{{ amout }}"}])
-    said = refused(run("workflows", "import", "-", typed=json.dumps([document(URL), bad])))
-    assert "1.actions.0.parameters.0.name: Enter a name for the parameter." in said.splitlines()
-    assert any(line.startswith("1.actions.0.parameters.0.value: ") and "amout" in line for line in said.splitlines())
-    assert said.endswith("Nothing was imported.\n")
+    refusal = refused(run("workflows", "import", "-", typed=json.dumps([document(URL), bad])))
+    assert "1.actions.0.parameters.0.name: Enter a name for the parameter." in refusal.splitlines()
+    assert any(line.startswith("1.actions.0.parameters.0.value: ") and "amout" in line for line in refusal.splitlines())
+    assert refusal.endswith("Nothing was imported.\n")
     with installation.db.read() as session:
         assert store.list_all(session) == []
 
@@ -363,8 +363,8 @@ def test_a_port_that_is_taken_is_said_with_a_way_out(run: Run) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = refused(run("run", "--port", port))
-    assert f"Can't listen on 127.0.0.1:{port}" in said and "--port" in said
+        refusal = refused(run("run", "--port", port))
+    assert f"Can't listen on 127.0.0.1:{port}" in refusal and "--port" in refusal
 
 
 def test_every_command_of_the_readme_is_there_and_tells_what_it_does() -> None:

@@ -37,15 +37,15 @@ def one_line(text: str) -> str:
 
 def test_references_to_the_specification_find_their_section() -> None:
     sections = set(re.findall(r"^#+ (\d+(?:\.\d+)?)\.? ", SPECIFICATION.read_text(), re.MULTILINE))
-    missing, found = [], 0
+    missing, references = [], 0
     for path in sources():
         for reference in REFERENCE.findall(one_line(path.read_text())):
             for number in re.findall(r"\d+(?:\.\d+)?", reference):
-                found += 1
+                references += 1
                 if number not in sections:
                     missing.append(f"{path.relative_to(ROOT)}: specification section {number}")
     assert not missing
-    assert found > 200
+    assert references > 200
 
 
 def test_nothing_points_at_a_specification_outside_of_the_repository() -> None:

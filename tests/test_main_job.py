@@ -95,10 +95,10 @@ def test_the_imported_document_gives_exactly_this_request(installation: Running,
 def test_an_export_is_what_was_imported_but_for_the_secrets(installation: Running, receiver: Receiver) -> None:
     installation.command("workflows", "import", "-", typed=json.dumps(document(receiver.url)))
     exported = json.loads(installation.command("workflows", "export").stdout)
-    wanted = document(receiver.url)
+    expected = document(receiver.url)
     assert exported[0]["actions"][0]["authorization"] == {"type": "basic", "username": "u", "password": None}
     for key in ("name", "module", "trigger", "criteria", "related_modules"):
-        assert exported[0][key] == wanted[key]
+        assert exported[0][key] == expected[key]
     again = installation.command("workflows", "import", "-", typed=json.dumps(exported), good=False)
     assert again.returncode == 1
     assert "actions.0.authorization.password" in again.stderr

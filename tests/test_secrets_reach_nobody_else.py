@@ -186,10 +186,10 @@ class World:
         first: dict[str, Receiver] = {}
         for place in (*self.places, *self.token_places):
             for received in (*place.requests, *place.routed):
-                said = said_by(received)
-                for secret in SECRET.findall(said):
-                    assert self.typed_for[secret] is place, f"{secret} came to {place.url}: {said[:400]}"
-                for token in TOKEN.findall(said):
+                sent_texts = said_by(received)
+                for secret in SECRET.findall(sent_texts):
+                    assert self.typed_for[secret] is place, f"{secret} came to {place.url}: {sent_texts[:400]}"
+                for token in TOKEN.findall(sent_texts):
                     assert first.setdefault(token, place) is place, f"{token} came to {place.url} too"
                 for key, owner in self.keys.items():
                     assert owner is place or not signed_with(key, received), (

@@ -66,7 +66,7 @@ def test_a_delivery_of_the_list_has_the_documented_keys_newest_first(call: Call,
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted"),
+    ("query", "expected"),
     [
         ({"status": "failed"}, ["failed"]),
         ({"status": "retry"}, ["waiting"]),
@@ -83,9 +83,9 @@ def test_a_delivery_of_the_list_has_the_documented_keys_newest_first(call: Call,
     ],
 )
 def test_the_list_is_filtered_as_the_log_is(
-    call: Call, rows: dict[str, int], query: dict[str, str], wanted: list[str]
+    call: Call, rows: dict[str, int], query: dict[str, str], expected: list[str]
 ) -> None:
-    assert names(call, rows, **query) == wanted
+    assert names(call, rows, **query) == expected
 
 
 def test_the_list_goes_by_cursor(call: Call, rows: dict[str, int]) -> None:

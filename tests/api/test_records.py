@@ -42,9 +42,9 @@ STANDARD = {
 def test_modules_have_the_names_that_callers_rely_on(call: Call) -> None:
     modules = {item["name"]: item for item in items(call, "/modules")}
     assert set(modules) == set(STANDARD)
-    for name, wanted in STANDARD.items():
+    for name, expected in STANDARD.items():
         fields = {field["name"]: field for field in modules[name]["fields"]}
-        assert wanted | {"owner", "description"} <= set(fields)
+        assert expected | {"owner", "description"} <= set(fields)
         assert fields["description"]["type"] == "long_text"
         assert call("GET", f"/modules/{name}").json == modules[name]
 
@@ -249,7 +249,7 @@ def test_amounts_are_sorted_as_numbers(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted"),
+    ("query", "expected"),
     [
         ({"filter[status]": "New"}, [0, 2, 4, 6]),
         ({"filter[status]": "new", "filter[source]": "web"}, [0, 4]),
@@ -267,10 +267,10 @@ def test_amounts_are_sorted_as_numbers(call: Call) -> None:
     ],
 )
 def test_a_list_is_searched_and_filtered(
-    call: Call, leads: list[int], query: dict[str, str], wanted: list[int]
+    call: Call, leads: list[int], query: dict[str, str], expected: list[int]
 ) -> None:
     records_found = items(call, "/records/leads", **{"filter[company]": "Listing Ltd", **query})
-    assert ids(records_found) == [leads[place] for place in wanted]
+    assert ids(records_found) == [leads[place] for place in expected]
 
 
 def test_filters_read_each_type(call: Call) -> None:
@@ -282,7 +282,7 @@ def test_filters_read_each_type(call: Call) -> None:
     create_record(call, "contacts", last_name="Filtered", interests=["Training"])
     deal = create_record(call, "deals", name="Filtered", amount="77.10", close_date="2031-01-01", contact=contact["id"])
     case = create_record(call, "cases", title="Filtered", due_at="2031-01-01T10:00:00Z")
-    for module, field, text, wanted in (
+    for module, field, text, expected in (
         ("organizations", "employees", "40", organization["id"]),
         ("contacts", "interests", "Events", contact["id"]),
         ("contacts", "do_not_call", "true", contact["id"]),
@@ -293,6 +293,6 @@ def test_filters_read_each_type(call: Call) -> None:
         ("deals", "contact", str(contact["id"]), deal["id"]),
         ("cases", "due_at", "2031-01-01T10:00:00Z", case["id"]),
     ):
-        assert ids(items(call, f"/records/{module}", q="filtered", **{f"filter[{field}]": text})) == [wanted], field
+        assert ids(items(call, f"/records/{module}", q="filtered", **{f"filter[{field}]": text})) == [expected], field
     owner = contact["values"]["owner"]
     assert len(items(call, "/records/contacts", q="filtered", **{"filter[owner]": str(owner)})) == 2

@@ -31,18 +31,18 @@ def test_the_example_is_saved_and_given_back_without_its_secrets(call: Call) -> 
     assert answer.status_code == 201
     workflow = answer.json
     assert answer.headers["Location"].endswith(f"/api/v1/workflows/{workflow['id']}")
-    wanted = document()
-    wanted["actions"][0]["authorization"]["password"] = None
-    for key, value in wanted.items():
+    expected = document()
+    expected["actions"][0]["authorization"]["password"] = None
+    for key, value in expected.items():
         if key != "actions":
             assert workflow[key] == value, key
     action = dict(workflow["actions"][0])
     assert isinstance(action.pop("id"), int)
-    for key, value in wanted["actions"][0].items():
+    for key, value in expected["actions"][0].items():
         if key not in ("related", "capture"):
             assert action[key] == value, key
     assert action["related"][0]["parameters"][0]["value"] == "{{ email }}"
-    assert action["capture"]["on_failure"] == wanted["actions"][0]["capture"]["on_failure"]
+    assert action["capture"]["on_failure"] == expected["actions"][0]["capture"]["on_failure"]
     assert {"success_if": None, "rate_limit_per_s": None, "follow_redirects": False}.items() <= action.items()
     assert call("GET", f"/workflows/{workflow['id']}").json == workflow
     assert workflow["version"] == 1

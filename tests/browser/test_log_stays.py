@@ -113,10 +113,10 @@ def test_scroll_selection_and_an_open_detail_survive_a_hundred_changes(log: Page
                 move(session, number, status=chance.choice(("queued", "dispatched", "retry", "success", "failed")))
                 add_delivery(session)
             versions[number] += 1
-        wanted = {str(number): version for number, version in versions.items()}
+        expected = {str(number): version for number, version in versions.items()}
         there = """wanted => Object.entries(wanted).every(([id, version]) =>
           document.getElementById(`delivery-${id}`)?.dataset.version === String(version))"""
-        log.wait_for_function(there, arg=wanted, timeout=20_000)
+        log.wait_for_function(there, arg=expected, timeout=20_000)
     assert log.evaluate(state, [opened, ticked]) == before
     assert before["unfolded"]
     assert before["ticked"] == sorted(t for t in ticked if t is not None)

@@ -190,7 +190,7 @@ def test_an_answer_made_before_a_save_does_not_bring_back_what_was_there(app: Fl
     late()
     expect(crm.locator("#detail-next_step")).to_contain_text("Call")
     expect(crm.get_by_role("link", name="Edit Amount")).to_be_focused()
-    assert all("20.00" in each for each in crm.evaluate("window.seen"))
+    assert all("20.00" in text for text in crm.evaluate("window.seen"))
 
 
 def test_a_form_that_was_opened_before_an_answer_came_stays(app: Flask, crm: Page, address: str) -> None:

@@ -118,8 +118,8 @@ def test_every_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, who: str
             path, method=method, headers=headers if rule.endpoint.startswith(("api.", "health.")) else {}
         )
         let_in[f"{method} {rule.endpoint}"] = not _refused(answer, rule.endpoint)
-    wanted = {place: DOORS[place.split()[1]] in LETS_IN[who] for place in let_in}
-    assert {place: let_in[place] for place in wanted if let_in[place] != wanted[place]} == {}
+    expected = {place: DOORS[place.split()[1]] in LETS_IN[who] for place in let_in}
+    assert {place: let_in[place] for place in expected if let_in[place] != expected[place]} == {}
 
 
 def _refused(answer: Any, endpoint: str) -> bool:

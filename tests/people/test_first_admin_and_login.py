@@ -136,9 +136,9 @@ def test_a_page_without_login_leads_to_the_login_and_back(app: Flask) -> None:
     answer = client.get("/records/deals?sort=-amount&q=a%20b")
     assert answer.status_code == 302 and answer.headers["Location"].startswith("/login?next=")
     form = client.get(answer.headers["Location"]).text
-    wanted = re.search(r'name="next" value="([^"]*)"', form)
-    assert wanted is not None
-    answer = log_in(client, "ann@example.com", "correct horse", next=unescape(wanted[1]))
+    match = re.search(r'name="next" value="([^"]*)"', form)
+    assert match is not None
+    answer = log_in(client, "ann@example.com", "correct horse", next=unescape(match[1]))
     assert answer.headers["Location"] == "/records/deals?sort=-amount&q=a%20b"
     assert client.get(answer.headers["Location"]).status_code == 200
 

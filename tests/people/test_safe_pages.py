@@ -112,19 +112,19 @@ def test_every_file_that_pages_load_is_there(ann: FlaskClient, addresses: list[s
 
 def test_every_link_of_every_page_leads_somewhere(ann: FlaskClient, addresses: list[str]) -> None:
     dead = {}
-    tried: set[str] = set()
+    visited: set[str] = set()
     for path in addresses:
         answer = ann.get(path)
         if answer.mimetype != "text/html" or answer.status_code != 200:
             continue
         for link in re.findall(r'<a[^>]*\shref="(/[^"#]*)', answer.text):
             link = link.replace("&amp;", "&")
-            if link not in tried:
-                tried.add(link)
+            if link not in visited:
+                visited.add(link)
                 code = ann.get(link).status_code
                 if code >= 400:
                     dead[f"{path} → {link}"] = code
-    assert dead == {} and len(tried) > 60
+    assert dead == {} and len(visited) > 60
 
 
 def test_every_form_carries_a_token(app: Flask, ann: FlaskClient, addresses: list[str]) -> None:

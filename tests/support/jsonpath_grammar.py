@@ -155,9 +155,9 @@ class _Reader:
         name = self.need(r"[a-z][a-z_0-9]*(?=\()")
         if name not in FUNCTIONS:
             raise No
-        gives, wanted = FUNCTIONS[name]
+        gives, expected = FUNCTIONS[name]
         self.need(r"\(")
-        for position, kind in enumerate(wanted):
+        for position, kind in enumerate(expected):
             if position:
                 self.take(BLANK)
                 self.need(",")

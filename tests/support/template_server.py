@@ -76,18 +76,18 @@ def _answer(sources: list[str]) -> dict[str, Any]:
 
     schema = Schema({**TYPES, "owner": lambda: Schema({"id": "number", "name": "text", "email": "email"})})
     before, start = _peak(), time.process_time()
-    said = []
+    results = []
     for source in sources:
-        said.append(check(source, schema))
+        results.append(check(source, schema))
     with shared():
         for source in sources:
             with limited():
                 for render in (render_value, render_text, render_url, render_json):
                     try:
-                        said.append(str(render(source, VALUES))[:100])
+                        results.append(str(render(source, VALUES))[:100])
                     except (TemplateProblem, ValueError) as problem:
-                        said.append(str(problem))
-    return {"time_s": time.process_time() - start, "risen_mb": _peak() - before, "said": said}
+                        results.append(str(problem))
+    return {"time_s": time.process_time() - start, "risen_mb": _peak() - before, "said": results}
 
 
 def _peak() -> int:

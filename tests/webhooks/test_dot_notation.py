@@ -87,19 +87,19 @@ REPEATABLE = (["a", "a"], ["a.b", "a.b"])
 
 
 @pytest.mark.parametrize("content_type", ["JSON", "JSONARRAY", "FORM", "XML"])
-@pytest.mark.parametrize(("names", "wanted"), REFUSED, ids=str)
+@pytest.mark.parametrize(("names", "expected"), REFUSED, ids=str)
 def test_names_that_cannot_stand_together_are_refused_at_the_row_and_both_are_named(
-    names: list[str], wanted: dict[int, list[str]], content_type: str
+    names: list[str], expected: dict[int, list[str]], content_type: str
 ) -> None:
     errors = refusals([(name, "x") for name in names], content_type=content_type)
     if content_type == "FORM" and names in REPEATABLE:
         assert errors == {}
         return
-    for row, words in wanted.items():
+    for row, words in expected.items():
         sentence = errors[f"parameters.{row}.name"]
         assert all(word in sentence for word in words), sentence
     if content_type.startswith("JSON"):
-        assert len(errors) == len(wanted)
+        assert len(errors) == len(expected)
 
 
 def test_a_related_module_s_key_is_a_name_among_the_others() -> None:

@@ -108,8 +108,8 @@ def is_no_list(name: str) -> bool:
 def test_any_text_comes_out_of_a_form_body_as_it_went_in(one: str, other: str) -> None:
     rows = [("a", "{{ one }}"), ("b.c", "{{ other }}"), ("l.0.x", "{{ one }}"), ("l.1.x", "x{{ other }}")]
     body = (built(rows, {"one": one, "other": other}, content_type="FORM").body or b"").decode("ascii")
-    wanted = [("a", one), ("b[c]", other), ("l[0][x]", one), ("l[1][x]", "x" + other)]
-    assert parse_qsl(body, keep_blank_values=True, strict_parsing=True) == wanted
+    expected = [("a", one), ("b[c]", other), ("l[0][x]", one), ("l[1][x]", "x" + other)]
+    assert parse_qsl(body, keep_blank_values=True, strict_parsing=True) == expected
     assert php_like(body) == {"a": one, "b": {"c": other}, "l": {"0": {"x": one}, "1": {"x": "x" + other}}}
 
 

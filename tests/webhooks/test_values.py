@@ -214,8 +214,8 @@ def test_a_forced_type_is_kept_to(crm: Working) -> None:
     crm.workflow("deals", {"url": ANYWHERE, "parameters": rows})
     save_deal(crm)
     body = exact_json.loads(crm.last()[1].body or b"")
-    for (value, kind, wanted), got in zip(FORCED, body.values(), strict=True):
-        assert same(got, wanted), (value, kind, got)
+    for (value, kind, expected), got in zip(FORCED, body.values(), strict=True):
+        assert same(got, expected), (value, kind, got)
 
 
 NOT_FILLED: list[tuple[dict[str, Any], str]] = [

@@ -78,10 +78,10 @@ REFUSED: list[tuple[list[tuple[Any, ...]], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "wanted"), REFUSED, ids=str)
-def test_what_cannot_be_xml_is_refused_when_saved(rows: list[tuple[Any, ...]], wanted: dict[str, str]) -> None:
+@pytest.mark.parametrize(("rows", "expected"), REFUSED, ids=str)
+def test_what_cannot_be_xml_is_refused_when_saved(rows: list[tuple[Any, ...]], expected: dict[str, str]) -> None:
     errors = refusals(rows, content_type="XML")
-    for path, words in wanted.items():
+    for path, words in expected.items():
         assert words in errors[path]
 
 

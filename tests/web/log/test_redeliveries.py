@@ -109,7 +109,7 @@ def test_the_selected_are_sent_again_in_the_order_of_the_log(client: FlaskClient
 
 
 def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskClient, db: Database) -> None:
-    wanted = failed(db, 3)
+    expected = failed(db, 3)
     with db.write() as session:
         add_delivery(session)
     indexing.index_some(db)
@@ -119,7 +119,7 @@ def test_all_that_match_are_asked_about_first_and_then_sent_again(client: FlaskC
     assert repeated(db) == []
     job = client.post("/log/redeliveries?status=failed", data={"payload": "original"}).headers["Location"]
     work(db)
-    assert repeated(db) == wanted
+    assert repeated(db) == expected
     assert "Failed" in client.get(job).text
 
 
@@ -133,10 +133,10 @@ def test_the_page_that_asks_counts_a_text_much_further_than_the_log_does(
 
 
 def test_what_a_job_makes_is_not_sent_again_by_it(client: FlaskClient, db: Database) -> None:
-    wanted = failed(db, 45)
+    expected = failed(db, 45)
     client.post("/log/redeliveries?host=api.example.com", data={"payload": "original"})
     work(db)
-    assert repeated(db) == wanted
+    assert repeated(db) == expected
 
 
 def test_a_filter_that_can_not_be_read_is_not_taken_for_a_wider_one(client: FlaskClient, db: Database) -> None:

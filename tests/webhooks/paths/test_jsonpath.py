@@ -27,9 +27,9 @@ def select_values(document: Any, path: str) -> Any:
     return evaluate("JSONPATH", path, json.dumps(document).encode(), {})
 
 
-def same(got: Any, wanted: Any) -> bool:
+def same(got: Any, expected: Any) -> bool:
     """Equal and of the same type: 1 is not true."""
-    return json.dumps(got, default=float) == json.dumps(wanted)
+    return json.dumps(got, default=float) == json.dumps(expected)
 
 
 def refused(path: str) -> bool:
@@ -40,10 +40,10 @@ def refused(path: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("document", "path", "wanted"), cases.SELECTED, ids=lambda value: str(value)[:50])
-def test_a_path_selects_these_values_in_this_order(document: Any, path: str, wanted: list[Any]) -> None:
+@pytest.mark.parametrize(("document", "path", "expected"), cases.SELECTED, ids=lambda value: str(value)[:50])
+def test_a_path_selects_these_values_in_this_order(document: Any, path: str, expected: list[Any]) -> None:
     got = select_values(document, path)
-    assert same(got, wanted), got
+    assert same(got, expected), got
 
 
 @pytest.mark.parametrize("operator", ["==", "!=", "<", "<=", ">", ">="])
@@ -63,9 +63,9 @@ def test_lists_and_objects_are_equal_by_what_is_in_them() -> None:
         assert select_values({"it": [1], **cases.OPERANDS}, path) == [1]
 
 
-@pytest.mark.parametrize(("text", "wanted"), cases.SLICES)
-def test_a_slice_selects_these(text: str, wanted: list[int]) -> None:
-    assert select_values(cases.TEN, f"$[{text}]") == wanted
+@pytest.mark.parametrize(("text", "expected"), cases.SLICES)
+def test_a_slice_selects_these(text: str, expected: list[int]) -> None:
+    assert select_values(cases.TEN, f"$[{text}]") == expected
     assert (
         select_values({"a": 1}, f"$[{text}]")
         == select_values("text", f"$[{text}]")
@@ -125,11 +125,13 @@ def blanked(template: str, blanks: list[str]) -> Iterator[str]:
             yield "".join(pieces[:position]) + blank + "".join(pieces[position:])
 
 
-@pytest.mark.parametrize(("document", "template", "wanted"), cases.MAY_BE_BLANK, ids=lambda value: str(value)[:40])
-def test_blanks_may_stand_here_and_nothing_that_only_looks_like_one(document: Any, template: str, wanted: Any) -> None:
-    assert select_values(document, template.replace("_", "")) == wanted
+@pytest.mark.parametrize(("document", "template", "expected"), cases.MAY_BE_BLANK, ids=lambda value: str(value)[:40])
+def test_blanks_may_stand_here_and_nothing_that_only_looks_like_one(
+    document: Any, template: str, expected: Any
+) -> None:
+    assert select_values(document, template.replace("_", "")) == expected
     for path in blanked(template, cases.BLANKS):
-        assert select_values(document, path) == wanted, path
+        assert select_values(document, path) == expected, path
     for path in blanked(template, cases.NO_BLANKS):
         assert refused(path), ascii(path)
 

@@ -88,11 +88,11 @@ FOUND: list[tuple[bytes, str, list[Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "path", "wanted"), FOUND, ids=lambda value: str(value)[:50])
-def test_a_path_selects_these_values(body: bytes, path: str, wanted: list[Any]) -> None:
+@pytest.mark.parametrize(("body", "path", "expected"), FOUND, ids=lambda value: str(value)[:50])
+def test_a_path_selects_these_values(body: bytes, path: str, expected: list[Any]) -> None:
     for find in (evaluate, capture.find):
         got = find("XPATH", path, body, SPACES)
-        assert [(type(value), str(value)) for value in got] == [(type(value), str(value)) for value in wanted]
+        assert [(type(value), str(value)) for value in got] == [(type(value), str(value)) for value in expected]
 
 
 def test_a_number_that_xpath_rounds_is_no_value() -> None:

@@ -86,13 +86,13 @@ def test_nothing_comes_out_as_a_programming_language_writes_it(kind: str) -> Non
 def test_a_filter_on_text_is_given_what_the_product_writes(kind: str) -> None:
     context, text = {"v": VALUES[kind]}, AS_TEXT[kind]
     twice = f"{text}/{text}"
-    wanted = {
+    expected = {
         "{{ v }}.": text + ".", "{{ v|upper }}": text.upper(), "{{ v|string }}": text, "{{ v ~ '' }}": text, "{{ v|trim }}": text,
         "{{ v|e }}": text.replace("'", "&#39;"), "{{ v|replace('e', 'E') }}": text.replace("e", "E"), "{{ [v]|join }}": text,
         "{{ '%s' | format(v) }}": text, "{{ [v, none, v]|join('/') }}": twice, "{{ '/'.join([v, v]) }}": twice,
         "{{ [[v]|first]|first|lower }}": text.lower(),
     }  # fmt: skip
-    assert {source: render_text(source, context) for source in wanted} == wanted
+    assert {source: render_text(source, context) for source in expected} == expected
 
 
 GIVES: dict[str, Any] = {
