@@ -5,12 +5,12 @@
 // while [data-under-way] is in it or beside it, slow when idle, off in a hidden tab. With data-poll-unread it waits while
 // somebody has it in hand. [data-live-state] says whether the page is live.
 const PACES = {
-  // Milliseconds. `lately`: after a change it is quick for this long; `lasts`: so long an answer of "nothing" is good.
-  stream: { quick: 400, calm: 800, slow: 2_500, lately: 15_000, lasts: 30_000 },
-  charts: { quick: 30_000, calm: 30_000, slow: 30_000, lately: 0, lasts: 120_000 },
-  bell: { quick: 4_000, calm: 20_000, slow: 60_000, lately: 0, lasts: 0 },
+  // Milliseconds. `lately`: after a change it is quick for so long; `long`: when nothing has moved and nobody has touched
+  // the page for so long, it is slow; `lasts`: so long an answer of "nothing" is good.
+  stream: { quick: 400, calm: 800, slow: 2_500, lately: 15_000, long: 300_000, lasts: 30_000 },
+  charts: { quick: 30_000, calm: 30_000, slow: 30_000, lately: 0, long: 300_000, lasts: 120_000 },
+  bell: { quick: 4_000, calm: 20_000, slow: 60_000, lately: 0, long: 600_000, lasts: 0 },
 };
-const LONG = 300_000; // a page that nobody touches and in which nothing moves for so long is idle
 const RECOUNT = 2_000; // what is dear to answer is asked no more often
 const RETRY_LONGEST = 10_000;
 
@@ -20,7 +20,7 @@ for (const name of ["pointerdown", "pointermove", "keydown", "scroll"]) {
 }
 export const untouchedFor = () => Date.now() - touchedAt;
 
-function poll(name, { quick, calm, slow, lately, lasts }) {
+function poll(name, { quick, calm, slow, lately, long, lasts }) {
   const place = () => document.querySelector(`[data-poll=${name}]`);
   let timer = 0;
   let asked = null; // the element whose answer is awaited
@@ -48,8 +48,8 @@ function poll(name, { quick, calm, slow, lately, lasts }) {
     if (failures) return Math.min(quick * 2 ** failures, Math.max(RETRY_LONGEST, slow));
     const still = Date.now() - changedAt;
     if (still < lately) return quick;
-    if (isUnderWay() && still < LONG) return quick; // what waits for a paused endpoint may be there for hours
-    return Math.min(still, untouchedFor()) < LONG ? calm : slow;
+    if (isUnderWay() && still < long) return quick; // what waits for a paused endpoint may be there for hours
+    return Math.min(still, untouchedFor()) < long ? calm : slow;
   }
 
   function rest() {
