@@ -22,7 +22,7 @@ from sqlmodel import col
 
 from webhookui.core.database import Database, after_commit, now
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
-from webhookui.delivery import claim, pending
+from webhookui.delivery import claim, pending, states
 from webhookui.delivery.attempt import Result
 from webhookui.delivery.events import deliveries_due, endpoint_changed
 from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
@@ -295,7 +295,7 @@ def waiting_lanes(session: Session, endpoint: str) -> list[str]:
         for begin in range(0, len(lanes), 500)
         for lane in session.scalars(
             select(_D.lane)
-            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(pending.WAITING), due, ~pending.LOOPS)
+            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(states.WAITING), due, ~pending.LOOPS)
             .distinct()
         )
     }

@@ -63,7 +63,7 @@ def goes_before(older: Any, delivery: Any) -> tuple[ColumnElement[bool], ...]:
         older.record_id == delivery.record_id,
         older.id < delivery.id,
         older.failure_count == 0,
-        older.status.in_(("queued", "dispatched", "retry")),
+        older.status.in_(states.OPEN),
     )
 
 
@@ -89,8 +89,8 @@ _TAKE = (
     update(Delivery.__table__)  # type: ignore[attr-defined]
     .where(_D.id.in_(_IDS))
     .values(
-        status="dispatched", claimed_by=bindparam("process"), claimed_at=bindparam("time"), next_attempt_at=None,
-        version=_D.version + 1,
+        status=states.after("claimed", "queued"), claimed_by=bindparam("process"), claimed_at=bindparam("time"),
+        next_attempt_at=None, version=_D.version + 1,
     )
 )  # fmt: skip
 _IN_HAND = select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(_D.id.in_(_IDS))
@@ -143,8 +143,8 @@ def release(db: Database, process: str, ids: Collection[int]) -> None:
         back = {"claimed_by": None, "version": _D.version + 1}
         never_sent = _D.attempt_count == 0
         for condition, values in (
-            (never_sent, {"status": "queued", "next_attempt_at": None}),
-            (~never_sent, {"status": "retry", "next_attempt_at": now()}),
+            (never_sent, {"status": states.after("released_unsent", "dispatched"), "next_attempt_at": None}),
+            (~never_sent, {"status": states.after("released", "dispatched"), "next_attempt_at": now()}),
         ):
             session.execute(
                 update(Delivery)

@@ -22,12 +22,10 @@ from webhookui.delivery.events import deliveries_waiting
 from webhookui.delivery.lanes import TEST, group_of
 from webhookui.delivery.tables import Delivery, Endpoint
 
-WAITING = ("queued", "retry")
-
 REMOVED = "The workflow was deleted, or this action removed from it, before the delivery went out."
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
-_WAITS = and_(_D.status.in_(WAITING), _D.log_group_id.is_(None))
+_WAITS = and_(_D.status.in_(states.WAITING), _D.log_group_id.is_(None))
 """A waiting delivery is never in a group of the log's; saying so lets the index of those answer."""
 
 Condition = ColumnElement[bool]
@@ -88,7 +86,7 @@ class Waits(Protocol):
 
 def holds(session: Session, deliveries: Iterable[Waits]) -> dict[int, Hold]:
     """Delivery → what holds it, of those that are held."""
-    waiting = [delivery for delivery in deliveries if delivery.status in WAITING and not delivery.test]
+    waiting = [delivery for delivery in deliveries if delivery.status in states.WAITING and not delivery.test]
     if not waiting:
         return {}
     switched_off = off_workflows(session, {delivery.workflow_id for delivery in waiting if delivery.workflow_id})

@@ -31,6 +31,11 @@ STATUSES: dict[str, Status] = {
     )
 }
 
+FINAL = tuple(name for name, status in STATUSES.items() if status.final)
+OPEN = tuple(name for name, status in STATUSES.items() if not status.final)
+WAITING = tuple(name for name in OPEN if name != "dispatched")
+"""Not in the hands of a sender: what may be claimed, held, tried now or given up."""
+
 
 @dataclass(frozen=True)
 class Transition:
@@ -47,7 +52,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "refused", (), "failed", "The request can't be built: a required parameter is empty, a placeholder fails."
     ),
-    Transition("claimed", ("queued", "retry"), "dispatched", "A sender took it."),
+    Transition("claimed", WAITING, "dispatched", "A sender took it."),
+    Transition("released_unsent", ("dispatched",), "queued", "The sender gave it back before its first attempt."),
+    Transition("released", ("dispatched",), "retry", "The sender gave it back before another attempt; due at once."),
     Transition("accepted", ("dispatched",), "success", "The answer was a success."),
     Transition("postponed", ("dispatched",), "retry", "The attempt failed and retries are left."),
     Transition("exhausted", ("dispatched",), "failed", "The attempt failed and it was the last one."),
@@ -60,11 +67,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     Transition("superseded", ("retry", "dispatched"), "failed", "A newer delivery for the same record replaces it."),
     Transition("hurried", ("retry",), "retry", "An admin pressed Try now: the next attempt is due at once."),
-    Transition("given_up", ("queued", "retry"), "failed", "An admin pressed Give up."),
-    Transition("failed_by_hand", ("queued", "retry"), "failed", "An admin pressed Fail all."),
+    Transition("given_up", WAITING, "failed", "An admin pressed Give up."),
+    Transition("failed_by_hand", WAITING, "failed", "An admin pressed Fail all."),
     Transition(
         "ended",
-        ("queued", "retry"),
+        WAITING,
         "failed",
         "An admin ended what was waiting or held of a workflow, deleted the workflow, or removed the action from it.",
     ),

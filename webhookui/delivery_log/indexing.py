@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database, insert_or_update
 from webhookui.core.text_index import Entry, TextIndex
-from webhookui.delivery.states import STATUSES
+from webhookui.delivery import states
 from webhookui.delivery.tables import Delivery, LogBucket
 
 log = structlog.get_logger("webhookui.delivery")
@@ -34,9 +34,8 @@ TEXTS = TextIndex("log_search")
 DIMENSIONS = ("status", "status_code", "workflow_id", "webhook_id", "module", "host", "test")
 """Columns of a delivery that its bucket is made of."""
 
-_FINAL = [status.name for status in STATUSES.values() if status.final]
 _DUE = select(_D.id, _D.url, _D.error, *(_D[name] for name in DIMENSIONS)).where(
-    _D.log_group_id.is_(None), _D.status.in_(_FINAL)
+    _D.log_group_id.is_(None), _D.status.in_(states.FINAL)
 )
 """In no order: an order would read all that is due for each batch."""
 _ASSIGN = update(Delivery.__table__).where(_D.id == bindparam("the_id")).values(log_group_id=bindparam("bucket"))  # type: ignore[attr-defined]

@@ -47,7 +47,7 @@ def try_now(session: Session, delivery_id: int) -> Delivery:
         raise NotWaiting(f"Delivery {first}, of an earlier save of the same record, goes first: try that one now.")
     done: Any = session.execute(
         update(Delivery)
-        .where(_D.id == delivery_id, _D.status.in_(pending.WAITING))
+        .where(_D.id == delivery_id, _D.status.in_(states.WAITING))
         .values(
             status=case((_D.status == "retry", states.after("hurried", "retry")), else_=_D.status),
             next_attempt_at=case((_D.status == "retry", now())),
@@ -76,7 +76,7 @@ def _waiting(session: Session, delivery_id: int) -> Delivery:
 def _refuse_unless_waiting(delivery: Delivery) -> None:
     if delivery.status == "dispatched":
         raise NotWaiting(IN_THE_AIR)
-    if delivery.status not in pending.WAITING:
+    if delivery.status not in states.WAITING:
         raise NotWaiting(f"It has ended: {states.STATUSES[delivery.status].label}. It can be redelivered.")
 
 

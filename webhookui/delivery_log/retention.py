@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database
-from webhookui.delivery.states import STATUSES
+from webhookui.delivery import states
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
 from webhookui.delivery_log.indexing import remove_from_index
 
@@ -28,7 +28,6 @@ BATCH = 100
 """Deliveries of one transaction: short enough that no save waits for long."""
 TURN_S = 20.0
 """A purge ends after so long; the next minute's goes on."""
-_FINAL = [status.name for status in STATUSES.values() if status.final]
 _BELONGING = (CapturedValue, Attempt, DeliveryRequest)
 
 
@@ -73,7 +72,7 @@ def _purge_some(session: Session, limit: datetime, position: Any) -> tuple[Any, 
     if position is not None:
         statement = statement.where(_D.created_at >= position[0], tuple_(_D.created_at, _D.id) > position)
     rows = session.execute(statement).all()
-    old = [row for row in rows if row.status in _FINAL and (row.finished_at or row.created_at) < limit]
+    old = [row for row in rows if row.status in states.FINAL and (row.finished_at or row.created_at) < limit]
     if old:
         ids = [row.id for row in old]
         remove_from_index(session, old)

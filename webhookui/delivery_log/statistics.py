@@ -17,8 +17,8 @@ from sqlalchemy import Text, case, cast, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database, insert_or_update, now
+from webhookui.delivery import states
 from webhookui.delivery.histogram import class_of
-from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, DeliverySlot
 from webhookui.delivery_log import queue_health
 
@@ -30,8 +30,6 @@ _AT_ONCE = timedelta(days=1)
 """Deliveries of so long are counted in one query."""
 _RECOUNTED = 50
 """Slots that a page counts again at the most; the worker sees to the rest within a minute."""
-_FINAL = [status.name for status in STATUSES.values() if status.final]
-_OPEN = [status.name for status in STATUSES.values() if not status.final]
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _S = DeliverySlot.__table__.c  # type: ignore[attr-defined]
@@ -196,7 +194,7 @@ def _finished(session: Session, start: datetime, end: datetime | None) -> defaul
         statement = statement.where(_D.created_at < end)
     slots: defaultdict[datetime, Counted] = defaultdict(Counted)
     for slot_text, status, duration_ms, number in session.execute(statement):
-        if status not in _FINAL:
+        if status not in states.FINAL:
             continue
         slot = slots[_time(slot_text)]
         slot.by_status[status] += number
@@ -207,7 +205,9 @@ def _finished(session: Session, start: datetime, end: datetime | None) -> defaul
 
 def _unfinished(session: Session) -> dict[datetime, Counter[str]]:
     """Of all times: the index of the statuses finds them, and no index of times is to get in its way."""
-    statement = select(_SLOT_TEXT, _D.status, func.count()).where(_D.status.in_(_OPEN)).group_by(text("1"), text("2"))
+    statement = (
+        select(_SLOT_TEXT, _D.status, func.count()).where(_D.status.in_(states.OPEN)).group_by(text("1"), text("2"))
+    )
     unfinished: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
     for slot_text, status, number in session.execute(statement):
         unfinished[_time(slot_text)][status] += number
@@ -216,7 +216,7 @@ def _unfinished(session: Session) -> dict[datetime, Counter[str]]:
 
 def waiting(session: Session) -> Counter[str]:
     """Status → deliveries that are not finished, of all times."""
-    counted = select(_D.status, func.count()).where(_D.status.in_(_OPEN)).group_by(_D.status)
+    counted = select(_D.status, func.count()).where(_D.status.in_(states.OPEN)).group_by(_D.status)
     return Counter(dict(session.execute(counted).all()))
 
 

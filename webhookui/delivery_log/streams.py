@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import UtcDateTime
-from webhookui.delivery.states import STATUSES
+from webhookui.delivery.states import FINAL, STATUSES
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.delivery_log.indexing import DIMENSIONS
@@ -197,7 +197,7 @@ def counted(session: Session, log_filter: LogFilter) -> Counts:
         indexed = f"SELECT status, sum(number) AS n FROM log_group WHERE true{same} GROUP BY status"
         return Counts(_by_status(session, f"{indexed} UNION ALL {not_indexed}", values))
     parts = [not_indexed]
-    for status in (final_status.name for final_status in STATUSES.values() if final_status.final):
+    for status in FINAL:
         groups = f"SELECT id FROM log_group WHERE status = '{status}' AND number > 0{same}"
         parts.append(
             f"SELECT '{status}' AS status, count(*) AS n FROM (SELECT 1 FROM delivery"

@@ -20,7 +20,7 @@ from webhookui.core.database import insert_or_update, now
 from webhookui.core.events import Event
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import Workflow, WorkflowHold
-from webhookui.delivery import pending
+from webhookui.delivery import pending, states
 from webhookui.delivery.outbox import telling
 from webhookui.delivery.tables import Delivery
 from webhookui.people import audit
@@ -115,7 +115,7 @@ def standing(session: Session, workflow_id: int | None = None, record_id: int | 
         conditions.append(_H.record_id == record_id)
     waits = (
         select(func.count())
-        .where(_D.record_id == _H.record_id, _D.workflow_id == _H.workflow_id, _D.status.in_(pending.WAITING), ~_D.test)
+        .where(_D.record_id == _H.record_id, _D.workflow_id == _H.workflow_id, _D.status.in_(states.WAITING), ~_D.test)
         .scalar_subquery()
     )
     query = select(WorkflowHold, col(Workflow.name), waits).join(Workflow, col(Workflow.id) == _H.workflow_id)
