@@ -20,8 +20,8 @@ FOLDER = re.compile(r"`((?:[\w.-]+/)+)`")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)(?:#[^)]*)?\)")
 NOT_COMMITTED = ("instance/", "static/vendor/")
 SOURCES = (
-    "*.md", "docs/**/*.md", "webhookui/**/*.py", "tests/**/*.py", "scripts/**/*.py", "templates/**/*.html",
-    "static/**/*.js", "static/**/*.css",
+    "*.md", "docs/**/*.md", "webhookui/**/*.py", "tests/**/*.py", "scripts/**/*.py", "benchmarks/**/*.py",
+    "templates/**/*.html", "static/**/*.js", "static/**/*.css",
 )  # fmt: skip
 """Files that may refer to the specification."""
 
