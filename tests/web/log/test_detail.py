@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -24,6 +25,7 @@ from tests.support.log_rows import (
 from webhookui.core.database import Database
 from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery.tables import Endpoint
+from webhookui.web.log.detail import PHASES
 from webhookui.web.log.next_steps import _INPUTS
 
 
@@ -182,3 +184,8 @@ def test_a_body_that_no_command_takes_is_downloaded_beside_it(client: FlaskClien
     assert f"--data-binary @delivery-{number}-request.txt" in page
     download = client.get(f"/log/{number}/body")
     assert download.headers["Content-Disposition"] == f'attachment; filename="delivery-{number}-request.txt"'
+
+
+def test_every_phase_of_an_attempt_has_a_colour() -> None:
+    css = (Path(__file__).parents[3] / "static" / "log.css").read_text()
+    assert [phase for phase in PHASES if f".bar-{phase} {{" not in css] == []
