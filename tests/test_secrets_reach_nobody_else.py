@@ -240,5 +240,7 @@ def test_a_secret_is_received_by_no_address_but_the_one_it_was_typed_for(world: 
     said = "".join(said_by(request) for place in world.places for request in place.routed)
     came = set(SECRET.findall(said))
     assert len(came) > 10 and "webhook-signature" in said, "there was something to find"
-    elsewhere = [delivery.error or "" for delivery in world.room.deliveries() if "typed for" in (delivery.error or "")]
+    elsewhere = [
+        delivery.error or "" for delivery in world.room.deliveries() if "entered for" in (delivery.error or "")
+    ]
     assert elsewhere, "and something to hold back"

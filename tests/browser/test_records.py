@@ -158,12 +158,13 @@ def held_answer(page: Page) -> Callable[[], None]:
     held: list[Callable[[], None]] = []
 
     def hold(route: Route) -> None:
+        if held:
+            return route.continue_()
         answer = route.fetch()
         late = partial(route.fulfill, status=answer.status, headers=answer.headers, body=answer.text())
-        if answer.status == 200 and not held:
-            held.append(late)
-        else:
-            late()
+        if answer.status == 200:
+            return held.append(late)
+        return late()
 
     page.route("**/live?*", hold)
     while not held:
