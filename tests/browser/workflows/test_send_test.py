@@ -196,6 +196,12 @@ def test_the_tree_is_worked_by_keyboard(form: Page, receiver: Receiver) -> None:
     expect(at(form, "actions.0.capture.on_success.0.field")).to_be_focused()
 
 
+def test_nothing_moves_under_the_pointer(form: Page) -> None:
+    """What is typed is brought into view at once: while a page scrolls smoothly, a click misses what it was meant for."""
+    assert form.evaluate("document.documentElement.scrollHeight - innerHeight") > 100
+    assert form.evaluate("scrollTo(0, 0), scrollTo(0, 100), scrollY") == 100
+
+
 @pytest.mark.parametrize("held", ["/settings/workflows/draft", "/settings/webhook-form/test"])
 def test_a_test_is_shown_though_the_server_draws_the_form_anew_meanwhile(
     form: Page, receiver: Receiver, held: str
