@@ -105,15 +105,15 @@ def test_pages_in_both_directions_are_the_matches_in_order(db: Database, rows: l
             ids, page = [], queries.page(session, log_filter, limit=limit)
             while True:
                 ids += [row.id for row in page.items]
-                if page.next_before is None:
+                if page.next_page is None:
                     break
-                page = queries.page(session, log_filter, limit=limit, before=page.next_before)
+                page = queries.page(session, log_filter, limit=limit, before=page.next_page)
             assert ids == expected, log_filter
             back, after = [], 0
             while after is not None:
                 page = queries.page(session, log_filter, limit=limit, after=after)
                 back = [row.id for row in page.items] + back
-                after = page.next_after
+                after = page.previous_page
             assert back == expected, log_filter
 
 
@@ -163,9 +163,9 @@ def test_a_search_that_stops_early_says_where_and_goes_on_from_there(
         while True:
             ids += [row.id for row in page.items]
             stops += page.searched_to is not None
-            if page.next_before is None:
+            if page.next_page is None:
                 break
-            page = queries.page(session, log_filter, limit=5, before=page.next_before)
+            page = queries.page(session, log_filter, limit=5, before=page.next_page)
     assert ids == expected
     assert stops
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from flask import request
@@ -11,6 +11,7 @@ from flask import request
 from webhookui.api.errors import ApiError
 from webhookui.core import exact_json
 from webhookui.core.database import row_number
+from webhookui.core.paging import Item, Page
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -80,8 +81,10 @@ def cursor() -> int | None:
     return number
 
 
-def page(items: list[Any], following: int | str | None) -> dict[str, Any]:
-    return {"items": items, "next_cursor": str(following) if following is not None else None}
+def page_document(page: Page[Item], document: Callable[[Item], Any]) -> dict[str, Any]:
+    """`document`: what programs are told of an item."""
+    following = str(page.next_page) if page.next_page is not None else None
+    return {"items": [document(item) for item in page.items], "next_cursor": following}
 
 
 def check_args(allowed: Collection[str]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from webhookui import current_installation
 from webhookui.api.auth import admin_only, me
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import cursor, limit, object_body, page
+from webhookui.api.bodies import cursor, limit, object_body, page_document
 from webhookui.api.errors import ApiError
 from webhookui.delivery import pending
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
@@ -31,7 +31,7 @@ def list_deliveries() -> ResponseReturnValue:
     with current_installation.read() as session:
         log_page = queries.page(session, log_filter, limit=limit(), before=cursor())
         held = pending.holds(session, log_page.items)  # type: ignore[arg-type]
-    return jsonify(page([delivery_document(delivery, held) for delivery in log_page.items], log_page.next_before))
+    return jsonify(page_document(log_page, lambda delivery: delivery_document(delivery, held)))
 
 
 @bp.get("/deliveries/<int:delivery_id>")

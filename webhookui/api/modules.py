@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from webhookui import current_installation
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import cursor, limit, page
+from webhookui.api.bodies import cursor, limit, page_document
+from webhookui.core.paging import one_page
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
 
 
@@ -18,8 +19,8 @@ def list_modules() -> ResponseReturnValue:
     start, most = cursor() or 0, limit()
     with current_installation.read() as session:
         modules = catalog(session)
-    items = [module_document(modules, module) for module in modules.modules.values()]
-    return jsonify(page(items[start : start + most], start + most if len(items) > start + most else None))
+    listed = one_page(list(modules.modules.values())[start : start + most + 1], most, lambda _: start + most)
+    return jsonify(page_document(listed, lambda module: module_document(modules, module)))
 
 
 @bp.get("/modules/<module>")

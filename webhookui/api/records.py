@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from webhookui import current_installation
 from webhookui.api.auth import actor
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import limit, object_body, page
+from webhookui.api.bodies import limit, object_body, page_document
 from webhookui.api.errors import ApiError
 from webhookui.crm import listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
@@ -32,8 +32,8 @@ def list_records(module: str) -> ResponseReturnValue:
     query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)
     with current_installation.read() as session:
         info = catalog(session).module(module)
-        found_records, following = listing.slice_after(session, query, request.args.get("cursor", ""), limit())
-    return jsonify(page([record_document(info, record) for record in found_records], following))
+        listed = listing.page_after(session, query, request.args.get("cursor", ""), limit())
+    return jsonify(page_document(listed, lambda record: record_document(info, record)))
 
 
 @bp.post("/records/<module>")

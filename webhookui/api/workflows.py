@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 from webhookui import current_installation
 from webhookui.api.auth import admin_only, me
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import cursor, json_body, limit, object_body, page
+from webhookui.api.bodies import cursor, json_body, limit, object_body, page_document
 from webhookui.api.errors import ApiError
 from webhookui.core.database import LARGEST_ID
+from webhookui.core.paging import one_page
 from webhookui.crm import records
 from webhookui.crm.tables import Change
 from webhookui.workflows import loop_guard, store
@@ -26,8 +27,8 @@ def list_workflows() -> ResponseReturnValue:
     most, after = limit(), cursor()
     with current_installation.read() as session:
         workflows = [workflow for workflow in store.list_all(session) if after is None or (workflow.id or 0) > after]
-        documents = [store.to_document(session, workflow, with_ids=True) for workflow in workflows[:most]]
-    return jsonify(page(documents, workflows[most - 1].id if len(workflows) > most else None))
+        listed = one_page(workflows, most, lambda workflow: workflow.id)
+        return jsonify(page_document(listed, lambda workflow: store.to_document(session, workflow, with_ids=True)))
 
 
 @bp.post("/workflows")
@@ -77,8 +78,7 @@ def list_holds(workflow_id: int) -> ResponseReturnValue:
         store.get(session, workflow_id)
         standing = sorted(loop_guard.standing(session, workflow_id), key=lambda loop: loop.hold.record_id)
     standing = [loop for loop in standing if after is None or loop.hold.record_id > after]
-    documents = [_hold(loop) for loop in standing[:most]]
-    return jsonify(page(documents, standing[most - 1].hold.record_id if len(standing) > most else None))
+    return jsonify(page_document(one_page(standing, most, lambda loop: loop.hold.record_id), _hold))
 
 
 @bp.post("/workflows/<int:workflow_id>/release")

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, sele
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import dumps, row_number
+from webhookui.core.paging import Page, one_page
 from webhookui.core.sql_numbers import json_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
@@ -29,26 +30,13 @@ class ListQuery:
     filters: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class RecordPage:
-    """Records of one page. `total`: of all pages."""
-
-    items: list[Record]
-    total: int
-    page: int
-    per_page: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // self.per_page))
-
-
-def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) -> RecordPage:
+def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) -> Page[Record]:
     """One page by number, for people. Raises InvalidListing."""
     info = catalog(session).module(query.module)
     where = _where(info, query)
     total = session.scalar(select(func.count()).select_from(Record).where(*where)) or 0
-    page = min(max(1, page), max(1, -(-total // per_page)))
+    pages = max(1, -(-total // per_page))
+    page = min(max(1, page), pages)
     statement = (
         select(Record)
         .where(*where)
@@ -56,11 +44,12 @@ def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) 
         .limit(per_page)
         .offset((page - 1) * per_page)
     )
-    return RecordPage(list(session.scalars(statement)), total, page, per_page)
+    following, preceding = page + 1 if page < pages else None, page - 1 if page > 1 else None
+    return Page(list(session.scalars(statement)), following, preceding, total)
 
 
-def slice_after(session: Session, query: ListQuery, cursor: str, limit: int) -> tuple[list[Record], str | None]:
-    """One page by cursor, for programs: the records, and the cursor to go on from. Raises InvalidListing.
+def page_after(session: Session, query: ListQuery, cursor: str, limit: int) -> Page[Record]:
+    """One page by cursor, for programs. Raises InvalidListing.
 
     A cursor says the last record's sort value and id: what is made, changed or deleted meanwhile shifts nothing.
     """
@@ -69,12 +58,10 @@ def slice_after(session: Session, query: ListQuery, cursor: str, limit: int) -> 
     statement = select(Record, order.carried).where(*_where(info, query)).order_by(*order.clauses())
     if cursor:
         statement = statement.where(order.after(cursor))
-    rows = session.execute(statement.limit(limit + 1)).all()
-    records = [record for record, _ in rows[:limit]]
-    if len(rows) <= limit:
-        return records, None
-    last, carried = rows[limit - 1]
-    return records, order.cursor(carried, last.id)
+    rows = one_page(
+        session.execute(statement.limit(limit + 1)).all(), limit, lambda row: order.cursor(row[1], row[0].id)
+    )
+    return Page([record for record, _ in rows.items], rows.next_page)
 
 
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
+from webhookui.core.paging import Page
 from webhookui.crm.tables import Change
 from webhookui.delivery import pending
 from webhookui.delivery.states import STATUSES
@@ -23,7 +24,7 @@ from webhookui.webhooks.secret_values import veil, veil_body
 
 __all__ = [
     "CHANGEABLE", "Counts", "DeliveryNotFound",
-    "Detail", "InvalidFilter", "LogFilter", "Page", "by_ids", "counts", "counts_by_workflow",
+    "Detail", "InvalidFilter", "LogFilter", "LogPage", "by_ids", "counts", "counts_by_workflow",
     "detail", "hosts", "moved", "newer_than", "oldest_first", "page", "shown_version", "still_matches",
 ]  # fmt: skip
 
@@ -36,21 +37,16 @@ class DeliveryNotFound(Exception):
 
 
 @dataclass(frozen=True)
-class Page:
-    """Deliveries, newest first."""
+class LogPage(Page[Delivery]):
+    """Deliveries, newest first; the pages after it are those of older ones."""
 
-    items: list[Delivery]
-    next_before: int | None
-    """The id to go on from to older ones; None at the end."""
-    next_after: int | None = None
-    """The id to go on from to newer ones; None on the first page."""
     searched_to: int | None = None
     """The id at which the search for a text stopped: older matches may follow from there."""
 
 
 def page(
     session: Session, log_filter: LogFilter, *, limit: int = 50, before: int | None = None, after: int | None = None
-) -> Page:
+) -> LogPage:
     """The newest deliveries that match; those older than `before`; or, of those newer than `after`, the oldest."""
     span = span_of(session, log_filter, above=after or 0, below=before or LAST)
     ids, stopped = _matching(session, log_filter, span, limit + 1, after is None)
@@ -58,8 +54,8 @@ def page(
     items = by_ids(session, ids)
     if after is None:
         newer = None if before is None else ids[0] if ids else before - 1
-        return Page(items, ids[-1] if more else stopped, newer, stopped)
-    return Page(items, ids[-1] if ids else after + 1, ids[0] if more else stopped, stopped)
+        return LogPage(items, ids[-1] if more else stopped, newer, searched_to=stopped)
+    return LogPage(items, ids[-1] if ids else after + 1, ids[0] if more else stopped, searched_to=stopped)
 
 
 def _matching(

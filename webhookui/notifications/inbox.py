@@ -10,6 +10,7 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import insert_or_update, now
+from webhookui.core.paging import Page, one_page
 from webhookui.notifications.tables import Notification
 
 _N = Notification.__table__.c  # type: ignore[attr-defined]
@@ -64,22 +65,14 @@ def unread(session: Session, user_id: int) -> int:
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
-@dataclass(frozen=True)
-class Page:
-    """Entries, newest first. `next_before`: the entry to go on from, None at the end."""
-
-    items: list[Notification]
-    next_before: int | None
-
-
-def page(session: Session, user_id: int, *, limit: int = 30, before: int | None = None) -> Page:
+def page(session: Session, user_id: int, *, limit: int = 30, before: int | None = None) -> Page[Notification]:
     """By the time of the last event, so that an entry that others have just joined comes first."""
     statement = select(Notification).where(_N.user_id == user_id)
     last = session.get(Notification, before) if before is not None else None
     if last is not None:
         statement = statement.where((_N.at < last.at) | ((_N.at == last.at) & (_N.id < last.id)))
     items = list(session.scalars(statement.order_by(_N.at.desc(), _N.id.desc()).limit(limit + 1)))
-    return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+    return one_page(items, limit, lambda item: item.id)
 
 
 def read(session: Session, user_id: int, notification_id: int) -> Notification:

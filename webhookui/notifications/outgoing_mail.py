@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.core.events import Event
+from webhookui.core.paging import Page, one_page
 from webhookui.notifications import message
 from webhookui.notifications.mail_content import MailContent
 from webhookui.notifications.tables import OutgoingMail
@@ -88,22 +89,16 @@ def get(session: Session, mail_id: int) -> OutgoingMail:
     return mail
 
 
-@dataclass(frozen=True)
-class Page:
-    """Mails, newest first. `next_before`: the id to go on from, None at the end."""
-
-    items: list[OutgoingMail]
-    next_before: int | None
-
-
-def page(session: Session, status: str | None = None, *, limit: int = 50, before: int | None = None) -> Page:
+def page(
+    session: Session, status: str | None = None, *, limit: int = 50, before: int | None = None
+) -> Page[OutgoingMail]:
     statement = select(OutgoingMail)
     if status is not None:
         statement = statement.where(_M.status == status)
     if before is not None:
         statement = statement.where(_M.id < before)
     items = list(session.scalars(statement.order_by(_M.id.desc()).limit(limit + 1)))
-    return Page(items[:limit], items[limit - 1].id if len(items) > limit else None)
+    return one_page(items, limit, lambda item: item.id)
 
 
 def counts(session: Session) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webhookui.core.paging import Page, one_page
 from webhookui.people.tables import AuditEntry, User
 
 
@@ -36,9 +37,9 @@ def note(
     )
 
 
-def page(session: Session, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
-    """Newest first; one more than `limit` when there are older ones."""
+def page(session: Session, *, limit: int = 50, before: int | None = None) -> Page[AuditEntry]:
+    """Newest first."""
     statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)  # type: ignore[union-attr]
     if before is not None:
         statement = statement.where(AuditEntry.id < before)  # type: ignore[operator, arg-type]
-    return list(session.scalars(statement))
+    return one_page(list(session.scalars(statement)), limit, lambda entry: entry.id)

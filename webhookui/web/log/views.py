@@ -38,11 +38,11 @@ def index() -> ResponseReturnValue:
     query = _query()
     with read() as session:
         if query.errors:
-            page, counts = queries.Page([], None), queries.counts_of_ids(session, [])
+            page, counts = queries.LogPage([]), queries.counts_of_ids(session, [])
         else:
             page = queries.page(session, query.log_filter, limit=PAGE, before=query.before, after=query.after)
             counts = queries.counts(session, query.log_filter)
-        if query.after is not None and page.next_after is None:
+        if query.after is not None and page.previous_page is None:
             return redirect(query.url())  # nothing is newer: that is the first page
         page_ids = {item.id for item in page.items}
         note_holds(session, page.items)

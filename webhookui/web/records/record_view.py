@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from webhookui.core.paging import Page, one_page
 from webhookui.crm import records
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation
 from webhookui.crm.listing import ListQuery
@@ -76,16 +77,14 @@ def related_lists(session: Session, modules: Catalog, record: Record) -> list[Re
 class Activity:
     """What happened to a record lately. `token` moves when something of it does."""
 
-    changes: list[Change]
-    more: bool
+    changes: Page[Change]
     deliveries: list[Delivery]
-    more_deliveries: bool
     names: Names
     version: int
 
     @property
     def token(self) -> str:
-        newest = self.changes[0].id if self.changes else 0
+        newest = self.changes.items[0].id if self.changes.items else 0
         moved = sum(delivery.version for delivery in self.deliveries)
         return f"{self.version}-{newest}-{self.deliveries[0].id if self.deliveries else 0}-{moved}"
 
@@ -96,12 +95,11 @@ class Activity:
 
 def activity(session: Session, info: ModuleInfo, record: Record, before: int | None = None) -> Activity:
     """The record's timeline from the newest change, or from `before` on, and its newest deliveries."""
-    changes = records.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
-    page = queries.page(session, queries.LogFilter(record_id=record.id), limit=DELIVERIES_SHOWN)
-    sides = [{name: pair[side] for name, pair in change.values.items()} for change in changes for side in (0, 1)]
-    names = names_in(session, info.fields.values(), sides)
-    shown = changes[:EVENTS_SHOWN]
-    return Activity(shown, len(changes) > EVENTS_SHOWN, page.items, page.next_before is not None, names, record.version)
+    newest = records.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
+    changes = one_page(newest, EVENTS_SHOWN, lambda change: change.id)
+    deliveries = queries.page(session, queries.LogFilter(record_id=record.id), limit=DELIVERIES_SHOWN).items
+    sides = [{name: pair[side] for name, pair in change.values.items()} for change in changes.items for side in (0, 1)]
+    return Activity(changes, deliveries, names_in(session, info.fields.values(), sides), record.version)
 
 
 @dataclass(frozen=True)

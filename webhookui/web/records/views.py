@@ -8,6 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from webhookui.core.paging import Page
 from webhookui.crm import listing, records
 from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
@@ -97,18 +98,19 @@ def index(module: str) -> ResponseReturnValue:
             info=info,
             query=query,
             page=page,
+            per_page=PER_PAGE,
             names=names,
             problem=problem,
             form=form_of(session, info, query.filters),
         )
 
 
-def _listed(session: Session, query: RecordQuery) -> tuple[listing.RecordPage, InvalidListing | None]:
+def _listed(session: Session, query: RecordQuery) -> tuple[Page[Record], InvalidListing | None]:
     """A filter that can't be read shows nothing, and its words; an old link still opens."""
     try:
         return listing.page(session, query.list_query, query.page, PER_PAGE), None
     except InvalidListing as error:
-        return listing.RecordPage([], 0, 1, PER_PAGE), error
+        return Page([]), error
 
 
 @bp.get("/<module>/new")

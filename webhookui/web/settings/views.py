@@ -91,6 +91,5 @@ def network() -> ResponseReturnValue:
 def audit_list() -> ResponseReturnValue:
     before = request.args.get("before", type=row_id)
     with current_installation.read() as session:
-        entries = audit.page(session, before, 50)
-    more = entries[49].id if len(entries) > 50 else None
-    return render_template("settings/audit.html", nav="settings:audit", entries=entries[:50], more=more, before=before)
+        page = audit.page(session, before=before)
+    return render_template("settings/audit.html", nav="settings:audit", page=page, before=before)
