@@ -182,7 +182,7 @@ def _unavailable(because: str) -> ResponseReturnValue:
 
 
 def render_error(code: int, title: str, hint: str) -> ResponseReturnValue:
-    return render_template("errors/error.html", code=code, title=title, hint=hint, nav=""), code
+    return render_template("error.html", code=code, title=title, hint=hint, nav=""), code
 
 
 _WORDS = {

@@ -36,7 +36,7 @@ def setup() -> ResponseReturnValue:
         if accounts.any_user(session):
             return redirect(url_for("start.login"))
     if request.method == "GET":
-        return render_template("start/setup.html", form={"samples": "true"}, errors={})
+        return render_template("account/setup.html", form={"samples": "true"}, errors={})
     form = request.form
     errors = {}
     if form.get("password", "") != form.get("again", ""):
@@ -58,7 +58,7 @@ def setup() -> ResponseReturnValue:
             if form.get("samples"):
                 demo.demo(session, user.id)
     except InvalidUser as error:
-        return render_template("start/setup.html", form=form, errors=errors | error.errors), 422
+        return render_template("account/setup.html", form=form, errors=errors | error.errors), 422
     begin_session(user)
     flash("Welcome. This is your CRM: records on the left, workflows and their log under Automation.", "success")
     return redirect("/records/deals")
@@ -84,13 +84,13 @@ def login() -> ResponseReturnValue:
             return redirect(url_for("start.setup"))
     next_page = request.values.get("next", "")
     if request.method == "GET":
-        return render_template("start/login.html", email="", error="", next_page=next_page)
+        return render_template("account/login.html", email="", error="", next_page=next_page)
     email = request.form.get("email", "")
     with current_installation.write() as session:
         user = accounts.authenticate(session, email, request.form.get("password", ""))
     if user is None:
         words = "The e-mail address or password is wrong."
-        return render_template("start/login.html", email=email, error=words, next_page=next_page), 422
+        return render_template("account/login.html", email=email, error=words, next_page=next_page), 422
     begin_session(user)
     return redirect(own_page(next_page))
 

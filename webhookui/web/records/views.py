@@ -44,9 +44,7 @@ FOUND = 50
 @bp.errorhandler(UnknownModule)
 @bp.errorhandler(RecordNotFound)
 def absent(error: Exception) -> ResponseReturnValue:
-    return render_template(
-        "errors/error.html", code=404, title=str(error), hint="It may have been deleted.", nav=""
-    ), 404
+    return render_template("error.html", code=404, title=str(error), hint="It may have been deleted.", nav=""), 404
 
 
 @bp.get("/")

@@ -44,7 +44,9 @@ def show(module: str) -> ResponseReturnValue:
     with read() as session:
         modules = catalog(session)
         info = modules.module(module)
-    return render_template("fields/index.html", nav=NAV, modules_by_name=modules.modules, info=info, types=FIELD_TYPES)
+    return render_template(
+        "settings/fields/index.html", nav=NAV, modules_by_name=modules.modules, info=info, types=FIELD_TYPES
+    )
 
 
 @bp.get("/<module>/new")
@@ -117,7 +119,7 @@ def ask(module: str, name: str) -> ResponseReturnValue:
         users = [(use.workflow, _places(use, labels)) for use in uses(session, module, name)]
         number = fields.in_use(session, module, name)
         return render_template(
-            "fields/remove.html", nav=NAV, info=modules.module(module), field=field, users=users, number=number
+            "settings/fields/remove.html", nav=NAV, info=modules.module(module), field=field, users=users, number=number
         )
 
 
@@ -139,7 +141,7 @@ def _form(
     """`field`: the one that is edited; None for a new one."""
     modules = catalog(session)
     return render_template(
-        "fields/form.html",
+        "settings/fields/form.html",
         nav=NAV,
         info=modules.module(module),
         field=field,

@@ -33,7 +33,7 @@ def _server(code: int = 200, **more: Any) -> ResponseReturnValue:
         about = _about(session)
     shown = {"form": stored | {"to": me().email}, "errors": {}, "tested": None} | more
     return render_template(
-        "mail/server.html", tab="server", stored=stored, securities=SECURITIES, **about, **shown
+        "settings/mail/server.html", tab="server", stored=stored, securities=SECURITIES, **about, **shown
     ), code
 
 
@@ -88,7 +88,7 @@ def test() -> ResponseReturnValue:
     except (MailRefused, ServerUnusable) as error:
         code, tested = 422, {"good": False, "to": to, "words": str(error)}
     if htmx:
-        return render_template("mail/_tested.html", tested=tested, errors=errors), code
+        return render_template("settings/mail/_tested.html", tested=tested, errors=errors), code
     return _server(code, form=_typed(), errors=errors, tested=tested)
 
 
@@ -118,7 +118,13 @@ def outgoing_list() -> ResponseReturnValue:
         page = outgoing_mail.page(session, status, before=before)
         about = _about(session)
     return render_template(
-        "mail/outgoing.html", tab="outgoing", page=page, status=status, before=before, statuses=STATUSES, **about
+        "settings/mail/outgoing.html",
+        tab="outgoing",
+        page=page,
+        status=status,
+        before=before,
+        statuses=STATUSES,
+        **about,
     )
 
 
@@ -155,7 +161,7 @@ def show(mail_id: int) -> ResponseReturnValue:
             about = _about(session)
     except MailNotFound as error:
         abort(404, description=str(error))
-    return render_template("mail/show.html", mail=mail, statuses=STATUSES, **about)
+    return render_template("settings/mail/show.html", mail=mail, statuses=STATUSES, **about)
 
 
 @bp.get("/outgoing/<int:mail_id>.eml")

@@ -45,7 +45,7 @@ def show(workflow_id: int) -> ResponseReturnValue:
             elif record is not None:
                 explanation = explain(session, workflow, record)
         return render_template(
-            "workflows/explain.html",
+            "workflow_editor/explain.html",
             nav="settings:workflows",
             workflow=workflow,
             module=catalog(session).modules.get(workflow.module),

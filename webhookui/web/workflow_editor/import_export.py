@@ -107,5 +107,5 @@ def _in_the_form(document: dict[str, Any], errors: dict[str, str]) -> ResponseRe
 
 def _page(text: str, errors: dict[str, str] | None = None, *, can_open: bool = False) -> str:
     return render_template(
-        "workflows/import.html", nav="settings:workflows", document=text, errors=errors or {}, can_open=can_open
+        "workflow_editor/import.html", nav="settings:workflows", document=text, errors=errors or {}, can_open=can_open
     )

@@ -54,7 +54,7 @@ def form_page(
         form = form_of(session, draft, errors=errors, workflow=workflow)
         loops = loop_guard.loops(session, workflow.id) if workflow and workflow.id else []
         waits = pending.count(session, pending.of_workflow(workflow.id)) if workflow and workflow.id else 0
-    template = "workflows/_form.html" if htmx else "workflows/form.html"
+    template = "workflow_editor/_form.html" if htmx else "workflow_editor/form.html"
     page = render_template(
         template,
         nav=NAV,

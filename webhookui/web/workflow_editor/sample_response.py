@@ -32,8 +32,8 @@ def response() -> ResponseReturnValue:
     tree = tree_of(marked(text))
     if tree is None:
         words = "This is neither JSON nor XML." if text else "Paste a response first."
-        return render_template("webhook_form/_refused.html", words=words), 422
-    return render_template("webhook_form/_sample_response.html", tree=tree, text=text)
+        return render_template("workflow_editor/webhook_form/_refused.html", words=words), 422
+    return render_template("workflow_editor/webhook_form/_sample_response.html", tree=tree, text=text)
 
 
 @admin_only
@@ -54,7 +54,7 @@ def taken() -> ResponseReturnValue:
     rows = capture_previews(
         form.module, draft["actions"][position]["capture"], f"actions.{position}.capture", body, lists
     )
-    return render_template("webhook_form/_taken.html", rows=rows, lists=[LISTS[name] for name in lists])
+    return render_template("workflow_editor/webhook_form/_taken.html", rows=rows, lists=[LISTS[name] for name in lists])
 
 
 def body_of(attempt: Attempt) -> tuple[bytes, str]:

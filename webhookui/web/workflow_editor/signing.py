@@ -37,7 +37,7 @@ def rotate() -> ResponseReturnValue:
         flash_signing(secrets)
         return form_page(draft)  # type: ignore[no-any-return]
     return render_template(
-        "webhook_form/_rotated.html",
+        "workflow_editor/webhook_form/_rotated.html",
         secret=secrets[row.id or 0],
         until=row.previous_signing_until,
         path=f"actions.{position}",

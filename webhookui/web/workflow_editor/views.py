@@ -46,7 +46,7 @@ loop_holds.add_routes(bp)
 def index() -> ResponseReturnValue:
     with read() as session:
         return render_template(
-            "workflows/index.html",
+            "workflow_editor/index.html",
             nav=NAV,
             workflows=store.list_all(session),
             counts=counts_by_workflow(session),
@@ -72,7 +72,9 @@ def switch(workflow_id: int) -> ResponseReturnValue:
         flash(f"“{workflow.name}” can't be switched on. {' '.join(error.errors.values())}", "danger")
         return _go("/settings/workflows")
     if htmx:
-        return render_template("workflows/_switched.html", workflow=workflow, waiting=waits, spoken=True, oob=True)
+        return render_template(
+            "workflow_editor/_switched.html", workflow=workflow, waiting=waits, spoken=True, oob=True
+        )
     return redirect("/settings/workflows", 303)
 
 
@@ -204,7 +206,7 @@ def condition() -> ResponseReturnValue:
     chosen = form.field(row["field"])
     if chosen is not None and row["operator"] not in [name for name, _ in form.operators({**row, "operator": ""})]:
         row["operator"] = operators[0]
-    return render_template("workflows/_condition_row.html", form=form, path=path, row=row)
+    return render_template("workflow_editor/_condition_row.html", form=form, path=path, row=row)
 
 
 def _existing(session: Any, workflow_id: int) -> Workflow:

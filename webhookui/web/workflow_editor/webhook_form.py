@@ -55,13 +55,20 @@ def preview() -> ResponseReturnValue:
                 )
             shown = shown_request(session, draft, position, record, installation().settings.address, workflow_in_form())
         except DraftError as error:
-            return _draft_error("webhook_form/_preview.html", session, draft, error, record=record)
+            return _draft_error("workflow_editor/webhook_form/_preview.html", session, draft, error, record=record)
         except RequestError as error:
             problem = DraftError({f"actions.{position}.{error.at}" if error.at else "": str(error)})
-            return _draft_error("webhook_form/_preview.html", session, draft, problem, record=record, built=False)
+            return _draft_error(
+                "workflow_editor/webhook_form/_preview.html", session, draft, problem, record=record, built=False
+            )
         again = secret_to_type_again(session, draft, position, workflow_in_form())
     return render_template(
-        "webhook_form/_preview.html", problems=[], record=record, shown=shown, position=position, type_again=again
+        "workflow_editor/webhook_form/_preview.html",
+        problems=[],
+        record=record,
+        shown=shown,
+        position=position,
+        type_again=again,
     )
 
 
@@ -99,7 +106,7 @@ def test() -> ResponseReturnValue:
             )
     except DraftError as error:
         with read() as session:
-            return _draft_error("webhook_form/_test.html", session, draft, error, view=None)
+            return _draft_error("workflow_editor/webhook_form/_test.html", session, draft, error, view=None)
     return test_result(delivery.id or 0)
 
 
@@ -118,7 +125,7 @@ def test_result(delivery_id: int) -> ResponseReturnValue:
     view = detail_view(detail)
     answered = view.latest is not None and bool(view.latest.attempt.response_body)
     tree = tree_of(*body_of(view.latest.attempt)) if view.latest and answered else None
-    return render_template("webhook_form/_test.html", problems=[], view=view, tree=tree)
+    return render_template("workflow_editor/webhook_form/_test.html", problems=[], view=view, tree=tree)
 
 
 # ---- pickers ----------------------------------------------------------------------------------------------------------
@@ -133,7 +140,7 @@ def fields() -> ResponseReturnValue:
         if request.args.get("module") not in modules.modules:
             abort(404)
         groups = placeholders(modules, request.args["module"], related=request.args.get("related") == "1")
-    return render_template("webhook_form/_placeholders.html", groups=groups)
+    return render_template("workflow_editor/webhook_form/_placeholders.html", groups=groups)
 
 
 @bp.get("/records")
@@ -145,7 +152,7 @@ def find() -> ResponseReturnValue:
         if module not in catalog(session).modules:
             abort(404)
         records_found = search(session, request.args.get("q", ""), limit=FOUND, module=module)
-    return render_template("webhook_form/_records.html", records=records_found)
+    return render_template("workflow_editor/webhook_form/_records.html", records=records_found)
 
 
 def _label(session: Session, module: str) -> str:

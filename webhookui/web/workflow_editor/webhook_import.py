@@ -152,7 +152,7 @@ def _drawn(
     with read() as session:
         form = form_of(session, draft, workflow=workflow_of_form(session))
     return render_template(
-        "webhook_form/_webhook_row.html",
+        "workflow_editor/webhook_form/_webhook_row.html",
         form=form,
         path=f"actions.{position}",
         action=draft["actions"][position],
@@ -164,4 +164,4 @@ def _drawn(
 
 
 def _refused(words: str) -> ResponseReturnValue:
-    return render_template("webhook_form/_refused.html", words=words), 422
+    return render_template("workflow_editor/webhook_form/_refused.html", words=words), 422
