@@ -136,7 +136,7 @@ def _row(
         "workflow": action.workflow, "webhook_id": action.webhook_id, "action": action.title, "module": action.module,
         "record_id": chance.randrange(1, 200_001), "record_name": f"Record {number % 977}", "method": action.method,
         "url": f"https://{action.host}{action.path.format(number=number)}", "host": action.host,
-        "lane": f"https://{action.host}:443", "status_code": code, "attempt_count": attempts,
+        "endpoint_key": f"https://{action.host}:443", "status_code": code, "attempt_count": attempts,
         "failure_count": attempts if status in ("failed", "retry") else 0,
         "duration_ms": round(chance.lognormvariate(4.5, 0.6), 2) if attempts else None,
         "error": ERRORS[code].format(host=action.host) if status in ("failed", "retry") else None, "note": None,

@@ -67,7 +67,7 @@ def test_an_older_database_is_migrated_at_the_start_and_nothing_of_it_is_lost(ol
             assert deal.values["stage"] == "Closed Won" and str(deal.values["amount"]) == "12500.50"
             deliveries = list(session.scalars(select(Delivery)))
             assert [delivery.status for delivery in deliveries] == ["queued", "queued"]
-            assert all(delivery.lane.endswith(f":443#{delivery.webhook_id}") for delivery in deliveries), (
+            assert all(delivery.endpoint_key.endswith(f":443#{delivery.webhook_id}") for delivery in deliveries), (
                 "a lane for each webhook"
             )
             workflow = store.list_all(session)[0]

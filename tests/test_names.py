@@ -16,7 +16,7 @@ GONE = frozenset(
     bell bells ring rung ring_for ring_mail ring_redeliveries hear Post Trial Letter letters Owed owe owed
     Pulse pulse QuietPolls quiet_polls said tried Tried NotReady webhook_fill answer_said
     Save Reader form_places form_paths record_reading FieldWish wish wanted trouble mend mended reseal
-    found made one each known told
+    found made one each known told lane lanes Lane Lanes
     """.split()  # noqa: SIM905 - a list of so many strings would be a page long
 )
 

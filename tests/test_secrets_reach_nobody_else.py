@@ -139,7 +139,7 @@ class World:
             session.execute(due.execution_options(synchronize_session=False))
         for delivery in self.room.deliveries():
             if delivery.status == "retry":
-                self.room.installation.queue.wake(delivery.lane)
+                self.room.installation.queue.wake(delivery.endpoint_key)
         until(
             lambda: all(
                 delivery.next_attempt_at is None or delivery.next_attempt_at > now()

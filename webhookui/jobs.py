@@ -1,6 +1,6 @@
 """Every task of the queue; a task is a few lines that call one function.
 
-The database is the truth, Huey wakes workers: it carries "lane N has work" and no more, so that a task lost with a killed
+The database is the truth, Huey wakes workers: it carries "endpoint key K has work" and no more, so that a task lost with a killed
 process loses nothing.
 """
 
@@ -49,11 +49,11 @@ class Queue:
 
     def _define_tasks(self) -> None:
         @self.huey.task(name="work")
-        def work(lane: str) -> None:
+        def work(key: str) -> None:
             with self._lock:
-                self._woken.discard(lane)
+                self._woken.discard(key)
             if self.engine is not None:
-                self.engine.work(lane)
+                self.engine.work(key)
 
         @self.huey.task(name="sweep")
         def sweep() -> None:
@@ -105,35 +105,35 @@ class Queue:
         self._mail = mail
         self._redeliver = redeliver
 
-    def wake(self, lane: str) -> None:
-        """Wakes a worker for a lane. One wake-up from here that is not answered yet is enough."""
+    def wake(self, key: str) -> None:
+        """Wakes a worker for a key. One wake-up from here that is not answered yet is enough."""
         with self._lock:
-            if lane in self._woken and self.engine is not None and self.engine.is_only_worker:
+            if key in self._woken and self.engine is not None and self.engine.is_only_worker:
                 return
-            self._woken.add(lane)
+            self._woken.add(key)
         try:
-            self._work(lane)
+            self._work(key)
         except Exception as error:  # the row is written; the sweep will find it
             with self._lock:
-                self._woken.discard(lane)
-            log.error("wake_failed", lane=lane, error=str(error))
+                self._woken.discard(key)
+            log.error("wake_failed", key=key, error=str(error))
 
-    def wake_at(self, lane: str, time: datetime) -> None:
-        """Wakes a worker for a lane at a time, or up to a second later: all that is due within a second shares one wake-up."""
+    def wake_at(self, key: str, time: datetime) -> None:
+        """Wakes a worker for a key at a time, or up to a second later: all that is due within a second shares one wake-up."""
         second = int(time.timestamp()) + 1
         if time <= now():
-            self.wake(lane)
+            self.wake(key)
             return
         with self._lock:
-            if (lane, second) in self._woken_at:
+            if (key, second) in self._woken_at:
                 return
             if len(self._woken_at) > 10_000:
                 self._woken_at.clear()
-            self._woken_at[(lane, second)] = None
+            self._woken_at[(key, second)] = None
         try:
-            self._work.schedule(args=(lane,), eta=datetime.fromtimestamp(second, UTC))
+            self._work.schedule(args=(key,), eta=datetime.fromtimestamp(second, UTC))
         except Exception as error:
-            log.error("wake_at_failed", lane=lane, error=str(error))
+            log.error("wake_at_failed", key=key, error=str(error))
 
     def wake_redeliveries(self) -> None:
         """Wakes a worker for the redelivery jobs. One wake-up from here that is not answered yet is enough."""
@@ -145,7 +145,7 @@ class Queue:
             self._redeliver()
         except Exception as error:  # the rows are written; the next minute will find them
             self._woken_redeliveries = False
-            log.error("wake_failed", lane="redeliveries", error=str(error))
+            log.error("wake_failed", key="redeliveries", error=str(error))
 
     def _redeliver_for_a_turn(self) -> None:
         with self._lock:
@@ -158,7 +158,7 @@ class Queue:
         try:
             self._mail()
         except Exception as error:  # the rows are written; the next minute will find them
-            log.error("wake_failed", lane="mail", error=str(error))
+            log.error("wake_failed", key="mail", error=str(error))
 
     def _send_mail(self) -> None:
         sender = self._mail_sender

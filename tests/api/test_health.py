@@ -57,7 +57,7 @@ def figures(app: Flask, call: Call) -> dict[tuple[str, ...], float]:
 def test_metrics_are_prometheus_text(app: Flask, call: Call) -> None:
     with app.extensions["webhookui"].db.write() as session:
         for _ in range(2):
-            log_rows.add_delivery(session, status="queued", lane="https://metrics.example.com:443")
+            log_rows.add_delivery(session, status="queued", endpoint_key="https://metrics.example.com:443")
         outgoing_mail.add(session, "ann@example.com", MailContent("One", "Words"), 1, now())
     metrics = figures(app, call)
     assert metrics[("webhookui_deliveries", "queued")] >= 2

@@ -232,7 +232,9 @@ def furnished(db: Database) -> dict[str, Any]:
                 )
             )
         session.add(
-            Endpoint(lane="https://api.example.com:443", state="open", opened_at=now(), last_error="It refused.")
+            Endpoint(
+                endpoint_key="https://api.example.com:443", state="open", opened_at=now(), last_error="It refused."
+            )
         )
         failures.tell(session, [failed])
         paused_endpoints.tell(session, "https://api.example.com:443")

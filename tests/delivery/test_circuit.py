@@ -30,7 +30,7 @@ DOWN = Answer(500, b"{}")
 
 @pytest.fixture
 def reported() -> list[tuple[str, str]]:
-    """(lane, state) as the listeners were told."""
+    """(key, state) as the listeners were told."""
     return []
 
 
@@ -42,9 +42,9 @@ def room(request: pytest.FixtureRequest, tmp_path: Path, reported: list[tuple[st
     )
     with sending(tmp_path, **values) as new_room:
 
-        def tell(session: Any, lane: str) -> None:
-            row = session.get(Endpoint, lane, populate_existing=True)
-            reported.append((lane, row.state))
+        def tell(session: Any, key: str) -> None:
+            row = session.get(Endpoint, key, populate_existing=True)
+            reported.append((key, row.state))
 
         endpoint_changed.connect(new_room.db, tell)
         yield new_room
@@ -53,14 +53,14 @@ def room(request: pytest.FixtureRequest, tmp_path: Path, reported: list[tuple[st
 NEVER = {"probe_delays": (600,)}
 
 
-def lane_of(receiver: Receiver, webhook_id: int = 1) -> str:
+def key_of(receiver: Receiver, webhook_id: int = 1) -> str:
     """Of the first webhook, unless another is asked for."""
     return f"{receiver.url}#{webhook_id}"
 
 
 def endpoint(room: Sending, receiver: Receiver) -> Endpoint | None:
     with room.db.read() as session:
-        return session.get(Endpoint, lane_of(receiver))
+        return session.get(Endpoint, key_of(receiver))
 
 
 def pause(room: Sending, receiver: Receiver) -> list[int]:
@@ -71,7 +71,7 @@ def pause(room: Sending, receiver: Receiver) -> list[int]:
         room.settled(delivery_id)
     assert state(room, receiver) == "open"
     circuits = room.installation.queue.engine._circuits  # type: ignore[union-attr]
-    until(lambda: circuits.is_paused(lane_of(receiver)), 10)  # the process learns of it after the commit
+    until(lambda: circuits.is_paused(key_of(receiver)), 10)  # the process learns of it after the commit
     return failed
 
 
@@ -101,7 +101,7 @@ def test_a_paused_endpoint_gets_nothing_and_its_deliveries_stay_as_they_are(
     assert len(receiver.requests) == PAUSE_AFTER
     assert statuses(room)[:-1] == ["retry"] * PAUSE_AFTER + ["queued"] * 5
     assert all(not room.attempts(delivery_id) for delivery_id in waiting)
-    assert reported == [(lane_of(receiver), "open")]
+    assert reported == [(key_of(receiver), "open")]
     row = endpoint(room, receiver)
     assert row is not None
     assert (row.failures_in_a_row, row.last_error) == (PAUSE_AFTER, "127.0.0.1 answered 500: it failed on its side.")
@@ -123,7 +123,7 @@ def test_a_probe_now_and_then_finds_it_well_and_the_backlog_drains_at_a_limited_
     assert probes[1] - probes[0] > 0.9, "probes came faster than they should"
     drained = times[PAUSE_AFTER + 3 :]
     assert drained[-1] - drained[0] > (len(drained) - 1) / 20 - 0.6, f"more than 20 a second: {drained}"
-    assert reported == [(lane_of(receiver), "open"), (lane_of(receiver), "draining")]
+    assert reported == [(key_of(receiver), "open"), (key_of(receiver), "draining")]
     before = len(receiver.requests)
     for _ in range(5):
         room.save()
@@ -169,7 +169,7 @@ def test_resume_now_sends_at_the_limited_rate_without_waiting_for_a_probe(
     waiting = [room.save() for _ in range(4)]
     receiver.default = Answer()
     with room.db.write() as session:
-        circuit.resume(session, lane_of(receiver))
+        circuit.resume(session, key_of(receiver))
     for delivery_id in waiting:
         assert room.settled(delivery_id).delivery.status == "success"
     until(lambda: state(room, receiver) == "closed", 10)
@@ -184,10 +184,10 @@ def test_resumed_too_early_it_is_paused_again_after_a_few_failures(
     pause(room, receiver)
     for _ in range(10):
         room.save()
-    lanes = room.installation.queue.engine._lanes  # type: ignore[union-attr]
-    until(lambda: not lanes.any_busy(), 10)  # a sender that is still looking would be a second one when it drains
+    pools = room.installation.queue.engine._pools  # type: ignore[union-attr]
+    until(lambda: not pools.any_busy(), 10)  # a sender that is still looking would be a second one when it drains
     with room.db.write() as session:
-        circuit.resume(session, lane_of(receiver))
+        circuit.resume(session, key_of(receiver))
     until(lambda: [state for _, state in reported] == ["open", "draining", "open"], 10)
     assert len(receiver.requests) == PAUSE_AFTER + circuit.PAUSED_AGAIN_AFTER
     assert statuses(room).count("queued") == 10 - circuit.PAUSED_AGAIN_AFTER
@@ -210,7 +210,7 @@ def test_while_it_drains_an_answer_is_written_down_before_the_next_request(
 
     monkeypatch.setattr(ResultWriter, "_write", slowly)
     with room.db.write() as session:
-        circuit.resume(session, lane_of(receiver))
+        circuit.resume(session, key_of(receiver))
     until(lambda: [state for _, state in reported] == ["open", "draining", "open"], 20)
     assert len(receiver.requests) == PAUSE_AFTER + circuit.PAUSED_AGAIN_AFTER
 
@@ -224,7 +224,7 @@ def test_fail_all_ends_what_waits_for_it_and_nothing_else(room: Sending, receive
     room.hook(receiver.url.replace("127.0.0.1", "127.0.0.2"), "neighbour")
     other = room.settled(room.save("neighbour"))
     with room.db.write() as session:
-        assert circuit.fail_all(session, lane_of(receiver), "Ann") == PAUSE_AFTER + 3
+        assert circuit.fail_all(session, key_of(receiver), "Ann") == PAUSE_AFTER + 3
     for delivery in room.deliveries()[:-1]:
         assert (delivery.status, delivery.error) == ("failed", "Given up by Ann while the webhook was paused.")
         assert delivery.finished_at is not None
@@ -319,14 +319,14 @@ def test_what_answers_with_an_error_pauses_that_webhook_alone(status: int, room:
     assert room.settled(good).delivery.status == "success"
     assert len(receiver.routed) < len(bad)
     with room.db.read() as session:
-        assert [row.lane for row in circuit.paused(session)] == [lane_of(receiver)]
+        assert [row.endpoint_key for row in circuit.paused(session)] == [key_of(receiver)]
     with room.db.write() as session:
-        circuit.resume(session, lane_of(receiver))
+        circuit.resume(session, key_of(receiver))
     until(lambda: state(room, receiver) == "open", 20)
     assert room.settled(room.save("good")).delivery.status == "success"
     with room.db.write() as session:
-        assert circuit.fail_all(session, lane_of(receiver)) == len(bad)
-        assert circuit.fail_all(session, lane_of(receiver, 2)) == 0, "what is not paused has no such button"
+        assert circuit.fail_all(session, key_of(receiver)) == len(bad)
+        assert circuit.fail_all(session, key_of(receiver, 2)) == 0, "what is not paused has no such button"
     assert [delivery.status for delivery in room.deliveries()] == ["failed"] * len(bad) + ["success"] * 2
 
 

@@ -370,9 +370,9 @@ def test_after_a_release_it_is_counted_anew_and_told_anew(room: Sending, deal: i
 def test_what_is_held_takes_no_probe_of_a_paused_webhook_from_others(
     room: Sending, deal: int, looping: int, receiver: Receiver
 ) -> None:
-    lane = room.deliveries()[0].lane
+    key = room.deliveries()[0].endpoint_key
     with room.db.write() as session:
-        session.add(Endpoint(lane=lane, state="open", opened_at=now(), next_probe_at=now()))
+        session.add(Endpoint(endpoint_key=key, state="open", opened_at=now(), next_probe_at=now()))
     room.start()
     save(room, deal, actor=room.actor)  # rings, and has nothing to send
     room.hook(receiver.url, "neighbour")

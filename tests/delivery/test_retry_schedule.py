@@ -27,9 +27,9 @@ def delay(logged: Logged) -> float:
 def time_has_come(room: Sending, delivery_id: int) -> None:
     """As if the retry's time had come."""
     with room.db.write() as session:
-        lane = session.get(Delivery, delivery_id).lane  # type: ignore[union-attr]
+        key = session.get(Delivery, delivery_id).endpoint_key  # type: ignore[union-attr]
         session.execute(update(Delivery).where(Delivery.id == delivery_id).values(next_attempt_at=now()))  # type: ignore[arg-type]
-    room.installation.queue.wake(lane)
+    room.installation.queue.wake(key)
 
 
 def test_retries_come_after_one_two_and_four_hours_and_then_it_is_given_up(tmp_path: Path, receiver: Receiver) -> None:

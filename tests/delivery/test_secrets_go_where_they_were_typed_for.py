@@ -127,7 +127,7 @@ def test_a_retry_to_the_old_address_carries_no_secret_of_the_new_one(
         with room.db.write() as session:
             delivery = session.get_one(Delivery, old)
             delivery.next_attempt_at = delivery.created_at
-        room.installation.queue.wake(delivery.lane)
+        room.installation.queue.wake(delivery.endpoint_key)
         ended = room.settled(old, attempts=2)
         assert ended.delivery.status == "failed"
         assert places.a.url in (ended.delivery.error or "") and places.b.url in (ended.delivery.error or "")

@@ -26,26 +26,26 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def add_deliveries(db: Database, *statuses: str, lane: str = A, **values: Any) -> None:
+def add_deliveries(db: Database, *statuses: str, key: str = A, **values: Any) -> None:
     """Deliveries of these statuses, the oldest first, a minute between each two."""
     with db.write() as session:
         for age, status in zip(range(len(statuses), 0, -1), statuses, strict=True):
             due = now() + timedelta(hours=1) if status == "retry" else None
             error = None if status == "success" else f"It answered 50{age}."
             add_delivery(
-                session, status=status, lane=lane, host=lane[8:17], error=error, next_attempt_at=due,
+                session, status=status, endpoint_key=key, host=key[8:17], error=error, next_attempt_at=due,
                 **{"created_at": now() - timedelta(minutes=age), "attempt_count": int(status != "queued"), **values},
             )  # fmt: skip
 
 
 def failing_endpoints(db: Database) -> dict[str, FailingEndpoint]:
     with db.read() as session:
-        return {endpoint.lane: endpoint for endpoint in failing(session)}
+        return {endpoint.endpoint_key: endpoint for endpoint in failing(session)}
 
 
 def test_one_whose_newest_delivery_failed_is_failing_since_its_first_failure(db: Database) -> None:
     add_deliveries(db, "failed", "success", "failed", "retry", "queued")
-    add_deliveries(db, "failed", "success", lane=B)
+    add_deliveries(db, "failed", "success", key=B)
     endpoint = failing_endpoints(db).pop(A)
     assert failing_endpoints(db).keys() == {A}
     assert (endpoint.error, endpoint.failed, endpoint.waiting, endpoint.endpoint) == ("It answered 502.", 1, 2, None)
@@ -61,12 +61,12 @@ def test_tests_redeliveries_and_what_was_never_sent_say_nothing_of_an_endpoint(
 
 
 def test_a_paused_one_is_listed_first_even_when_nothing_of_it_is_left(db: Database) -> None:
-    add_deliveries(db, "failed", lane=A)
+    add_deliveries(db, "failed", key=A)
     with db.write() as session:
         opened = now() - timedelta(minutes=9)
-        session.add(Endpoint(lane=B, state="open", opened_at=opened, last_error="It refused the connection."))
+        session.add(Endpoint(endpoint_key=B, state="open", opened_at=opened, last_error="It refused the connection."))
     endpoints = list(failing_endpoints(db).values())
-    assert [(endpoint.lane, endpoint.error) for endpoint in endpoints] == [
+    assert [(endpoint.endpoint_key, endpoint.error) for endpoint in endpoints] == [
         (B, "It refused the connection."),
         (A, "It answered 501."),
     ]

@@ -115,13 +115,13 @@ def test_a_sender_that_was_faster_keeps_it(doing: str, room: Sending, monkeypatc
     """The delivery is claimed after it was read as waiting and before it is moved."""
     room.hook("https://example.com/")
     delivery = room.save()
-    lane = room.logged(delivery).delivery.lane
+    key = room.logged(delivery).delivery.endpoint_key
     read = manual_actions._waiting
 
     def read_and_then_claimed(session, delivery_id):  # type: ignore[no-untyped-def]
         delivery_row = read(session, delivery_id)
         if room.db.skip_locked():
-            assert len(claim.claim(room.db, "a sender", lane, 1)) == 1
+            assert len(claim.claim(room.db, "a sender", key, 1)) == 1
         else:  # SQLite has one writer at a time: what the read says is true until the end; the UPDATE asks all the same
             values = {"status": "dispatched", "claimed_by": "a sender"}
             session.connection().execute(update(Delivery.__table__).values(**values))  # type: ignore[attr-defined]
@@ -150,9 +150,9 @@ def test_nothing_of_a_workflow_that_is_off_is_tried_but_it_can_be_given_up(room:
 def test_what_is_paused_names_resume_now(whole: bool, room: Sending) -> None:
     room.hook("https://example.com/")
     delivery = room.save()
-    lane = room.logged(delivery).delivery.lane
+    key = room.logged(delivery).delivery.endpoint_key
     with room.db.write() as session:
-        session.add(Endpoint(lane=lane.partition("#")[0] if whole else lane, state="open"))
+        session.add(Endpoint(endpoint_key=key.partition("#")[0] if whole else key, state="open"))
     with pytest.raises(manual_actions.NotWaiting, match="Resume now"):
         try_now(room, delivery)
 

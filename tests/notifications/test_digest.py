@@ -188,13 +188,13 @@ def test_a_failure_that_is_rolled_back_is_told_to_nobody(installation: Installat
 
 def test_tests_superseded_deliveries_and_fail_all_are_told_to_nobody(installation: Installation, team: Team) -> None:
     deal = team.deals["olga"]
-    lane = "https://api.example.com:443"
+    key = "https://api.example.com:443"
     with installation.db.write() as session:
         fail(session, 1, NOON, deal=deal, test=True)
         fail(session, 1, NOON, deal=deal, error=stale_retries.superseded_by(9))
-        waiting = add_failed(session, status="queued", webhook_id=1, record_id=deal, lane=lane)
-        session.add(Endpoint(lane=lane, state="open"))
-        assert circuit.fail_all(session, lane) == 1
+        waiting = add_failed(session, status="queued", webhook_id=1, record_id=deal, endpoint_key=key)
+        session.add(Endpoint(endpoint_key=key, state="open"))
+        assert circuit.fail_all(session, key) == 1
     with installation.db.read() as session:
         assert session.get(Delivery, waiting.id).status == "failed"  # type: ignore[union-attr]
         assert session.scalars(select(Notification)).all() == []
@@ -240,12 +240,12 @@ def test_no_name_of_a_record_gets_into_a_header_or_breaks_the_mail(
 
 
 class TestEndpoints:
-    LANE = "https://api.example.com:443"
+    KEY = "https://api.example.com:443"
 
     def move(self, installation: Installation, state: str, at: datetime) -> None:
         with installation.db.write() as session:
-            session.merge(Endpoint(lane=self.LANE, state=state, last_error="It answered 500.", opened_at=NOON))
-            paused_endpoints.tell(session, self.LANE, at)
+            session.merge(Endpoint(endpoint_key=self.KEY, state=state, last_error="It answered 500.", opened_at=NOON))
+            paused_endpoints.tell(session, self.KEY, at)
 
     def test_a_pause_is_told_to_the_admins_once_and_so_is_the_recovery(
         self, installation: Installation, team: Team

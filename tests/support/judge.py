@@ -35,33 +35,33 @@ class Caught:
 
 def sent_by_curl(commands: Sequence[str], folder: Path) -> list[list[Caught] | str]:
     """The requests of each command, run by bash; what curl said where it sent none. Every host name leads to this machine:
-    each lane has a receiver of its own, and a .curlrc that connects there."""
-    lanes: SimpleQueue[_Lane] = SimpleQueue()
+    each curl has a receiver of its own, and a .curlrc that connects there."""
+    idle: SimpleQueue[_Curl] = SimpleQueue()
 
     def run(command: str) -> list[Caught] | str:
-        lane = lanes.get()
+        curl = idle.get()
         try:
-            return lane.run(command)
+            return curl.run(command)
         finally:
-            lanes.put(lane)
+            idle.put(curl)
 
-    with _lanes(folder) as opened, ThreadPoolExecutor(AT_ONCE) as pool:
-        for lane in opened:
-            lanes.put(lane)
+    with _curls(folder) as opened, ThreadPoolExecutor(AT_ONCE) as pool:
+        for curl in opened:
+            idle.put(curl)
         return list(pool.map(run, commands))
 
 
 @contextmanager
-def _lanes(folder: Path) -> Iterator[list[_Lane]]:
-    lanes = [_Lane(folder / str(number)) for number in range(AT_ONCE)]
+def _curls(folder: Path) -> Iterator[list[_Curl]]:
+    curls = [_Curl(folder / str(number)) for number in range(AT_ONCE)]
     try:
-        yield lanes
+        yield curls
     finally:
-        for lane in lanes:
-            lane.close()
+        for curl in curls:
+            curl.close()
 
 
-class _Lane:
+class _Curl:
     def __init__(self, home: Path) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.caught: list[Caught] = []

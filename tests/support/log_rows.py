@@ -32,7 +32,7 @@ def add_delivery(session: Session, *, body: bytes | None = b'{"amount":1250.00}'
             "method": "POST",
             "url": "https://api.example.com/invoices?x=1",
             "host": "api.example.com",
-            "lane": "https://api.example.com:443",
+            "endpoint_key": "https://api.example.com:443",
             "caused_by": "Ann Admin",
             **values,
         }
@@ -85,7 +85,8 @@ def add_copies(session: Session, delivery: Delivery, number: int) -> None:
     session.flush()
     ids = range((delivery.id or 0) + 1, (delivery.id or 0) + 1 + number)
     deliveries = Delivery.__table__  # type: ignore[attr-defined]
-    original = dict(session.execute(select(deliveries).where(deliveries.c.id == delivery.id)).one()._mapping)
+    row = session.execute(select(deliveries).where(deliveries.c.id == delivery.id)).one()
+    original = dict(zip(deliveries.c.keys(), row, strict=True))
     rows = [{**original, "id": new, "message_id": new_message_id()} for new in ids]
     session.connection().execute(insert(deliveries), rows)
     for table in (DeliveryRequest.__table__, Attempt.__table__):  # type: ignore[attr-defined]

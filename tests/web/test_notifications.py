@@ -153,10 +153,10 @@ class TestTheQueue:
         self, app: Flask, ann: FlaskClient, sam: FlaskClient, installation: Installation
     ) -> None:
         with installation.db.write() as session:
-            session.add(Endpoint(lane="https://paused.example.com:443", state="open"))
-            for lane, minutes in (("https://paused.example.com:443", 500), ("https://api.example.com:443", 125)):
+            session.add(Endpoint(endpoint_key="https://paused.example.com:443", state="open"))
+            for key, minutes in (("https://paused.example.com:443", 500), ("https://api.example.com:443", 125)):
                 created_at = now() - timedelta(minutes=minutes)
-                add_delivery(session, status="queued", lane=lane, created_at=created_at)
+                add_delivery(session, status="queued", endpoint_key=key, created_at=created_at)
         for path in ("/records/deals", "/log", "/settings/mail", "/account/", "/nothing-here"):
             look_again(app)
             text = ann.get(path).text

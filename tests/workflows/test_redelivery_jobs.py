@@ -65,7 +65,7 @@ def installation(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
                 "webhook_id": webhook.id,
                 "url": url,
                 "host": host,
-                "lane": receiver.url,
+                "endpoint_key": receiver.url,
             }
             add_copies(session, add_failed(session, **where), MANY - 1)
         db.close()

@@ -2,7 +2,7 @@
 section 6). Paused deliveries stay Queued or Retry.
 
 There are two kinds of it, rows of one table. What answers with an error pauses its webhook alone: the row's name is that of a
-lane. What can't be reached at all pauses its endpoint for all webhooks: the row's name is scheme://host:port
+key. What can't be reached at all pauses its endpoint for all webhooks: the row's name is scheme://host:port
 (docs/decisions/0029).
 """
 
@@ -24,9 +24,8 @@ from webhookui.core.database import Database, after_commit, now
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import claim, pending, states
 from webhookui.delivery.attempt import Result
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.events import deliveries_due, endpoint_changed
-from webhookui.delivery.lanes import group_of, lane_name, webhook_id_of
-from webhookui.delivery.outbox import endpoint_name
 from webhookui.delivery.rate_limiter import CLOCK_WAS_SET_BACK
 from webhookui.delivery.tables import Delivery, Endpoint
 
@@ -44,20 +43,20 @@ _E = Endpoint.__table__.c  # type: ignore[attr-defined]
 
 
 def blamed(result: Result) -> str | None:
-    """What a failure is counted against: its lane, its endpoint, or nothing. Tests and redeliveries count against nothing.
+    """What a failure is counted against: its key, its endpoint, or nothing. Tests and redeliveries count against nothing.
 
     Nor does a retry that is answered by an error again, which says as much of its request: what fails is due again together,
     and some requests that a third party never takes would pause a webhook whose others are taken.
     """
-    lane, diagnosis = result.claimed.lane, result.diagnosis
+    key, diagnosis = result.claimed.endpoint_key, result.diagnosis
     if diagnosis is None or result.claimed.test or result.claimed.redelivery_of is not None:
         return None
     if result.answer is None:
         if diagnosis.ends:
             return None
-        return group_of(lane) if diagnosis.code in UNREACHABLE and not result.hops else lane
+        return EndpointKey(key).endpoint if diagnosis.code in UNREACHABLE and not result.hops else key
     is_retry = result.claimed.failure_count > 0
-    return None if is_retry and result.answer.status_code not in OF_THE_WEBHOOK else lane
+    return None if is_retry and result.answer.status_code not in OF_THE_WEBHOOK else key
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class CircuitRules:
 
 @dataclass
 class Observed:
-    """What results did: `moved` are (name, "paused" or "recovered"), of several processes one has it; `due` are lanes with the
+    """What results did: `moved` are (name, "paused" or "recovered"), of several processes one has it; `due` are keys with the
     time at which they should be looked after."""
 
     moved: list[tuple[str, str]] = field(default_factory=list)
@@ -93,12 +92,12 @@ _CLOSED = _Circuit("closed")
 class Circuits:
     """What a worker process knows of the webhooks and endpoints that are not well. Healthy ones have no row and cost nothing.
 
-    A name is that of a lane, or of an endpoint. `wake` wakes a worker for a lane.
+    A name is that of a key, or of an endpoint. `wake` wakes a worker for a key.
     """
 
     REFRESH_S = 1.0
 
-    def __init__(self, db: Database, rules: CircuitRules, wake: Callable[[str], None] = lambda _lane: None) -> None:
+    def __init__(self, db: Database, rules: CircuitRules, wake: Callable[[str], None] = lambda _key: None) -> None:
         self._db = db
         self._rules = rules
         self._wake = wake
@@ -107,26 +106,26 @@ class Circuits:
         self._circuits: dict[str, _Circuit] = {}
         self._read_at = 0.0
 
-    def permit(self, lane: str, size: int) -> int:
-        """How many deliveries of the lane may be claimed now: all, one (a probe, or while it drains) or none."""
+    def permit(self, key: str, size: int) -> int:
+        """How many deliveries of the key may be claimed now: all, one (a probe, or while it drains) or none."""
         self._refresh()
-        own, endpoint = self._circuits.get(lane, _CLOSED), self._circuits.get(group_of(lane), _CLOSED)
+        own, endpoint = self._circuits.get(key, _CLOSED), self._circuits.get(EndpointKey(key).endpoint, _CLOSED)
         if own.state == endpoint.state == "closed":
             return size
-        if endpoint.state == "open" and group_of(lane) != lane:
+        if endpoint.state == "open" and EndpointKey(key).endpoint != key:
             if not self._is_due(endpoint) or (own.state == "open" and not self._is_due(own)):
                 return 0
-            return int(self._is_its_turn(lane) and self._take_probe(group_of(lane), lane))
+            return int(self._is_its_turn(key) and self._take_probe(EndpointKey(key).endpoint, key))
         if own.state == "open":
-            return int(self._is_due(own) and self._take_probe(lane, lane))
+            return int(self._is_due(own) and self._take_probe(key, key))
         return 1
 
-    def is_paused(self, lane: str) -> bool:
-        return any(self._circuits.get(name, _CLOSED).state == "open" for name in (lane, group_of(lane)))
+    def is_paused(self, key: str) -> bool:
+        return any(self._circuits.get(name, _CLOSED).state == "open" for name in (key, EndpointKey(key).endpoint))
 
-    def draining(self, lane: str) -> list[str]:
-        """Which of the two is being drained: the lane, its endpoint, or both."""
-        names = dict.fromkeys((lane, group_of(lane)))
+    def draining(self, key: str) -> list[str]:
+        """Which of the two is being drained: the key, its endpoint, or both."""
+        names = dict.fromkeys((key, EndpointKey(key).endpoint))
         return [name for name in names if self._circuits.get(name, _CLOSED).state == "draining"]
 
     def _refresh(self) -> None:
@@ -134,7 +133,7 @@ class Circuits:
             if time.monotonic() - self._read_at <= self.REFRESH_S:
                 return
             with self._db.read() as session:
-                rows = session.execute(select(_E.lane, _E.state, _E.next_probe_at).where(_E.state != "closed"))
+                rows = session.execute(select(_E.endpoint_key, _E.state, _E.next_probe_at).where(_E.state != "closed"))
                 circuits = {row[0]: _Circuit(row[1], row[2]) for row in rows}
             for name, before in self._circuits.items():
                 if circuits.get(name, _CLOSED).state != before.state:  # resumed, or another process saw it well
@@ -150,26 +149,26 @@ class Circuits:
         """With something over: another process may have given the next time after ours was taken."""
         return at + timedelta(seconds=max(self._rules.probe_delays)) + CLOCK_WAS_SET_BACK
 
-    def _is_its_turn(self, lane: str) -> bool:
-        """Whether the lane is the next one to probe its endpoint: probes go round the webhooks that wait, so that one whose
+    def _is_its_turn(self, key: str) -> bool:
+        """Whether the key is the next one to probe its endpoint: probes go round the webhooks that wait, so that one whose
         requests never come through does not keep the others from showing that theirs would. Wakes a worker for it otherwise."""
         with self._db.read() as session:
-            row = session.get(Endpoint, group_of(lane))
-            lanes = waiting_lanes(session, group_of(lane))
-        lanes = [name for name in lanes if self._circuits.get(name, _CLOSED).state != "open"]
-        if row is None or not lanes:
+            row = session.get(Endpoint, EndpointKey(key).endpoint)
+            keys = waiting_keys(session, EndpointKey(key).endpoint)
+        keys = [name for name in keys if self._circuits.get(name, _CLOSED).state != "open"]
+        if row is None or not keys:
             return True
-        last = webhook_id_of(row.probed_by or "") or 0
-        after = [name for name in lanes if (webhook_id_of(name) or 0) > last]
-        turn = (after or lanes)[0]
-        if turn != lane:
+        last = EndpointKey(row.probed_by or "").webhook_id or 0
+        after = [name for name in keys if (EndpointKey(name).webhook_id or 0) > last]
+        turn = (after or keys)[0]
+        if turn != key:
             self._wake(turn)
-        return turn == lane
+        return turn == key
 
-    def _take_probe(self, name: str, lane: str) -> bool:
-        """Whether this caller is the one to probe: of all senders and processes, one is. A wake-up for a lane with
+    def _take_probe(self, name: str, key: str) -> bool:
+        """Whether this caller is the one to probe: of all senders and processes, one is. A wake-up for a key with
         nothing to send takes none."""
-        if not claim.is_due(self._db, lane):
+        if not claim.is_due(self._db, key):
             return False
         with self._db.write() as session:
             session.connection()  # SQLite's lock is waited for here, before the time is taken
@@ -177,8 +176,8 @@ class Circuits:
             due = or_(_E.next_probe_at.is_(None), _E.next_probe_at <= at, _E.next_probe_at > self._longest_from(at))
             taken: Any = session.execute(
                 update(Endpoint)
-                .where(_E.lane == name, _E.state == "open", due)
-                .values(next_probe_at=self._rules.next_probe(0), probed_by=lane)
+                .where(_E.endpoint_key == name, _E.state == "open", due)
+                .values(next_probe_at=self._rules.next_probe(0), probed_by=key)
                 .execution_options(synchronize_session=False)
             )
             return bool(taken.rowcount)
@@ -191,10 +190,10 @@ class Circuits:
         for result in results:
             if result.claimed.test:
                 continue
-            lane, bad = result.claimed.lane, blamed(result)
-            endpoint = group_of(lane)
+            key, bad = result.claimed.endpoint_key, blamed(result)
+            endpoint = EndpointKey(key).endpoint
             answered = result.answer is not None or result.hops  # any answer shows that the endpoint can be reached
-            good = {lane, endpoint} if result.succeeded else {endpoint} if answered else set()
+            good = {key, endpoint} if result.succeeded else {endpoint} if answered else set()
             for name in sorted(good - {bad}):
                 failures[name] = 0
                 if self._state(name, changed) == "open":
@@ -219,17 +218,17 @@ class Circuits:
             self._failures = {name: number for name, number in {**self._failures, **failures}.items() if number}
             self._circuits = {**self._circuits, **changed}
 
-    def lane_is_empty(self, lane: str) -> None:
+    def has_emptied(self, key: str) -> None:
         """What drains and has nothing left is well again."""
-        for name in self.draining(lane):
+        for name in self.draining(key):
             with self._db.write() as session:
-                if name != lane and waiting_lanes(session, name):
+                if name != key and waiting_keys(session, name):
                     continue
                 self._move(session, name, "draining", "closed")
                 after_commit(session, partial(self._learn, {name: 0}, {name: _CLOSED}))
 
     def _pause(self, session: Session, name: str, result: Result, observed: Observed) -> _Circuit:
-        row = self._row(session, name) or Endpoint(lane=name)
+        row = self._row(session, name) or Endpoint(endpoint_key=name)
         if row.state != "open":  # another process may have paused it already
             row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._rules.pause_after
             row.next_probe_at = self._rules.next_probe(0)
@@ -250,73 +249,75 @@ class Circuits:
         return self._probe_due(row, result, observed)
 
     @staticmethod
-    def _row(session: Session, lane: str) -> Endpoint | None:
+    def _row(session: Session, key: str) -> Endpoint | None:
         session.flush()
-        return session.get(Endpoint, lane, with_for_update=True, populate_existing=True)
+        return session.get(Endpoint, key, with_for_update=True, populate_existing=True)
 
     @staticmethod
     def _probe_due(row: Endpoint, result: Result, observed: Observed) -> _Circuit:
         if row.next_probe_at is not None:
-            observed.due[result.claimed.lane] = row.next_probe_at
+            observed.due[result.claimed.endpoint_key] = row.next_probe_at
         return _Circuit("open", row.next_probe_at)
 
     def _recovered(self, session: Session, name: str, observed: Observed) -> _Circuit:
         if self._move(session, name, "open", "draining"):
             observed.moved.append((name, "recovered"))
-        observed.due |= dict.fromkeys(lanes_of(session, name), now())
+        observed.due |= dict.fromkeys(keys_of(session, name), now())
         return _Circuit("draining")
 
     @staticmethod
-    def _move(session: Session, lane: str, before: str, state: str) -> bool:
+    def _move(session: Session, key: str, before: str, state: str) -> bool:
         """Whether it was in the state `before` and is in the other now."""
         session.flush()
         done: Any = session.execute(
             update(Endpoint)
-            .where(_E.lane == lane, _E.state == before)
+            .where(_E.endpoint_key == key, _E.state == before)
             .values(state=state, failures_in_a_row=0, next_probe_at=None, last_success_at=now())
             .execution_options(synchronize_session=False)
         )
         return bool(done.rowcount)
 
 
-def lanes_of(session: Session, name: str) -> list[str]:
-    """The lanes that a pause of that name holds up: itself, or those of an endpoint in which something is due."""
-    return [name] if webhook_id_of(name) is not None else waiting_lanes(session, name)
+def keys_of(session: Session, name: str) -> list[str]:
+    """The keys that a pause of that name holds up: itself, or those of an endpoint in which something is due."""
+    return [name] if EndpointKey(name).webhook_id is not None else waiting_keys(session, name)
 
 
-def waiting_lanes(session: Session, endpoint: str) -> list[str]:
-    """The endpoint's lanes with something to send now, whose workflow is on, in the order of their webhooks' ids."""
+def waiting_keys(session: Session, endpoint: str) -> list[str]:
+    """The endpoint's keys with something to send now, whose workflow is on, in the order of their webhooks' ids."""
     on = select(col(WorkflowWebhook.id)).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
     on = on.where(col(Workflow.active), col(WorkflowWebhook.deleted_at).is_(None))
-    lanes = [lane_name(endpoint, webhook_id) for webhook_id in session.scalars(on.order_by(col(WorkflowWebhook.id)))]
+    keys = [
+        EndpointKey.of(endpoint, webhook_id) for webhook_id in session.scalars(on.order_by(col(WorkflowWebhook.id)))
+    ]
     due = or_(_D.status == "queued", and_(_D.status == "retry", _D.next_attempt_at <= now()))
     with_work = {
-        lane
-        for begin in range(0, len(lanes), 500)
-        for lane in session.scalars(
-            select(_D.lane)
-            .where(_D.lane.in_(lanes[begin : begin + 500]), _D.status.in_(states.WAITING), due, ~pending.LOOPS)
+        key
+        for begin in range(0, len(keys), 500)
+        for key in session.scalars(
+            select(_D.endpoint_key)
+            .where(_D.endpoint_key.in_(keys[begin : begin + 500]), _D.status.in_(states.WAITING), due, ~pending.LOOPS)
             .distinct()
         )
     }
-    return [lane for lane in lanes if lane in with_work]
+    return [key for key in keys if key in with_work]
 
 
 def paused(session: Session) -> list[Endpoint]:
     """What is paused or draining, for the log's banner."""
-    return list(session.scalars(select(Endpoint).where(_E.state != "closed").order_by(_E.opened_at, _E.lane)))
+    return list(session.scalars(select(Endpoint).where(_E.state != "closed").order_by(_E.opened_at, _E.endpoint_key)))
 
 
-def names(session: Session, lanes: Iterable[str]) -> dict[str, str]:
-    """Lane or endpoint → as people know it: “Create invoice” (Invoice closed deals) at api.example.com."""
-    ids = {lane: webhook_id_of(lane) for lane in lanes}
+def names(session: Session, keys: Iterable[str]) -> dict[str, str]:
+    """Key or endpoint → as people know it: “Create invoice” (Invoice closed deals) at api.example.com."""
+    ids = {key: EndpointKey(key).webhook_id for key in keys}
     query = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name))
     query = query.join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
     titles = {
         row[0]: f"“{row[1]}” ({row[2]}) at "
         for row in session.execute(query.where(col(WorkflowWebhook.id).in_(set(ids.values()))))
     }
-    return {lane: titles.get(webhook_id, "") + endpoint_name(lane) for lane, webhook_id in ids.items()}
+    return {key: titles.get(webhook_id, "") + EndpointKey(key).label for key, webhook_id in ids.items()}
 
 
 def resume(session: Session, name: str) -> None:
@@ -328,8 +329,8 @@ def resume(session: Session, name: str) -> None:
     session.flush()
     endpoint_changed.send(session, name)
     seen_by_then = now() + timedelta(seconds=Circuits.REFRESH_S)
-    for lane in lanes_of(session, name):
-        deliveries_due.send_after_commit(session, lane, seen_by_then)
+    for key in keys_of(session, name):
+        deliveries_due.send_after_commit(session, key, seen_by_then)
 
 
 def fail_all(session: Session, name: str, by: str = "") -> int:
@@ -337,6 +338,6 @@ def fail_all(session: Session, name: str, by: str = "") -> int:
     row = session.get(Endpoint, name)
     if row is None or row.state != "open":
         return 0
-    what = "webhook" if webhook_id_of(name) is not None else "endpoint"
+    what = "webhook" if EndpointKey(name).webhook_id is not None else "endpoint"
     words = f"Given up{f' by {by}' if by else ''} while the {what} was paused."
-    return pending.end(session, pending.of_lane(name), words, "failed_by_hand")
+    return pending.end(session, pending.of_key(name), words, "failed_by_hand")

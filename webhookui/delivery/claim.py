@@ -26,7 +26,7 @@ class Claimed:
     """One delivery in hand, with all that its next attempt needs."""
 
     id: int
-    lane: str
+    endpoint_key: str
     host: str
     method: str
     url: str
@@ -50,7 +50,7 @@ class Claimed:
 
 
 _CLAIMED = (
-    _D.id, _D.lane, _D.host, _D.method, func.coalesce(_R.url, _D.url), _R.headers, _R.body, _D.message_id, _D.webhook_id,
+    _D.id, _D.endpoint_key, _D.host, _D.method, func.coalesce(_R.url, _D.url), _R.headers, _R.body, _D.message_id, _D.webhook_id,
     _D.module, _D.record_id, _D.attempt_count, _D.failure_count, _D.test, _D.redelivery_of, _R.definition, _R.secrets,
 )  # fmt: skip
 
@@ -73,14 +73,14 @@ _FIRST_OF_ITS_RECORD = ~exists().where(*goes_before(_Older.c, _D))
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _QUEUED = (
     select(_D.id, _D.created_at)
-    .where(_D.lane == bindparam("lane"), _D.status == "queued", _D.next_attempt_at.is_(None))
+    .where(_D.endpoint_key == bindparam("key"), _D.status == "queued", _D.next_attempt_at.is_(None))
     .where(_FIRST_OF_ITS_RECORD, ~pending.LOOPS)
     .order_by(_D.id)
     .limit(bindparam("most"))
 )
 _RETRIES = (
     select(_D.id, _D.next_attempt_at)
-    .where(_D.lane == bindparam("lane"), _D.status == "retry", _D.next_attempt_at <= bindparam("time"))
+    .where(_D.endpoint_key == bindparam("key"), _D.status == "retry", _D.next_attempt_at <= bindparam("time"))
     .where(~pending.LOOPS)
     .order_by(_D.next_attempt_at, _D.id)
     .limit(bindparam("most"))
@@ -97,15 +97,15 @@ _IN_HAND = select(*_CLAIMED).join_from(_D.id.table, _R.delivery_id.table).where(
 # Statements are made once: building one costs more than running it.
 
 
-def claim(db: Database, process: str, lane: str, limit: int, *, fresh_first: bool = False) -> list[Claimed]:
-    """Marks up to `limit` deliveries of the lane as dispatched by `process`, what has been due for the longest first.
+def claim(db: Database, process: str, key: str, limit: int, *, fresh_first: bool = False) -> list[Claimed]:
+    """Marks up to `limit` deliveries of the key as dispatched by `process`, what has been due for the longest first.
 
     `fresh_first`: no retry while one waits that was never sent, as for a probe, which should not fail for its request's sake.
     """
     with db.write() as session:
         connection = session.connection()
         time = now()
-        ids = _due(connection, db, lane, limit, time, fresh_first)
+        ids = _due(connection, db, key, limit, time, fresh_first)
         if not ids:
             return []
         connection.execute(_TAKE, {"ids": ids, "process": process, "time": time})
@@ -113,10 +113,10 @@ def claim(db: Database, process: str, lane: str, limit: int, *, fresh_first: boo
         return [claimed[delivery_id] for delivery_id in ids if delivery_id in claimed]
 
 
-def _due(connection: Connection, db: Database, lane: str, limit: int, time: datetime, fresh_first: bool) -> list[int]:
+def _due(connection: Connection, db: Database, key: str, limit: int, time: datetime, fresh_first: bool) -> list[int]:
     """A queued one is due since its save: a long backlog does not put retries off, nor they the backlog."""
     locked = db.skip_locked()
-    values = {"lane": lane, "most": limit, "time": time}
+    values = {"key": key, "most": limit, "time": time}
     queued = connection.execute(_QUEUED.with_for_update(**locked) if locked else _QUEUED, values).all()
     if queued and fresh_first:
         return [row[0] for row in queued]
@@ -126,9 +126,9 @@ def _due(connection: Connection, db: Database, lane: str, limit: int, time: date
     return [row[0] for row in queued]
 
 
-def is_due(db: Database, lane: str) -> bool:
-    """Whether the lane has something that may be sent now."""
-    values = {"lane": lane, "most": 1, "time": now()}
+def is_due(db: Database, key: str) -> bool:
+    """Whether the key has something that may be sent now."""
+    values = {"key": key, "most": 1, "time": now()}
     with db.read() as session:
         connection = session.connection()
         return any(connection.execute(statement, values).first() is not None for statement in (_QUEUED, _RETRIES))
@@ -192,10 +192,10 @@ def recover(db: Database, gone: Collection[str]) -> list[int]:
     return recovered
 
 
-def due_lanes(session: Session) -> list[str]:
-    """Lanes with something to send now."""
+def due_keys(session: Session) -> list[str]:
+    """Keys with something to send now."""
     due = or_(_D.status == "queued", (_D.status == "retry") & (_D.next_attempt_at <= now()))
-    return list(session.scalars(select(_D.lane).where(due).distinct()))
+    return list(session.scalars(select(_D.endpoint_key).where(due).distinct()))
 
 
 def next_due(session: Session) -> datetime | None:

@@ -9,10 +9,10 @@ from webhookui.core.events import Event
 from webhookui.delivery.tables import Delivery
 
 deliveries_waiting: Event[[str]] = Event()
-"""A lane has something to send now: its workers are to be woken after the commit."""
+"""A key has something to send now: its workers are to be woken after the commit."""
 deliveries_due: Event[[str, datetime]] = Event()
-"""A lane has something to send at a time."""
+"""A key has something to send at a time."""
 deliveries_failed: Event[[Sequence[Delivery]]] = Event()
 """Deliveries have just ended Failed."""
 endpoint_changed: Event[[str]] = Event()
-"""A webhook (its lane) or an endpoint was paused, or is sent to again."""
+"""A webhook (its key) or an endpoint was paused, or is sent to again."""

@@ -15,39 +15,15 @@ from webhookui.core.database import is_unavailable, now, savepoint, unavailable_
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery import stale_retries, states
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.events import deliveries_failed, deliveries_waiting
-from webhookui.delivery.lanes import endpoint_of, lane_name
 from webhookui.delivery.tables import Delivery, DeliveryRequest, new_message_id
-from webhookui.outgoing.target import DEFAULT_PORTS
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.secret_values import veil
 from webhookui.webhooks.templating.reasons import reason, storable
 
 log = structlog.get_logger("webhookui.delivery")
-
-
-def origin_of(url: str) -> str:
-    """scheme://host:port in lower case; what placeholders stand for is left as it is. Empty when there is no host."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme.lower())
-    except ValueError:
-        return ""
-    if not parts.hostname:
-        return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme.lower()}://{host}:{port}"
-
-
-def endpoint_name(lane: str) -> str:
-    """A lane's endpoint as people know it: "api.example.com", with the port when it is not the usual one."""
-    try:
-        parts = urlsplit(endpoint_of(lane))
-        usual = DEFAULT_PORTS.get(parts.scheme)
-        return (parts.hostname or lane) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
-    except ValueError:  # a request may say anything
-        return lane
 
 
 def enqueue(
@@ -93,8 +69,8 @@ def enqueue(
     try:
         with savepoint(connection):
             request = build(delivery_id)
-            lane = lane_name(origin_of(request.url), webhook_id, test=test)
-            _write_request(session, delivery_id, request, lane, stored)
+            key = EndpointKey.of(request.url, webhook_id, test=test)
+            _write_request(session, delivery_id, request, key, stored)
             if webhook.drop_stale_retries and webhook_id and record_id and not test:
                 stale_retries.supersede_older(session, delivery_id, webhook_id, record_id)
     except Exception as error:
@@ -102,18 +78,18 @@ def enqueue(
             raise
         _refuse(session, delivery_id, error, stored)
         return delivery_id
-    deliveries_waiting.send_after_commit(session, lane)
+    deliveries_waiting.send_after_commit(session, key)
     return delivery_id
 
 
 def _write_request(
-    session: Session, delivery_id: int, request: Request, lane: str, stored: Mapping[str, object]
+    session: Session, delivery_id: int, request: Request, key: str, stored: Mapping[str, object]
 ) -> None:
     connection = session.connection()
     shown = veil(request.url)
     built = {
         "the_url": shown, "the_method": request.method, "the_note": " ".join(request.notes) or None,
-        "the_host": urlsplit(request.url).hostname or "", "the_lane": lane,
+        "the_host": urlsplit(request.url).hostname or "", "the_endpoint_key": key,
     }  # fmt: skip
     connection.execute(_FILL_IN, {"the_id": delivery_id, **built})
     sent = {"headers": request.headers, "body": request.body, "query": request.query}
@@ -177,7 +153,7 @@ def telling(session: Session, failure: str, **about: object) -> Iterator[None]:
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _INSERT = insert(Delivery.__table__)  # type: ignore[attr-defined]
 _INSERT_REQUEST = insert(DeliveryRequest.__table__)  # type: ignore[attr-defined]
-_NEW = {"version": 1, "host": "", "lane": "", "attempt_count": 0, "failure_count": 0}
+_NEW = {"version": 1, "host": "", "endpoint_key": "", "attempt_count": 0, "failure_count": 0}
 _REFUSE = (
     update(Delivery.__table__)  # type: ignore[attr-defined]
     .where(_D.id == bindparam("the_id"))
@@ -186,30 +162,30 @@ _REFUSE = (
 _FILL_IN = (
     update(Delivery.__table__)  # type: ignore[attr-defined]
     .where(_D.id == bindparam("the_id"))
-    .values({name: bindparam(f"the_{name}") for name in ("url", "method", "note", "host", "lane")})
+    .values({name: bindparam(f"the_{name}") for name in ("url", "method", "note", "host", "endpoint_key")})
 )
 
 
-def has_waiting(session: Session, lane: str) -> bool:
-    """Whether the lane has a delivery that was never sent."""
-    return bool(session.connection().scalar(_WAITING, {"lane": lane}))
+def has_waiting(session: Session, key: str) -> bool:
+    """Whether the key has a delivery that was never sent."""
+    return bool(session.connection().scalar(_WAITING, {"key": key}))
 
 
 _WAITING = select(
-    exists().where(Delivery.lane == bindparam("lane"), Delivery.status == "queued")  # type: ignore[arg-type]
+    exists().where(Delivery.endpoint_key == bindparam("key"), Delivery.status == "queued")  # type: ignore[arg-type]
 )
 
 
-def waiting_elsewhere(session: Session, record_ids: Sequence[int], lanes: Collection[str]) -> set[str]:
-    """Other lanes with a delivery of these records that was never sent: it may have waited for its turn in the order."""
+def waiting_elsewhere(session: Session, record_ids: Sequence[int], keys: Collection[str]) -> set[str]:
+    """Other keys with a delivery of these records that was never sent: it may have waited for its turn in the order."""
     if not record_ids:
         return set()
-    values = {"record_ids": record_ids, "lanes": list(lanes)}
+    values = {"record_ids": record_ids, "keys": list(keys)}
     return set(session.connection().scalars(_WAITING_ELSEWHERE, values))
 
 
-_WAITING_ELSEWHERE = select(_D.lane).where(
+_WAITING_ELSEWHERE = select(_D.endpoint_key).where(
     _D.record_id.in_(bindparam("record_ids", expanding=True)),
     _D.status == "queued",
-    _D.lane.not_in(bindparam("lanes", expanding=True)),
+    _D.endpoint_key.not_in(bindparam("keys", expanding=True)),
 )

@@ -18,8 +18,8 @@ from webhookui.core.database import now
 from webhookui.definitions.switches import off_workflows
 from webhookui.definitions.tables import WorkflowHold
 from webhookui.delivery import states
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.events import deliveries_waiting
-from webhookui.delivery.lanes import TEST, group_of
 from webhookui.delivery.tables import Delivery, Endpoint
 
 REMOVED = "The workflow was deleted, or this action removed from it, before the delivery went out."
@@ -80,7 +80,7 @@ class Waits(Protocol):
     status: str
     workflow_id: int | None
     record_id: int | None
-    lane: str
+    endpoint_key: str
     test: bool
 
 
@@ -90,8 +90,12 @@ def holds(session: Session, deliveries: Iterable[Waits]) -> dict[int, Hold]:
     if not waiting:
         return {}
     switched_off = off_workflows(session, {delivery.workflow_id for delivery in waiting if delivery.workflow_id})
-    lanes = {name for delivery in waiting for name in (delivery.lane, group_of(delivery.lane))}
-    statement = select(col(Endpoint.lane)).where(col(Endpoint.lane).in_(lanes), col(Endpoint.state) == "open")
+    keys = {
+        name for delivery in waiting for name in (delivery.endpoint_key, EndpointKey(delivery.endpoint_key).endpoint)
+    }
+    statement = select(col(Endpoint.endpoint_key)).where(
+        col(Endpoint.endpoint_key).in_(keys), col(Endpoint.state) == "open"
+    )
     paused = set(session.scalars(statement))
     looping = _loops(session, {delivery.record_id for delivery in waiting if delivery.record_id})
     holds_by_id = {}
@@ -99,8 +103,8 @@ def holds(session: Session, deliveries: Iterable[Waits]) -> dict[int, Hold]:
         name = (
             "workflow_off" if delivery.workflow_id in switched_off
             else "loop" if (delivery.workflow_id, delivery.record_id) in looping
-            else "endpoint_paused" if group_of(delivery.lane) in paused
-            else "webhook_paused" if delivery.lane in paused
+            else "endpoint_paused" if EndpointKey(delivery.endpoint_key).endpoint in paused
+            else "webhook_paused" if delivery.endpoint_key in paused
             else None
         )  # fmt: skip
         if name == "loop":
@@ -157,16 +161,17 @@ def of_webhook(webhook_id: int) -> Condition:
     return and_(_D.webhook_id == webhook_id, ~_D.test)
 
 
-def of_lane(lane: str) -> Condition:
-    """What waits for a webhook; or, for an endpoint's name, for any of its webhooks."""
-    if "#" in lane:
-        return _D.lane == lane
-    return or_(_D.lane == lane, and_(_D.lane.startswith(lane + "#", autoescape=True), ~_D.lane.endswith(TEST)))
+def of_key(key: str) -> Condition:
+    """What waits for a webhook; or, for an endpoint as a whole, for any of its webhooks."""
+    if not EndpointKey(key).is_endpoint:
+        return _D.endpoint_key == key
+    of_a_webhook = and_(_D.endpoint_key.startswith(key + "#", autoescape=True), ~_D.test)
+    return or_(_D.endpoint_key == key, of_a_webhook)
 
 
 def end(session: Session, which: Condition, error: str, event: str = "ended") -> int:
     """Ends what waits as Failed. Returns how many; nobody is mailed, for somebody chose it."""
-    lanes = list(session.scalars(select(_D.lane).where(_WAITS, which).distinct()))
+    keys = list(session.scalars(select(_D.endpoint_key).where(_WAITS, which).distinct()))
     done: Any = session.execute(
         update(Delivery)
         .where(_WAITS, which)
@@ -176,16 +181,16 @@ def end(session: Session, which: Condition, error: str, event: str = "ended") ->
         )
         .execution_options(synchronize_session=False)
     )  # fmt: skip
-    notify_workers(session, lanes)
+    notify_workers(session, keys)
     return int(done.rowcount)
 
 
-def notify_workers(session: Session, lanes: Iterable[str]) -> None:
-    """Wakes workers for these lanes after the commit: what was held, or waited behind what has ended, may go."""
-    for lane in lanes:
-        deliveries_waiting.send_after_commit(session, lane)
+def notify_workers(session: Session, keys: Iterable[str]) -> None:
+    """Wakes workers for these keys after the commit: what was held, or waited behind what has ended, may go."""
+    for key in keys:
+        deliveries_waiting.send_after_commit(session, key)
 
 
 def notify_workers_for(session: Session, which: Condition) -> None:
-    """Wakes workers for the lanes in which such deliveries wait."""
-    notify_workers(session, list(session.scalars(select(_D.lane).where(_WAITS, which).distinct())))
+    """Wakes workers for the keys in which such deliveries wait."""
+    notify_workers(session, list(session.scalars(select(_D.endpoint_key).where(_WAITS, which).distinct())))

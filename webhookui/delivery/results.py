@@ -57,7 +57,7 @@ WAITING = 2000
 
 
 class ResultWriter:
-    """The thread that writes results. `wake(lane)` and `wake_at(lane, time)` wake workers for what the results made due."""
+    """The thread that writes results. `wake(key)` and `wake_at(key, time)` wake workers for what the results made due."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class ResultWriter:
                 observed = self._circuits.observe(session, mine)
                 self._tell_of_endpoints(session, observed.moved)
                 wakeups = self._wakeups(session, mine, rows)
-                wakeups += [partial(self._wake_at, lane, due) for lane, due in observed.due.items()]
+                wakeups += [partial(self._wake_at, key, due) for key, due in observed.due.items()]
         for wakeup in wakeups:
             wakeup()
         for result in group:
@@ -234,9 +234,9 @@ class ResultWriter:
         tell_failed(session, failed)
 
     def _tell_of_endpoints(self, session: Session, moved: Sequence[tuple[str, str]]) -> None:
-        for lane, event in moved:
-            log.warning(f"endpoint_{event}", lane=lane)
-            endpoint_changed.send(session, lane)
+        for key, event in moved:
+            log.warning(f"endpoint_{event}", key=key)
+            endpoint_changed.send(session, key)
 
     def _wakeups(
         self, session: Session, results: Sequence[Result], rows: Sequence[dict[str, Any]]
@@ -244,14 +244,14 @@ class ResultWriter:
         """A later delivery of the same record may go now; retries are due at their time."""
         wakeups: list[Callable[[], None]] = []
         first = [result.claimed for result in results if result.claimed.attempt_count == 0]
-        lanes = {claimed.lane for claimed in first}
-        waiting = {lane for lane in lanes if has_waiting(session, lane)}
-        waiting |= waiting_elsewhere(session, [result.record_id for result in first if result.record_id], lanes)
-        for lane in waiting:
-            wakeups.append(lambda lane=lane: self._wake(lane))  # type: ignore[misc]
+        keys = {claimed.endpoint_key for claimed in first}
+        waiting = {key for key in keys if has_waiting(session, key)}
+        waiting |= waiting_elsewhere(session, [result.record_id for result in first if result.record_id], keys)
+        for key in waiting:
+            wakeups.append(lambda key=key: self._wake(key))  # type: ignore[misc]
         for result, row in zip(results, rows, strict=True):
             if due := row["next_attempt_at"]:
-                wakeups.append(lambda lane=result.claimed.lane, due=due: self._wake_at(lane, due))  # type: ignore[misc]
+                wakeups.append(lambda key=result.claimed.endpoint_key, due=due: self._wake_at(key, due))  # type: ignore[misc]
         return wakeups
 
 

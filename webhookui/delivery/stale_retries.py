@@ -57,7 +57,7 @@ def newer_sibling(session: Session, delivery_id: int, webhook_id: int | None, re
     age = data_of(session, delivery_id)
     query = (
         select(_D.id)
-        .where(_D.webhook_id == webhook_id, _D.record_id == record_id, _D.id > age, ~_D.test, _D.lane != "")
+        .where(_D.webhook_id == webhook_id, _D.record_id == record_id, _D.id > age, ~_D.test, _D.endpoint_key != "")
         .order_by(_D.id.desc())
     )
     ids = list(session.connection().scalars(query))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import AutoString, Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
 
@@ -41,7 +41,7 @@ class Delivery(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_delivery_due", "status", "next_attempt_at", "id"),
-        Index("ix_delivery_lane", "lane", "status", "next_attempt_at", "id"),
+        Index("ix_delivery_lane", "endpoint_key", "status", "next_attempt_at", "id"),
         Index("ix_delivery_webhook_record", "webhook_id", "record_id", "id"),
         Index("ix_delivery_record", "record_id", "id"),
         Index("ix_delivery_redelivery_of", "redelivery_of", **where("redelivery_of IS NOT NULL")),
@@ -69,8 +69,8 @@ class Delivery(SQLModel, table=True):
     message_id: str = Field(default_factory=new_message_id, sa_column_kwargs={"server_default": ""})
     """What goes out as `webhook-id`: the same over all attempts, and over redeliveries of the original payload."""
     host: str = ""
-    lane: str = ""
-    """scheme://host:port#webhook, see `delivery/lanes.py`; empty when no request could be built."""
+    endpoint_key: str = Field(default="", sa_column=Column("lane", AutoString, key="endpoint_key", nullable=False))
+    """An EndpointKey; empty when no request could be built."""
     status_code: int | None = None
     attempt_count: int = 0
     """Attempts that were started, interrupted ones among them."""
@@ -210,25 +210,25 @@ class AttemptMetrics(SQLModel, table=True):
 
 
 class RateLimit(SQLModel, table=True):
-    """When the next request of a lane that is sent to at a limited rate may go, for all worker processes together."""
+    """When the next request to an endpoint key that is sent to at a limited rate may go, for all worker processes together."""
 
     __tablename__ = "lane_pace"
 
-    lane: str = Field(primary_key=True)
+    endpoint_key: str = Field(sa_column=Column("lane", AutoString, key="endpoint_key", primary_key=True))
     next_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Endpoint(SQLModel, table=True):
-    """The health of a webhook (its lane) or of an endpoint with all its webhooks (scheme://host:port), for the circuit."""
+    """The health of a webhook at an endpoint, or of an endpoint with all its webhooks, for the circuit."""
 
-    lane: str = Field(primary_key=True)
+    endpoint_key: str = Field(sa_column=Column("lane", AutoString, key="endpoint_key", primary_key=True))
     failures_in_a_row: int = 0
     state: str = "closed"
     """"closed" (sends), "open" (paused) or "draining" (recovered, backlog at a limited rate)."""
     opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     probed_by: str | None = None
-    """Of an endpoint: the lane whose delivery was its last probe."""
+    """Of an endpoint: the key of the webhook whose delivery was its last probe."""
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str | None = Field(default=None, sa_column=Column(Text))
 

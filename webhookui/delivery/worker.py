@@ -1,7 +1,7 @@
-"""The engine: lanes and their senders in one worker process (specification section 6, "nobody waits for a slow neighbour").
+"""The engine: pools and their senders in one worker process (specification section 6, "nobody waits for a slow neighbour").
 
-A lane is a webhook at an endpoint (`delivery/lanes.py`). Huey wakes its workers. A lane that answers quickly is sent to in the
-thread that was woken; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds
+A pool is a webhook at an endpoint (`delivery/sender_pools.py`). Huey wakes its workers. A pool that answers quickly is sent to
+in the thread that was woken; one that is new, slow or failing gets threads of its own, so that a hanging endpoint never holds
 what others need.
 """
 
@@ -27,8 +27,8 @@ from webhookui.delivery.attempt import NotSent, RetrySchedule, Sender
 from webhookui.delivery.circuit import CircuitRules, Circuits
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.daemon_pool import DaemonThreads
-from webhookui.delivery.lanes import Lane, Lanes
 from webhookui.delivery.results import ResultWriter
+from webhookui.delivery.sender_pools import SenderPool, SenderPools
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.delivery.webhook_cache import WebhookCache
 from webhookui.delivery.worker_registry import STALE_AFTER, WorkerRegistry, host_identity
@@ -40,9 +40,9 @@ from webhookui.settings import Settings
 log = structlog.get_logger("webhookui.delivery")
 
 QUICK_MS = 1000.0
-"""An answer within this makes a lane quick; a slower one, or none, makes it slow."""
+"""An answer within this makes a pool quick; a slower one, or none, makes it slow."""
 TURN_S = 2.0
-"""A lane gives way to the others after so long."""
+"""A pool gives way to the others after so long."""
 QUICK_BATCH, SLOW_BATCH = 32, 1
 SLOW_THREADS = 256
 GIVING_UP_S = 1.0
@@ -52,7 +52,7 @@ LOOK_S = 5.0
 
 
 class Engine:
-    """Sends what is due until it is stopped. `wake` and `wake_at` have the queue wake a worker for a lane."""
+    """Sends what is due until it is stopped. `wake` and `wake_at` have the queue wake a worker for a pool."""
 
     def __init__(
         self,
@@ -81,12 +81,12 @@ class Engine:
         self._writer = ResultWriter(
             db, self.process.id, schedule, self._circuits, settings.response_limit, wake, wake_at
         )
-        self._lanes = Lanes()
+        self._pools = SenderPools()
         self._lock = threading.Lock()
         self._inline = 0
         self._stopping = threading.Event()
         self._ended = threading.Event()
-        self._slow = DaemonThreads(SLOW_THREADS, "slow-lane")
+        self._slow = DaemonThreads(SLOW_THREADS, "slow-pool")
         self._heart = threading.Thread(target=self._live, name="heartbeat", daemon=True)
 
     @property
@@ -128,11 +128,11 @@ class Engine:
         self._transport.close()
 
     def _wait_for_senders(self, end: float) -> None:
-        while time.monotonic() < end and self._lanes.any_busy():
+        while time.monotonic() < end and self._pools.any_busy():
             time.sleep(0.02)
 
     def sweep(self) -> None:
-        """Takes over what stale processes had in hand, and wakes workers for every lane with something due."""
+        """Takes over what stale processes had in hand, and wakes workers for every pool with something due."""
         with self._db.read() as session:
             gone = self._registry.stale_workers(session)
         if gone:
@@ -142,110 +142,108 @@ class Engine:
             if interrupted:
                 log.warning("interrupted", deliveries=interrupted, processes=gone)
         with self._db.read() as session:
-            lanes = claim.due_lanes(session)
-        for lane in lanes:
-            self._wake(lane)
+            pools = claim.due_keys(session)
+        for pool in pools:
+            self._wake(pool)
 
     def note_wakeup(self) -> None:
         """Notes that the queue has just answered a wake-up; the heartbeat writes it down."""
         self.process.answered_at = now()
 
     def work(self, name: str) -> None:
-        """Answers one wake-up: sends what the lane has due, in this thread or in one of the lane's own."""
+        """Answers one wake-up: sends what the pool has due, in this thread or in one of the pool's own."""
         self.note_wakeup()
-        limited = bool(self._rates(self._lanes.get(name)))
+        limited = bool(self._rates(self._pools.get(name)))
         with self._lock:
-            lane = self._lanes.get(name)
-            lane.limited = limited
-            inline = self._fits_inline(lane)
-            if self._stopping.is_set() or not self._has_room(lane, inline):
-                self._lanes.wait(lane)
+            pool = self._pools.get(name)
+            pool.limited = limited
+            inline = self._fits_inline(pool)
+            if self._stopping.is_set() or not self._has_room(pool, inline):
+                self._pools.wait(pool)
                 return
-            lane.senders += 1
+            pool.senders += 1
             self._inline += inline
         if inline:
             try:
-                self._drain(lane, inline=True)
+                self._drain(pool, inline=True)
             finally:
                 with self._lock:
                     self._inline -= 1
         else:
-            self._slow.submit(self._drain, lane, inline=False)
+            self._slow.submit(self._drain, pool, inline=False)
 
-    def _fits_inline(self, lane: Lane) -> bool:
-        """Whether a sender of the lane may take one of the queue's threads; a quarter of them is kept for what comes next."""
-        return self._is_quick(lane) and self._settings.workers - self._inline > self._settings.workers // 4
+    def _fits_inline(self, pool: SenderPool) -> bool:
+        """Whether a sender of the pool may take one of the queue's threads; a quarter of them is kept for what comes next."""
+        return self._is_quick(pool) and self._settings.workers - self._inline > self._settings.workers // 4
 
-    def _has_room(self, lane: Lane, inline: bool) -> bool:
-        return self._lanes.has_room(lane, self._settings.workers, inline=inline)
+    def _has_room(self, pool: SenderPool, inline: bool) -> bool:
+        return self._pools.has_room(pool, self._settings.workers, inline=inline)
 
     @staticmethod
-    def _is_quick(lane: Lane) -> bool:
-        return lane.quick and not lane.limited
+    def _is_quick(pool: SenderPool) -> bool:
+        return pool.quick and not pool.limited
 
-    def _drain(self, lane: Lane, *, inline: bool) -> None:
-        """Claims and sends until the lane is empty or its turn is over. Gives up its place in every case.
+    def _drain(self, pool: SenderPool, *, inline: bool) -> None:
+        """Claims and sends until the pool is empty or its turn is over. Gives up its place in every case.
 
-        A lane that turns out to be quick is handed over to the queue's own threads, one that turns slow leaves them.
+        A pool that turns out to be quick is handed over to the queue's own threads, one that turns slow leaves them.
         """
         end = time.monotonic() + TURN_S
         left = False
         try:
             while not self._stopping.is_set():
-                lane.again = False
-                if (
-                    time.monotonic() > self._good_until
-                ):  # it stood still, or the database did: speak up before taking more
-                    self._beat()
-                batch = self._next_batch(lane)
+                pool.again = False
+                if time.monotonic() > self._good_until:
+                    self._beat()  # it stood still, or the database did: speak up before taking more
+                batch = self._next_batch(pool)
                 if batch is None:
                     continue
                 if not batch:
                     with self._lock:
-                        if lane.again:
+                        if pool.again:
                             continue
                         left = True
-                        self._leave(lane)
+                        self._leave(pool)
                     return
-                if len(batch) == _batch_size(lane) and self._wants_help(lane):
-                    self._wake(lane.name)
-                self._send(lane, batch)
-                if time.monotonic() > end or inline != self._is_quick(lane):
+                if len(batch) == _batch_size(pool) and self._wants_help(pool):
+                    self._wake(pool.key)
+                self._send(pool, batch)
+                if time.monotonic() > end or inline != self._is_quick(pool):
                     break
         except SQLAlchemyError as error:
-            log.error("claim_failed", lane=lane.name, error=str(error))
+            log.error("claim_failed", key=pool.key, error=str(error))
             self._stopping.wait(0.5)
         finally:
             if not left:
                 with self._lock:
-                    self._leave(lane)
+                    self._leave(pool)
                 if not self._stopping.is_set():
-                    self._wake(lane.name)
+                    self._wake(pool.key)
 
-    def _leave(self, lane: Lane) -> None:
-        """Gives up a sender's place, to the next lane of the same endpoint if one waits for it."""
-        next_lane = self._lanes.leave(lane)
-        if next_lane is not None and not self._stopping.is_set():
-            self._wake(next_lane)
+    def _leave(self, pool: SenderPool) -> None:
+        """Gives up a sender's place, to the next pool of the same endpoint if one waits for it."""
+        next_key = self._pools.leave(pool)
+        if next_key is not None and not self._stopping.is_set():
+            self._wake(next_key)
 
-    def _next_batch(self, lane: Lane) -> list[Claimed] | None:
-        """What to send now: nothing when the lane is empty or must wait for long, None when it had to wait for a moment.
+    def _next_batch(self, pool: SenderPool) -> list[Claimed] | None:
+        """What to send now: nothing when the pool is empty or must wait for long, None when it had to wait for a moment.
 
-        While the lane drains, what the last request came to is written down first: the next may be one too many.
+        While the pool drains, what the last request came to is written down first: the next may be one too many.
         """
-        name = lane.name
-        if not self._may_send(lane):
+        name = pool.key
+        if not self._may_send(pool):
             return []
         if self._circuits.draining(name):
             self._writer.wait()
-        size = self._circuits.permit(name, _batch_size(lane))
+        size = self._circuits.permit(name, _batch_size(pool))
         if not size:
             return []
-        rates = self._rates(lane)
-        lane.limited = bool(rates)
+        rates = self._rates(pool)
+        pool.limited = bool(rates)
         if rates:
             size = 1
-            wait_s = self._wait_s(lane, rates)
+            wait_s = self._wait_s(pool, rates)
             if wait_s > TURN_S:  # too long to keep a thread for it
                 self._wake_at(name, now() + timedelta(seconds=wait_s))
                 return []
@@ -254,54 +252,54 @@ class Engine:
                 return None
         batch = claim.claim(self._db, self.process.id, name, size, fresh_first=self._circuits.is_paused(name))
         if not batch:
-            self._circuits.lane_is_empty(name)
+            self._circuits.has_emptied(name)
         return batch
 
-    def _may_send(self, lane: Lane) -> bool:
-        """Whether the lane's workflow is on. What waits for a webhook that was taken away ends."""
-        state = self._webhooks.state(lane.webhook_id)
+    def _may_send(self, pool: SenderPool) -> bool:
+        """Whether the pool's workflow is on. What waits for a webhook that was taken away ends."""
+        state = self._webhooks.state(pool.webhook_id)
         if state == "removed":
             with self._db.write() as session:
-                pending.end(session, pending.of_lane(lane.name), pending.REMOVED)
+                pending.end(session, pending.of_key(pool.key), pending.REMOVED)
         return state == "on"
 
-    def _wants_help(self, lane: Lane) -> bool:
+    def _wants_help(self, pool: SenderPool) -> bool:
         with self._lock:
-            return self._has_room(lane, self._fits_inline(lane))
+            return self._has_room(pool, self._fits_inline(pool))
 
-    def _send(self, lane: Lane, batch: Sequence[Claimed]) -> None:
+    def _send(self, pool: SenderPool, batch: Sequence[Claimed]) -> None:
         for position, claimed in enumerate(batch):
             try:
                 result = self._sender.send(claimed)
                 self._writer.put(result)
-                lane.quick = result.answer is not None and result.duration_ms < QUICK_MS
+                pool.quick = result.answer is not None and result.duration_ms < QUICK_MS
             except Interrupted:
                 pass  # it stays dispatched, and is marked so at the end of the stop
             except NotSent:
                 claim.release(self._db, self.process.id, [rest.id for rest in batch[position:]])
                 return
-            stops = not lane.quick or self._stopping.is_set() or self._circuits.is_paused(lane.name)
+            stops = not pool.quick or self._stopping.is_set() or self._circuits.is_paused(pool.key)
             if stops and position + 1 < len(batch):
                 claim.release(self._db, self.process.id, [rest.id for rest in batch[position + 1 :]])
                 return
 
-    def _rates(self, lane: Lane) -> dict[str, float]:
-        """How many requests a second may go, by the name of what shares them: the lane (its webhook's limit, or less while it
+    def _rates(self, pool: SenderPool) -> dict[str, float]:
+        """How many requests a second may go, by the name of what shares them: the pool (its webhook's limit, or less while it
         drains) and its endpoint while that drains; empty for any number."""
-        rates = dict.fromkeys(self._circuits.draining(lane.name), self._settings.drain_rate)
-        if lane.webhook_id is not None:
+        rates = dict.fromkeys(self._circuits.draining(pool.key), self._settings.drain_rate)
+        if pool.webhook_id is not None:
             with suppress(SecretUnreadable):  # the attempt will say so
-                resolved = self._webhooks.get(lane.webhook_id)
+                resolved = self._webhooks.get(pool.webhook_id)
                 if resolved is not None and resolved.webhook.rate_limit_per_s:
                     limit = float(resolved.webhook.rate_limit_per_s)
-                    rates[lane.name] = min(limit, rates.get(lane.name, limit))
+                    rates[pool.key] = min(limit, rates.get(pool.key, limit))
         return rates
 
-    def _wait_s(self, lane: Lane, rates: Mapping[str, float]) -> float:
-        """Seconds until the lane's next request may go; 0 when it may go now, or has nothing to send."""
-        if not claim.is_due(self._db, lane.name):
+    def _wait_s(self, pool: SenderPool, rates: Mapping[str, float]) -> float:
+        """Seconds until the pool's next request may go; 0 when it may go now, or has nothing to send."""
+        if not claim.is_due(self._db, pool.key):
             return 0.0
-        for name in sorted(rates, reverse=True):  # the lane's own first: the endpoint's turn is not taken in vain
+        for name in sorted(rates, reverse=True):  # the pool's own first: the endpoint's turn is not taken in vain
             if wait_s := rate_limiter.wait_s(self._db, name, rates[name]):
                 return wait_s
         return 0.0
@@ -331,8 +329,8 @@ class Engine:
         self._good_until = good_until
 
 
-def _batch_size(lane: Lane) -> int:
-    return QUICK_BATCH if lane.quick else SLOW_BATCH
+def _batch_size(pool: SenderPool) -> int:
+    return QUICK_BATCH if pool.quick else SLOW_BATCH
 
 
 def policy_of(settings: Settings) -> AddressPolicy:

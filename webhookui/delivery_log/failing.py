@@ -9,11 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookui.delivery import pending
-from webhookui.delivery.lanes import TEST, webhook_id_of
-from webhookui.delivery.outbox import endpoint_name
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.tables import Delivery, Endpoint
 
-MOST_LANES = 300
+MOST_KEYS = 300
 MOST_COUNTED = 10_000
 """More failures than that are not counted to the end."""
 _LOOKED_AT = 20
@@ -28,7 +27,7 @@ class FailingEndpoint:
     retry is to come, or that it holds back.
     """
 
-    lane: str
+    endpoint_key: str
     host: str
     error: str
     status_code: int | None
@@ -46,37 +45,37 @@ class FailingEndpoint:
 
 def failing(session: Session) -> list[FailingEndpoint]:
     """Paused ones first, then those that fail for longest."""
-    circuits = {row.lane: row for row in session.scalars(select(Endpoint).where(Endpoint.state != "closed"))}  # type: ignore[arg-type]
+    circuits = {row.endpoint_key: row for row in session.scalars(select(Endpoint).where(Endpoint.state != "closed"))}  # type: ignore[arg-type]
     failures = [
         failure
-        for lane in sorted({*_lanes(session), *circuits})
-        if (failure := _failing_lane(session, lane, circuits.get(lane))) is not None
+        for key in sorted({*_keys(session), *circuits})
+        if (failure := _failing_endpoint(session, key, circuits.get(key))) is not None
     ]
     return sorted(
         failures, key=lambda failure: (failure.endpoint is None or failure.endpoint.state != "open", failure.since)
     )
 
 
-def _lanes(session: Session) -> list[str]:
+def _keys(session: Session) -> list[str]:
     """By a walk along the index that skips from one to the next."""
-    lanes: list[str] = []
+    keys: list[str] = []
     last = ""
-    while len(lanes) < MOST_LANES:
-        last = session.scalar(select(func.min(_D.lane)).where(_D.lane > last)) or ""
+    while len(keys) < MOST_KEYS:
+        last = session.scalar(select(func.min(_D.endpoint_key)).where(_D.endpoint_key > last)) or ""
         if not last:
             break
-        if not last.endswith(TEST):
-            lanes.append(last)
-    return lanes
+        if not EndpointKey(last).is_test:
+            keys.append(last)
+    return keys
 
 
-def _failing_lane(session: Session, lane: str, circuit: Endpoint | None) -> FailingEndpoint | None:
-    of_lane = select(_D.id).where(_D.lane == lane)
+def _failing_endpoint(session: Session, key: str, circuit: Endpoint | None) -> FailingEndpoint | None:
+    of_key = select(_D.id).where(_D.endpoint_key == key)
     # A finished delivery has no next attempt; to say so makes the index end in the ids.
-    ended = of_lane.where(_D.next_attempt_at.is_(None))
+    ended = of_key.where(_D.next_attempt_at.is_(None))
     success = session.scalar(ended.where(_D.status == "success").order_by(_D.id.desc()).limit(1)) or 0
     failed = ended.where(_D.status == "failed", _D.id > success)
-    retried = of_lane.where(_D.status == "retry", _D.id > success)
+    retried = of_key.where(_D.status == "retry", _D.id > success)
     newest = [
         *session.scalars(failed.order_by(_D.id.desc()).limit(_LOOKED_AT)),
         *session.scalars(retried.order_by(_D.id.desc()).limit(_LOOKED_AT)),
@@ -93,16 +92,16 @@ def _failing_lane(session: Session, lane: str, circuit: Endpoint | None) -> Fail
     ]
     since = session.scalar(select(func.min(_D.created_at)).where(_D.id.in_(oldest)))
     return FailingEndpoint(
-        lane=lane,
-        host=last.host if last else endpoint_name(lane).partition(":")[0],
+        endpoint_key=key,
+        host=last.host if last else EndpointKey(key).label.partition(":")[0],
         error=(last.error if last else None) or (circuit.last_error if circuit else None) or "",
         status_code=last.status_code if last else None,
         since=since or (circuit.opened_at if circuit and circuit.opened_at else None) or (last.created_at if last else None),  # type: ignore[arg-type]
         failed=_number(session, failed),
-        waiting=pending.count(session, pending.of_lane(lane)),
+        waiting=pending.count(session, pending.of_key(key)),
         endpoint=circuit,
         delivery_id=last.id if last else None,
-        webhook_id=webhook_id_of(lane),
+        webhook_id=EndpointKey(key).webhook_id,
         action=last.action if last else "",
     )  # fmt: skip
 

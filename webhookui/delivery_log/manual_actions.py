@@ -55,7 +55,7 @@ def try_now(session: Session, delivery_id: int) -> Delivery:
         )
         .execution_options(synchronize_session=False)
     )
-    pending.notify_workers(session, [delivery.lane])
+    pending.notify_workers(session, [delivery.endpoint_key])
     return _moved(session, delivery, done.rowcount)
 
 

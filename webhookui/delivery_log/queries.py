@@ -146,7 +146,7 @@ def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:
     """Those of the deliveries (id → version the page shows, see `shown_version`) that have changed since."""
     if not versions:
         return []
-    columns = select(_D.id, _D.version, _D.status, _D.workflow_id, _D.record_id, _D.lane, _D.test).where(
+    columns = select(_D.id, _D.version, _D.status, _D.workflow_id, _D.record_id, _D.endpoint_key, _D.test).where(
         _D.id.in_(versions)
     )
     rows: list[Any] = list(session.execute(columns))

@@ -68,7 +68,7 @@ def oldest_queued_s(session: Session) -> float:
 
     Queued ones are in no group of the log's; saying so lets its index give the oldest first, however many wait.
     """
-    paused = set(session.scalars(select(col(Endpoint.lane)).where(col(Endpoint.state) != "closed")))
+    paused = set(session.scalars(select(col(Endpoint.endpoint_key)).where(col(Endpoint.state) != "closed")))
     conditions = [
         col(Delivery.status) == "queued",
         col(Delivery.log_group_id).is_(None),
@@ -78,7 +78,7 @@ def oldest_queued_s(session: Session) -> float:
             col(Delivery.workflow_id).not_in(off_workflows(session)),
         ),
         ~pending.LOOPS,
-        *(~pending.of_lane(lane) for lane in sorted(paused)),
+        *(~pending.of_key(key) for key in sorted(paused)),
     ]
     query = select(col(Delivery.created_at)).where(*conditions).order_by(col(Delivery.id)).limit(1)
     oldest = session.scalar(query)

@@ -16,7 +16,7 @@ from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import Record
 from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery.circuit import names
-from webhookui.delivery.lanes import webhook_id_of
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.tables import Attempt, Delivery, Endpoint
 from webhookui.notifications.tables import Notice
 from webhookui.people.tables import User
@@ -164,7 +164,7 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Mail
         return None
     notice.reported_state = state
     name = one_line(names(session, [notice.subject])[notice.subject], 200)
-    webhook_id = webhook_id_of(notice.subject)
+    webhook_id = EndpointKey(notice.subject).webhook_id
     selection = f"webhook_id={webhook_id}" if webhook_id else f"host={name.partition(':')[0]}"
     log = [("Webhook log", f"{address}/log?{selection}")]
     closing = _closing(address, "you are an admin")

@@ -20,7 +20,7 @@ class Notice(SQLModel, table=True):
     kind: str = Field(primary_key=True)
     """Of `mail_content.KINDS`: "failed" (a webhook's deliveries), "endpoint" (its circuit) or "loop" (a workflow's holds)."""
     subject: str = Field(primary_key=True)
-    """The webhook's id, the endpoint's lane, or the workflow's id."""
+    """The webhook's id, the endpoint's key, or the workflow's id."""
     count: int = 0
     """Events that no mail has told of yet."""
     delivery_id: int | None = None

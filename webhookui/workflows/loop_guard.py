@@ -192,7 +192,7 @@ _FIRED = (
         _D.record_id == bindparam("record_id"),
         _D.workflow_id.in_(bindparam("ids", expanding=True)),
         _D.id >= _FIRST_MADE,
-        _D.lane != "",
+        _D.endpoint_key != "",
         ~_D.test,
         _C.source == "api",
         _C.at > bindparam("since"),

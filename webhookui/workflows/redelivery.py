@@ -13,7 +13,8 @@ from webhookui.crm import records
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
 from webhookui.definitions.tables import WorkflowWebhook
-from webhookui.delivery.outbox import enqueue, origin_of
+from webhookui.delivery.endpoint_key import origin_of
+from webhookui.delivery.outbox import enqueue
 from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, DeliveryRequest
@@ -88,7 +89,7 @@ def _readdressed(
     session: Session, old: Delivery, stored: DeliveryRequest | None, webhook: Webhook, address: str
 ) -> Callable[[int], Request]:
     """The payload of then, to the address of now: that of the record as it was at the save."""
-    if stored is None or not old.lane:
+    if stored is None or not old.endpoint_key:
         raise NotRedeliverable("No request was ever built for this delivery. Redeliver with the record as it is now.")
     payload = _payload_of(old, stored, webhook)
     change = session.get(Change, old.change_id) if old.change_id else None

@@ -46,7 +46,9 @@ def fill(db: Database) -> None:
                 add_delivery(session, created_at=now() - timedelta(hours=hours), duration_ms=80.0)
         add_delivery(session, created_at=now() - timedelta(hours=2), status="failed", duration_ms=4000.0, error="No.")
         add_waiting(session, created_at=now() - timedelta(minutes=3))
-        session.add(Endpoint(lane="https://b.example:8443", state="open", opened_at=now(), last_error="It refused."))
+        session.add(
+            Endpoint(endpoint_key="https://b.example:8443", state="open", opened_at=now(), last_error="It refused.")
+        )
 
 
 def numbers(page: str, head: str) -> list[list[str]]:

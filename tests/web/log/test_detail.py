@@ -171,7 +171,7 @@ def test_what_caused_it_is_told_in_the_words_of_the_form(client: FlaskClient, db
 
 def test_a_delivery_that_waits_for_a_paused_endpoint_says_so(client: FlaskClient, db: Database) -> None:
     with db.write() as session:
-        session.add(Endpoint(lane="https://api.example.com:443", state="open"))
+        session.add(Endpoint(endpoint_key="https://api.example.com:443", state="open"))
         waiting, done = add_waiting(session).id, add_delivery(session).id
     assert "The endpoint is paused because it can’t be reached" in client.get(f"/log/{waiting}").text
     assert "is paused" not in client.get(f"/log/{done}").text

@@ -236,17 +236,17 @@ def test_a_plain_user_reads_what_went_out_for_her_records_and_redelivers_nothing
 
 def test_a_paused_endpoint_stands_above_the_list_with_its_two_buttons(client: FlaskClient, db: Database) -> None:
     with db.write() as session:
-        session.add(Endpoint(lane="https://api.example.com:443", state="open", last_error="Refused."))
+        session.add(Endpoint(endpoint_key="https://api.example.com:443", state="open", last_error="Refused."))
         number = add_waiting(session).id
     page = client.get("/log").text
     assert "api.example.com is paused" in page and "Resume now" in page and "Fail all" in page
-    client.post("/log/endpoints/fail-all?lane=https%3A%2F%2Fapi.example.com%3A443")
+    client.post("/log/endpoints/fail-all?key=https%3A%2F%2Fapi.example.com%3A443")
     with db.read() as session:
         assert session.get(Delivery, number).status == "failed"  # type: ignore[union-attr]
-    client.post("/log/endpoints/resume", data={"lane": "https://api.example.com:443"})
+    client.post("/log/endpoints/resume", data={"key": "https://api.example.com:443"})
     assert "has recovered" in client.get("/log").text
     for path in ("resume", "fail-all"):  # what is not paused has nothing to resume or to end
         again = client.post(
-            f"/log/endpoints/{path}", data={"lane": "https://api.example.com:443"}, follow_redirects=True
+            f"/log/endpoints/{path}", data={"key": "https://api.example.com:443"}, follow_redirects=True
         )
         assert "It is no longer paused, so nothing was done." in again.text

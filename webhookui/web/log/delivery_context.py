@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
-from webhookui.delivery.lanes import group_of
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.tables import Delivery, Endpoint
 
 
@@ -24,7 +24,11 @@ class DeliveryContext:
 
 
 def delivery_context(session: Session, delivery: Delivery) -> DeliveryContext:
-    circuits = [session.get(Endpoint, name) for name in {delivery.lane, group_of(delivery.lane)} if name]
+    circuits = [
+        session.get(Endpoint, name)
+        for name in {EndpointKey(delivery.endpoint_key).endpoint, delivery.endpoint_key}
+        if name
+    ]
     workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
     if workflow is None or workflow.deleted_at is not None:
         workflow = None

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.current_installation import read, row_id, write
 from webhookui.delivery import circuit, pending
-from webhookui.delivery.outbox import endpoint_name
+from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.delivery_log import manual_actions, queries
@@ -58,7 +58,7 @@ def index() -> ResponseReturnValue:
             record=record_name(session, query.log_filter.record_id) if query.log_filter.record_id else "",
             paused=paused,
             loops=loop_guard.loops(session),
-            names=circuit.names(session, [row.lane for row in paused]),
+            names=circuit.names(session, [row.endpoint_key for row in paused]),
             redelivering=running_jobs(session),
             ranges=RANGES,
             statuses=STATUSES,
@@ -86,7 +86,7 @@ def live() -> ResponseReturnValue:
         if "paused" in args and (moved or fresh or args.get("recount") == "1"):
             counts, paused = queries.counts(session, query.log_filter), circuit.paused(session)
             loops = loop_guard.loops(session)
-        names = circuit.names(session, [row.lane for row in paused or ()])
+        names = circuit.names(session, [row.endpoint_key for row in paused or ()])
         note_holds(session, [*moved, *fresh])
     if counts is not None and counts_token(counts) == args.get("counts", ""):
         counts = None
@@ -178,8 +178,8 @@ def give_up(delivery_id: int) -> ResponseReturnValue:
 def resume() -> ResponseReturnValue:
     """Sends to what is paused again, without waiting for the next probe."""
     with write() as session:
-        lane, name = _paused(session)
-        circuit.resume(session, lane)
+        key, name = _paused(session)
+        circuit.resume(session, key)
     flash(f"{name} was resumed.", "success")
     return redirect("/log", 303)
 
@@ -189,19 +189,19 @@ def resume() -> ResponseReturnValue:
 def fail_all() -> ResponseReturnValue:
     """Ends what waits for what is paused as Failed."""
     with write() as session:
-        lane, name = _paused(session)
-        number = circuit.fail_all(session, lane, current_user.name)
+        key, name = _paused(session)
+        number = circuit.fail_all(session, key, current_user.name)
     flash(f"{number} deliver{'y' if number == 1 else 'ies'} of {name} ended as Failed.", "success")
     return redirect("/log?status=failed", 303)
 
 
 def _paused(session: Session) -> tuple[str, str]:
-    """What is meant (`lane`), and its name for people. One that is not paused has nothing to resume or end."""
-    lane = request.values.get("lane", "")
-    if lane not in {row.lane for row in circuit.paused(session) if row.state == "open"}:
+    """What is meant (`key`), and its name for people. One that is not paused has nothing to resume or end."""
+    key = request.values.get("key", "")
+    if key not in {row.endpoint_key for row in circuit.paused(session) if row.state == "open"}:
         flash("It is no longer paused, so nothing was done.", "warning")
         abort(redirect("/log", 303))
-    return lane, circuit.names(session, [lane])[lane]
+    return key, circuit.names(session, [key])[key]
 
 
 @bp.app_template_global()
@@ -213,7 +213,7 @@ def counts_token(counts: queries.Counts) -> str:
 @bp.app_template_global()
 def paused_token(paused: Sequence[Endpoint], loops: Sequence[loop_guard.Loops]) -> str:
     """What is paused or held in one word, to tell whether something about it moved."""
-    words = [f"{row.lane}|{row.state}|{row.next_probe_at}" for row in paused]
+    words = [f"{row.endpoint_key}|{row.state}|{row.next_probe_at}" for row in paused]
     return ",".join(
         [*words, *(f"{loop.workflow_id}|{len(loop.held)}|{loop.held[0].hold.at}|{loop.waits}" for loop in loops)]
     )
@@ -235,7 +235,9 @@ def shown_version(delivery: Delivery) -> int:
     return queries.shown_version(delivery.version, hold_of(delivery))
 
 
-lane_words = bp.app_template_global("lane_words")(endpoint_name)
+@bp.app_template_global()
+def endpoint_label(key: str) -> str:
+    return EndpointKey(key).label
 
 
 def _by_hand(delivery_id: int, act: Callable[[Session], object], done: str) -> ResponseReturnValue:
