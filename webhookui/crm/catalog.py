@@ -12,27 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import bump_revision, revision
+from webhookui.crm.field_types import FieldInfo as FieldInfo
 from webhookui.crm.tables import Module, ModuleField
 
 
 class UnknownModule(Exception):
     """There is no module of that name."""
-
-
-@dataclass(frozen=True)
-class FieldInfo:
-    """One field of a module. `type` is a name of FIELD_TYPES."""
-
-    name: str
-    label: str
-    type: str
-    required: bool = False
-    custom: bool = False
-    in_list: bool = False
-    position: int = 0
-    options: tuple[str, ...] = ()
-    target: str | None = None
-    default: Any = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +33,7 @@ class ModuleInfo:
 
     @cached_property
     def references(self) -> tuple[FieldInfo, ...]:
-        return tuple(info for info in self.fields.values() if info.type == "reference")
+        return tuple(info for info in self.fields.values() if info.kind.family == "reference")
 
     @cached_property
     def list_fields(self) -> tuple[FieldInfo, ...]:

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from webhookui.core.database import row_number
-from webhookui.crm.catalog import FieldInfo
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000
@@ -38,13 +37,36 @@ class FieldError(Exception):
 
 
 @dataclass(frozen=True)
+class FieldInfo:
+    """One field of a module. `type` is a name of FIELD_TYPES."""
+
+    name: str
+    label: str
+    type: str
+    required: bool = False
+    custom: bool = False
+    in_list: bool = False
+    position: int = 0
+    options: tuple[str, ...] = ()
+    target: str | None = None
+    default: Any = None
+
+    @property
+    def kind(self) -> FieldType:
+        return FIELD_TYPES[self.type]
+
+
+@dataclass(frozen=True)
 class FieldType:
     """One type. `read` makes the stored form of what a form or a program sent (never empty), or raises FieldError."""
 
     name: str
     label: str
     family: str
-    """text, number, boolean, date, datetime, choice, choices, reference or user: what operators go by."""
+    """text, number, boolean, date, datetime, choice, choices, reference or user: what operators, sorting, filters and templates
+    go by."""
+    control: str
+    """How it is entered and shown: a branch of `records/_control.html` and of `records/_value.html`."""
     read: Callable[[Any, FieldInfo], Any]
     typed: Callable[[Any], Any] = lambda stored: stored
     show: Callable[[Any, tzinfo], str] = lambda stored, _zone: str(stored)
@@ -53,11 +75,29 @@ class FieldType:
     def parse(self, raw: Any, field: FieldInfo) -> Any:
         """The stored form; the type's empty value for nothing. Raises FieldError."""
         if raw is None or (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, list) and not raw):
-            return list(self.empty) if isinstance(self.empty, list) else self.empty
+            return self.nothing()
         try:
             return self.read(raw, field)
         except (ArithmeticError, ValueError, RecursionError):
             raise FieldError(f"This can't be stored in a field of type {self.label}.") from None
+
+    def nothing(self) -> Any:
+        """The stored form of an empty field."""
+        return list(self.empty) if isinstance(self.empty, list) else self.empty
+
+    @property
+    def has_options(self) -> bool:
+        return self.family in ("choice", "choices")
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the search of records looks into it."""
+        return self.has_options or self.family in ("text", "number")
+
+    @property
+    def template_type(self) -> str:
+        """The type whose methods and parts its values have in a template."""
+        return {"choice": "text", "choices": "multi_picklist", "boolean": "checkbox"}.get(self.family, self.family)
 
     def text(self, stored: Any, time_zone: tzinfo | str = UTC) -> str:
         """For lists, search and CSV; empty for nothing."""
@@ -246,24 +286,25 @@ def _plain(stored: Any, _zone: tzinfo = UTC) -> str:
 FIELD_TYPES: dict[str, FieldType] = {
     field_type.name: field_type
     for field_type in (
-        FieldType("text", "Text", "text", _text),
-        FieldType("long_text", "Long text", "text", _long_text),
-        FieldType("number", "Number", "number", _number, show=_plain),
-        FieldType("currency", "Currency", "number", _currency, lambda stored: Decimal(str(stored)), _plain),
+        FieldType("text", "Text", "text", "text", _text),
+        FieldType("long_text", "Long text", "text", "textarea", _long_text),
+        FieldType("number", "Number", "number", "number", _number, show=_plain),
+        FieldType("currency", "Currency", "number", "number", _currency, lambda stored: Decimal(str(stored)), _plain),
         FieldType(
-            "checkbox", "Checkbox", "boolean", _checkbox, bool, lambda stored, _zone: "yes" if stored else "no", False
+            "checkbox", "Checkbox", "boolean", "checkbox", _checkbox, bool,
+            lambda stored, _zone: "yes" if stored else "no", False,
         ),
-        FieldType("date", "Date", "date", _date, date.fromisoformat),
-        FieldType("datetime", "Date and time", "datetime", _datetime, typed_time, _show_time),
-        FieldType("picklist", "Picklist", "choice", _picklist),
+        FieldType("date", "Date", "date", "date", _date, date.fromisoformat),
+        FieldType("datetime", "Date and time", "datetime", "datetime-local", _datetime, typed_time, _show_time),
+        FieldType("picklist", "Picklist", "choice", "select", _picklist),
         FieldType(
-            "multi_picklist", "Multi-select picklist", "choices", _multi_picklist, list,
+            "multi_picklist", "Multi-select picklist", "choices", "checkboxes", _multi_picklist, list,
             lambda stored, _zone: ", ".join(stored), [],
         ),
-        FieldType("email", "E-mail", "text", _email),
-        FieldType("phone", "Phone", "text", _phone),
-        FieldType("url", "URL", "text", _url),
-        FieldType("reference", "Reference", "reference", _id),
-        FieldType("user", "User", "user", _id),
+        FieldType("email", "E-mail", "text", "email", _email),
+        FieldType("phone", "Phone", "text", "tel", _phone),
+        FieldType("url", "URL", "text", "url", _url),
+        FieldType("reference", "Reference", "reference", "record", _id),
+        FieldType("user", "User", "user", "user", _id),
     )
 }  # fmt: skip

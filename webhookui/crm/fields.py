@@ -24,7 +24,7 @@ MAX_NAME = 40
 MAX_OPTIONS = 500
 MAX_CUSTOM = 200
 """Custom fields of one module."""
-WITH_OPTIONS = ("picklist", "multi_picklist")
+WITH_OPTIONS = tuple(name for name, kind in FIELD_TYPES.items() if kind.has_options)
 BATCH = 500
 
 RESERVED = frozenset(
@@ -144,7 +144,7 @@ def remove(session: Session, module: str, name: str, by: User) -> int:
     number = sum(
         _strip(session, left, info.fields[name], batch, by) for batch in _holding(session, info.fields[name], module)
     )
-    if row.type == "reference":
+    if info.fields[name].kind.family == "reference":
         mine = select(_R.id).where(_R.module == module)
         session.execute(delete(Link).where(Link.field == name, Link.record_id.in_(mine)))  # type: ignore[arg-type, attr-defined]
     _moved(session, by, "deleted", row, {"records": number})
@@ -249,7 +249,7 @@ def _options(spec: FieldSpec, errors: dict[str, str]) -> list[str]:
         errors["options"] = f"“{twice}” is listed twice."
     elif len(options) > MAX_OPTIONS or max(map(len, options)) > 200:
         errors["options"] = f"At most {MAX_OPTIONS} options of at most 200 characters."
-    elif spec.type == "multi_picklist" and any("," in option or ";" in option for option in options):
+    elif FIELD_TYPES[spec.type].family == "choices" and any("," in option or ";" in option for option in options):
         errors["options"] = (
             "An option of a multi-select picklist can't contain a comma or semicolon: they separate its values."
         )
@@ -257,7 +257,7 @@ def _options(spec: FieldSpec, errors: dict[str, str]) -> list[str]:
 
 
 def _target(modules: Catalog, spec: FieldSpec, errors: dict[str, str]) -> str | None:
-    if spec.type != "reference":
+    if spec.type not in FIELD_TYPES or FIELD_TYPES[spec.type].family != "reference":
         return None
     if spec.target not in modules.modules:
         errors["target"] = "Choose the module that it points to."
@@ -269,7 +269,7 @@ def _target(modules: Catalog, spec: FieldSpec, errors: dict[str, str]) -> str | 
 
 def _has_value(module: str, field: FieldInfo) -> ColumnElement[bool]:
     value = _R["values"][field.name]
-    if field.type == "checkbox":
+    if field.kind.family == "boolean":
         return (_R.module == module) & (value.as_boolean() == True)  # noqa: E712 - SQL's comparison
     text = value.as_string()
     return (_R.module == module) & text.is_not(None) & (text != "[]")

@@ -13,7 +13,7 @@ from webhookui.core.database import dumps, row_number
 from webhookui.core.paging import Page, one_page
 from webhookui.core.sql_numbers import json_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
-from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.field_types import FieldError
 from webhookui.crm.sorting import InvalidListing, sort_order
 from webhookui.crm.tables import Record
 
@@ -116,11 +116,11 @@ def _value(field: FieldInfo) -> ColumnElement[Any]:
 
 def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
     """Text contains; everything else equals, as the field's type reads the filter's text."""
-    family = FIELD_TYPES[field.type].family
+    family = field.kind.family
     if family == "text":
         return _contains(func.lower(_value(field)), text.lower())
     try:
-        stored = FIELD_TYPES[field.type].parse(text, field)
+        stored = field.kind.parse(text, field)
     except FieldError as error:
         raise InvalidListing(field.name, str(error)) from None
     if family in ("reference", "user") and row_number(str(stored)) is None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import LARGEST_ID, now, revision
 from webhookui.core.events import Event
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
-from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.field_types import FieldError
 from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
 from webhookui.people.tables import User
 
@@ -83,7 +83,7 @@ def create(
     if "owner" in info.fields and actor.user_id is not None:
         complete["owner"] = actor.user_id
     stored = _checked(session, info, {**complete, **values}, whole=True)
-    full = {name: stored.get(name, _nothing(field)) for name, field in info.fields.items()}
+    full = {name: stored.get(name, field.kind.nothing()) for name, field in info.fields.items()}
     time = now()
     record = Record(module=module, values=full, created_at=time, updated_at=time)
     _lift(info, record)
@@ -121,7 +121,7 @@ def update(
     changed = {name: pair for name, pair in changed.items() if pair not in ([None, False], [None, []])}
     if not changed:
         return record
-    after = {**{name: before.get(name, _nothing(field)) for name, field in info.fields.items()}, **stored}
+    after = {**{name: before.get(name, field.kind.nothing()) for name, field in info.fields.items()}, **stored}
     record.values = after
     record.version += 1
     last_saved, record.updated_at = record.updated_at, now()
@@ -258,7 +258,7 @@ def _checked(
             errors[name] = f"{info.label} has no field “{name}”."
             continue
         try:
-            value = FIELD_TYPES[field.type].parse(raw, _with_retired(field, before))
+            value = field.kind.parse(raw, _with_retired(field, before))
             if value is not None and (before is None or value != before.get(name)):
                 _points_somewhere(session, field, value)
             stored[name] = value
@@ -288,21 +288,16 @@ def _with_retired(field: FieldInfo, before: Mapping[str, Any] | None) -> FieldIn
 
 
 def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
-    if field.type == "reference":
+    if field.kind.family == "reference":
         module = session.scalar(select(Record.module).where(Record.id == value))  # type: ignore[call-overload]
         if module != field.target:
             raise FieldError(f"There is no record {value} in {field.target}.")
-    elif field.type == "user":
+    elif field.kind.family == "user":
         user = session.get(User, value)
         if user is None:
             raise FieldError(f"There is no user {value}.")
         if not user.active:
             raise FieldError(f"{user.name} is deactivated. Choose somebody else.")
-
-
-def _nothing(field: FieldInfo) -> Any:
-    empty = FIELD_TYPES[field.type].empty
-    return list(empty) if isinstance(empty, list) else empty
 
 
 def _difference(yours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -318,11 +313,7 @@ def _lift(info: ModuleInfo, record: Record) -> None:
 def lifted(info: ModuleInfo, values: Mapping[str, Any]) -> tuple[str, str]:
     """(the record's name, what a search looks into)"""
     name = " ".join(str(values[name]) for name in info.name_fields if values.get(name))[:500]
-    texts = (
-        FIELD_TYPES[field.type].text(values.get(name))
-        for name, field in info.fields.items()
-        if FIELD_TYPES[field.type].family in ("text", "choice", "choices", "number")
-    )
+    texts = (field.kind.text(values.get(name)) for name, field in info.fields.items() if field.kind.is_searched)
     return name, " ".join(text for text in texts if text).casefold()[:10_000]
 
 

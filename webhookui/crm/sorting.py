@@ -16,7 +16,6 @@ from webhookui.core.database import UtcDateTime, row_number
 from webhookui.core.exact_json import dumps, loads
 from webhookui.core.sql_numbers import CarriedNumber, json_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
-from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.tables import Record
 from webhookui.people.tables import User
 
@@ -144,11 +143,11 @@ def sort_order(info: ModuleInfo, sort: str) -> SortOrder:
 
 def _of_field(field: FieldInfo) -> tuple[ColumnElement[Any], _Kind]:
     value = _R["values"][field.name].as_string()
-    family = FIELD_TYPES[field.type].family
+    family = field.kind.family
     if family in ("reference", "user"):
         target = (Record if family == "reference" else User).__table__.alias().c  # type: ignore[union-attr]
         return select(target.name).where(target.id == cast(value, Integer)).scalar_subquery(), TEXT
-    if field.type == "picklist" and field.options:
+    if family == "choice" and field.options:
         places = [(value == option, place) for place, option in enumerate(field.options)]
         return case((value.is_(None), null()), *places, else_=len(field.options)), WHOLE
     return (json_number(_R["values"], field.name), NUMBER) if family == "number" else (value, TEXT)

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.crm.catalog import Catalog, FieldInfo, catalog
-from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.tables import Change, Record
 from webhookui.people.tables import User
 from webhookui.webhooks.request import Context
@@ -66,12 +65,12 @@ def _fields(modules: Catalog, module: str) -> dict[str, str | Callable[[], Schem
 
 
 def _field_schema(modules: Catalog, field: FieldInfo) -> str | Callable[[], Schema]:
-    if field.type == "user":
+    if field.kind.family == "user":
         return lambda: Schema({name: info.type for name, info in USER_FIELDS.items()})
     target = field.target
-    if field.type == "reference" and target:
+    if field.kind.family == "reference" and target:
         return lambda: Schema({**REFERENCE_SCHEMA, **_fields(modules, target)})
-    return field.type
+    return field.kind.template_type
 
 
 def context_of(
@@ -240,13 +239,13 @@ class RecordValues(Mapping[str, Any]):
 
     def _value(self, field: FieldInfo) -> Any:
         stored = self._stored.get(field.name)
-        if field.type == "user":
-            return _user_values(self._source.loader.user(stored)) if stored is not None else None
-        if field.type == "reference":
-            return self._reference(field, stored) if stored is not None else None
         if stored is None:
-            return False if field.type == "checkbox" else [] if field.type == "multi_picklist" else None
-        return FIELD_TYPES[field.type].typed(stored)
+            return field.kind.nothing()
+        if field.kind.family == "user":
+            return _user_values(self._source.loader.user(stored))
+        if field.kind.family == "reference":
+            return self._reference(field, stored)
+        return field.kind.typed(stored)
 
     def _reference(self, field: FieldInfo, target: int) -> Mapping[str, Any] | None:
         among = [values[field.name] for values in self._siblings if values.get(field.name) is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from webhookui.crm.catalog import Catalog, FieldInfo
-from webhookui.crm.field_types import FIELD_TYPES, FieldType
+from webhookui.crm.field_types import FieldType
 
 MAX_STEPS = 4
 """References that a path may follow."""
@@ -17,17 +17,10 @@ class UnknownField(Exception):
     """A path names no field. The text is a sentence for people."""
 
 
-def _of_user(name: str, label: str, type_name: str) -> FieldInfo:
-    return FieldInfo(
-        name=name, label=label, type=type_name, required=False, custom=False, in_list=False, position=0,
-        options=(), target=None, default=None,
-    )  # fmt: skip
-
-
 USER_FIELDS: Mapping[str, FieldInfo] = {
-    "id": _of_user("id", "ID", "number"),
-    "name": _of_user("name", "Name", "text"),
-    "email": _of_user("email", "Email", "email"),
+    "id": FieldInfo("id", "ID", "number"),
+    "name": FieldInfo("name", "Name", "text"),
+    "email": FieldInfo("email", "Email", "email"),
 }
 """What can be said of a user that a field points to."""
 
@@ -44,7 +37,7 @@ class FieldPath:
 
     @property
     def type(self) -> FieldType:
-        return FIELD_TYPES[self.field.type]
+        return self.field.kind
 
     @property
     def family(self) -> str:
@@ -65,9 +58,9 @@ def resolve(catalog: Catalog, module: str, path: str) -> FieldPath:
     steps: list[FieldInfo] = []
     for name in way:
         step = _field(fields, name, place)
-        if step.type == "user":
+        if step.kind.family == "user":
             place, fields = f"the user in “{step.label}”", USER_FIELDS
-        elif step.type == "reference" and step.target:
+        elif step.kind.family == "reference" and step.target:
             target = catalog.module(step.target)
             place, fields = target.label, target.fields
         else:

@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhookui.core.database import row_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
-from webhookui.crm.field_types import FIELD_TYPES, FieldError, in_zone, typed_time
+from webhookui.crm.field_types import FieldError, in_zone, typed_time
 from webhookui.crm.records import names_of
 from webhookui.crm.tables import Record
 from webhookui.people import accounts
@@ -49,7 +49,7 @@ class RecordForm:
 
     def _mark(self, info: FieldInfo) -> str:
         value = self.values.get(info.name)
-        if info.type == "reference":
+        if info.kind.family == "reference":
             return f"{_mark(info, value)}.{_mark_of(self.name_of(value) if value else '')}"
         return _mark(info, value)
 
@@ -64,12 +64,12 @@ def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dic
 
 
 def _control(info: FieldInfo, value: Any, zone: ZoneInfo) -> Any:
-    if info.type in ("checkbox", "multi_picklist") or value is None:
+    if info.kind.family in ("boolean", "choices") or value is None:
         return value
-    if info.type == "datetime":
+    if info.kind.family == "datetime":
         time = in_zone(typed_time(value), zone)
         return time.replace(tzinfo=None).isoformat(timespec="seconds" if time.second else "minutes")
-    return FIELD_TYPES[info.type].text(value)
+    return info.kind.text(value)
 
 
 def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
@@ -79,21 +79,21 @@ def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
         field_info = info.fields.get(name)
         if field_info is None:
             continue
-        if field_info.type == "checkbox":
+        if field_info.kind.family == "boolean":
             values[name] = name in form
         else:
-            values[name] = form.getlist(name) if field_info.type == "multi_picklist" else form.get(name, "")
+            values[name] = form.getlist(name) if field_info.kind.family == "choices" else form.get(name, "")
     return values
 
 
 def _mark(info: FieldInfo, value: Any) -> str:
     """A mark of what a control shows and a browser sends when nobody touches it: the same for both."""
-    if info.type == "checkbox":
+    if info.kind.family == "boolean":
         return _mark_of("true" if value and value != "false" else "")
-    if info.type == "multi_picklist":
+    if info.kind.family == "choices":
         return _mark_of("\n".join(sorted(value or [])))
     text = str(value if value is not None else "")
-    if info.type == "datetime":
+    if info.kind.family == "datetime":
         with suppress(ValueError):  # else it was typed and is no time
             text = datetime.fromisoformat(text).isoformat()
     return _mark_of(text)
@@ -131,7 +131,7 @@ def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zon
     values = touched(info, form)
     errors = {}
     for name, value in values.items():
-        if info.fields[name].type == "datetime":
+        if info.fields[name].kind.family == "datetime":
             values[name] = _aware(value, zone)
     for name, words in searched(info, form).items():
         try:
@@ -187,7 +187,9 @@ def form_of(
         if (number := row_number(str(values.get(reference.name) or ""))) is not None
     }
     owners = {
-        str(values[name]) for name, field_info in info.fields.items() if field_info.type == "user" and values.get(name)
+        str(values[name])
+        for name, field_info in info.fields.items()
+        if field_info.kind.family == "user" and values.get(name)
     }
     return RecordForm(
         info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}),

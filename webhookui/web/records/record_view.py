@@ -35,10 +35,10 @@ class Names:
 def names_in(session: Session, infos: Iterable[FieldInfo], values: Iterable[Mapping[str, Any]]) -> Names:
     """The names of all records and users that these fields of these values point to."""
     infos, values = list(infos), list(values)
-    pointing = [info.name for info in infos if info.type == "reference"]
+    pointing = [info.name for info in infos if info.kind.family == "reference"]
     ids = {row[name] for row in values for name in pointing if isinstance(row.get(name), int)}
     users = {}
-    if any(info.type == "user" for info in infos):
+    if any(info.kind.family == "user" for info in infos):
         users = {user.id: user.name for user in accounts.all_users(session) if user.id is not None}
     return Names(records.names_of(session, ids), users)
 

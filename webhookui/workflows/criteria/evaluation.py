@@ -40,11 +40,11 @@ class Subject:
         values: Mapping[str, Any] | None = self.values
         for step in path.steps:
             target = values.get(step.name) if values is not None else None
-            values = None if target is None else self._follow(step.type, target)
+            values = None if target is None else self._follow(step.kind.family, target)
         return values.get(path.field.name) if values is not None else None
 
-    def _follow(self, type_name: str, target: int) -> Mapping[str, Any] | None:
-        if type_name == "user":
+    def _follow(self, family: str, target: int) -> Mapping[str, Any] | None:
+        if family == "user":
             user = self.loader.user(target)
             return {"id": user.id, "name": user.name, "email": user.email} if user else None
         record = self.loader.record(target)
