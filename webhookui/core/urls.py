@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import idna
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 IN_PATH = "/:@!$&'()*+,;=-._~"
 IN_QUERY = IN_PATH + "?"
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
@@ -26,17 +27,17 @@ def url_problem(url: str) -> str:
         port = parts.port
     except ValueError as error:
         return f"this is not an address: {error}."
-    if parts.scheme.lower() not in ("http", "https"):
-        return "it must start with http:// or https://."
+    if parts.scheme.lower() not in DEFAULT_PORTS:
+        return "it does not start with http:// or https://."
     if not parts.hostname:
         return "it has no host."
-    if "@" in parts.netloc:
+    if "@" in parts.netloc:  # other programs would read another host out of it
         return "it can't contain a user name or password; choose an authorization instead."
     if port == 0 or parts.netloc.endswith(":"):
         return "the port is not valid."
     return (
         ""
-        if _host(parts.hostname) and NETLOC.fullmatch(parts.netloc)
+        if ascii_host(parts.hostname) and NETLOC.fullmatch(parts.netloc)
         else f"“{parts.hostname[:80]}” is not a valid host name."
     )
 
@@ -51,7 +52,7 @@ def dot_segment(url: str) -> str:
 def normalized(url: str) -> str:
     """The URL as it is sent: its host in ASCII, everything percent-encoded that must be, no fragment. Raises ValueError."""
     parts = urlsplit(url)
-    host = _host(parts.hostname or "")
+    host = ascii_host(parts.hostname or "")
     if not host:
         raise ValueError("This is not an address.")
     port = f":{parts.port}" if parts.port is not None else ""
@@ -66,8 +67,22 @@ def with_query(url: str, added: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{added}"
 
 
-def _host(name: str) -> str:
-    """The name or address in ASCII; empty when it is none."""
+def origin_of(url: str) -> str:
+    """scheme://host:port in lower case; what placeholders stand for is left as it is. Empty when there is no host."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme.lower())
+    except ValueError:
+        return ""
+    if not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme.lower()}://{host}:{port}"
+
+
+def ascii_host(name: str) -> str:
+    """The name as DNS knows it (UTS 46, which also reads digits and dots of other scripts), or the address in its brackets;
+    empty when it is neither."""
     if ":" in name:
         return f"[{name}]"  # urlsplit takes brackets around an IPv6 address only
     if not name.isascii():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from webhookui.outgoing.target import DEFAULT_PORTS
+from webhookui.core.urls import DEFAULT_PORTS, origin_of
 
 _TEST = "#test"
 
@@ -56,16 +56,3 @@ class EndpointKey(str):
             return (parts.hostname or self) if parts.port in (usual, None) else f"{parts.hostname}:{parts.port}"
         except ValueError:  # a request may say anything
             return self
-
-
-def origin_of(url: str) -> str:
-    """scheme://host:port in lower case; what placeholders stand for is left as it is. Empty when there is no host."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme.lower())
-    except ValueError:
-        return ""
-    if not parts.hostname:
-        return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme.lower()}://{host}:{port}"

@@ -17,12 +17,13 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from webhookui import __version__
+from webhookui.core.urls import DEFAULT_PORTS
 from webhookui.outgoing.address_policy import AddressBlocked, AddressPolicy, RedirectBlocked
 from webhookui.outgoing.connections import Exchange, GuardedAdapter, Watch, this_thread, trusting
 from webhookui.outgoing.content_encoding import ASKED_FOR, UNPACKED, EndsTooEarly, Unpacker, coding_of
 from webhookui.outgoing.resolver import Address
 from webhookui.outgoing.response_head import FinalResponse
-from webhookui.outgoing.target import DEFAULT_PORTS, Target, same_origin, target_of
+from webhookui.outgoing.target import Target, same_origin, target_of
 from webhookui.webhooks.redaction import NOTHING_SECRET, Redaction
 from webhookui.webhooks.secret_scope import SecretElsewhere
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
-import idna
 import requests
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+from webhookui.core.urls import DEFAULT_PORTS, ascii_host, url_problem
 
 
 @dataclass(frozen=True)
@@ -24,40 +22,20 @@ class Target:
     url: str
 
 
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
-
-
 @lru_cache(maxsize=4096)
 def target_of(url: str) -> Target:
     """Reads a URL the way the connection will be made. Raises InvalidURL."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        # No word of the URL itself, here and below: it may hold the key of an authorization in its query.
-        raise requests.exceptions.InvalidURL(f"{error}.") from None
-    scheme = parts.scheme.lower()
-    if scheme not in DEFAULT_PORTS:
-        raise requests.exceptions.InvalidURL("It does not start with http:// or https://.")
-    if "@" in parts.netloc or "\\" in parts.netloc:  # other programs would read another host out of it
-        raise requests.exceptions.InvalidURL("It has a user name or a backslash before the path.")
-    host = _ascii(parts.hostname or "")
-    if not _HOST.fullmatch(host):
-        raise requests.exceptions.InvalidURL(f"“{parts.hostname or ''}” is not a valid host name.")
-    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
+    problem = url_problem(url)
+    if problem:
+        # No word of the URL but its host: it may hold the key of an authorization in its query.
+        raise requests.exceptions.InvalidURL(problem[0].upper() + problem[1:])
+    parts = urlsplit(url)
+    scheme, host = parts.scheme.lower(), ascii_host(parts.hostname or "").lower()
+    netloc = host if parts.port is None else f"{host}:{parts.port}"
     if parts.netloc.isascii():
         netloc = parts.netloc
-    return Target(scheme, host, port or DEFAULT_PORTS[scheme], netloc, urlunsplit(parts._replace(netloc=netloc)))
-
-
-def _ascii(host: str) -> str:
-    """The name as DNS knows it (UTS 46), which also reads digits and dots of other scripts as what they stand for."""
-    if host.isascii():
-        return host.lower()
-    try:
-        return idna.encode(host, uts46=True).decode("ascii").lower()
-    except idna.IDNAError as error:
-        raise requests.exceptions.InvalidURL(f"“{host}” is not a valid host name: {error}.") from error
+    whole = urlunsplit(parts._replace(netloc=netloc))
+    return Target(scheme, host.strip("[]"), parts.port or DEFAULT_PORTS[scheme], netloc, whole)
 
 
 def same_origin(target: Target, other: Target) -> bool:

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from webhookui.core.secrets import SecretBox
+from webhookui.core.urls import origin_of
 from webhookui.crm import records
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
 from webhookui.definitions.tables import WorkflowWebhook
-from webhookui.delivery.endpoint_key import origin_of
 from webhookui.delivery.outbox import enqueue
 from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.states import STATUSES
