@@ -11,7 +11,7 @@ from webhookui.crm import seed
 from webhookui.crm.records import record_saved
 from webhookui.delivery.events import deliveries_due, deliveries_failed, deliveries_waiting, endpoint_changed
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
-from webhookui.jobs import Queue
+from webhookui.jobs import MAIL, REDELIVERIES, Queue
 from webhookui.migrations import migrate
 from webhookui.notifications import failures, loops, paused_endpoints
 from webhookui.notifications.outgoing_mail import mail_waiting
@@ -53,6 +53,6 @@ def open_installation(settings: Settings | None = None) -> Installation:
     workflow_held.connect(db, loops.tell)
     deliveries_waiting.connect(db, lambda _session, key: queue.wake(key))
     deliveries_due.connect(db, lambda _session, key, at: queue.wake_at(key, at))
-    mail_waiting.connect(db, lambda _session: queue.wake_mail())
-    redeliveries_waiting.connect(db, lambda _session: queue.wake_redeliveries())
+    mail_waiting.connect(db, lambda _session: queue.wake(MAIL))
+    redeliveries_waiting.connect(db, lambda _session: queue.wake(REDELIVERIES))
     return Installation(settings, db, box, queue)

@@ -1,14 +1,16 @@
-"""Every task of the queue; a task is a few lines that call one function.
+"""The queue: one task, which works for an endpoint key or does a turn of a job in the background.
 
-The database is the truth, Huey wakes workers: it carries "endpoint key K has work" and no more, so that a task lost with a killed
-process loses nothing.
+The database is the truth, Huey wakes workers: it carries "key K has work" and no more, so that a task lost with a killed
+process loses nothing. A job claims its rows, works in short steps and notes in them how far it is (`redelivery_jobs`).
 """
 
 from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from huey import crontab
@@ -26,6 +28,8 @@ from webhookui.workflows import redelivery_jobs
 log = structlog.get_logger("webhookui.jobs")
 
 JOIN_S = 3.0
+MAIL, REDELIVERIES = "mail", "redeliveries"
+"""Jobs that what happens wakes; every job is woken each minute besides."""
 
 
 class Queue:
@@ -43,57 +47,29 @@ class Queue:
         self._lock = threading.Lock()
         self._woken: set[str] = set()
         self._woken_at: dict[tuple[str, int], None] = {}
-        self._woken_redeliveries = False
+        self._jobs: dict[str, Callable[[], bool]] = {}
+        """While this process works: what each does in a turn; it says whether something is left to do."""
         self._ending = threading.Event()
         self._define_tasks()
 
     def _define_tasks(self) -> None:
         @self.huey.task(name="work")
-        def work(key: str) -> None:
+        def work(name: str) -> None:
             with self._lock:
-                self._woken.discard(key)
-            if self.engine is not None:
-                self.engine.work(key)
+                self._woken.discard(name)
+            job = self._jobs.get(name)
+            if job is not None:
+                if job():
+                    self.wake(name)
+            elif self.engine is not None:
+                self.engine.work(name)
 
-        @self.huey.task(name="sweep")
-        def sweep() -> None:
-            if self.engine is not None:
-                self.engine.note_wakeup()
-                self.engine.sweep()
-
-        @self.huey.periodic_task(crontab(minute="*"), name="sweep_every_minute")
-        def sweep_every_minute() -> None:
-            if self.engine is not None:
-                self.engine.note_wakeup()
-                self.engine.sweep()
-
-        @self.huey.periodic_task(crontab(minute="*"), name="count_every_minute")
-        def count_every_minute() -> None:
-            if self.engine is not None:
-                statistics.observe(self._db)
-
-        @self.huey.task(name="redeliver")
-        def redeliver() -> None:
-            self._redeliver_for_a_turn()
-
-        @self.huey.periodic_task(crontab(minute="*"), name="redeliver_every_minute")
-        def redeliver_every_minute() -> None:
-            self._redeliver_for_a_turn()
-
-        @self.huey.task(name="mail")
-        def mail() -> None:
-            self._send_mail()
-
-        @self.huey.periodic_task(crontab(minute="*"), name="mail_every_minute")
-        def mail_every_minute() -> None:
-            self._send_mail()
-
-        @self.huey.periodic_task(crontab(minute="*"), name="purge_every_minute")
-        def purge_every_minute() -> None:
-            if self.engine is not None:
-                limit = retention.before(self._settings.retention_days, now())
-                retention.purge(self._db, limit, self._ending.is_set)
-                redelivery_jobs.forget(self._db, limit)
+        @self.huey.periodic_task(crontab(minute="*"), name="every_minute")
+        def every_minute() -> None:
+            with self._lock:  # another process may have taken a wake-up, and be gone
+                self._woken.clear()
+            for name in self._jobs:
+                work(name)
 
         @self.huey.periodic_task(crontab(minute="23"), name="forget_old_messages")
         def forget_old_messages() -> None:
@@ -101,22 +77,19 @@ class Queue:
                 forget_old(self._settings, self._db, now())
 
         self._work = work
-        self._sweep = sweep
-        self._mail = mail
-        self._redeliver = redeliver
 
-    def wake(self, key: str) -> None:
-        """Wakes a worker for a key. One wake-up from here that is not answered yet is enough."""
+    def wake(self, name: str) -> None:
+        """Wakes a worker for a key, or for a job. One wake-up from here that is not answered yet is enough."""
         with self._lock:
-            if key in self._woken and self.engine is not None and self.engine.is_only_worker:
+            if name in self._woken and self.engine is not None and self.engine.is_only_worker:
                 return
-            self._woken.add(key)
+            self._woken.add(name)
         try:
-            self._work(key)
-        except Exception as error:  # the row is written; the sweep will find it
+            self._work(name)
+        except Exception as error:  # the rows are written; the next minute will find them
             with self._lock:
-                self._woken.discard(key)
-            log.error("wake_failed", key=key, error=str(error))
+                self._woken.discard(name)
+            log.error("wake_failed", key=name, error=str(error))
 
     def wake_at(self, key: str, time: datetime) -> None:
         """Wakes a worker for a key at a time, or up to a second later: all that is due within a second shares one wake-up."""
@@ -135,41 +108,33 @@ class Queue:
         except Exception as error:
             log.error("wake_at_failed", key=key, error=str(error))
 
-    def wake_redeliveries(self) -> None:
-        """Wakes a worker for the redelivery jobs. One wake-up from here that is not answered yet is enough."""
-        with self._lock:
-            if self._woken_redeliveries and self.engine is not None and self.engine.is_only_worker:
-                return
-            self._woken_redeliveries = True
-        try:
-            self._redeliver()
-        except Exception as error:  # the rows are written; the next minute will find them
-            self._woken_redeliveries = False
-            log.error("wake_failed", key="redeliveries", error=str(error))
+    def _sweep(self, engine: Engine) -> bool:
+        engine.note_wakeup()
+        engine.sweep()
+        return False
 
-    def _redeliver_for_a_turn(self) -> None:
-        with self._lock:
-            self._woken_redeliveries = False
-        if self.engine is not None and redelivery_jobs.work(self._db, self._settings.address):
-            self.wake_redeliveries()
+    def _count(self) -> bool:
+        statistics.observe(self._db)
+        return False
 
-    def wake_mail(self) -> None:
-        """Wakes the mail senders. Each wake-up goes out: another process may answer, and an answer costs little."""
-        try:
-            self._mail()
-        except Exception as error:  # the rows are written; the next minute will find them
-            log.error("wake_failed", key="mail", error=str(error))
-
-    def _send_mail(self) -> None:
-        sender = self._mail_sender
-        if sender is not None:
-            sender.work()
+    def _purge(self) -> bool:
+        limit = retention.before(self._settings.retention_days, now())
+        retention.purge(self._db, limit, self._ending.is_set)
+        redelivery_jobs.forget(self._db, limit)
+        return False
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
         self._ending.clear()
-        self.engine = Engine(self._settings, self._db, self._box, self.wake, self.wake_at)
-        self._mail_sender = MailSender(self._settings, self._db, self._box, self.engine.process.id)
+        engine = self.engine = Engine(self._settings, self._db, self._box, self.wake, self.wake_at)
+        mail_sender = self._mail_sender = MailSender(self._settings, self._db, self._box, engine.process.id)
+        self._jobs = {
+            "sweep": partial(self._sweep, engine),
+            "count": self._count,
+            "purge": self._purge,
+            REDELIVERIES: partial(redelivery_jobs.work, self._db, self._settings.address),
+            MAIL: mail_sender.work,
+        }
         self._consumer = InnerConsumer(
             self.huey, workers=self._settings.workers, initial_delay=0.05, max_delay=0.5, check_worker_health=False
         )
@@ -178,12 +143,13 @@ class Queue:
         self._indexer.start()
         self._consumer.start()
         _settle_memory()
-        self.wake_mail()
-        self.wake_redeliveries()
+        self.wake(MAIL)
+        self.wake(REDELIVERIES)
 
     def stop(self) -> None:
         """A graceful stop: what is in flight is finished within the settings' `stop_timeout`."""
         self._ending.set()
+        self._jobs = {}
         if self._consumer is not None:
             self._consumer.stop(graceful=False)
             if isinstance(self.huey.storage, WakingSqliteStorage):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from webhookui import current_installation
 from webhookui.core.secrets import SecretUnreadable
 from webhookui.current_installation import row_id
+from webhookui.jobs import MAIL
 from webhookui.notifications import mail_sender, mail_settings, outgoing_mail, test_mail
 from webhookui.notifications.mail_settings import SECURITIES, InvalidMailSettings
 from webhookui.notifications.outgoing_mail import STATUSES, MailNotFound
@@ -61,7 +62,7 @@ def save() -> ResponseReturnValue:
         return _server(422, form=_typed(), errors=error.errors)
     except SecretUnreadable as error:
         return _server(422, form=_typed(), errors={"password": f"{error} Enter the password again."})
-    current_installation.installation().queue.wake_mail()
+    current_installation.installation().queue.wake(MAIL)
     words = f" {kept} kept mail{'s' if kept != 1 else ''} can be sent now, under Outgoing mail." if kept else ""
     flash(f"Saved. Mails go out through {request.form.get('host', '').strip()} from now on.{words}", "success")
     return redirect("/settings/mail", 303)
@@ -147,7 +148,7 @@ def try_now() -> ResponseReturnValue:
     """Does not wait for the next try with a server that could not be used."""
     with current_installation.write() as session:
         mail_sender.try_now(session)
-    current_installation.installation().queue.wake_mail()
+    current_installation.installation().queue.wake(MAIL)
     flash("The server is being tried now.", "success")
     return redirect("/settings/mail/outgoing", 303)
 
