@@ -8,7 +8,7 @@ from webhookui.core import private_files
 from webhookui.core.database import Database
 from webhookui.core.secrets import SecretBox
 from webhookui.crm import seed
-from webhookui.crm.records import record_saved
+from webhookui.crm.history import record_saved
 from webhookui.delivery.events import deliveries_due, deliveries_failed, deliveries_waiting, endpoint_changed
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
 from webhookui.jobs import MAIL, REDELIVERIES, Queue

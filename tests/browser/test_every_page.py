@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support import log_rows, pages
 from tests.support.looks import WIDE, problems_of, without_complaints
 from webhookui.core.database import Database, now
-from webhookui.crm import demo, fields, records
+from webhookui.crm import demo, fields, history, records
 from webhookui.crm.fields import FieldSpec
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import CapturedValue, Endpoint
@@ -209,7 +209,7 @@ def furnished(db: Database) -> dict[str, Any]:
             records.update(session, "deals", deal.id, {"stage": stage}, Actor("person", "Ann", None))
         webhook = session.get(log_rows.WorkflowWebhook, log_rows.add_webhook(session))
         assert webhook is not None
-        change = records.timeline(session, deal.id, 1)[0]
+        change = history.timeline(session, deal.id, 1)[0]
         columns = {
             "webhook_id": webhook.id, "workflow_id": webhook.workflow_id, "record_id": deal.id, "change_id": change.id,
         }  # fmt: skip

@@ -23,7 +23,7 @@ from tests.support.older import older_installation
 from tests.support.receiver import Answer, receiving
 from tests.support.working import working
 from webhookui.core.database import Database, now
-from webhookui.crm import records
+from webhookui.crm import history, records
 from webhookui.crm.records import Actor
 from webhookui.crm.seed import seed
 from webhookui.crm.tables import Change
@@ -87,7 +87,7 @@ def test_the_id_of_a_deleted_record_is_not_given_to_another(db: Database) -> Non
     second = new_record(db)
     assert second > first
     with db.read() as session:
-        assert [change.record_name for change in records.timeline(session, second)] == ["Acme"]
+        assert [change.record_name for change in history.timeline(session, second)] == ["Acme"]
 
 
 def test_deliveries_go_on_counting_after_all_of_them_were_purged(db: Database) -> None:
@@ -194,4 +194,4 @@ def test_what_comes_late_for_a_deleted_record_finds_no_other(tmp_path: Path) -> 
         assert (own.record_id, own.id != late) == (stays, True), "it is met for the first time"
         assert crm.ended(own.id).status == "success"
         with crm.db.read() as session:
-            assert {change.record_name for change in records.timeline(session, stays)} == {"Stays"}
+            assert {change.record_name for change in history.timeline(session, stays)} == {"Stays"}

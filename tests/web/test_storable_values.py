@@ -24,7 +24,7 @@ from tests.support.log_rows import add_delivery
 from tests.support.sent_form import sent_untouched
 from tests.web.records.test_records import form
 from webhookui.core.database import Database
-from webhookui.crm import listing, records
+from webhookui.crm import history, listing, records
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
@@ -222,7 +222,7 @@ def every_page(ann: FlaskClient, program: FlaskClient, db: Database, record_id: 
     place = f"/records/{MODULE}/{record_id}"
     with db.write() as session:
         delivery = add_delivery(
-            session, module=MODULE, record_id=record_id, change_id=records.timeline(session, record_id)[-1].id
+            session, module=MODULE, record_id=record_id, change_id=history.timeline(session, record_id)[-1].id
         ).id
         workflow = store.list_all(session, MODULE)[0].id
         parent = session.get(Record, session.get_one(Record, record_id).values.get("any_reference") or 0)

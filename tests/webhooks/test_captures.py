@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.working import Working, working
-from webhookui.crm import records
+from webhookui.crm import history, records
 from webhookui.crm.tables import Change
 from webhookui.delivery.tables import CapturedValue
 from webhookui.web.log.detail import read_detail
@@ -286,7 +286,7 @@ def test_a_capture_runs_no_workflow_and_the_timeline_names_its_delivery(crm: Wor
     crm.ended(1)
     assert crm.values("deals", deal)["invoice_id"] == "true"
     with crm.db.read() as session:
-        newest, first = records.timeline(session, deal)
+        newest, first = history.timeline(session, deal)
     assert (newest.source, newest.by, newest.delivery_id) == ("capture", "Delivery 1", 1)
     assert newest.values == {"invoice_id": [None, "true"], "next_step": [None, "true"]}
     assert (first.source, first.version, newest.version) == ("person", 1, 2)

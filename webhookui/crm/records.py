@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
@@ -14,9 +13,9 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import LARGEST_ID, now, revision
-from webhookui.core.events import Event
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FieldError
+from webhookui.crm.history import RecordChange, record_saved, values_at
 from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
 from webhookui.people.tables import User
 
@@ -56,24 +55,6 @@ class RecordConflict(Exception):
         self.contested = tuple(contested)
 
 
-@dataclass(frozen=True)
-class RecordEvent:
-    """One change, told to listeners. `before` and `after` are stored values; None before a creation, after a deletion.
-    `last_saved`: when the record was saved before."""
-
-    kind: str
-    record: Record
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    change: Change
-    actor: Actor
-    last_saved: datetime | None = None
-
-
-record_saved: Event[[RecordEvent]] = Event()
-"""A record was created, updated or deleted, in the transaction that does so."""
-
-
 def create(
     session: Session, module: str, values: Mapping[str, Any], actor: Actor, *, run_workflows: bool = True
 ) -> Record:
@@ -92,7 +73,7 @@ def create(
     _link(session, info, record, {}, full)
     filled = {name: [None, value] for name, value in full.items() if value not in (None, [], False)}
     change = _note(session, record, "create", actor, filled, run_workflows)
-    _tell(session, RecordEvent("create", record, None, full, change, actor), run_workflows)
+    _tell(session, RecordChange.of(change, record, full, {}), run_workflows)
     return record
 
 
@@ -129,7 +110,7 @@ def update(
     session.flush()
     _link(session, info, record, before, after)
     change = _note(session, record, "update", actor, changed, run_workflows)
-    _tell(session, RecordEvent("update", record, before, after, change, actor, last_saved), run_workflows)
+    _tell(session, RecordChange.of(change, record, after, before, last_saved), run_workflows)
     return record
 
 
@@ -150,7 +131,7 @@ def delete(
     kept = {name: [value, None] for name, value in before.items() if value not in (None, [], False)}
     change = _note(session, record, "delete", actor, kept, run_workflows)
     # Listeners see the record while what it refers to, and what refers to it, is still there.
-    _tell(session, RecordEvent("delete", record, before, None, change, actor), run_workflows)
+    _tell(session, RecordChange.of(change, record, before, before), run_workflows)
     system = Actor("system", f"Deletion of {record.name}", actor.user_id)
     for link in list(session.scalars(select(Link).where(Link.target_id == record_id))):  # type: ignore[arg-type]
         pointing = session.get(Record, link.record_id)
@@ -222,23 +203,6 @@ def related(session: Session, record: Record, relation: Relation, limit: int = 5
         .limit(limit)
     )
     return list(session.scalars(statement))
-
-
-def timeline(session: Session, record_id: int, limit: int = 50, before: int | None = None) -> list[Change]:
-    """The record's changes, newest first. `before`: the id of the change to go on from."""
-    statement = select(Change).where(Change.record_id == record_id)  # type: ignore[arg-type]
-    if before is not None:
-        statement = statement.where(Change.id < before)  # type: ignore[operator, arg-type]
-    return list(session.scalars(statement.order_by(Change.id.desc()).limit(limit)))  # type: ignore[union-attr]
-
-
-def values_at(session: Session, record: Record, version: int) -> dict[str, Any]:
-    """The stored values as they were at an earlier version: the changes since then, taken back."""
-    values = dict(record.values)
-    statement = select(Change).where(Change.record_id == record.id, Change.version > version)  # type: ignore[arg-type]
-    for change in session.scalars(statement.order_by(Change.id.desc())):  # type: ignore[union-attr]
-        values.update({name: pair[0] for name, pair in change.values.items()})
-    return values
 
 
 def _checked(
@@ -334,10 +298,10 @@ def _link(
 
 
 def _note(
-    session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]], asks: bool
+    session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]], run_workflows: bool
 ) -> Change:
-    """`asks`: the save may run workflows, and will be told to the listeners that there are."""
-    asks = _runs_workflows(actor, asks) and record_saved.has_listeners(session)
+    """The trace of a save. `run_workflows`: it may run some, and will be told to the listeners that there are."""
+    asks = _runs_workflows(actor.source, run_workflows) and record_saved.has_listeners(session)
     change = Change(
         record_id=record.id or 0,
         module=record.module,
@@ -357,11 +321,11 @@ def _note(
     return change
 
 
-def _tell(session: Session, event: RecordEvent, run_workflows: bool) -> None:
-    if _runs_workflows(event.actor, run_workflows):
-        record_saved.send(session, event)
+def _tell(session: Session, saved: RecordChange, run_workflows: bool) -> None:
+    if _runs_workflows(saved.source, run_workflows):
+        record_saved.send(session, saved)
 
 
-def _runs_workflows(actor: Actor, run_workflows: bool) -> bool:
+def _runs_workflows(source: str, run_workflows: bool) -> bool:
     """Whether the listeners are told of a save. Captures never run workflows: no loops (specification section 3)."""
-    return run_workflows and actor.source != "capture"
+    return run_workflows and source != "capture"

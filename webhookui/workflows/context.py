@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.crm.catalog import Catalog, FieldInfo, catalog
+from webhookui.crm.history import RecordChange
 from webhookui.crm.tables import Change, Record
 from webhookui.people.tables import User
 from webhookui.webhooks.request import Context
 from webhookui.webhooks.templating.template import Schema
 from webhookui.workflows.field_path import USER_FIELDS
-from webhookui.workflows.record_change import RecordChange
 from webhookui.workflows.record_loader import RecordLoader
 
 MAX_RELATED = 200

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.crm.catalog import catalog
+from webhookui.crm.history import RecordChange, latest_trigger
 from webhookui.crm.tables import ASKED_NONE, Change, Record
 from webhookui.definitions.tables import FirstMet, Workflow
 from webhookui.delivery import pending
@@ -18,8 +19,7 @@ from webhookui.delivery.pending import Hold
 from webhookui.delivery.tables import Delivery
 from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
 from webhookui.workflows.criteria.evaluation import ConditionRow, Subject
-from webhookui.workflows.record_change import PastRecordLoader, RecordChange, latest_change
-from webhookui.workflows.record_loader import RecordLoader
+from webhookui.workflows.record_loader import PastRecordLoader, RecordLoader
 from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 from webhookui.workflows.versions import KEYS, InForce, in_force
 
@@ -82,7 +82,7 @@ def explain_change(session: Session, workflow: Workflow, change: Change) -> Expl
 
 
 def _record_change(session: Session, record: Record, change: Change | None) -> RecordChange:
-    change = change or latest_change(session, record.id or 0, without_captures=True)
+    change = change or latest_trigger(session, record.id or 0)
     return RecordChange.past(session, change) if change is not None else RecordChange.standing(session, record)
 
 

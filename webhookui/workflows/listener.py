@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import revision as current_revision
 from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import Catalog, catalog
-from webhookui.crm.records import RecordEvent
+from webhookui.crm.history import RecordChange
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import FirstMet, Workflow
 from webhookui.delivery.outbox import enqueue
@@ -28,7 +27,6 @@ from webhookui.workflows import loop_guard
 from webhookui.workflows.compiled import CompiledWorkflow, load
 from webhookui.workflows.context import ChangeContexts
 from webhookui.workflows.criteria.evaluation import Subject
-from webhookui.workflows.record_change import RecordChange
 from webhookui.workflows.record_loader import RecordLoader
 
 log = structlog.get_logger("webhookui.workflows")
@@ -55,76 +53,22 @@ class WorkflowListener:
         self.loop_limit = loop_limit
         self._caches: WeakKeyDictionary[Any, _Cache] = WeakKeyDictionary()
 
-    def __call__(self, session: Session, event: RecordEvent) -> None:
+    def __call__(self, session: Session, saved: RecordChange) -> None:
+        assert saved.change is not None
         modules = catalog(session)
-        compiled = self._workflows(session, modules, event.record.module, event.change)
-        workflows = [workflow for workflow in compiled if event.kind in workflow.kinds]
+        compiled = self._workflows(session, modules, saved.module, saved.change)
+        workflows = [workflow for workflow in compiled if saved.kind in workflow.kinds]
         if not workflows:
             return
-        saved = RecordChange.happening(event)
         loader = RecordLoader(session)
         subject = Subject(saved.values, saved.before, saved.at, loader)
         contexts = ChangeContexts(modules, saved, loader, self.address)
         with shared():
-            fired = self._fire_all(session, workflows, subject, contexts, event)
+            fired = _fire_all(session, workflows, subject, contexts)
         if fired:
-            _note_run(session, fired, saved.at)
-            if event.actor.source == "api":
-                loop_guard.look(session, fired, event.change, event.last_saved, self.loop_limit)
-
-    def _fire_all(
-        self,
-        session: Session,
-        workflows: list[CompiledWorkflow],
-        subject: Subject,
-        contexts: ChangeContexts,
-        event: RecordEvent,
-    ) -> list[int]:
-        """Ids of those whose criteria hold, or can't be checked."""
-        saved, fired = contexts.saved, []
-        for workflow in workflows:
-            try:
-                if not workflow.criteria.hold(subject, workflow.clock(saved.at, contexts.loader)):
-                    continue
-            except SQLAlchemyError:
-                raise
-            except Exception as error:
-                log.exception("criteria_not_checked", workflow=workflow.id, record=saved.record_id)
-                self._fire(
-                    session, workflow, contexts, event, refused=f"The entry criteria can't be checked: {reason(error)}"
-                )
-                fired.append(workflow.id)
-                continue
-            if workflow.first_time and not _first_time(session, workflow.id, saved):
-                continue
-            self._fire(session, workflow, contexts, event)
-            fired.append(workflow.id)
-        return fired
-
-    def _fire(
-        self,
-        session: Session,
-        workflow: CompiledWorkflow,
-        contexts: ChangeContexts,
-        event: RecordEvent,
-        refused: str = "",
-    ) -> None:
-        """Writes a delivery for each webhook. `refused`: why they end as Failed at once."""
-        saved = contexts.saved
-        for row, webhook in workflow.webhooks:
-            enqueue(
-                session,
-                webhook_row=row,
-                webhook=webhook,
-                workflow_id=workflow.id,
-                workflow=workflow.name,
-                module=saved.module,
-                record_id=saved.record_id,
-                record_name=saved.name,
-                change=event.change,
-                caused_by=event.actor.by,
-                build=_builder(workflow, webhook, contexts, refused),
-            )
+            session.connection().execute(_RAN, {"ids": fired, "at": saved.at})
+            if saved.source == "api":
+                loop_guard.look(session, fired, saved.change, saved.last_saved, self.loop_limit)
 
     def _workflows(
         self, session: Session, modules: Catalog, module: str, change: Change
@@ -148,16 +92,54 @@ class WorkflowListener:
             return cache.by_module[module]
 
 
-def _builder(
-    workflow: CompiledWorkflow, webhook: Webhook, contexts: ChangeContexts, refused: str
-) -> Callable[[int], Request]:
-    def build(delivery_id: int) -> Request:
-        if refused:
-            raise RequestError("", refused)
-        context = contexts.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
-        return build_request(webhook, context)
+def _fire_all(
+    session: Session, workflows: list[CompiledWorkflow], subject: Subject, contexts: ChangeContexts
+) -> list[int]:
+    """Writes the deliveries of those whose criteria hold, or can't be checked. Returns their ids."""
+    saved, fired = contexts.saved, []
+    for workflow in workflows:
+        refused = ""
+        try:
+            if not workflow.criteria.hold(subject, workflow.clock(saved.at, contexts.loader)):
+                continue
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            log.exception("criteria_not_checked", workflow=workflow.id, record=saved.record_id)
+            refused = f"The entry criteria can't be checked: {reason(error)}"
+        if not refused and workflow.first_time and not _first_time(session, workflow.id, saved):
+            continue
+        _fire(session, workflow, contexts, refused)
+        fired.append(workflow.id)
+    return fired
 
-    return build
+
+def _fire(session: Session, workflow: CompiledWorkflow, contexts: ChangeContexts, refused: str) -> None:
+    """A delivery for each webhook. `refused`: why they end as Failed at once."""
+    saved = contexts.saved
+    for row, webhook in workflow.webhooks:
+        enqueue(
+            session,
+            webhook_row=row,
+            webhook=webhook,
+            workflow_id=workflow.id,
+            workflow=workflow.name,
+            module=saved.module,
+            record_id=saved.record_id,
+            record_name=saved.name,
+            change=saved.change,
+            caused_by=saved.change.by if saved.change else "",
+            build=partial(_build, workflow, webhook, contexts, refused),
+        )
+
+
+def _build(
+    workflow: CompiledWorkflow, webhook: Webhook, contexts: ChangeContexts, refused: str, delivery_id: int
+) -> Request:
+    if refused:
+        raise RequestError("", refused)
+    context = contexts.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
+    return build_request(webhook, context)
 
 
 def _first_time(session: Session, workflow_id: int, saved: RecordChange) -> bool:
@@ -166,10 +148,6 @@ def _first_time(session: Session, workflow_id: int, saved: RecordChange) -> bool
         return False
     session.add(FirstMet(workflow_id=workflow_id, record_id=saved.record_id, at=saved.at))
     return True
-
-
-def _note_run(session: Session, workflow_ids: list[int], at: datetime) -> None:
-    session.connection().execute(_RAN, {"ids": workflow_ids, "at": at})
 
 
 _RAN = (

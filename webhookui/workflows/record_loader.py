@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webhookui.crm.tables import Link, Record
+from webhookui.crm.history import change_up_to, values_after
+from webhookui.crm.tables import Change, Link, Record
 from webhookui.people.tables import User
 
 CHUNK = 500
@@ -56,6 +57,28 @@ class RecordLoader:
             return ZoneInfo(user.time_zone if user else "UTC")
         except (ZoneInfoNotFoundError, ValueError):
             return ZoneInfo("UTC")
+
+
+class PastRecordLoader(RecordLoader):
+    """Reads what a past save saw: referenced records with the values that they had then, deleted ones too."""
+
+    def __init__(self, session: Session, change: Change) -> None:
+        super().__init__(session)
+        self._change = change
+
+    def record(self, record_id: int, among: Iterable[int] = ()) -> Record | None:
+        if record_id not in self._records:
+            self._records[record_id] = self._then(record_id)
+        return self._records[record_id]
+
+    def _then(self, record_id: int) -> Record | None:
+        record, last = self.session.get(Record, record_id), change_up_to(self.session, record_id, self._change)
+        if last is None:
+            return record
+        if last.kind == "delete":
+            return None
+        values = values_after(self.session, record, record_id, self._change)
+        return Record(id=record_id, module=last.module, name=last.record_name, values=values)
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:

@@ -16,7 +16,7 @@ from tests.support import pages
 from tests.support.log_rows import add_delivery
 from tests.support.workflow_form import FORM
 from webhookui.core.database import Database, now
-from webhookui.crm import records
+from webhookui.crm import history, records
 from webhookui.crm.records import Actor
 from webhookui.workflows import store
 
@@ -58,7 +58,7 @@ def changed(db: Database, deal: int, actor: Actor = ANN, **values: Any) -> int:
     """The id of the change."""
     with db.write() as session:
         records.update(session, "deals", deal, values, actor)
-        return records.timeline(session, deal, limit=1)[0].id or 0
+        return history.timeline(session, deal, limit=1)[0].id or 0
 
 
 def words(html: str) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm import records
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
+from webhookui.crm.history import latest_trigger
 from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
@@ -30,7 +31,6 @@ from webhookui.web.records.record_view import activity, differences, names_in, r
 from webhookui.web.template_filters import zone
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
-from webhookui.workflows.record_change import latest_change
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -203,7 +203,7 @@ def workflows(module: str, record_id: int) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
-        saved = latest_change(session, record_id, without_captures=True)
+        saved = latest_trigger(session, record_id)
         there = store.list_all(session, module, there_at=saved.at if saved else None)
         explained = [(workflow, explain(session, workflow, record)) for workflow in there]
         return render_template("records/workflows.html", nav=module, info=info, record=record, explained=explained)

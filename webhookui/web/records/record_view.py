@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webhookui.core.paging import Page, one_page
-from webhookui.crm import records
+from webhookui.crm import history, records
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.listing import page as list_page
@@ -95,7 +95,7 @@ class Activity:
 
 def activity(session: Session, info: ModuleInfo, record: Record, before: int | None = None) -> Activity:
     """The record's timeline from the newest change, or from `before` on, and its newest deliveries."""
-    newest = records.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
+    newest = history.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
     changes = one_page(newest, EVENTS_SHOWN, lambda change: change.id)
     deliveries = queries.page(session, queries.LogFilter(record_id=record.id), limit=DELIVERIES_SHOWN).items
     sides = [{name: pair[side] for name, pair in change.values.items()} for change in changes.items for side in (0, 1)]
@@ -125,7 +125,7 @@ def differences(
     session: Session, info: ModuleInfo, current: Record, version: int, yours: Mapping[str, Any]
 ) -> list[Difference]:
     """Where the record as it is now and what you want to save differ. `yours`: stored values."""
-    was = records.values_at(session, current, version)
+    was = history.values_at(session, current, version)
     return [
         Difference(info.fields[name], was.get(name), current.values.get(name), value)
         for name, value in yours.items()

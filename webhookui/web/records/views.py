@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from webhookui.core.paging import Page
-from webhookui.crm import listing, records
+from webhookui.crm import history, listing, records
 from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
 from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
 from webhookui.crm.sorting import InvalidListing
@@ -219,7 +219,7 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
             record=record,
             rows=rows,
             names=names_in(session, info.fields.values(), sides),
-            saves=[save for save in records.timeline(session, record_id, 20) if save.version > version],
+            saves=[save for save in history.timeline(session, record_id, 20) if save.version > version],
             sent=[(name, text) for name, text in request.form.items(multi=True) if _is_typed(name)],
         )
     return page, 409

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webhookui.crm import records
+from webhookui.crm import history, records
 from webhookui.crm.catalog import catalog
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
@@ -36,7 +36,7 @@ def show(workflow_id: int) -> ResponseReturnValue:
         explanation: Explanation | None = None
         changes: list[Change] = []
         if record_id is not None:
-            changes = records.timeline(session, record_id, limit=SHOWN_CHANGES)
+            changes = history.timeline(session, record_id, limit=SHOWN_CHANGES)
             change = next((candidate for candidate in changes if candidate.id == change_id), None)
             if change is None and record is None:  # deleted, or of the module that the workflow once looked at
                 change = next((candidate for candidate in changes if candidate.source != "capture"), None)
