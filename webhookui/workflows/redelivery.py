@@ -25,6 +25,8 @@ from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.stored import from_definition, stored_definition
 from webhookui.workflows.context import context_of
 
+Builder = Callable[[int], Request]
+"""Makes the request of a delivery, whose id it is given."""
 PAYLOADS = {"original": "the original payload", "current": "the record as it is now"}
 
 _STILL_WAITS = (
@@ -58,12 +60,12 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         raise NotRedeliverable(UNFINISHED[old.status])
     stored = session.get(DeliveryRequest, delivery_id)
     row = session.get(WorkflowWebhook, old.webhook_id) if old.webhook_id else None
-    definition = stored.definition if stored is not None and stored.definition is not None else None
-    if row is None and definition is None:
+    draft = stored if stored is not None and stored.definition is not None else None
+    if row is None and draft is None:
         raise NotRedeliverable("The webhook of this delivery no longer exists.")
-    webhook = from_definition(definition if definition is not None else row.definition, {})  # type: ignore[union-attr]
-    original = payload == "original"
-    build = (_readdressed if original else _rebuilt)(session, old, stored, webhook, address)
+    webhook = from_definition(draft.definition if draft else row.definition, {})  # type: ignore[union-attr, arg-type]
+    change = session.get(Change, old.change_id) if old.change_id else None
+    make_builder = _readdressed if payload == "original" else _rebuilt
     new_id = enqueue(
         session,
         webhook_row=row,
@@ -73,55 +75,55 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         module=old.module,
         record_id=old.record_id,
         record_name=old.record_name,
-        change=session.get(Change, old.change_id) if old.change_id else None,
+        change=change,
         caused_by=by,
-        build=build,
+        build=make_builder(session, old, stored, webhook, change, address),
         test=old.test,
         redelivery_of=old.id,
-        message_id=old.message_id if original else None,
-        definition=definition,
-        secrets=stored.secrets if stored is not None and definition is not None else None,
+        message_id=old.message_id if payload == "original" else None,
+        definition=draft.definition if draft else None,
+        secrets=draft.secrets if draft else None,
     )
     return session.get_one(Delivery, new_id)
 
 
+def _builder(session: Session, webhook: Webhook, payload: Payload | None = None, **about: Any) -> Builder:
+    """Builds the request in the context that `about` tells of."""
+    return lambda delivery_id: build_request(webhook, context_of(session, delivery_id=delivery_id, **about), payload)
+
+
 def _readdressed(
-    session: Session, old: Delivery, stored: DeliveryRequest | None, webhook: Webhook, address: str
-) -> Callable[[int], Request]:
+    session: Session,
+    old: Delivery,
+    stored: DeliveryRequest | None,
+    webhook: Webhook,
+    change: Change | None,
+    address: str,
+) -> Builder:
     """The payload of then, to the address of now: that of the record as it was at the save."""
     if stored is None or not old.endpoint_key:
         raise NotRedeliverable("No request was ever built for this delivery. Redeliver with the record as it is now.")
     payload = _payload_of(old, stored, webhook)
-    change = session.get(Change, old.change_id) if old.change_id else None
     record = session.get(Record, old.record_id) if change is None and old.record_id else None
     if change is None and record is None:
         return _readdressed_without_record(old, stored, webhook, payload)
-
-    def build(delivery_id: int) -> Request:
-        context = context_of(
-            session, record, address=address, workflow_id=old.workflow_id, workflow=old.workflow, delivery_id=delivery_id,
-            change=change,
-        )  # fmt: skip
-        return build_request(webhook, context, payload)
-
-    return build
+    return _builder(
+        session, webhook, payload, record=record, change=change, address=address, workflow_id=old.workflow_id,
+        workflow=old.workflow,
+    )  # fmt: skip
 
 
 def _payload_of(old: Delivery, stored: DeliveryRequest, webhook: Webhook) -> Payload:
     content_type = next((value for name, value in stored.headers if name.lower() == "content-type"), None)
     query = stored.query
-    if (
-        old.method == "GET" and query is None
-    ):  # made before the parameters' part was kept: all that the URL has not itself
-        own = webhook.url.partition("?")[2]
-        whole = urlsplit(old.url).query
+    if old.method == "GET" and query is None:
+        # It was made before the parameters' part was kept: all that the URL has not itself.
+        own, whole = webhook.url.partition("?")[2], urlsplit(old.url).query
         query = whole.removeprefix(own).removeprefix("&") if own else whole
     return Payload(old.method, content_type, stored.body, query)
 
 
-def _readdressed_without_record(
-    old: Delivery, stored: DeliveryRequest, webhook: Webhook, payload: Payload
-) -> Callable[[int], Request]:
+def _readdressed_without_record(old: Delivery, stored: DeliveryRequest, webhook: Webhook, payload: Payload) -> Builder:
     """Neither the record nor the trace of its save is left: placeholders can't be filled in, but texts stand as they are."""
     if "{" not in webhook.url and not any("{" in header.value for header in webhook.headers):
         return lambda _delivery_id: build_request(webhook, Context({}), payload)
@@ -135,27 +137,15 @@ def _readdressed_without_record(
 
 
 def _rebuilt(
-    session: Session, old: Delivery, _stored: DeliveryRequest | None, webhook: Webhook, address: str
-) -> Callable[[int], Request]:
+    session: Session, old: Delivery, _stored: object, webhook: Webhook, _change: object, address: str
+) -> Builder:
     try:
         record = records.get(session, old.module, old.record_id or 0)
     except RecordNotFound:
         raise NotRedeliverable("The record no longer exists. Redeliver with the original payload.") from None
-
-    def build(delivery_id: int) -> Request:
-        return build_request(
-            webhook,
-            context_of(
-                session,
-                record,
-                address=address,
-                workflow_id=old.workflow_id,
-                workflow=old.workflow,
-                delivery_id=delivery_id,
-            ),
-        )
-
-    return build
+    return _builder(
+        session, webhook, record=record, address=address, workflow_id=old.workflow_id, workflow=old.workflow
+    )
 
 
 def send_test(
@@ -176,15 +166,6 @@ def send_test(
         secrets["signing"] = [webhook.signing_secret]
     webhook = with_markers(webhook)
     definition = stored_definition(webhook)
-
-    def build(delivery_id: int) -> Request:
-        return build_request(
-            webhook,
-            context_of(
-                session, record, address=address, workflow_id=workflow_id, workflow=workflow, delivery_id=delivery_id
-            ),
-        )
-
     new_id = enqueue(
         session,
         webhook_row=webhook_row,
@@ -196,7 +177,7 @@ def send_test(
         record_name=record.name,
         change=None,
         caused_by=by,
-        build=build,
+        build=_builder(session, webhook, record=record, address=address, workflow_id=workflow_id, workflow=workflow),
         test=True,
         definition=definition,
         secrets=seal(box, definition, secrets),
