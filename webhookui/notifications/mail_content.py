@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 from sqlalchemy import select
@@ -68,15 +67,8 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def _clock(user: User) -> ZoneInfo:
-    try:
-        return ZoneInfo(user.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
-
-
 def _when(time: datetime, user: User) -> str:
-    return time.astimezone(_clock(user)).strftime("%Y-%m-%d %H:%M %Z")
+    return time.astimezone(user.zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _closing(address: str, why: str) -> list[str]:
@@ -139,7 +131,7 @@ def _links(
 ) -> list[tuple[str, str]]:
     links = []
     if notice.count > 1 and user.is_admin:
-        since = (notice.since or delivery.created_at).astimezone(_clock(user))
+        since = (notice.since or delivery.created_at).astimezone(user.zone)
         filter_args = {"status": "failed", "webhook_id": notice.subject, "since": since.strftime("%Y-%m-%dT%H:%M")}
         links.append((f"All {notice.count} in the webhook log", f"{address}/log?{urlencode(filter_args)}"))
     links.append((f"Delivery {delivery.id} in the webhook log", f"{address}/log/{delivery.id}"))

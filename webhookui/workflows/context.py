@@ -7,7 +7,6 @@ a record, a user or the like is a mapping but no dict: by itself it is its name 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +16,6 @@ from webhookui.core.database import now
 from webhookui.crm.catalog import Catalog, FieldInfo, catalog
 from webhookui.crm.history import RecordChange
 from webhookui.crm.tables import Change, Record
-from webhookui.people.tables import User
 from webhookui.webhooks.request import Context
 from webhookui.webhooks.templating.template import Schema
 from webhookui.workflows.field_path import USER_FIELDS
@@ -103,27 +101,30 @@ class ChangeContexts:
         self._now = now()
 
     def context(self, *, workflow_id: int | None, workflow: str, delivery_id: int | None) -> Context:
-        notes: list[str] = []
+        saved, notes = self.saved, list[str]()
         shared_values: dict[str, Any] = {
             "workflow": MappingProxyType({"id": workflow_id, "name": workflow}),
             "delivery": MappingProxyType({"id": delivery_id}),
             "now": self._now,
         }
-        saved = self.saved
-        values = RecordValues(
-            self,
-            saved.module,
-            saved.values,
-            extras={
-                **shared_values,
-                "record": _about(
-                    saved.record_id, saved.module, saved.name, self.address, saved.created_at, saved.updated_at
-                ),
-                "previous": RecordValues(self, saved.module, saved.before),
-            },
-        )
+        extras = {"record": self.about(saved), "previous": RecordValues(self, saved.module, saved.before)}
+        values = RecordValues(self, saved.module, saved.values, extras=shared_values | extras)
         return Context(
             values=values, related=lambda module: self._related_values(module, shared_values, notes), notes=notes
+        )
+
+    def about(self, record: Record | RecordChange) -> Mapping[str, Any]:
+        """What `record` says of a record, and what a reference to it says besides its fields."""
+        record_id = record.record_id if isinstance(record, RecordChange) else record.id
+        return MappingProxyType(
+            {
+                "id": record_id,
+                "url": f"{self.address}/records/{record.module}/{record_id}",
+                "name": record.name,
+                "module": record.module,
+                "created_at": record.created_at,
+                "updated_at": record.updated_at,
+            }
         )
 
     def _related_values(self, module: str, shared_values: Mapping[str, Any], notes: list[str]) -> Any:
@@ -143,7 +144,7 @@ class ChangeContexts:
             targets = (self.saved.values.get(name) for name in fields)
             target = next((target for target in targets if target is not None), None)
             return (self.loader.record(target) if target is not None else None), ""
-        pointing = to_many_fields(self.modules, self.saved.module, module)
+        pointing = to_one_fields(self.modules, module, self.saved.module)
         records = self.loader.referring(self.saved.record_id, module, pointing, MAX_RELATED + 1)
         if len(records) <= MAX_RELATED:
             return records, ""
@@ -155,16 +156,7 @@ class ChangeContexts:
         siblings = [record.values for record in records]
         return [
             RecordValues(
-                self,
-                record.module,
-                record.values,
-                siblings,
-                extras={
-                    **shared_values,
-                    "record": _about(
-                        record.id, record.module, record.name, self.address, record.created_at, record.updated_at
-                    ),
-                },
+                self, record.module, record.values, siblings, extras={**shared_values, "record": self.about(record)}
             )
             for record in records
         ]
@@ -174,31 +166,6 @@ def to_one_fields(modules: Catalog, module: str, related: str) -> tuple[str, ...
     """Own reference fields of `module` that point to `related`, in the order of the form."""
     fields = modules.module(module).fields.values()
     return tuple(field.name for field in fields if field.type == "reference" and field.target == related)
-
-
-def to_many_fields(modules: Catalog, module: str, related: str) -> tuple[str, ...]:
-    """Reference fields of `related` that point back to `module`."""
-    return to_one_fields(modules, related, module)
-
-
-def _about(
-    record_id: int | None,
-    module: str,
-    name: str,
-    address: str,
-    created_at: datetime | None,
-    updated_at: datetime | None,
-) -> Mapping[str, Any]:
-    return MappingProxyType(
-        {
-            "id": record_id,
-            "url": f"{address}/records/{module}/{record_id}",
-            "name": name,
-            "module": module,
-            "created_at": created_at,
-            "updated_at": updated_at,
-        }
-    )
 
 
 class RecordValues(Mapping[str, Any]):
@@ -242,7 +209,8 @@ class RecordValues(Mapping[str, Any]):
         if stored is None:
             return field.kind.nothing()
         if field.kind.family == "user":
-            return _user_values(self._source.loader.user(stored))
+            user = self._source.loader.user_values(stored)
+            return MappingProxyType(user) if user is not None else None
         if field.kind.family == "reference":
             return self._reference(field, stored)
         return field.kind.typed(stored)
@@ -252,14 +220,6 @@ class RecordValues(Mapping[str, Any]):
         record = self._source.loader.record(target, among)
         if record is None:
             return None
-        about = _about(record.id, record.module, record.name, self._source.address, None, None)
-        return RecordValues(
-            self._source,
-            record.module,
-            record.values,
-            fallbacks={name: about[name] for name in REFERENCE_SCHEMA},
-        )
-
-
-def _user_values(user: User | None) -> Mapping[str, Any] | None:
-    return MappingProxyType({"id": user.id, "name": user.name, "email": user.email}) if user is not None else None
+        about = self._source.about(record)
+        fallbacks = {name: about[name] for name in REFERENCE_SCHEMA}
+        return RecordValues(self._source, record.module, record.values, fallbacks=fallbacks)

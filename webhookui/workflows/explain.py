@@ -68,25 +68,23 @@ class Explanation:
         return None if self.fires else next((check.name for check in self.checks if not check.held), None)
 
 
-def explain(session: Session, workflow: Workflow, record: Record, change: Change | None = None) -> Explanation:
+def explain(session: Session, workflow: Workflow, record: Record) -> Explanation:
     """Goes through all that decides, whether or not an earlier check failed already.
 
-    Without a `change`, the record's newest save that no capture made is explained; a record without one as it stands.
+    The record's newest save that no capture made is explained; a record without one as it stands.
     """
-    return explain_record_change(session, workflow, _record_change(session, record, change))
+    change = latest_trigger(session, record.id or 0)
+    if change is not None:
+        return explain_change(session, workflow, change)
+    return _explained(session, workflow, RecordChange.standing(session, record))
 
 
 def explain_change(session: Session, workflow: Workflow, change: Change) -> Explanation:
     """The same for one past change, of a record that may be gone."""
-    return explain_record_change(session, workflow, RecordChange.past(session, change))
+    return _explained(session, workflow, RecordChange.past(session, change))
 
 
-def _record_change(session: Session, record: Record, change: Change | None) -> RecordChange:
-    change = change or latest_trigger(session, record.id or 0)
-    return RecordChange.past(session, change) if change is not None else RecordChange.standing(session, record)
-
-
-def explain_record_change(session: Session, workflow: Workflow, saved: RecordChange) -> Explanation:
+def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Explanation:
     """What the listener did at this past save, by the version in force then; or would do, with the record as it stands."""
     assert workflow.id is not None
     was = in_force(session, workflow, saved.change) if saved.change is not None else _now(workflow)
@@ -100,7 +98,7 @@ def explain_record_change(session: Session, workflow: Workflow, saved: RecordCha
         loader = PastRecordLoader(session, saved.change) if saved.change is not None else RecordLoader(session)
         clock = compiled.clock(saved.at, loader)
         conditions = compiled.criteria.explain(Subject(saved.values, saved.before, saved.at, loader), clock)
-        groups = (_all_group(conditions), _any_group(conditions))
+        groups = (_group("all", "All conditions", conditions), _group("any", "Any condition", conditions))
         checks = (
             _active(was),
             *_module(row["module"], saved),
@@ -196,18 +194,12 @@ def _run(saved: RecordChange) -> tuple[Check, ...]:
     return (Check("run", "Workflows run", False, words),)
 
 
-def _all_group(conditions: tuple[ConditionRow, ...]) -> Check:
-    rows = [row for row in conditions if row.group == "all"]
+def _group(name: str, label: str, conditions: tuple[ConditionRow, ...]) -> Check:
+    rows = [row for row in conditions if row.group == name]
     held = sum(row.held for row in rows)
-    words = f"{held} of {len(rows)} conditions held; all must." if rows else "There are none, so the group holds."
-    return Check("all", "All conditions", held == len(rows), words)
-
-
-def _any_group(conditions: tuple[ConditionRow, ...]) -> Check:
-    rows = [row for row in conditions if row.group == "any"]
-    held = sum(row.held for row in rows)
-    words = f"{held} of {len(rows)} conditions held; one must." if rows else "There are none, so the group holds."
-    return Check("any", "Any condition", held > 0 or not rows, words)
+    must, enough = ("all", held == len(rows)) if name == "all" else ("one", held > 0)
+    words = f"{held} of {len(rows)} conditions held; {must} must." if rows else "There are none, so the group holds."
+    return Check(name, label, enough or not rows, words)
 
 
 def _recurrence(session: Session, compiled: CompiledWorkflow, saved: RecordChange, met: bool) -> Check:

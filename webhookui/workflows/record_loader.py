@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from webhookui.crm.field_types import FieldInfo
 from webhookui.crm.history import change_up_to, values_after
 from webhookui.crm.tables import Change, Link, Record
 from webhookui.people.tables import User
 
+_R = Record.__table__.c  # type: ignore[attr-defined]
+_L = Link.__table__.c  # type: ignore[attr-defined]
 CHUNK = 500
 """Ids in one query: below what any supported database takes as parameters."""
 
@@ -27,22 +31,21 @@ class RecordLoader:
     def record(self, record_id: int, among: Iterable[int] = ()) -> Record | None:
         """The record as it is now, None when it is gone. `among`: ids that will be asked for next, read along."""
         if record_id not in self._records:
-            missing = {record_id, *among} - self._records.keys()
-            for ids in _chunks(missing):
-                records = self.session.scalars(select(Record).where(Record.id.in_(ids)))  # type: ignore[union-attr]
+            missing = sorted({record_id, *among} - self._records.keys())
+            for start in range(0, len(missing), CHUNK):
+                ids = missing[start : start + CHUNK]
+                records = self.session.scalars(select(Record).where(_R.id.in_(ids)))
                 self._records.update(dict.fromkeys(ids))
                 self._records.update({record.id: record for record in records if record.id is not None})
         return self._records[record_id]
 
     def referring(self, record_id: int, module: str, fields: Iterable[str], limit: int) -> list[Record]:
         """Records of `module` whose reference `fields` point to the record, each once, the oldest first."""
-        ids = select(Link.record_id).where(Link.target_id == record_id, Link.field.in_(tuple(fields)))  # type: ignore[call-overload, attr-defined]
-        query = select(Record).where(Record.module == module, Record.id.in_(ids))  # type: ignore[arg-type, union-attr]
-        return list(self.session.scalars(query.order_by(Record.id).limit(limit)))  # type: ignore[arg-type]
+        query = select(Record).where(*_pointing(record_id, module, fields)).order_by(_R.id).limit(limit)
+        return list(self.session.scalars(query))
 
     def count_referring(self, record_id: int, module: str, fields: Iterable[str]) -> int:
-        ids = select(Link.record_id).where(Link.target_id == record_id, Link.field.in_(tuple(fields)))  # type: ignore[call-overload, attr-defined]
-        query = select(func.count()).select_from(Record).where(Record.module == module, Record.id.in_(ids))  # type: ignore[arg-type, union-attr]
+        query = select(func.count()).select_from(Record).where(*_pointing(record_id, module, fields))
         return self.session.scalar(query) or 0
 
     def user(self, user_id: int) -> User | None:
@@ -50,13 +53,22 @@ class RecordLoader:
             self._users[user_id] = self.session.get(User, user_id)
         return self._users[user_id]
 
+    def user_values(self, user_id: int) -> dict[str, Any] | None:
+        """What can be said of a user (`field_path.USER_FIELDS`)."""
+        user = self.user(user_id)
+        return {"id": user.id, "name": user.name, "email": user.email} if user is not None else None
+
+    def values(self, field: FieldInfo, target: int) -> Mapping[str, Any] | None:
+        """The stored values of the record or user that a field points to."""
+        if field.kind.family == "user":
+            return self.user_values(target)
+        record = self.record(target)
+        return record.values if record is not None else None
+
     def zone(self, user_id: int | None) -> ZoneInfo:
         """The time zone of a user; UTC when there is no such user or zone."""
         user = self.user(user_id) if user_id is not None else None
-        try:
-            return ZoneInfo(user.time_zone if user else "UTC")
-        except (ZoneInfoNotFoundError, ValueError):
-            return ZoneInfo("UTC")
+        return user.zone if user else ZoneInfo("UTC")
 
 
 class PastRecordLoader(RecordLoader):
@@ -81,7 +93,6 @@ class PastRecordLoader(RecordLoader):
         return Record(id=record_id, module=last.module, name=last.record_name, values=values)
 
 
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = sorted(ids)
-    for start in range(0, len(rest), CHUNK):
-        yield rest[start : start + CHUNK]
+def _pointing(record_id: int, module: str, fields: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
+    ids = select(_L.record_id).where(_L.target_id == record_id, _L.field.in_(tuple(fields)))
+    return _R.module == module, _R.id.in_(ids)

@@ -40,33 +40,22 @@ class Subject:
         values: Mapping[str, Any] | None = self.values
         for step in path.steps:
             target = values.get(step.name) if values is not None else None
-            values = None if target is None else self._follow(step.kind.family, target)
+            values = None if target is None else self.loader.values(step, target)
         return values.get(path.field.name) if values is not None else None
-
-    def _follow(self, family: str, target: int) -> Mapping[str, Any] | None:
-        if family == "user":
-            user = self.loader.user(target)
-            return {"id": user.id, "name": user.name, "email": user.email} if user else None
-        record = self.loader.record(target)
-        return record.values if record else None
 
     def seen(self, path: FieldPath) -> Any:
         """The comparable value now; None for an empty field."""
-        try:
-            return self._seen[path.text]
-        except KeyError:
-            value = self._seen[path.text] = _comparable(path, self.stored(path))
-            return value
+        if path.text not in self._seen:
+            self._seen[path.text] = _comparable(path, self.stored(path))
+        return self._seen[path.text]
 
     def change(self, path: FieldPath) -> tuple[Any, Any, bool]:
         """The comparable values before and after the save, and whether they really differ."""
-        try:
-            return self._changes[path.text]
-        except KeyError:
+        if path.text not in self._changes:
             before, after = self.previous.get(path.field.name), self.values.get(path.field.name)
             changed = really_changed(path.family, _typed(path, before), _typed(path, after))
-            result = self._changes[path.text] = (_comparable(path, before), self.seen(path), changed)
-            return result
+            self._changes[path.text] = (_comparable(path, before), self.seen(path), changed)
+        return self._changes[path.text]
 
 
 def _typed(path: FieldPath, stored: Any) -> Any:
@@ -142,11 +131,8 @@ def compile_criteria(criteria: Mapping[str, Any], catalog: Catalog, module: str)
         name: tuple(_compile(catalog, module, name, at, row) for at, row in enumerate(criteria.get(name) or ()))
         for name in ("all", "any")
     }
-    return Criteria(groups["all"], groups["any"], any(_counts_days(c) for group in groups.values() for c in group))
-
-
-def _counts_days(condition: CompiledCondition) -> bool:
-    return condition.path is not None and condition.path.family in ("date", "datetime")
+    paths = [condition.path for group in groups.values() for condition in group if condition.path is not None]
+    return Criteria(groups["all"], groups["any"], any(path.family in ("date", "datetime") for path in paths))
 
 
 def _compile(
@@ -166,18 +152,15 @@ def _compile(
 
 
 def _callable(path: FieldPath, operator: Operator, other: FieldPath | None, operand: Any) -> Holds:
-    if operator.on_change:
+    def holds(subject: Subject, clock: Clock) -> bool:
+        if operator.on_change and not subject.change(path)[2]:
+            return False
+        expected = subject.seen(other) if other else operand
+        if operator.on_change:
+            return operator.holds_on_change(*subject.change(path), expected, clock)
+        return operator.holds(subject.seen(path), expected, clock)
 
-        def on_change(subject: Subject, clock: Clock) -> bool:
-            before, after, changed = subject.change(path)
-            return changed and operator.holds_on_change(
-                before, after, changed, subject.seen(other) if other else operand, clock
-            )
-
-        return on_change
-    if other is not None:
-        return lambda subject, clock: operator.holds(subject.seen(path), subject.seen(other), clock)
-    return lambda subject, clock: operator.holds(subject.seen(path), operand, clock)
+    return holds
 
 
 def constant(path: FieldPath, operator: Operator, stored: Any) -> Any:
@@ -210,44 +193,35 @@ def is_day(stored: Any) -> bool:
 
 def _row(compiled: CompiledCondition, subject: Subject, clock: Clock) -> ConditionRow:
     condition, path, operator = compiled.condition, compiled.path, compiled.operator
-    row = partial(
-        ConditionRow,
+    expected, seen, before, held, note = stored_in_words(condition.get("value")), "", None, False, compiled.problem
+    if path is not None and operator is not None:
+        try:
+            old = subject.previous.get(path.field.name)
+            expected, seen, before, held, note = (
+                _expected(compiled, path, operator, subject, clock),
+                in_words(path, subject.stored(path), subject.loader, clock),
+                in_words(path, old, subject.loader, clock) if operator.on_change else None,
+                compiled.holds(subject, clock),
+                _note(path, operator, subject),
+            )
+        except (ArithmeticError, ValueError, TypeError, LookupError) as error:
+            note = f"This can't be checked: {reason(error)}"
+    return ConditionRow(
         group=compiled.group,
         position=compiled.position,
         field=condition["field"],
+        label=path.label if path else condition["field"],
         operator=condition["operator"],
         operator_label=operator.label if operator else condition["operator"],
-    )
-    if path is None or operator is None:
-        words = stored_in_words(condition.get("value"))
-        return row(label=condition["field"], expected=words, seen="", before=None, held=False, note=compiled.problem)
-    try:
-        return _seen_row(row, compiled, subject, clock)
-    except (ArithmeticError, ValueError, TypeError, LookupError) as error:
-        expected = stored_in_words(condition.get("value"))
-        note = f"This can't be checked: {reason(error)}"
-        return row(label=path.label, expected=expected, seen="", before=None, held=False, note=note)
-
-
-def _seen_row(
-    row: Callable[..., ConditionRow], compiled: CompiledCondition, subject: Subject, clock: Clock
-) -> ConditionRow:
-    path, operator = compiled.path, compiled.operator
-    assert path is not None and operator is not None
-    before = subject.previous.get(path.field.name)
-    return row(
-        label=path.label,
-        expected=_expected(compiled, subject, clock),
-        seen=in_words(path, subject.stored(path), subject.loader, clock),
-        before=in_words(path, before, subject.loader, clock) if operator.on_change else None,
-        held=compiled.holds(subject, clock),
-        note=_note(compiled, subject),
+        expected=expected,
+        seen=seen,
+        before=before,
+        held=held,
+        note=note,
     )
 
 
-def _note(compiled: CompiledCondition, subject: Subject) -> str:
-    path, operator = compiled.path, compiled.operator
-    assert path is not None and operator is not None
+def _note(path: FieldPath, operator: Operator, subject: Subject) -> str:
     if operator.on_change:
         return "" if subject.change(path)[2] else "This save did not change the field."
     if subject.seen(path) is None and not operator.negative and operator.name != "is_empty":
@@ -255,13 +229,10 @@ def _note(compiled: CompiledCondition, subject: Subject) -> str:
     return ""
 
 
-def _expected(compiled: CompiledCondition, subject: Subject, clock: Clock) -> str:
-    path, operator, other = compiled.path, compiled.operator, compiled.other
-    assert path is not None and operator is not None
-    value = compiled.condition.get("value")
+def _expected(compiled: CompiledCondition, path: FieldPath, operator: Operator, subject: Subject, clock: Clock) -> str:
+    other, value = compiled.other, compiled.condition.get("value")
     if other is not None:
-        seen = in_words(other, subject.stored(other), subject.loader, clock)
-        return f"{other.label} ({seen})" if seen else f"{other.label} (empty)"
+        return f"{other.label} ({in_words(other, subject.stored(other), subject.loader, clock) or 'empty'})"
     if operator.value == "none":
         return ""
     if operator.value == "number" or (operator.free_text and path.family != "choices"):

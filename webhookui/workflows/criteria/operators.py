@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from operator import ge, gt, le, lt
 from typing import Any, Literal
 
 from webhookui.crm.field_types import in_zone
@@ -111,8 +112,7 @@ def comparable(family: str, typed: Any) -> Any:
     """The value as operators see it. None, the empty text and an empty multi-select are None, the empty field."""
     if typed is None or typed == "" or typed == []:
         return None
-    turn = COMPARABLE.get(family)
-    return turn(typed) if turn else typed
+    return COMPARABLE[family](typed) if family in COMPARABLE else typed
 
 
 def really_changed(family: str, before: Any, after: Any) -> bool:
@@ -163,10 +163,7 @@ def _ordered(decide: Callable[[Any, Any], bool]) -> Test:
     return test
 
 
-_less = _ordered(lambda value, operand: value < operand)
-_more = _ordered(lambda value, operand: value > operand)
-_at_most = _ordered(lambda value, operand: value <= operand)
-_at_least = _ordered(lambda value, operand: value >= operand)
+_less, _more, _at_most, _at_least = map(_ordered, (lt, gt, le, ge))
 
 
 def _between(value: Any, operand: Any, clock: Clock) -> bool:
@@ -238,14 +235,9 @@ def operators_for(family: str) -> tuple[Operator, ...]:
 
 
 COMPARABLE_FAMILIES: Mapping[str, frozenset[str]] = {
-    "text": WORDS,
-    "choice": WORDS,
+    **{family: frozenset({family}) for family in ALL},
+    **dict.fromkeys(WORDS, WORDS),
+    **dict.fromkeys(DATES, DATES),
     "choices": WORDS | {"choices"},
-    "number": NUMBERS,
-    "boolean": frozenset({"boolean"}),
-    "date": DATES,
-    "datetime": DATES,
-    "reference": frozenset({"reference"}),
-    "user": frozenset({"user"}),
 }
 """Family of a field → families of the fields that it can be compared with by `value_field`."""
