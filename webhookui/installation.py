@@ -13,7 +13,7 @@ from webhookui.delivery.events import deliveries_due, deliveries_failed, deliver
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
 from webhookui.jobs import MAIL, REDELIVERIES, Queue
 from webhookui.migrations import migrate
-from webhookui.notifications import failures, loops, paused_endpoints
+from webhookui.notifications import alerts
 from webhookui.notifications.outgoing_mail import mail_waiting
 from webhookui.settings import Settings
 from webhookui.workflows.listener import WorkflowListener
@@ -48,9 +48,9 @@ def open_installation(settings: Settings | None = None) -> Installation:
             seed.seed(session)
         queue = Queue(settings, db, box)
     record_saved.connect(db, WorkflowListener(settings.address, box, settings.loop_limit))
-    deliveries_failed.connect(db, failures.tell)
-    endpoint_changed.connect(db, paused_endpoints.tell)
-    workflow_held.connect(db, loops.tell)
+    deliveries_failed.connect(db, alerts.deliveries_failed)
+    endpoint_changed.connect(db, alerts.endpoint_changed)
+    workflow_held.connect(db, alerts.workflow_held)
     deliveries_waiting.connect(db, lambda _session, key: queue.wake(key))
     deliveries_due.connect(db, lambda _session, key, at: queue.wake_at(key, at))
     mail_waiting.connect(db, lambda _session: queue.wake(MAIL))

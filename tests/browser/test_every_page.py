@@ -22,7 +22,7 @@ from webhookui.crm.fields import FieldSpec
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import CapturedValue, Endpoint
 from webhookui.delivery_log import statistics
-from webhookui.notifications import digest, failures, paused_endpoints
+from webhookui.notifications import alerts, digest
 from webhookui.people import accounts
 from webhookui.workflows import redelivery_jobs
 
@@ -236,8 +236,8 @@ def furnished(db: Database) -> dict[str, Any]:
                 endpoint_key="https://api.example.com:443", state="open", opened_at=now(), last_error="It refused."
             )
         )
-        failures.tell(session, [failed])
-        paused_endpoints.tell(session, "https://api.example.com:443")
+        alerts.deliveries_failed(session, [failed])
+        alerts.endpoint_changed(session, "https://api.example.com:443")
         digest.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,

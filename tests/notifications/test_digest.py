@@ -22,7 +22,7 @@ from webhookui.crm.records import Actor
 from webhookui.delivery import circuit, stale_retries
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.installation import Installation
-from webhookui.notifications import digest, failures, outgoing_mail, paused_endpoints
+from webhookui.notifications import alerts, digest, outgoing_mail
 from webhookui.notifications.tables import Notification, OutgoingMail
 from webhookui.people.tables import User
 
@@ -43,7 +43,7 @@ def fail(
     """So many deliveries of a deal end Failed in one transaction."""
     values = {"webhook_id": webhook, "record_id": deal, "created_at": at, **values}
     deliveries = [add_failed(session, **values) for _ in range(number)]
-    failures.tell(session, deliveries, at)
+    alerts.deliveries_failed(session, deliveries, at)
     return deliveries
 
 
@@ -245,7 +245,7 @@ class TestEndpoints:
     def move(self, installation: Installation, state: str, at: datetime) -> None:
         with installation.db.write() as session:
             session.merge(Endpoint(endpoint_key=self.KEY, state=state, last_error="It answered 500.", opened_at=NOON))
-            paused_endpoints.tell(session, self.KEY, at)
+            alerts.endpoint_changed(session, self.KEY, at)
 
     def test_a_pause_is_told_to_the_admins_once_and_so_is_the_recovery(
         self, installation: Installation, team: Team

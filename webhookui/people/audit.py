@@ -22,12 +22,10 @@ def note(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes an entry in the session's transaction. `details` must hold no secrets."""
-    user_id = by.id if isinstance(by, User) else None
-    name = by.name if isinstance(by, User) else by or "command line"
     session.add(
         AuditEntry(
-            user_id=user_id,
-            by=name,
+            user_id=by.id if isinstance(by, User) else None,
+            by=by.name if isinstance(by, User) else by or "command line",
             action=action,
             subject_type=subject_type,
             subject_id=subject_id,

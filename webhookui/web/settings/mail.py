@@ -12,7 +12,7 @@ from webhookui import current_installation
 from webhookui.core.secrets import SecretUnreadable
 from webhookui.current_installation import row_id
 from webhookui.jobs import MAIL
-from webhookui.notifications import mail_sender, mail_settings, outgoing_mail, test_mail
+from webhookui.notifications import mail_sender, mail_settings, outgoing_mail
 from webhookui.notifications.mail_settings import SECURITIES, InvalidMailSettings
 from webhookui.notifications.outgoing_mail import STATUSES, MailNotFound
 from webhookui.notifications.smtp import MailRefused, ServerUnusable
@@ -80,7 +80,7 @@ def test() -> ResponseReturnValue:
         tested = {
             "good": True,
             "to": to,
-            "words": test_mail.send(chosen, to, current_installation.installation().settings.address),
+            "words": outgoing_mail.send_test(chosen, to, current_installation.installation().settings.address),
         }
     except InvalidMailSettings as error:
         code, errors = 422, error.errors
