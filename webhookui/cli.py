@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from webhookui import __version__
 from webhookui.core import exact_json, logs
+from webhookui.core.database import NotOnPostgreSQL
 from webhookui.core.secrets import SecretUnreadable
 from webhookui.crm import demo as samples
 from webhookui.installation import Installation, open_installation
@@ -38,25 +39,34 @@ except ImportError:
     benchmarks = None  # type: ignore[assignment]
 
 
+class Stop(click.ClickException):
+    """Ends a command with exit code 1; its message goes out as it is."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
 class Commands(click.Group):
     """What stops every command alike is said in words, with no traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DatabaseTooNew as error:
-            click.echo(str(error), err=True)
+        except (DatabaseTooNew, UserNotFound, WorkflowNotFound, NotOnPostgreSQL) as error:
+            raise Stop(str(error)) from None
+        except InvalidUser as error:
+            raise Stop("\n".join(f"{field}: {sentence}" for field, sentence in error.errors.items())) from None
         except SecretUnreadable as error:
-            click.echo(f"{error} Restore the key file that it was stored with.", err=True)
+            raise Stop(f"{error} Restore the key file that it was stored with.") from None
         except (DBAPIError, sqlite3.Error) as error:
-            click.echo(f"The database can't be used: {str(getattr(error, 'orig', error)).strip()}", err=True)
-            click.echo("Run webhookui doctor for details.", err=True)
+            words = f"The database can't be used: {str(getattr(error, 'orig', error)).strip()}"
+            raise Stop(f"{words}\nRun webhookui doctor for details.") from None
         except OSError as error:
             if not error.filename:
                 raise
-            click.echo(f"{error.filename} can't be used: {error.strerror or error}.", err=True)
-            click.echo("The data folder is set by WEBHOOKUI_INSTANCE; Run webhookui doctor for details.", err=True)
-        sys.exit(1)
+            words = f"{error.filename} can't be used: {error.strerror or error}."
+            advice = "The data folder is set by WEBHOOKUI_INSTANCE; Run webhookui doctor for details."
+            raise Stop(f"{words}\n{advice}") from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,26 +123,26 @@ def serve(settings: Settings, *, consumer: bool) -> None:
     logs.configure(settings.log_level)
     app = create_app(settings)
     installation = installation_of(app)
+    place = f"{settings.host}:{settings.port}"
     try:
         server = create_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=settings.web_threads,
-            ident="webhookui",
-            channel_timeout=30,
-        )
+            app, host=settings.host, port=settings.port, threads=settings.web_threads, ident="webhookui", channel_timeout=30
+        )  # fmt: skip
     except OSError as error:
         installation.close()
-        click.echo(f"Can't listen on {settings.host}:{settings.port}: {error.strerror or error}.", err=True)
-        click.echo("Is webhookui already running? To use another port: webhookui run --port 8001", err=True)
-        sys.exit(1)
+        raise Stop(
+            f"Can't listen on {place}: {error.strerror or error}.\n"
+            "Is webhookui already running? To use another port: webhookui run --port 8001"
+        ) from None
     if consumer:
         installation.queue.start()
-    click.echo(
-        f"webhookui is running at http://{settings.host}:{settings.port} (data in {settings.instance}). Press Ctrl+C to stop it."
-    )
-    _until_stopped(server.close)
+    click.echo(f"webhookui is running at http://{place} (data in {settings.instance}). Press Ctrl+C to stop it.")
+
+    def ended(_number: int, _frame: FrameType | None) -> None:
+        server.close()
+        raise SystemExit(0)
+
+    _on_signals(ended)
     try:
         server.run()
     except (KeyboardInterrupt, SystemExit, OSError):
@@ -141,11 +151,7 @@ def serve(settings: Settings, *, consumer: bool) -> None:
         installation.close()
 
 
-def _until_stopped(stop: Any) -> None:
-    def ended(_number: int, _frame: FrameType | None) -> None:
-        stop()
-        raise SystemExit(0)
-
+def _on_signals(ended: Callable[[int, FrameType | None], object]) -> None:
     signal.signal(signal.SIGTERM, ended)
     signal.signal(signal.SIGINT, ended)
 
@@ -157,8 +163,7 @@ def worker() -> None:
     logs.configure(settings.log_level)
     installation = open_installation(settings)
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    _on_signals(lambda *_: stopped.set())
     installation.queue.start()
     click.echo(f"webhookui is working on the queue (data in {settings.instance}). Press Ctrl+C to stop it.")
     stopped.wait()
@@ -180,22 +185,16 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    with opened() as installation:
-        try:
-            with installation.db.write() as session:
-                user = accounts.create_user(
-                    session,
-                    email=email,
-                    name=name or email.partition("@")[0],
-                    password=password,
-                    role="admin" if admin else "user",
-                    time_zone=installation.settings.time_zone,
-                    by="command line",
-                )
-        except InvalidUser as error:
-            for field, sentence in error.errors.items():
-                click.echo(f"{field}: {sentence}", err=True)
-            sys.exit(1)
+    with opened() as installation, installation.db.write() as session:
+        user = accounts.create_user(
+            session,
+            email=email,
+            name=name or email.partition("@")[0],
+            password=password,
+            role="admin" if admin else "user",
+            time_zone=installation.settings.time_zone,
+            by="command line",
+        )
     click.echo(f"Created {'the admin' if admin else 'the user'} {user.email}.")
 
 
@@ -209,13 +208,8 @@ def token() -> None:
 @click.option("--name", default="command line", help="What the token is for.")
 def create_token(email: str, name: str) -> None:
     """Create a token for a user and print it, alone. It is shown only this once."""
-    with opened() as installation:
-        try:
-            with installation.db.write() as session:
-                token = tokens.create(session, accounts.by_email(session, email), name, "command line")
-        except UserNotFound as error:
-            click.echo(str(error), err=True)
-            sys.exit(1)
+    with opened() as installation, installation.db.write() as session:
+        token = tokens.create(session, accounts.by_email(session, email), name, "command line")
     click.echo(token)
 
 
@@ -236,12 +230,10 @@ def import_workflows(file: str) -> None:
                 for document in documents:
                     workflows.append(store.create(session, installation.box, document, _first_admin(session)))
             except InvalidDocument as error:
-                session.rollback()
                 prefix = f"{len(workflows)}." if len(documents) > 1 else ""
                 for path, sentence in error.errors.items():
                     click.echo(f"{(prefix + path).rstrip('.') or 'document'}: {sentence}", err=True)
-                click.echo("Nothing was imported.", err=True)
-                sys.exit(1)
+                raise Stop("Nothing was imported.") from None
             secrets = store.fresh_signing_secrets(session)
     for workflow in workflows:
         click.echo(f"Imported workflow {workflow.id}: {workflow.name}")
@@ -254,14 +246,12 @@ def _documents(file: str) -> list[Any]:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        click.echo(f"Can't read {name}: {getattr(error, 'strerror', None) or error}", err=True)
-        sys.exit(1)
+        raise Stop(f"Can't read {name}: {getattr(error, 'strerror', None) or error}") from None
     try:
         content = exact_json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, JSONDecodeError) else ""
-        click.echo(f"{name} is not JSON: {getattr(error, 'msg', error)}{place}", err=True)
-        sys.exit(1)
+        raise Stop(f"{name} is not JSON: {getattr(error, 'msg', error)}{place}") from None
     return content if isinstance(content, list) else [content]
 
 
@@ -275,11 +265,7 @@ def _first_admin(session: Any) -> Any:
 def export_workflows(workflow_id: int | None) -> None:
     """Print all workflows as a JSON list, without secrets."""
     with opened() as installation, installation.db.read() as session:
-        try:
-            workflows = store.list_all(session) if workflow_id is None else [store.get(session, workflow_id)]
-        except WorkflowNotFound as error:
-            click.echo(str(error), err=True)
-            sys.exit(1)
+        workflows = store.list_all(session) if workflow_id is None else [store.get(session, workflow_id)]
         documents = [store.to_document(session, workflow, with_ids=False) for workflow in workflows]
     click.echo(simplejson.dumps(documents, use_decimal=True, indent=2, ensure_ascii=False))
 
@@ -306,8 +292,7 @@ def _measurements() -> dict[str, str]:
 @click.argument("name", type=click.Choice(list(_measurements())) if benchmarks is not None else str)
 def bench(name: str) -> None:
     if benchmarks is None:
-        click.echo("The measurements come with a checkout of the source, and not with the package.", err=True)
-        sys.exit(1)
+        raise Stop("The measurements come with a checkout of the source, and not with the package.")
     logs.configure("ERROR")
     benchmarks.run(name, click.echo)
 
@@ -333,16 +318,11 @@ def backup(file: Path) -> None:
     """Write a consistent copy of the database while everything runs."""
     with opened() as installation:
         if file.exists():
-            click.echo(f"{file} already exists; choose another file.", err=True)
-            sys.exit(1)
+            raise Stop(f"{file} already exists; choose another file.")
         try:
             installation.db.backup(file)
-        except NotImplementedError as error:
-            click.echo(str(error), err=True)
-            sys.exit(1)
         except OSError as error:
-            click.echo(f"Can't write {file}: {error.strerror or error}", err=True)
-            sys.exit(1)
+            raise Stop(f"Can't write {file}: {error.strerror or error}") from None
     click.echo(
         f"Wrote {file}. Stored secrets in it need the key file {installation.settings.key_file}, which is not in it."
     )
@@ -353,11 +333,7 @@ def compact() -> None:
     """Rewrite the SQLite database file without the space that purged deliveries have left. Saves wait meanwhile."""
     with opened() as installation:
         before = installation.db.size() or 0
-        try:
-            installation.db.compact()
-        except NotImplementedError as error:
-            click.echo(str(error), err=True)
-            sys.exit(1)
+        installation.db.compact()
         after = installation.db.size() or 0
     click.echo(f"The database file is now {after / 1e6:,.1f} MB; it was {before / 1e6:,.1f} MB.")
 

@@ -32,127 +32,106 @@ class Check:
     fix: str = ""
 
 
+Finding = tuple[bool, str] | tuple[bool, str, str]
+"""The rest of a check, behind its name."""
+
+
 def checks(settings: Settings) -> Iterator[Check]:
     """In the order in which things must be right."""
     unknown = list(unknown_names(os.environ))
-    yield Check(
-        "settings", not unknown, " ".join(unknown) or "all are known", "Correct the name, or remove the variable."
-    )
-    yield _folder(settings)
-    yield _clock()
+    words = " ".join(unknown) or "all are known"
+    yield Check("settings", not unknown, words, "Correct the name, or remove the variable.")
+    yield Check("data folder", *_folder(settings))
+    yield Check("clock", *_clock())
     try:
         db = Database(settings.database)
         reachable = db.is_reachable()
         current, head = revisions(db)
     except Exception as error:
-        yield Check(
-            "database", False, str(error).splitlines()[0], "Check WEBHOOKUI_DATABASE_URL and that the server runs."
-        )
+        words = str(error).splitlines()[0]
+        yield Check("database", False, words, "Check WEBHOOKUI_DATABASE_URL and that the server runs.")
         return
     migrated = current == head
-    yield Check(
-        "database",
-        reachable and migrated,
-        f"reachable, at revision {current}" if migrated else f"at revision {current}; this version needs {head}",
-        "Start webhookui once; it makes a backup copy and migrates the database.",
-    )
+    words = f"reachable, at revision {current}" if migrated else f"at revision {current}; this version needs {head}"
+    advice = "Start webhookui once; it makes a backup copy and migrates the database."
+    yield Check("database", reachable and migrated, words, advice)
     if not migrated:
         return
-    yield _key(settings, db)
+    yield Check("key file", *_key(settings, db))
     with db.read() as session:
         people = accounts.any_user(session)
         running = queue_health.workers(session)
         waiting = queue_health.oldest_queued_s(session)
-    yield Check(
-        "users", people, "there are users" if people else "nobody can log in", "webhookui user create EMAIL --admin"
-    )
-    good = running > 0 and waiting < 60
+    words = "there are users" if people else "nobody can log in"
+    yield Check("users", people, words, "webhookui user create EMAIL --admin")
     words = f"{running or 'no'} worker process{'es' if running != 1 else ''} seen recently"
     words += f", the oldest queued delivery has been waiting for {waiting:.0f} s" if waiting else ", nothing is waiting"
-    yield Check("queue", good, words, "Start `webhookui run` or `webhookui worker`.")
-    yield _mail(settings, db)
+    yield Check("queue", running > 0 and waiting < 60, words, "Start `webhookui run` or `webhookui worker`.")
+    yield Check("mail", *_mail(settings, db))
     db.close()
 
 
-def _folder(settings: Settings) -> Check:
+def _folder(settings: Settings) -> Finding:
     folder = settings.instance
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return Check(
-            "data folder",
-            False,
-            f"{folder}: {error.strerror}",
-            "Set WEBHOOKUI_INSTANCE to a folder that you may write to.",
-        )
+        return False, f"{folder}: {error.strerror}", "Set WEBHOOKUI_INSTANCE to a folder that you may write to."
     if not os.access(folder, os.W_OK):
-        return Check(
-            "data folder",
-            False,
-            f"{folder} can't be written",
-            "Give the user that runs webhookui permission to write there.",
-        )
+        return False, f"{folder} can't be written", "Give the user that runs webhookui permission to write there."
     if seen := private_files.exposed(folder):
-        words = "can be read by others on this machine"
-        return Check("data folder", False, f"{seen[0]} {words}", f"chmod go-rwx {' '.join(map(str, seen))}")
+        words = f"{seen[0]} can be read by others on this machine"
+        return False, words, f"chmod go-rwx {' '.join(map(str, seen))}"
     free = shutil.disk_usage(folder).free
-    return Check("data folder", free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Free some disk space.")
+    return free > LEAST_FREE, f"{folder}, {free // 1024**2} MiB free", "Free some disk space."
 
 
-def _clock() -> Check:
+def _clock() -> Finding:
     time = datetime.now(UTC)
-    good = time.year >= 2025
-    return Check(
-        "clock", good, f"{time:%Y-%m-%d %H:%M:%S} UTC", "Set the clock (NTP); retries and signatures depend on it."
-    )
+    advice = "Set the clock (NTP); retries and signatures depend on it."
+    return time.year >= 2025, f"{time:%Y-%m-%d %H:%M:%S} UTC", advice
 
 
-def _mail(settings: Settings, db: Database) -> Check:
+def _mail(settings: Settings, db: Database) -> Finding:
     """Connects and logs in; sends nothing."""
     with db.read() as session:
         mails = outgoing_mail.counts(session)
         try:
-            if (
-                mail_settings.shown(session)["has_password"] and not settings.key_file.exists()
-            ):  # a box would make a new one
+            # A box would make a new key file.
+            if mail_settings.shown(session)["has_password"] and not settings.key_file.exists():
                 raise SecretUnreadable(f"The stored password can't be read: {settings.key_file} is missing.")
-            server = (
-                mail_settings.load(session, SecretBox(settings.key_file)) if mail_settings.is_set(session) else None
-            )
+            is_set = mail_settings.is_set(session)
+            server = mail_settings.load(session, SecretBox(settings.key_file)) if is_set else None
         except (SecretUnreadable, OSError) as error:
-            return Check("mail", False, str(error), "Enter the password again under Settings → Mail.")
+            return False, str(error), "Enter the password again under Settings → Mail."
     numbers = ", ".join(f"{mails[status]} {status}" for status in ("waiting", "kept", "failed"))
     if server is None:
-        return Check("mail", True, f"no SMTP server is set ({numbers})")
+        return True, f"no SMTP server is set ({numbers})"
     try:
         with smtp.connected(server):
             pass
     except smtp.ServerUnusable as error:
-        return Check("mail", False, f"{error} ({numbers})", "Correct it under Settings → Mail, and send a test mail.")
-    fix = "Look at the failed ones under Settings → Mail → Outgoing mail."
-    return Check("mail", not mails["failed"], f"{server.host} can be used ({numbers})", fix)
+        return False, f"{error} ({numbers})", "Correct it under Settings → Mail, and send a test mail."
+    advice = "Look at the failed ones under Settings → Mail → Outgoing mail."
+    return not mails["failed"], f"{server.host} can be used ({numbers})", advice
 
 
-def _key(settings: Settings, db: Database) -> Check:
+def _key(settings: Settings, db: Database) -> Finding:
     path = settings.key_file
     if not path.exists():
-        return Check(
-            "key file",
-            False,
-            f"{path} is missing",
-            "Restore it from your backup; without it, a new one is created at the next start.",
-        )
+        advice = "Restore it from your backup; without it, a new one is created at the next start."
+        return False, f"{path} is missing", advice
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        return Check("key file", False, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+        return False, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}"
     try:
         box = SecretBox(path)
     except (SecretUnreadable, OSError) as error:
-        return Check("key file", False, str(error), "Restore the key file that the secrets were stored with.")
+        return False, str(error), "Restore the key file that the secrets were stored with."
     with db.read() as session:
         for row in session.query(WorkflowWebhook).filter(WorkflowWebhook.secrets.is_not(None)):  # type: ignore[union-attr]
             try:
                 box.open(row.secrets or "")
             except SecretUnreadable as error:
-                return Check("key file", False, str(error), "Restore the key file that these secrets were stored with.")
-    return Check("key file", True, f"{path}, mode {mode:o}")
+                return False, str(error), "Restore the key file that these secrets were stored with."
+    return True, f"{path}, mode {mode:o}"

@@ -104,6 +104,10 @@ def _json_for_sqlite(value: Any) -> str | bytes:
     return text.encode() if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else text
 
 
+class NotOnPostgreSQL(NotImplementedError):
+    """PostgreSQL has a way of its own; the text names it."""
+
+
 class Database:
     """Sessions on one database: `read()` and `write()`; a write session commits at its end or not at all.
 
@@ -291,7 +295,7 @@ class Database:
     def backup(self, target: Path) -> None:
         """A consistent copy while others write (SQLite's backup interface)."""
         if not self.is_sqlite:
-            raise NotImplementedError("Use pg_dump to back up a PostgreSQL database.")
+            raise NotOnPostgreSQL("Use pg_dump to back up a PostgreSQL database.")
         private_files.make_file(target)
         source = sqlite3.connect(self._path)
         try:
@@ -329,7 +333,7 @@ class Database:
     def compact(self) -> None:
         """Writes the file anew, without free space; what is purged later makes it smaller by itself. Saves wait meanwhile."""
         if not self.is_sqlite:
-            raise NotImplementedError("PostgreSQL reclaims space by itself; VACUUM FULL does it at once.")
+            raise NotOnPostgreSQL("PostgreSQL reclaims space by itself; VACUUM FULL does it at once.")
         with self._one_writer(), self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # VACUUM turns it on in a file that was made without

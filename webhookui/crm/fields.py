@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
+from webhookui.core.invalid import Invalid
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog, changed
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.records import lifted
@@ -40,12 +41,8 @@ _R = Record.__table__.c  # type: ignore[attr-defined]
 _F = ModuleField.__table__.c  # type: ignore[attr-defined]
 
 
-class InvalidField(Exception):
-    """A field can't be like that. `errors`: input → sentence."""
-
-    def __init__(self, errors: Mapping[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = dict(errors)
+class InvalidField(Invalid):
+    """A field can't be like that."""
 
 
 class FieldNotFound(Exception):

@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import LARGEST_ID, now, revision
+from webhookui.core.invalid import Invalid
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FieldError
 from webhookui.crm.history import RecordChange, record_saved, values_at
@@ -34,12 +35,8 @@ class RecordNotFound(Exception):
     """There is no such record in that module."""
 
 
-class InvalidRecord(Exception):
-    """The values can't be saved. `errors`: field → sentence."""
-
-    def __init__(self, errors: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
-        self.errors = dict(errors)
+class InvalidRecord(Invalid):
+    """The values can't be saved."""
 
 
 class RecordConflict(Exception):

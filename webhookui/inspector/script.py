@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from webhookui.core.invalid import Invalid
+
 LONGEST_DELAY_S = 60.0
 LONGEST_BODY = 65536
 MOST_STEPS = 10
@@ -14,12 +16,8 @@ MOST_TIMES = 1000
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+*-]+(\s*;\s*[\w-]+=[\w.\"-]+)*", re.ASCII)
 
 
-class InvalidScript(Exception):
-    """What was typed makes no script; `errors` maps "steps.1.status" to the sentence at that field."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = errors
+class InvalidScript(Invalid):
+    """What was typed makes no script; "steps.1.status" is the field of a step."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
+from webhookui.core.invalid import Invalid
 from webhookui.core.secrets import SecretBox
 from webhookui.people import audit
 from webhookui.people.tables import StoredSetting, User
@@ -35,12 +36,8 @@ SECURITIES: dict[str, Security] = {
 }
 
 
-class InvalidMailSettings(Exception):
-    """The settings can't be used like that. `errors`: field → sentence."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = errors
+class InvalidMailSettings(Invalid):
+    """The settings can't be used like that."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
+from webhookui.core.invalid import Invalid
 from webhookui.people import audit, sessions, tokens
 from webhookui.people.tables import User
 
@@ -27,12 +28,8 @@ def _nobodys_hash() -> str:
     return _hasher.hash("nobody has this password")
 
 
-class InvalidUser(Exception):
-    """A user can't be saved like that. `errors`: field → sentence."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = errors
+class InvalidUser(Invalid):
+    """A user can't be saved like that."""
 
 
 class UserNotFound(Exception):
@@ -59,12 +56,9 @@ def by_email(session: Session, email: str) -> User:
     return user
 
 
-def all_users(session: Session, *, active_only: bool = False) -> list[User]:
+def all_users(session: Session) -> list[User]:
     """By name."""
-    statement = select(User).order_by(func.lower(User.name))
-    if active_only:
-        statement = statement.where(User.active)  # type: ignore[arg-type]
-    return list(session.scalars(statement))
+    return list(session.scalars(select(User).order_by(func.lower(User.name))))
 
 
 def create_user(
@@ -80,22 +74,14 @@ def create_user(
     """Raises InvalidUser."""
     errors: dict[str, str] = {}
     address = _address(session, email, errors)
-    if not name.strip():
-        errors["name"] = "Name is required."
+    _check_profile(name, time_zone, errors)
     _check_password(password, errors)
     if role not in ROLES:
         errors["role"] = f"A role is one of: {', '.join(ROLES)}."
-    if time_zone not in available_timezones():
-        errors["time_zone"] = f"“{time_zone}” is not a time zone such as Europe/Prague."
     if errors:
         raise InvalidUser(errors)
-    user = User(
-        email=address,
-        name=name.strip(),
-        password_hash=_hasher.hash(password),
-        role=role,
-        time_zone=time_zone,
-    )
+    password_hash = _hasher.hash(password)
+    user = User(email=address, name=name.strip(), password_hash=password_hash, role=role, time_zone=time_zone)
     session.add(user)
     session.flush()
     audit.note(session, by or user, "created", "user", str(user.id), user.name, {"role": role})
@@ -115,10 +101,9 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
 
 
 def has_password(user: User | None, password: str) -> bool:
+    stored = user.password_hash if user is not None else _nobodys_hash()
     try:
-        return (
-            _hasher.verify(user.password_hash if user is not None else _nobodys_hash(), password) and user is not None
-        )
+        return _hasher.verify(stored, password) and user is not None
     except (VerificationError, InvalidHashError):
         return False
 
@@ -137,10 +122,7 @@ def set_password(session: Session, user: User, password: str, by: User | str) ->
 def set_profile(session: Session, user: User, *, name: str, time_zone: str, theme: str | None = None) -> None:
     """Raises InvalidUser."""
     errors: dict[str, str] = {}
-    if not name.strip():
-        errors["name"] = "Name is required."
-    if time_zone not in available_timezones():
-        errors["time_zone"] = f"“{time_zone}” is not a time zone such as Europe/Prague."
+    _check_profile(name, time_zone, errors)
     if errors:
         raise InvalidUser(errors)
     user.name, user.time_zone = name.strip(), time_zone
@@ -180,6 +162,13 @@ def _address(session: Session, email: str, errors: dict[str, str]) -> str:
     if session.scalar(select(User.id).where(User.email == address)) is not None:  # type: ignore[call-overload]
         errors["email"] = "There is already a user with this e-mail address."
     return address
+
+
+def _check_profile(name: str, time_zone: str, errors: dict[str, str]) -> None:
+    if not name.strip():
+        errors["name"] = "Name is required."
+    if time_zone not in available_timezones():
+        errors["time_zone"] = f"“{time_zone}” is not a time zone such as Europe/Prague."
 
 
 def _check_password(password: str, errors: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.core.database import row_number
+from webhookui.core.invalid import Invalid
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import FieldError, in_zone, typed_time
 from webhookui.crm.records import names_of
@@ -143,12 +144,8 @@ def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zon
     return values
 
 
-class FormProblem(Exception):
-    """Something typed that can't be read. `errors`: field → sentence."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = errors
+class FormProblem(Invalid):
+    """Something typed that can't be read."""
 
 
 def _aware(text: str, zone: ZoneInfo) -> str:
