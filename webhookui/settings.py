@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import limits
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -29,17 +29,49 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _only(is_fit: Callable[[str], object]) -> AfterValidator:
+    """What `is_fit` is false of, or raises ValueError for, is a mistake; EXPECTED says what may be."""
+
+    def validated(value: str) -> str:
+        if not is_fit(value):
+            raise ValueError
+        return value
+
+    return AfterValidator(validated)
+
+
+def _is_database(value: str) -> bool:
+    try:
+        url = make_url(value) if value else None
+    except ArgumentError:
+        return False
+    if url is None or url.drivername != "sqlite":
+        return url is None or url.drivername in DATABASES
+    return bool(url.database) and not url.query and not url.host
+
+
+def _is_address(value: str) -> bool:
+    parts = urlsplit(value)
+    return not value or (parts.scheme in ("http", "https") and bool(parts.hostname))
+
+
 class Settings(BaseSettings):
     """Every setting with its default. Times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, ignored_types=(cached_property,))
 
-    instance: Path = Field(Path("instance"), description="The data folder: database, queue, key, kept mails, backups.")
-    database_url: str = Field("", description="SQLAlchemy URL. Empty: SQLite in the data folder.")
+    instance: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+        Path("instance"), description="The data folder: database, queue, key, kept mails, backups."
+    )
+    database_url: Annotated[str, _only(_is_database)] = Field(
+        "", description="SQLAlchemy URL. Empty: SQLite in the data folder."
+    )
     secret_key_file: Path | None = Field(None, description="File of the keys that secrets are encrypted with.")
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the web server listens on.")
-    base_url: str = Field("", description="The address people use, for links in mails and `record.url`.")
+    base_url: Annotated[str, _only(_is_address)] = Field(
+        "", description="The address people use, for links in mails and `record.url`."
+    )
     trusted_proxies: int = Field(
         0, ge=0, description="Number of reverse proxies whose X-Forwarded-* headers are trusted."
     )
@@ -82,57 +114,17 @@ class Settings(BaseSettings):
     )
     stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in flight.")
     retention_days: int = Field(90, ge=1, description="Days that finished deliveries stay in the webhook log.")
-    time_zone: str = Field("UTC", description="Time zone of new users.")
-    login_limit: str = Field("10 per minute; 50 per hour", description="Failed logins allowed per address.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    time_zone: Annotated[str, _only(available_timezones().__contains__)] = Field(
+        "UTC", description="Time zone of new users."
+    )
+    login_limit: Annotated[str, _only(limits.parse_many)] = Field(
+        "10 per minute; 50 per hour", description="Failed logins allowed per address."
+    )
+    log_level: Annotated[str, AfterValidator(str.upper), _only(LOG_LEVELS.__contains__)] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
 
     _lists = field_validator("retry_delays", "probe_delays", "allowed_networks", "allowed_hosts", mode="before")(_split)
-
-    @field_validator("database_url")
-    @classmethod
-    def _known_database(cls, value: str) -> str:
-        try:
-            url = make_url(value) if value else None
-        except (ArgumentError, ValueError):
-            raise ValueError("no URL of a database") from None
-        if url is not None and url.drivername not in DATABASES:
-            raise ValueError("another kind of database")
-        if url is not None and url.drivername == "sqlite" and (not url.database or url.query or url.host):
-            raise ValueError("no file")
-        return value
-
-    @field_validator("instance", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
-
-    @field_validator("base_url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("an address such as https://crm.example.com is needed")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("a time zone such as Europe/Prague is needed")
-        return value
-
-    @field_validator("login_limit")
-    @classmethod
-    def _readable_limit(cls, value: str) -> str:
-        limits.parse_many(value)
-        return value
-
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.upper() not in LOG_LEVELS:
-            raise ValueError(f"one of {', '.join(LOG_LEVELS)} is needed")
-        return value.upper()
 
     @cached_property
     def database(self) -> str:

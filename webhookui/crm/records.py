@@ -20,6 +20,9 @@ from webhookui.crm.history import RecordChange, record_saved, values_at
 from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
 from webhookui.people.tables import User
 
+_R = Record.__table__.c  # type: ignore[attr-defined]
+_L = Link.__table__.c  # type: ignore[attr-defined]
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -88,15 +91,16 @@ def update(
 
     Raises RecordNotFound, InvalidRecord, RecordConflict.
     """
-    record = _get(session, module, record_id, for_update=True)
+    record = get(session, module, record_id, for_update=True)
     info = catalog(session).module(module)
     before = dict(record.values)
     stored = _checked(session, info, values, before=before)
     if version is not None and version != record.version:
-        differs, then = _difference(stored, before), values_at(session, record, version)
+        differs = {name: (value, before.get(name)) for name, value in stored.items() if before.get(name) != value}
+        then = values_at(session, record, version)
         raise RecordConflict(record, differs, [name for name in differs if then.get(name) != before.get(name)])
-    changed = {name: [before.get(name), value] for name, value in stored.items() if before.get(name) != value}
-    changed = {name: pair for name, pair in changed.items() if pair not in ([None, False], [None, []])}
+    pairs = {name: [before.get(name), value] for name, value in stored.items() if before.get(name) != value}
+    changed = {name: pair for name, pair in pairs.items() if pair not in ([None, False], [None, []])}
     if not changed:
         return record
     after = {**{name: before.get(name, field.kind.nothing()) for name, field in info.fields.items()}, **stored}
@@ -111,42 +115,26 @@ def update(
     return record
 
 
-def delete(
-    session: Session,
-    module: str,
-    record_id: int,
-    actor: Actor,
-    *,
-    version: int | None = None,
-    run_workflows: bool = True,
-) -> None:
-    """Removes a record; references to it become empty. Raises RecordNotFound, RecordConflict."""
-    record = _get(session, module, record_id, for_update=True)
-    if version is not None and version != record.version:
-        raise RecordConflict(record, {})
+def delete(session: Session, module: str, record_id: int, actor: Actor, *, run_workflows: bool = True) -> None:
+    """Removes a record; references to it become empty. Raises RecordNotFound."""
+    record = get(session, module, record_id, for_update=True)
     before = dict(record.values)
     kept = {name: [value, None] for name, value in before.items() if value not in (None, [], False)}
     change = _note(session, record, "delete", actor, kept, run_workflows)
     # Listeners see the record while what it refers to, and what refers to it, is still there.
     _tell(session, RecordChange.of(change, record, before, before), run_workflows)
     system = Actor("system", f"Deletion of {record.name}", actor.user_id)
-    for link in list(session.scalars(select(Link).where(Link.target_id == record_id))):  # type: ignore[arg-type]
+    for link in list(session.scalars(select(Link).where(_L.target_id == record_id))):
         pointing = session.get(Record, link.record_id)
         if pointing is not None and pointing.id != record_id:
             update(session, pointing.module, link.record_id, {link.field: None}, system, run_workflows=False)
-    session.execute(
-        sql_delete(Link).where((Link.record_id == record_id) | (Link.target_id == record_id))  # type: ignore[arg-type]
-    )
+    session.execute(sql_delete(Link).where((_L.record_id == record_id) | (_L.target_id == record_id)))
     session.delete(record)
     session.flush()
 
 
-def get(session: Session, module: str, record_id: int) -> Record:
+def get(session: Session, module: str, record_id: int, *, for_update: bool = False) -> Record:
     """Raises RecordNotFound."""
-    return _get(session, module, record_id)
-
-
-def _get(session: Session, module: str, record_id: int, *, for_update: bool = False) -> Record:
     record = session.get(Record, record_id, with_for_update=for_update or None, populate_existing=for_update)
     if record is None or record.module != module:
         raise RecordNotFound(f"There is no record {record_id} in {module}.")
@@ -158,16 +146,14 @@ def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
     ids = {record_id for record_id in ids if record_id <= LARGEST_ID}
     if not ids:
         return {}
-    rows = session.execute(select(Record.id, Record.name).where(Record.id.in_(ids)))  # type: ignore[call-overload, union-attr]
-    return dict(rows.all())
+    return dict(session.execute(select(_R.id, _R.name).where(_R.id.in_(ids))).all())
 
 
 def owners_of(session: Session, ids: Collection[int]) -> dict[int, int]:
     """Record → its owner; of a deleted record, the last one. Those without an owner are left out."""
     if not ids:
         return {}
-    rows = session.execute(select(Record.id, Record.owner_id).where(Record.id.in_(ids))).all()  # type: ignore[call-overload, union-attr]
-    owners: dict[int, int | None] = dict(rows)  # type: ignore[arg-type]
+    owners: dict[int, int | None] = dict(session.execute(select(_R.id, _R.owner_id).where(_R.id.in_(ids))).all())
     gone = [record_id for record_id in ids if record_id not in owners]
     if gone:
         last = select(Change.record_id, Change.values).where(Change.record_id.in_(gone), Change.kind == "delete")  # type: ignore[call-overload, attr-defined]
@@ -177,29 +163,20 @@ def owners_of(session: Session, ids: Collection[int]) -> dict[int, int]:
 
 def referring(session: Session, record_id: int) -> dict[str, int]:
     """Module → how many of its records refer to this one: what a deletion would leave with an empty reference."""
-    statement = (
-        select(Record.module, func.count(func.distinct(Record.id)))  # type: ignore[call-overload]
-        .join(Link, Link.record_id == Record.id)
-        .where(Link.target_id == record_id, Link.record_id != record_id)
-        .group_by(Record.module)
-    )
-    return dict(session.execute(statement).all())
+    statement = select(_R.module, func.count(_R.id.distinct())).join(Link, _L.record_id == _R.id)
+    pointing = statement.where(_L.target_id == record_id, _L.record_id != record_id).group_by(_R.module)
+    return dict(session.execute(pointing).all())
 
 
-def related(session: Session, record: Record, relation: Relation, limit: int = 50) -> list[Record]:
-    """The records tied to this one by a relation, the newest first."""
+def related(session: Session, record: Record, relation: Relation) -> list[Record]:
+    """The records tied to this one by a relation, the newest fifty first."""
     if not relation.to_many:
         target = record.values.get(relation.field)
         target_record = session.get(Record, target) if target else None
         return [target_record] if target_record is not None else []
-    statement = (
-        select(Record)
-        .join(Link, Link.record_id == Record.id)  # type: ignore[arg-type]
-        .where(Link.target_id == record.id, Link.field == relation.field, Record.module == relation.module)  # type: ignore[arg-type]
-        .order_by(Record.id.desc())  # type: ignore[union-attr]
-        .limit(limit)
-    )
-    return list(session.scalars(statement))
+    pointing = (_L.target_id == record.id, _L.field == relation.field, _R.module == relation.module)
+    statement = select(Record).join(Link, _L.record_id == _R.id).where(*pointing)
+    return list(session.scalars(statement.order_by(_R.id.desc()).limit(50)))
 
 
 def _checked(
@@ -250,7 +227,7 @@ def _with_retired(field: FieldInfo, before: Mapping[str, Any] | None) -> FieldIn
 
 def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
     if field.kind.family == "reference":
-        module = session.scalar(select(Record.module).where(Record.id == value))  # type: ignore[call-overload]
+        module = session.scalar(select(_R.module).where(_R.id == value))
         if module != field.target:
             raise FieldError(f"There is no record {value} in {field.target}.")
     elif field.kind.family == "user":
@@ -259,10 +236,6 @@ def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
             raise FieldError(f"There is no user {value}.")
         if not user.active:
             raise FieldError(f"{user.name} is deactivated. Choose somebody else.")
-
-
-def _difference(yours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {name: (value, theirs.get(name)) for name, value in yours.items() if theirs.get(name) != value}
 
 
 def _lift(info: ModuleInfo, record: Record) -> None:
@@ -286,9 +259,7 @@ def _link(
     if not moved:
         return
     if any(before.get(name) for name in moved):
-        session.execute(
-            sql_delete(Link).where(Link.record_id == record.id, Link.field.in_(moved))  # type: ignore[arg-type, attr-defined]
-        )
+        session.execute(sql_delete(Link).where(_L.record_id == record.id, _L.field.in_(moved)))
     rows = [{"record_id": record.id, "field": name, "target_id": after[name]} for name in moved if after.get(name)]
     if rows:
         session.execute(insert(Link), rows)

@@ -42,19 +42,14 @@ class LogFilter:
         for field in fields(cls):
             text = (args.get(field.name) or "").replace("\0", "").strip()
             if text:
-                values[field.name] = _READ.get(field.name, str)(field.name, text) if field.name in _READ else text
+                values[field.name] = _READ[field.name](field.name, text) if field.name in _READ else text
         if values.get("status") and values["status"] not in STATUSES:
             raise InvalidFilter("status", f"“{values['status']}” is not a status: {', '.join(STATUSES)}.")
         return cls(**values)
 
     def to_args(self) -> dict[str, str]:
         """For a URL's query, only what is set."""
-        args = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None:
-                args[field.name] = _write(value)
-        return args
+        return {name: _write(value) for name, value in vars(self).items() if value is not None}
 
     def without(self, *names: str) -> LogFilter:
         return replace(self, **dict.fromkeys(names))

@@ -71,9 +71,8 @@ def oldest_first(
     session: Session, log_filter: LogFilter, *, after: int, up_to: int, limit: int
 ) -> tuple[list[int], int | None]:
     """Ids that match, from the oldest on; and the id up to which all were looked at, None when these are the last ones."""
-    ids, stopped = _matching(
-        session, log_filter, span_of(session, log_filter, above=after, below=up_to + 1), limit, False
-    )
+    span = span_of(session, log_filter, above=after, below=up_to + 1)
+    ids, stopped = _matching(session, log_filter, span, limit, False)
     return ids, ids[-1] if len(ids) == limit else stopped
 
 
@@ -92,11 +91,11 @@ def counts_of_ids(session: Session, ids: Sequence[int]) -> Counts:
     return Counts({status: numbers.get(status, 0) for status in STATUSES})
 
 
-def counts_by_workflow(session: Session, hours: int = 24) -> dict[int, dict[str, int]]:
-    """Workflow → status → deliveries made in the last hours."""
+def counts_by_workflow(session: Session) -> dict[int, dict[str, int]]:
+    """Workflow → status → deliveries made in the last 24 hours."""
     statement = (
         select(_D.workflow_id, _D.status, func.count())
-        .where(_D.created_at >= now() - timedelta(hours=hours), _D.workflow_id.is_not(None))
+        .where(_D.created_at >= now() - timedelta(hours=24), _D.workflow_id.is_not(None))
         .group_by(_D.workflow_id, _D.status)
     )
     counts_by_id: dict[int, dict[str, int]] = {}
@@ -146,15 +145,11 @@ def moved(session: Session, versions: Mapping[int, int]) -> list[Delivery]:
     """Those of the deliveries (id → version the page shows, see `shown_version`) that have changed since."""
     if not versions:
         return []
-    columns = select(_D.id, _D.version, _D.status, _D.workflow_id, _D.record_id, _D.endpoint_key, _D.test).where(
-        _D.id.in_(versions)
-    )
-    rows: list[Any] = list(session.execute(columns))
+    columns = select(_D.id, _D.version, _D.status, _D.workflow_id, _D.record_id, _D.endpoint_key, _D.test)
+    rows: list[Any] = list(session.execute(columns.where(_D.id.in_(versions))))
     held = pending.holds(session, rows)
     ids = [row.id for row in rows if shown_version(row.version, held.get(row.id)) != versions[row.id]]
-    if not ids:
-        return []
-    return list(session.scalars(select(Delivery).where(_D.id.in_(ids)).order_by(_D.id.desc())))
+    return by_ids(session, ids)
 
 
 def shown_version(version: int, hold: pending.Hold | None) -> int:

@@ -214,12 +214,6 @@ def _unfinished(session: Session) -> dict[datetime, Counter[str]]:
     return unfinished
 
 
-def waiting(session: Session) -> Counter[str]:
-    """Status → deliveries that are not finished, of all times."""
-    counted = select(_D.status, func.count()).where(_D.status.in_(states.OPEN)).group_by(_D.status)
-    return Counter(dict(session.execute(counted).all()))
-
-
 def _number(unfinished: Mapping[datetime, Counter[str]], at: datetime) -> int:
     return unfinished[at].total() if at in unfinished else 0
 

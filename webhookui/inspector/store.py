@@ -111,14 +111,14 @@ def request(session: Session, name: str, request_id: int) -> InspectedRequest | 
     return row if row is not None and row.name == name else None
 
 
-def overview(session: Session, always: str = "demo") -> list[Overview]:
-    """Every inspector that received something or has a script, and the one named `always`; last used first."""
-    counts = {name: number for name, number in session.execute(select(_name, func.count()).group_by(_name))}  # noqa: C416
+def overview(session: Session) -> list[Overview]:
+    """Every inspector that received something or has a script, and the one named "demo"; last used first."""
+    counts: dict[str, int] = dict(session.execute(select(_name, func.count()).group_by(_name)).all())  # type: ignore[arg-type]
     newest = select(func.max(_id)).group_by(_name)
     query = select(InspectedRequest).where(_id.in_(newest)).order_by(_id.desc())
     rows = {row.name: row for row in session.scalars(query)}
     scripts = {row.name: from_stored(row.steps) for row in session.scalars(select(InspectorScript))}
-    names = dict.fromkeys([*rows, *sorted({always, *scripts})])
+    names = dict.fromkeys([*rows, *sorted({"demo", *scripts})])
     return [Overview(name, counts.get(name, 0), rows.get(name), scripts.get(name, Script())) for name in names]
 
 

@@ -98,11 +98,9 @@ def endpoint_changed(session: Session, key: str, at: datetime | None = None) -> 
     if row is None:
         return
     name = names(session, [key])[key]
+    why = "can’t be reached" if EndpointKey(key).is_endpoint else "keeps failing"
     if row.state == "open":
-        title, text = (
-            f"{name} is paused: it {'can’t be reached' if EndpointKey(key).is_endpoint else 'keeps failing'}",
-            row.last_error,
-        )
+        title, text = f"{name} is paused: it {why}", row.last_error
     else:
         title, text = f"{name} has recovered", "What was waiting for it is being sent at a limited rate."
     tone = "warning" if row.state == "open" else "success"

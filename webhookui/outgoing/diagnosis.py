@@ -79,9 +79,9 @@ def unreadable(answer: Answer, incomplete: str) -> str:
     return ""
 
 
-def configuration(sentence: str, advice: str = "Fix the webhook, then redeliver.") -> Diagnosis:
+def configuration(sentence: str) -> Diagnosis:
     """A mistake of our own that no retry can fix."""
-    return Diagnosis("configuration", sentence, advice, ends=True)
+    return Diagnosis("configuration", sentence, "Fix the webhook, then redeliver.", ends=True)
 
 
 _Kinds = type[BaseException] | tuple[type[BaseException], ...]

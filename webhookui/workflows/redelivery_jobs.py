@@ -123,9 +123,9 @@ def _total(session: Session, log_filter: LogFilter) -> int | None:
     return counts[log_filter.status] if log_filter.status else counts.total
 
 
-def get(session: Session, job_id: int) -> RedeliveryJob:
+def get(session: Session, job_id: int, *, for_update: bool = False) -> RedeliveryJob:
     """Raises JobNotFound."""
-    job = session.get(RedeliveryJob, job_id)
+    job = session.get(RedeliveryJob, job_id, with_for_update=for_update or None)
     if job is None:
         raise JobNotFound(f"There is no redelivery {job_id}.")
     return job
@@ -143,9 +143,7 @@ def newest(session: Session, limit: int = 50) -> list[RedeliveryJob]:
 
 def cancel(session: Session, job_id: int, by: str) -> RedeliveryJob:
     """Ends a job where it is; what it has made stays. One that is finished stays as it is. Raises JobNotFound."""
-    job = session.scalar(select(RedeliveryJob).where(col(RedeliveryJob.id) == job_id).with_for_update())
-    if job is None:
-        raise JobNotFound(f"There is no redelivery {job_id}.")
+    job = get(session, job_id, for_update=True)
     if job.finished_at is None:
         job.finished_at, job.cancelled_by = now(), by
     return job

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import now
 from webhookui.delivery.histogram import percentile
 from webhookui.delivery.states import STATUSES
-from webhookui.delivery_log import queue_health, statistics
+from webhookui.delivery_log import queries, queue_health, statistics
 from webhookui.delivery_log.failing import FailingEndpoint, failing
 from webhookui.delivery_log.statistics import Counted
 from webhookui.web.dashboard.charts import NARROW, WIDE, Label, Series, lines, stacked_bars
@@ -115,7 +115,7 @@ def dashboard(session: Session, name: str, zone: ZoneInfo) -> Dashboard:
             percentile_name: percentile(total.durations, part) for percentile_name, part in PERCENTILES.items()
         },
         failing=failing(session),
-        waiting=statistics.waiting(session),
+        waiting=queries.counts(session, queries.LogFilter()).numbers,
         oldest_queued_s=queue_health.oldest_queued_s(session),
         deliveries_chart=_deliveries(bars, total, statuses, WIDE),
         deliveries_chart_narrow=_deliveries(bars, total, statuses, NARROW),
