@@ -58,8 +58,8 @@ def _is_whole(copy: Path) -> None:
     assert deliveries >= 20
     assert deliveries == number("SELECT count(*) FROM change WHERE module = 'deals' AND kind = 'create'")
     assert deliveries == number("SELECT count(*) FROM delivery_request")
-    assert number("SELECT coalesce(sum(number), 0) FROM log_group") == number(
-        "SELECT count(*) FROM delivery WHERE log_group_id IS NOT NULL"
+    assert number("SELECT coalesce(sum(number), 0) FROM log_bucket") == number(
+        "SELECT count(*) FROM delivery WHERE log_bucket_id IS NOT NULL"
     )
     assert number("SELECT count(*) FROM delivery WHERE status = 'success'") <= number("SELECT count(*) FROM attempt")
     database.close()

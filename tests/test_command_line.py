@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import update
 
 from tests.support import pages
-from tests.support.older import older_installation
+from tests.support.older import before_the_first_release
 from tests.test_main_job import document
 from webhookui import __version__, cli
 from webhookui.core.database import now
@@ -324,9 +324,9 @@ def test_the_doctor_tells_of_a_database_that_is_older_or_none(run: Run, tmp_path
     (tmp_path / "data").mkdir(exist_ok=True)
     for file in (tmp_path / "data").glob("webhookui.db*"):
         file.unlink()
-    older_installation(tmp_path / "data")
+    before_the_first_release(tmp_path / "data")
     done = run("doctor")
-    assert "at revision 0001" in done.stdout and "makes a backup copy and migrates the database" in done.stdout
+    assert findings(done)["database"] == "WRONG" and "webhookui workflows export" in done.stdout
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "webhookui.db").write_bytes(b"no database at all, but long enough to be looked at" * 100)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -18,14 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command
-from sqlalchemy import MetaData, create_engine, insert, select, text
 
 from tests.conftest import database_url
-from tests.support.older import older_installation
+from tests.support.older import with_one_more_migration
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
-from webhookui.core.database import Database, loads
+from webhookui.core.database import Database
 from webhookui.crm import listing, records
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
@@ -169,57 +167,26 @@ def test_however_many_start_at_once_one_makes_the_tables_and_the_modules(tmp_pat
     assert len((tmp_path / "key").read_text().splitlines()) == 1
 
 
-def test_an_older_database_is_migrated_at_the_start_with_its_rows(tmp_path: Path, database: str) -> None:
-    older_installation(tmp_path)
-    target = Database(database)
-    command.upgrade(configuration(target), "0001")
-    copied = copy_rows(tmp_path / "webhookui.db", target)
-    target.close()
-    (tmp_path / "webhookui.db").unlink()
-    installation = open_installation(Settings(instance=tmp_path, database_url=database))  # type: ignore[call-arg]
+def test_an_older_database_is_migrated_at_the_start_with_its_rows(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(instance=tmp_path, database_url=database)  # type: ignore[call-arg]
+    installation = open_installation(settings)
+    with installation.db.write() as session:
+        deal_id = records.create(session, "deals", {"name": "Big deal", "amount": "12500.50"}, SYSTEM).id or 0
+    installation.close()
+    with_one_more_migration(monkeypatch, tmp_path / "versions")
+    installation = open_installation(settings)
     try:
         current, head = revisions(installation.db)
-        assert current == head != "0001"
+        assert current == head == "0002"
         with installation.db.read() as session:
-            deal = session.scalars(select(Record).where(Record.name == "Big deal")).one()
-            assert str(deal.values["amount"]) == "12500.50"
-            for table, number in copied.items():
-                assert session.scalar(text(f'SELECT count(*) FROM "{table}"')) == number, table
+            assert str(records.get(session, "deals", deal_id).values["amount"]) == "12500.50"
         with installation.db.write() as session:
-            records.update(session, "deals", deal.id or 0, {"stage": "New"}, SYSTEM)
+            records.update(session, "deals", deal_id, {"stage": "New"}, SYSTEM)
         migrate(installation.db, tmp_path / "backups")
     finally:
         installation.close()
-
-
-def copy_rows(source: Path, target: Database) -> dict[str, int]:
-    """Every row of an SQLite database into a PostgreSQL one of the same revision. Gives how many each table has."""
-    origin = create_engine(f"sqlite:///{source}", json_deserializer=loads)
-    there = MetaData()
-    there.reflect(target.engine)
-    rows: dict[str, list[dict[str, Any]]] = {}
-    with sqlite3.connect(source) as connection:
-        connection.row_factory = sqlite3.Row
-        for table in there.sorted_tables:
-            if table.name != "alembic_version":
-                rows[table.name] = [dict(row) for row in connection.execute(f'SELECT * FROM "{table.name}"')]
-    with target.engine.begin() as session:
-        for table in there.sorted_tables:
-            for row in rows.get(table.name, []):
-                kinds = {column.name: str(column.type) for column in table.columns}
-                values = {
-                    name: loads(value) if kinds[name] == "JSON" and isinstance(value, str)
-                    else bool(value) if kinds[name] == "BOOLEAN" and value is not None
-                    else value
-                    for name, value in row.items()
-                }  # fmt: skip
-                session.execute(insert(table).values(values))
-            if rows.get(table.name) and "id" in table.columns and str(table.columns["id"].type) == "INTEGER":
-                session.execute(text(
-                    f"SELECT setval(pg_get_serial_sequence('\"{table.name}\"', 'id'), (SELECT max(id) FROM \"{table.name}\"))"
-                ))  # fmt: skip
-    origin.dispose()
-    return {name: len(rows_of_table) for name, rows_of_table in rows.items()}
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path, database: str) -> None:

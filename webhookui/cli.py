@@ -25,7 +25,7 @@ from webhookui.core.database import NotOnPostgreSQL
 from webhookui.core.secrets import SecretUnreadable
 from webhookui.crm import demo as samples
 from webhookui.installation import Installation, open_installation
-from webhookui.migrations import DatabaseTooNew
+from webhookui.migrations import DatabaseRefused
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser, UserNotFound
 from webhookui.settings import Settings, mistakes, unknown_names
@@ -52,7 +52,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (DatabaseTooNew, UserNotFound, WorkflowNotFound, NotOnPostgreSQL) as error:
+        except (DatabaseRefused, UserNotFound, WorkflowNotFound, NotOnPostgreSQL) as error:
             raise Stop(str(error)) from None
         except InvalidUser as error:
             raise Stop("\n".join(f"{field}: {sentence}" for field, sentence in error.errors.items())) from None

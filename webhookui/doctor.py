@@ -14,7 +14,7 @@ from webhookui.core.database import Database
 from webhookui.core.secrets import SecretBox, SecretUnreadable
 from webhookui.definitions.tables import WorkflowWebhook
 from webhookui.delivery_log import queue_health
-from webhookui.migrations import revisions
+from webhookui.migrations import DatabaseRefused, check, revisions
 from webhookui.notifications import mail_settings, outgoing_mail, smtp
 from webhookui.people import accounts
 from webhookui.settings import Settings, unknown_names
@@ -47,6 +47,10 @@ def checks(settings: Settings) -> Iterator[Check]:
         db = Database(settings.database)
         reachable = db.is_reachable()
         current, head = revisions(db)
+        check(db, settings.instance / "backups")
+    except DatabaseRefused as error:
+        yield Check("database", False, error.words, error.fix)
+        return
     except Exception as error:
         words = str(error).splitlines()[0]
         yield Check("database", False, words, "Check WEBHOOKUI_DATABASE_URL and that the server runs.")

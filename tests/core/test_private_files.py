@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.older import older_installation
+from tests.support.older import with_one_more_migration
 from tests.support.running import running
 from webhookui.core import private_files
 from webhookui.installation import open_installation
@@ -47,8 +47,11 @@ def test_a_running_installation_leaves_nothing_open(tmp_path: Path, open_umask: 
         assert readable(folder) == {}
 
 
-def test_what_an_earlier_version_left_open_is_closed_at_the_start(tmp_path: Path, open_umask: None) -> None:
-    older_installation(tmp_path)
+def test_what_an_earlier_version_left_open_is_closed_at_the_start(
+    tmp_path: Path, open_umask: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    open_installation(Settings(instance=tmp_path)).close()  # type: ignore[call-arg]
+    with_one_more_migration(monkeypatch, tmp_path_factory.mktemp("versions"))
     (tmp_path / "mail").mkdir()
     (tmp_path / "mail" / "1.eml").write_text("Dear Ann")
     (tmp_path / "queue.db").touch()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from pathlib import Path
 
 from tests.support import pages
-from tests.support.older import older_installation
 from tests.support.receiver import Answer, Receiver
 from tests.support.sending import sending
-from webhookui.installation import open_installation
-from webhookui.settings import Settings
 from webhookui.workflows.redelivery import redeliver
 
 
@@ -51,15 +47,3 @@ def test_the_log_and_the_api_tell_the_id(tmp_path: Path, receiver: Receiver) -> 
     sent = receiver.requests[0].header("webhook-id") or ""
     with pages.app_in(tmp_path) as app:
         assert sent in pages.admin(app).get("/log/1").text
-
-
-def test_what_was_sent_before_keeps_the_number_that_it_went_out_with(tmp_path: Path) -> None:
-    older_installation(tmp_path)
-    with sqlite3.connect(tmp_path / "webhookui.db") as connection:
-        connection.execute("UPDATE delivery SET status = 'retry', attempt_count = 1 WHERE id = 1")
-    open_installation(Settings(instance=tmp_path)).close()  # type: ignore[call-arg]
-    with sqlite3.connect(tmp_path / "webhookui.db") as connection:
-        (first_id, second_id) = [
-            message_id for (message_id,) in connection.execute("SELECT message_id FROM delivery ORDER BY id")
-        ]
-    assert first_id == "1" and re.fullmatch(r"msg_[0-9a-f]{32}", second_id)

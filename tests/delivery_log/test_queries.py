@@ -174,7 +174,7 @@ def test_what_is_taken_out_again_is_neither_counted_nor_found(db: Database, rows
     log_filter = LogFilter(q="invoices", status="success")
     with db.read() as session:
         before, listed = queries.counts(session, LogFilter()), queries.page(session, log_filter, limit=400).items
-    gone = [row for row in listed if row.log_group_id is not None][:5]
+    gone = [row for row in listed if row.log_bucket_id is not None][:5]
     assert gone
     with db.write() as session:
         indexing.remove_from_index(session, gone)

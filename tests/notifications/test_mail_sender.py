@@ -115,7 +115,7 @@ def test_no_mail_is_given_up_however_long_the_server_is_down(installation: Insta
         assert at < state.next_try_at <= at + timedelta(minutes=30)
         at = state.next_try_at
     assert statuses(installation) == ["waiting"]
-    assert state.trouble_since == NOON
+    assert state.error_since == NOON
 
 
 def test_a_mail_that_is_refused_for_good_is_shown_as_failed_and_the_others_go_out(

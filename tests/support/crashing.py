@@ -166,8 +166,8 @@ class Crashing:
         return not self._rows("SELECT id FROM delivery WHERE status NOT IN ('success', 'failed') LIMIT 1")
 
     def _what_waits(self) -> str:
-        waiting = self._rows("SELECT status, lane, count(*), min(next_attempt_at) FROM delivery GROUP BY 1, 2")
-        return f"{waiting}, paused: {self._rows('SELECT lane, state FROM endpoint')}"
+        waiting = self._rows("SELECT status, endpoint_key, count(*), min(next_attempt_at) FROM delivery GROUP BY 1, 2")
+        return f"{waiting}, paused: {self._rows('SELECT endpoint_key, state FROM endpoint')}"
 
     def _look(self) -> None:
         seen = self._receiver.seen()

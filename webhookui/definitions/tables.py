@@ -47,7 +47,7 @@ class WorkflowVersion(SQLModel, table=True):
     by: str = ""
     user_id: int | None = None
     action: str
-    """created, changed, activated, deactivated, deleted; "kept" for what was there when versions began to be kept."""
+    """created, changed, activated, deactivated or deleted."""
     document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """The document with the ids of its actions and without secrets."""
     deleted: bool = False

@@ -25,7 +25,7 @@ from webhookui.delivery.tables import Delivery, Endpoint
 REMOVED = "The workflow was deleted, or this action removed from it, before the delivery went out."
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
-_WAITS = and_(_D.status.in_(states.WAITING), _D.log_group_id.is_(None))
+_WAITS = and_(_D.status.in_(states.WAITING), _D.log_bucket_id.is_(None))
 """A waiting delivery is never in a group of the log's; saying so lets the index of those answer."""
 
 Condition = ColumnElement[bool]

@@ -6,8 +6,8 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Text, text
-from sqlmodel import AutoString, Field, SQLModel
+from sqlalchemy import Column, Index, LargeBinary, Text, text
+from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
 
@@ -22,7 +22,7 @@ def new_message_id() -> str:
     return f"msg_{secrets.token_hex(16)}"
 
 
-UNFILED = (
+NOT_INDEXED = (
     "status",
     "id",
     "workflow_id",
@@ -32,7 +32,7 @@ UNFILED = (
     "status_code",
     "test",
     "created_at",
-    "log_group_id",
+    "log_bucket_id",
 )
 
 
@@ -41,13 +41,13 @@ class Delivery(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_delivery_due", "status", "next_attempt_at", "id"),
-        Index("ix_delivery_lane", "endpoint_key", "status", "next_attempt_at", "id"),
+        Index("ix_delivery_endpoint_key", "endpoint_key", "status", "next_attempt_at", "id"),
         Index("ix_delivery_webhook_record", "webhook_id", "record_id", "id"),
         Index("ix_delivery_record", "record_id", "id"),
         Index("ix_delivery_redelivery_of", "redelivery_of", **where("redelivery_of IS NOT NULL")),
         # The log's: what is indexed, by its bucket; what is not, with all that filters and counts look at.
-        Index("ix_delivery_filed", "log_group_id", "id", "created_at", **where("log_group_id IS NOT NULL")),
-        Index("ix_delivery_unfiled", *UNFILED, **where("log_group_id IS NULL")),
+        Index("ix_delivery_indexed", "log_bucket_id", "id", "created_at", **where("log_bucket_id IS NOT NULL")),
+        Index("ix_delivery_not_indexed", *NOT_INDEXED, **where("log_bucket_id IS NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -69,7 +69,7 @@ class Delivery(SQLModel, table=True):
     message_id: str = Field(default_factory=new_message_id, sa_column_kwargs={"server_default": ""})
     """What goes out as `webhook-id`: the same over all attempts, and over redeliveries of the original payload."""
     host: str = ""
-    endpoint_key: str = Field(default="", sa_column=Column("lane", AutoString, key="endpoint_key", nullable=False))
+    endpoint_key: str = ""
     """An EndpointKey; empty when no request could be built."""
     status_code: int | None = None
     attempt_count: int = 0
@@ -94,14 +94,14 @@ class Delivery(SQLModel, table=True):
     """The save that caused it."""
     caused_by: str = ""
     """Who made that save, in words."""
-    log_group_id: int | None = None
+    log_bucket_id: int | None = None
     """The bucket it was indexed in, a while after it was finished (`delivery_log/indexing.py`)."""
 
 
 class LogBucket(SQLModel, table=True):
     """Finished deliveries that no filter of the log tells apart, except by record, time and text; and how many they are."""
 
-    __tablename__ = "log_group"
+    __tablename__ = "log_bucket"
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
@@ -199,7 +199,7 @@ class WorkerProcess(SQLModel, table=True):
 class AttemptMetrics(SQLModel, table=True):
     """How many attempts came to an outcome and took so long, counted by the processes of one shard."""
 
-    __tablename__ = "attempt_tally"
+    __tablename__ = "attempt_metrics"
 
     shard: int = Field(primary_key=True)
     outcome: str = Field(primary_key=True)
@@ -212,16 +212,16 @@ class AttemptMetrics(SQLModel, table=True):
 class RateLimit(SQLModel, table=True):
     """When the next request to an endpoint key that is sent to at a limited rate may go, for all worker processes together."""
 
-    __tablename__ = "lane_pace"
+    __tablename__ = "rate_limit"
 
-    endpoint_key: str = Field(sa_column=Column("lane", AutoString, key="endpoint_key", primary_key=True))
+    endpoint_key: str = Field(primary_key=True)
     next_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Endpoint(SQLModel, table=True):
     """The health of a webhook at an endpoint, or of an endpoint with all its webhooks, for the circuit."""
 
-    endpoint_key: str = Field(sa_column=Column("lane", AutoString, key="endpoint_key", primary_key=True))
+    endpoint_key: str = Field(primary_key=True)
     failures_in_a_row: int = 0
     state: str = "closed"
     """"closed" (sends), "open" (paused) or "draining" (recovered, backlog at a limited rate)."""
@@ -264,7 +264,7 @@ class RedeliveryJob(SQLModel, table=True):
     """Who asked for it, by name."""
     ids: list[int] | None = Field(default=None, sa_column=Column(JSON))
     """The selected deliveries, in order …"""
-    log_filter: dict[str, str] | None = Field(default=None, sa_column=Column("wanted", JSON))
+    log_filter: dict[str, str] | None = Field(default=None, sa_column=Column(JSON))
     """… or the filter, as `LogFilter.to_args` writes it."""
     total: int | None = None
     """Deliveries to send again; None when a filter matches more than are counted."""
@@ -272,7 +272,7 @@ class RedeliveryJob(SQLModel, table=True):
     """Id of the last delivery that is done. It moves in the transaction of what was done."""
     up_to: int
     """The newest delivery when the job began: what it makes itself is not sent again by it."""
-    redelivered: int = Field(default=0, sa_column=Column("made", Integer, nullable=False))
+    redelivered: int = 0
     refused: int = 0
     reasons: dict[str, list[int]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """Why deliveries were refused: sentence → [how many, the first of them, …]."""

@@ -35,10 +35,10 @@ DIMENSIONS = ("status", "status_code", "workflow_id", "webhook_id", "module", "h
 """Columns of a delivery that its bucket is made of."""
 
 _DUE = select(_D.id, _D.url, _D.error, *(_D[name] for name in DIMENSIONS)).where(
-    _D.log_group_id.is_(None), _D.status.in_(states.FINAL)
+    _D.log_bucket_id.is_(None), _D.status.in_(states.FINAL)
 )
 """In no order: an order would read all that is due for each batch."""
-_ASSIGN = update(Delivery.__table__).where(_D.id == bindparam("the_id")).values(log_group_id=bindparam("bucket"))  # type: ignore[attr-defined]
+_ASSIGN = update(Delivery.__table__).where(_D.id == bindparam("the_id")).values(log_bucket_id=bindparam("bucket"))  # type: ignore[attr-defined]
 _COUNT = update(LogBucket.__table__).where(_G.id == bindparam("bucket")).values(number=_G.number + bindparam("more"))  # type: ignore[attr-defined]
 
 
@@ -66,16 +66,16 @@ def index_some(db: Database, limit: int = BATCH) -> int:
 def remove_from_index(session: Session, rows: Iterable[Any]) -> None:
     """Takes deliveries that are about to be deleted out of their buckets and the text index.
 
-    `rows`: with id, url, error and log_group_id; those that were not indexed are left out.
+    `rows`: with id, url, error and log_bucket_id; those that were not indexed are left out.
     """
-    indexed = [row for row in rows if row.log_group_id is not None]
+    indexed = [row for row in rows if row.log_bucket_id is not None]
     if not indexed:
         return
-    numbers = Counter(row.log_group_id for row in indexed)
+    numbers = Counter(row.log_bucket_id for row in indexed)
     less = [{"bucket": bucket, "more": -numbers[bucket]} for bucket in sorted(numbers)]
     session.connection().execute(_COUNT, less)
     session.execute(delete(LogBucket).where(_G.id.in_(numbers), _G.number <= 0))
-    TEXTS.remove(session, (_entry(row, row.log_group_id) for row in indexed))
+    TEXTS.remove(session, (_entry(row, row.log_bucket_id) for row in indexed))
 
 
 def _entry(row: Any, bucket: int) -> Entry:

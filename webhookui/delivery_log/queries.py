@@ -183,7 +183,7 @@ def newer_than(session: Session, log_filter: LogFilter, delivery_id: int, limit:
 def hosts(session: Session) -> list[str]:
     """Hosts that deliveries went to, up to 200."""
     indexed = select(_G.host).where(_G.number > 0, _G.host != "")
-    not_indexed = select(_D.host).where(_D.log_group_id.is_(None), _D.host != "")
+    not_indexed = select(_D.host).where(_D.log_bucket_id.is_(None), _D.host != "")
     return list(session.scalars(union(indexed, not_indexed).order_by("host").limit(200)))
 
 

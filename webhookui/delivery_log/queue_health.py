@@ -71,7 +71,7 @@ def oldest_queued_s(session: Session) -> float:
     paused = set(session.scalars(select(col(Endpoint.endpoint_key)).where(col(Endpoint.state) != "closed")))
     conditions = [
         col(Delivery.status) == "queued",
-        col(Delivery.log_group_id).is_(None),
+        col(Delivery.log_bucket_id).is_(None),
         or_(
             col(Delivery.test),
             col(Delivery.workflow_id).is_(None),

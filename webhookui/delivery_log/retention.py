@@ -64,7 +64,7 @@ def purge(db: Database, limit: datetime, stopped: Callable[[], bool] = lambda: F
 def _purge_some(session: Session, limit: datetime, position: Any) -> tuple[Any, int]:
     """The next batch after `position`, a time and an id. Returns where it came to, None at the end, and how many went."""
     statement = (
-        select(_D.id, _D.url, _D.error, _D.log_group_id, _D.status, _D.created_at, _D.finished_at)
+        select(_D.id, _D.url, _D.error, _D.log_bucket_id, _D.status, _D.created_at, _D.finished_at)
         .where(_D.created_at < limit)
         .order_by(_D.created_at, _D.id)
         .limit(BATCH)

@@ -96,7 +96,7 @@ def matching(
         return _ids(session, f"SELECT id FROM delivery WHERE true{span.condition()} {tail}", values)
     groups = _groups(session, dimensions, span, limit, order)
     parts = [
-        f"SELECT id FROM (SELECT id FROM delivery WHERE log_group_id = :g{n}{span.condition()} {tail}) AS s{n}"
+        f"SELECT id FROM (SELECT id FROM delivery WHERE log_bucket_id = :g{n}{span.condition()} {tail}) AS s{n}"
         for n in range(len(groups))
     ]
     parts += _not_indexed(log_filter, span, tail)
@@ -117,7 +117,7 @@ def _not_indexed(log_filter: LogFilter, span: Span, tail: str) -> list[str]:
     same = _equal({name: value for name, value in dimensions_of(log_filter).items() if name != "status"})
     statuses = [log_filter.status] if log_filter.status else list(STATUSES)
     return [
-        f"SELECT id FROM (SELECT id FROM delivery WHERE log_group_id IS NULL AND status = '{status}'"
+        f"SELECT id FROM (SELECT id FROM delivery WHERE log_bucket_id IS NULL AND status = '{status}'"
         f"{span.condition()}{same} {tail}) AS {status}_ones"
         for status in statuses
         if status in STATUSES
@@ -127,18 +127,18 @@ def _not_indexed(log_filter: LogFilter, span: Span, tail: str) -> list[str]:
 def buckets_of(session: Session, log_filter: LogFilter) -> dict[int, int]:
     """The groups that match, and how many deliveries each has."""
     dimensions = dimensions_of(log_filter)
-    sql = f"SELECT id, number FROM log_group WHERE number > 0{_equal(dimensions)}"
+    sql = f"SELECT id, number FROM log_bucket WHERE number > 0{_equal(dimensions)}"
     return {row.id: row.number for row in session.execute(text(sql), dimensions)}
 
 
 def _groups(session: Session, dimensions: dict[str, Any], span: Span, limit: int, order: str) -> list[int]:
     """The groups that the first `limit` matches are in. Each group's first match is one of them, so `limit` groups do."""
-    ids = _ids(session, f"SELECT id FROM log_group WHERE number > 0{_equal(dimensions)}", dimensions)
+    ids = _ids(session, f"SELECT id FROM log_bucket WHERE number > 0{_equal(dimensions)}", dimensions)
     if len(ids) <= limit:
         return ids
-    first = f"SELECT id FROM delivery WHERE log_group_id = g.id{span.condition()} ORDER BY id {order} LIMIT 1"
+    first = f"SELECT id FROM delivery WHERE log_bucket_id = g.id{span.condition()} ORDER BY id {order} LIMIT 1"
     sql = f"""
-        SELECT id FROM (SELECT g.id AS id, ({first}) AS first FROM log_group g WHERE g.number > 0{_equal(dimensions)}) AS known
+        SELECT id FROM (SELECT g.id AS id, ({first}) AS first FROM log_bucket g WHERE g.number > 0{_equal(dimensions)}) AS known
         WHERE first IS NOT NULL ORDER BY first {order} LIMIT :limit
     """
     return _ids(session, sql, {**span.values(), **dimensions, "limit": limit})
@@ -191,17 +191,17 @@ def counted(session: Session, log_filter: LogFilter) -> Counts:
     same = _equal(dimensions)
     if log_filter.record_id is not None:
         return _of_record(session, log_filter.record_id, same, span, values)
-    rest = f"log_group_id IS NULL AND status IN {tuple(STATUSES)}{same}{span.condition()}"
+    rest = f"log_bucket_id IS NULL AND status IN {tuple(STATUSES)}{same}{span.condition()}"
     not_indexed = f"SELECT status, count(*) AS n FROM delivery WHERE {rest} GROUP BY status"
     if not span.is_of_times:
-        indexed = f"SELECT status, sum(number) AS n FROM log_group WHERE true{same} GROUP BY status"
+        indexed = f"SELECT status, sum(number) AS n FROM log_bucket WHERE true{same} GROUP BY status"
         return Counts(_by_status(session, f"{indexed} UNION ALL {not_indexed}", values))
     parts = [not_indexed]
     for status in FINAL:
-        groups = f"SELECT id FROM log_group WHERE status = '{status}' AND number > 0{same}"
+        groups = f"SELECT id FROM log_bucket WHERE status = '{status}' AND number > 0{same}"
         parts.append(
             f"SELECT '{status}' AS status, count(*) AS n FROM (SELECT 1 FROM delivery"
-            f" WHERE log_group_id IN ({groups}){span.condition()} LIMIT :most) AS {status}_ones"
+            f" WHERE log_bucket_id IN ({groups}){span.condition()} LIMIT :most) AS {status}_ones"
         )
     return _cut(_by_status(session, " UNION ALL ".join(parts), values))
 

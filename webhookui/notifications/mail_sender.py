@@ -189,7 +189,7 @@ class MailSender:
         self._write_server(_S.held_by == self._process, held_by=None)
 
     def _note_well(self) -> None:
-        self._write_server(_S.trouble_since.is_not(None), trouble_since=None, error=None, tries=0, next_try_at=None)
+        self._write_server(_S.error_since.is_not(None), error_since=None, error=None, tries=0, next_try_at=None)
 
     def _note_error_state(self, words: str, at: datetime) -> None:
         log.warning("mail_server_trouble", error=words)
@@ -198,7 +198,7 @@ class MailSender:
             if row is None:
                 return
             wait = UNUSABLE_AGAIN_AFTER[min(row.tries, len(UNUSABLE_AGAIN_AFTER) - 1)]
-            row.trouble_since, row.error = row.trouble_since or at, words
+            row.error_since, row.error = row.error_since or at, words
             row.tries, row.next_try_at = row.tries + 1, at + wait
 
     def _write_server(self, condition: Any, **values: Any) -> None:
@@ -241,7 +241,7 @@ def forget_old(settings: Settings, db: Database, at: datetime) -> int:
 def error_state(session: Session) -> MailServer | None:
     """The server's state while it can't be used."""
     row = session.get(MailServer, 1)
-    return row if row is not None and row.trouble_since is not None else None
+    return row if row is not None and row.error_since is not None else None
 
 
 def try_now(session: Session) -> None:

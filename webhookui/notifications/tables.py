@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, String, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import UtcDateTime, now
@@ -31,7 +31,7 @@ class Notice(SQLModel, table=True):
     """When the mail is to be written; None when nothing is to be told."""
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """The end of the window that the last mail opened."""
-    reported_state: str | None = Field(default=None, sa_column=Column("told", String))
+    reported_state: str | None = None
     """The endpoint's state that the last mail told of."""
 
 
@@ -95,7 +95,7 @@ class MailServer(SQLModel, table=True):
     id: int = Field(default=1, primary_key=True)
     held_by: str | None = None
     """The worker process that is sending; the hold ends with that process."""
-    trouble_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, sa_column=Column(Text))
     """In words for people, with the server's own."""
     tries: int = 0

@@ -70,7 +70,7 @@ class Watch:
 def _look() -> Banners:
     with current_installation.read() as session:
         queue, mail = queue_health.queue_state(session), mail_sender.error_state(session)
-    mail_error = MailErrorState(f"{mail.trouble_since:%Y-%m-%dT%H:%M:%SZ}", mail.error or "") if mail else None
+    mail_error = MailErrorState(f"{mail.error_since:%Y-%m-%dT%H:%M:%SZ}", mail.error or "") if mail else None
     return Banners(None if queue.worked_on else queue, mail_error)
 
 

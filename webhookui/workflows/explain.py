@@ -91,8 +91,9 @@ def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Exp
     row = {**workflow.model_dump(), **was.document}
     delivery_ids, hold = _deliveries(session, workflow.id, saved)
     conditions: tuple[ConditionRow, ...] = ()
-    if was.state in ("not_made", "unknown"):
-        checks: tuple[Check, ...] = (_version(was),)
+    if was.state == "not_made":
+        words = "The workflow was created after this save."
+        checks: tuple[Check, ...] = (Check("version", "Version", False, words),)
     else:
         compiled = compile_workflow(row, (), catalog(session))
         loader = PastRecordLoader(session, saved.change) if saved.change is not None else RecordLoader(session)
@@ -121,7 +122,7 @@ def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Exp
         summary=(
             "It fired, but the loop guard holds its deliveries."
             if hold
-            else _summary(checks, conditions, was.state == "unknown")
+            else _summary(checks, conditions)
             if held or not delivery_ids
             else LOG_SAYS
         ),
@@ -129,9 +130,9 @@ def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Exp
         conditions=conditions,
         delivery_ids=delivery_ids,
         notes=_notes(workflow, was, saved, held, delivery_ids),
-        version=was.number if was.state in ("known", "deleted") else None,
-        version_at=was.since if was.state in ("known", "deleted") else None,
-        latest=was.state in ("known", "deleted") and was.number == workflow.version,
+        version=was.number if was.state != "not_made" else None,
+        version_at=was.since if was.state != "not_made" else None,
+        latest=was.state != "not_made" and was.number == workflow.version,
     )
 
 
@@ -142,13 +143,6 @@ def _now(workflow: Workflow) -> InForce:
     document = {key: getattr(workflow, key) for key in KEYS}
     state: Literal["deleted", "known"] = "deleted" if workflow.deleted_at else "known"
     return InForce(state, document, workflow.version, workflow.updated_at)
-
-
-def _version(was: InForce) -> Check:
-    words = f"How the workflow was then is unknown: its versions are kept only since {was.since:%Y-%m-%d %H:%M} UTC."
-    if was.state == "not_made":
-        words = "The workflow was created after this save."
-    return Check("version", "Version", False, words)
 
 
 def _active(was: InForce) -> Check:
@@ -216,12 +210,10 @@ def _recurrence(session: Session, compiled: CompiledWorkflow, saved: RecordChang
     return Check("recurrence", label, False, f"{words} They were first met at {first.at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-def _summary(checks: tuple[Check, ...], conditions: tuple[ConditionRow, ...], unknown: bool) -> str:
+def _summary(checks: tuple[Check, ...], conditions: tuple[ConditionRow, ...]) -> str:
     failed = next((check for check in checks if not check.held), None)
     if failed is None:
         return "It fires: everything holds."
-    if unknown:
-        return f"The log has no delivery of this save. {failed.words}"
     if failed.name == "all":
         row = next(row for row in conditions if row.group == "all" and not row.held)
         seen = f"the value is “{row.seen}”" if row.seen else "the field is empty"
@@ -256,7 +248,7 @@ def _notes(
         notes.append("The workflow has been deleted since.")
     elif was.state == "known" and was.document["active"] and not workflow.active:
         notes.append("The workflow has been switched off since.")
-    if delivery_ids and not held and was.state != "unknown":
+    if delivery_ids and not held:
         notes.append(
             "What did not hold is judged by what is known today: what it looks at has changed since, or can't be checked."
         )

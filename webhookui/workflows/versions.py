@@ -23,11 +23,10 @@ KEYS = ("name", "description", "module", "active", "related_modules", "trigger",
 class InForce:
     """What a workflow was at a past change.
 
-    `state`: "not_made" yet, "known", "deleted" already, or "unknown": it was there, but versions were not kept yet, and
-    `document` is the earliest that was.
+    `state`: "not_made" yet (`document` is the earliest), "known", or "deleted" already.
     """
 
-    state: Literal["not_made", "known", "deleted", "unknown"]
+    state: Literal["not_made", "known", "deleted"]
     document: Mapping[str, Any]
     number: int
     since: datetime
@@ -74,6 +73,5 @@ def in_force(session: Session, workflow: Workflow, change: Change) -> InForce:
     if before:
         last = before[-1]
         return InForce("deleted" if last.deleted else "known", last.document, last.number, last.at)
-    first = kept[0]  # there is one: a workflow is made by a save, and the migration kept one of each that there was
-    made_later = first.action != "kept" or workflow.created_at > change.at
-    return InForce("not_made" if made_later else "unknown", first.document, first.number, first.at)
+    first = kept[0]  # there is one: a workflow is made by a save
+    return InForce("not_made", first.document, first.number, first.at)
