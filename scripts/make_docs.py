@@ -37,6 +37,28 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
+def diagnoses_table() -> str:
+    rows = [
+        ("configuration", "what is wrong with the webhook", "Fix the webhook, then redeliver.", "no"),
+        ("token", "No access token: *why*", "as for any other request", "as for any other"),
+    ]
+    for _kinds, code, sentence, advice, ends in diagnosis.WITHOUT_ANSWER:
+        values = {"host": "*host*", "timeout": "*timeout*", "detail": "*why*"}
+        rows.append((code, sentence.format(**values), advice.format(**values), "no" if ends else "yes"))
+    rows.append(("condition", "*host* answered 2xx, but *why*", "Look at the response, and at “Success is”.", "yes"))
+    rows.append(
+        ("redirect", diagnosis.NOWHERE[0].format(host="*host*", code="3xx", where="*why*"), diagnosis.NOWHERE[1], "yes")
+    )
+    for status, (code, sentence, advice) in sorted(
+        diagnosis.ANSWERS.items(), key=lambda row: (row[0] < 100, row[0] or 10)
+    ):
+        shown = f"{status}xx" if 0 < status < 10 else "anything else"
+        rows.append((code, sentence.format(host="*host*", code=shown), advice, "no" if status == 410 else "yes"))
+    lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in dict.fromkeys(rows)]
+    return "\n".join(lines) + "\n"
+
+
 def replaced(text: str, mark: str, content: str) -> str:
     """The text with what stands between the two comments of `mark` replaced."""
     begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
@@ -48,9 +70,7 @@ def documents() -> dict[Path, str]:
     readme = ROOT / "README.md"
     return {
         readme: replaced(readme.read_text(), "settings", settings_table()),
-        ROOT / "docs" / "delivery.md": DELIVERY.format(
-            states=states.table_as_markdown(), diagnoses=diagnosis.table_as_markdown()
-        ),
+        ROOT / "docs" / "delivery.md": DELIVERY.format(states=states.table_as_markdown(), diagnoses=diagnoses_table()),
     }
 
 

@@ -16,6 +16,16 @@ def make_file(path: str | Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE))
 
 
+def write(path: Path, content: bytes) -> None:
+    """Writes the file so that it is there whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
 def make_folder(folder: Path) -> None:
     folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
 

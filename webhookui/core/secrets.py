@@ -3,7 +3,6 @@ the key file is rotated by adding a line."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -68,9 +67,4 @@ def _read_keys(path: Path) -> list[bytes]:
 
 def _write_keys(path: Path, keys: list[bytes]) -> None:
     private_files.make_folder(path.parent)
-    fresh = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(b"\n".join(keys) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    private_files.write(path, b"\n".join(keys) + b"\n")

@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Text, case, cast, delete, func, select, text
 from sqlalchemy.orm import Session
@@ -48,10 +47,8 @@ class Counted:
         return self.by_status.total()
 
     def add(self, by_status: Mapping[str, int], durations: Mapping[str, int] | Mapping[int, int]) -> None:
-        for status, number in by_status.items():
-            self.by_status[status] += number
-        for key, number in durations.items():
-            self.durations[int(key)] += number
+        self.by_status.update(by_status)
+        self.durations.update({int(key): number for key, number in durations.items()})
 
     def note_age(self, age_s: float | None) -> None:
         if age_s is not None:
@@ -95,8 +92,7 @@ def over_time(session: Session, edges: Sequence[datetime]) -> list[Counted]:
             stale.append(row.at)
         elif row.counted:
             bar.add(row.finished, row.durations)
-    spans: list[tuple[datetime, datetime | None]] = [(at, at + SLOT) for at in stale]
-    for start, end in [*spans, (counted_until, None)]:
+    for start, end in [*((at, at + SLOT) for at in stale), (counted_until, None)]:
         for at, counted in _finished(session, start, end).items():
             if (bar := bar_of(at)) is not None:
                 bar.add(counted.by_status, counted.durations)
@@ -129,10 +125,8 @@ def _note_age(session: Session, at: datetime, age_s: float) -> None:
     insert = insert_or_update(session, DeliverySlot).values(
         at=at, counted=False, finished={}, durations={}, unfinished=0, oldest_queued_s=age_s
     )
-    worse = case(
-        (_S.oldest_queued_s > insert.excluded.oldest_queued_s, _S.oldest_queued_s),
-        else_=insert.excluded.oldest_queued_s,
-    )
+    fresh = insert.excluded.oldest_queued_s
+    worse = case((_S.oldest_queued_s > fresh, _S.oldest_queued_s), else_=fresh)
     session.execute(insert.on_conflict_do_update(index_elements=["at"], set_={"oldest_queued_s": worse}))
 
 
@@ -143,7 +137,13 @@ def _count(db: Database, start: datetime, end: datetime) -> None:
         unfinished = _unfinished(session)
     last = end - SLOT
     ats = {at for at in (*finished, *unfinished, last) if start <= at < end}
-    rows = [_row(at, finished[at], _number(unfinished, at)) for at in sorted(ats)]
+    rows = [
+        {
+            "at": at, "counted": True, "finished": dict(finished[at].by_status), "unfinished": _number(unfinished, at),
+            "durations": {str(key): number for key, number in finished[at].durations.items()},
+        }
+        for at in sorted(ats)
+    ]  # fmt: skip
     with db.write() as session:
         insert = insert_or_update(session, DeliverySlot)
         fresh = {name: insert.excluded[name] for name in ("counted", "finished", "durations", "unfinished")}
@@ -160,17 +160,6 @@ def _recount(db: Database) -> None:
         late = [at for at in open_now if at not in noted and session.scalar(select(_S.counted).where(_S.at == at))]
     for at in [*late, *(at for at, number in noted.items() if number != _number(open_now, at))]:
         _count(db, at, at + SLOT)
-
-
-def _row(at: datetime, slot: Counted, unfinished: int) -> dict[str, Any]:
-    durations = {str(key): number for key, number in slot.durations.items()}
-    return {
-        "at": at,
-        "counted": True,
-        "finished": dict(slot.by_status),
-        "durations": durations,
-        "unfinished": unfinished,
-    }
 
 
 _SLOT_TEXT = func.substr(cast(_D.created_at, Text), 1, 15)
@@ -205,11 +194,9 @@ def _finished(session: Session, start: datetime, end: datetime | None) -> defaul
 
 def _unfinished(session: Session) -> dict[datetime, Counter[str]]:
     """Of all times: the index of the statuses finds them, and no index of times is to get in its way."""
-    statement = (
-        select(_SLOT_TEXT, _D.status, func.count()).where(_D.status.in_(states.OPEN)).group_by(text("1"), text("2"))
-    )
+    statement = select(_SLOT_TEXT, _D.status, func.count()).where(_D.status.in_(states.OPEN))
     unfinished: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
-    for slot_text, status, number in session.execute(statement):
+    for slot_text, status, number in session.execute(statement.group_by(text("1"), text("2"))):
         unfinished[_time(slot_text)][status] += number
     return unfinished
 

@@ -119,31 +119,14 @@ def _step(row: Mapping[str, str], at: str, errors: dict[str, str]) -> Step:
     body = row.get("body", "").replace("\r\n", "\n")
     if len(body.encode()) > LONGEST_BODY:
         errors[f"{at}.body"] = "The body must not be longer than 64 KiB."
-    return Step(
-        times=int(_number(row, "times", 1, MOST_TIMES, 1, f"{at}.times", errors)),
-        status=int(_number(row, "status", 200, 599, 200, f"{at}.status", errors)),
-        content_type=content_type,
-        body=body,
-        delay_s=_number(row, "delay_s", 0, LONGEST_DELAY_S, 0, f"{at}.delay_s", errors, whole=False),
-    )
 
+    def number(name: str, least: float, most: float, default: float, kind: str = "whole number") -> float:
+        text = row.get(name, "").strip().replace(",", ".")
+        pattern = r"\d{1,6}" if kind == "whole number" else r"\d{1,6}(\.\d{0,3})?"
+        if text and (not re.fullmatch(pattern, text, re.ASCII) or not least <= float(text) <= most):
+            errors[f"{at}.{name}"] = f"Must be a {kind} from {least:g} to {most:g}."
+            return default
+        return float(text or default)
 
-def _number(
-    row: Mapping[str, str],
-    name: str,
-    least: float,
-    most: float,
-    default: float,
-    at: str,
-    errors: dict[str, str],
-    *,
-    whole: bool = True,
-) -> float:
-    text = row.get(name, "").strip().replace(",", ".")
-    if not text:
-        return default
-    kind, pattern = ("whole number", r"\d{1,6}") if whole else ("number", r"\d{1,6}(\.\d{0,3})?")
-    if not re.fullmatch(pattern, text, re.ASCII) or not least <= float(text) <= most:
-        errors[at] = f"Must be a {kind} from {least:g} to {most:g}."
-        return default
-    return float(text)
+    times, status = int(number("times", 1, MOST_TIMES, 1)), int(number("status", 200, 599, 200))
+    return Step(times, status, content_type, body, number("delay_s", 0, LONGEST_DELAY_S, 0, "number"))

@@ -87,11 +87,10 @@ def write_due(session: Session, address: str, at: datetime) -> list[OutgoingMail
     written = []
     for notice in session.scalars(due.with_for_update(skip_locked=True)):
         user = session.get(User, notice.user_id)
-        content = (
-            mail_content.KINDS[notice.kind](session, notice, user, address)
-            if user is not None and user.active
-            else None
-        )
+        if user is None or not user.active:
+            content = None
+        else:
+            content = mail_content.KINDS[notice.kind](session, notice, user, address)
         if content is not None and user is not None:
             written.append(outgoing_mail.add(session, user.email, content, notice.count, at))
             notice.not_before = at + WINDOW

@@ -6,7 +6,6 @@ several processes one sends at a time; its hold on the server ends with its hear
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ import structlog
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from webhookui.core import private_files
 from webhookui.core.database import Database, insert_or_update, now
 from webhookui.core.secrets import SecretBox, SecretUnreadable
 from webhookui.delivery.tables import WorkerProcess
@@ -92,16 +92,14 @@ class MailSender:
         with self._db.read() as session:
             mails = _due(session, at, BATCH)
             state = session.get(MailServer, 1)
+            server, problem = None, ""
             try:
                 server = mail_settings.load(session, self._box)
             except SecretUnreadable as error:
-                server, problem = None, str(error)
-            else:
-                problem = ""
-        if not mails:
-            return False
-        if problem:
+                problem = str(error)
+        if mails and problem:
             self._note_error_state(problem, at)
+        if not mails or problem:
             return False
         if server is None:
             for mail in mails:
@@ -153,37 +151,24 @@ class MailSender:
         """As a file first: a process that dies in between writes it once more."""
         content = _or_refused(outgoing_mail.as_file, mail, outgoing_mail.own_address(self._settings.address))
         file = kept_file(self._settings, mail)
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = file.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(content)
-        fresh.replace(file)
+        private_files.make_folder(file.parent)
+        private_files.write(file, content)
         self._mark(mail, status="kept", next_attempt_at=None)
         log.info("mail_kept", mail=mail.id, file=str(file))
 
     def _mark(self, mail: OutgoingMail, **values: Any) -> None:
+        waits = update(OutgoingMail).where(_M.id == mail.id, _M.status == "waiting")
         with self._db.write() as session:
-            session.execute(
-                update(OutgoingMail)
-                .where(_M.id == mail.id, _M.status == "waiting")
-                .values(**values)
-                .execution_options(synchronize_session=False)
-            )
+            session.connection().execute(waits.values(**values))
 
     def _take_hold(self) -> bool:
         """Whether this process is the one to send. A holder that is not seen any more has lost its hold."""
         alive = select(WorkerProcess.id).where(WorkerProcess.seen_at > now() - STALE_AFTER)  # type: ignore[call-overload, arg-type]
+        free = or_(_S.held_by.is_(None), _S.held_by == self._process, _S.held_by.not_in(alive))
         with self._db.write() as session:
             session.execute(insert_or_update(session, MailServer).values(id=1, tries=0).on_conflict_do_nothing())
-            taken: Any = session.execute(
-                update(MailServer)
-                .where(
-                    _S.id == 1, or_(_S.held_by.is_(None), _S.held_by == self._process, _S.held_by.not_in(alive))
-                )
-                .values(held_by=self._process)
-                .execution_options(synchronize_session=False)
-            )  # fmt: skip
-            return bool(taken.rowcount)
+            take = update(MailServer).where(_S.id == 1, free).values(held_by=self._process)
+            return bool(session.connection().execute(take).rowcount)
 
     def _let_go(self) -> None:
         self._write_server(_S.held_by == self._process, held_by=None)
@@ -203,12 +188,7 @@ class MailSender:
 
     def _write_server(self, condition: Any, **values: Any) -> None:
         with self._db.write() as session:
-            session.execute(
-                update(MailServer)
-                .where(_S.id == 1, condition)
-                .values(**values)
-                .execution_options(synchronize_session=False)
-            )
+            session.connection().execute(update(MailServer).where(_S.id == 1, condition).values(**values))
 
 
 def _or_refused(build: Callable[[OutgoingMail, str], Built], mail: OutgoingMail, sender: str) -> Built:

@@ -1,5 +1,5 @@
 """What went wrong with an attempt, in plain words with what to do about it (specification section 7): one table for the log, the
-mails and `docs/delivery.md`.
+mails and `docs/delivery.md` (`scripts/make_docs.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Diagnosis:
 def of_exception(error: Exception, *, host: str, timeout_s: float, clean: Callable[[str], str] = str) -> Diagnosis:
     """Why no answer came. `clean` takes secrets out of what the exception says, before it is cut."""
     inner = innermost(error)
-    for kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
+    for kinds, code, sentence, advice, ends in WITHOUT_ANSWER:
         if isinstance(error, kinds) or isinstance(inner, kinds):
             values = {"host": host, "timeout": f"{timeout_s:g}", "detail": _detail(inner, clean)}
             if isinstance(inner, ssl.SSLCertVerificationError):
@@ -57,8 +57,8 @@ def of_answer(answer: Answer, *, host: str, because: str = "") -> Diagnosis:
         )
     if code in REDIRECTS and (answer.unfollowed or not answer.header("location")):
         where = answer.unfollowed or "without saying where to (it has no Location header)"
-        return Diagnosis("redirect", _NOWHERE[0].format(host=host, code=code, where=where.rstrip(".")), _NOWHERE[1])
-    name, sentence, advice = _ANSWERS.get(code) or _ANSWERS.get(code // 100) or _ANSWERS[0]
+        return Diagnosis("redirect", NOWHERE[0].format(host=host, code=code, where=where.rstrip(".")), NOWHERE[1])
+    name, sentence, advice = ANSWERS.get(code) or ANSWERS.get(code // 100) or ANSWERS[0]
     return Diagnosis(name, sentence.format(host=host, code=code), advice, ends=code == 410)
 
 
@@ -86,7 +86,7 @@ def configuration(sentence: str) -> Diagnosis:
 
 _Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
-_WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
+WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     (
         AddressBlocked, "address_blocked", "{detail}",
         "Only public addresses are reached. To allow this one, an admin adds its network to WEBHOOKUI_ALLOWED_NETWORKS "
@@ -165,13 +165,13 @@ _WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     ),
 )  # fmt: skip
 
-_NOWHERE = (
+NOWHERE = (
     "{host} answered {code}: it sends the request elsewhere, {where}.",
     "Open the address of the last redirect to see where it leads, and put the right one into URL to Notify.",
 )
 """A redirect that leads nowhere."""
 
-_ANSWERS: dict[int, tuple[str, str, str]] = {
+ANSWERS: dict[int, tuple[str, str, str]] = {
     101: ("unexpected", "{host} answered 101: it switched to another protocol, which was not requested.", "Check the path of URL to Notify: it may be that of a WebSocket."),
     300: ("redirect", "{host} answered 300: it has several addresses to choose from.", "Its answer lists them: put the right one into URL to Notify."),
     304: ("not_modified", "{host} answered 304: nothing has changed since an earlier answer, but none is kept here.", "Look at the headers of the webhook: If-None-Match and If-Modified-Since ask for this answer."),
@@ -223,22 +223,3 @@ def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
         text = f"{type(error).__name__}: {error}"
     cleaned = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", clean(text)).strip()
     return cleaned if len(cleaned) <= 200 else cleaned[:199] + "…"
-
-
-def table_as_markdown() -> str:
-    """The table of diagnoses for `docs/delivery.md`."""
-    rows = [
-        ("configuration", "what is wrong with the webhook", "Fix the webhook, then redeliver.", "no"),
-        ("token", "No access token: *why*", "as for any other request", "as for any other"),
-    ]
-    for _kinds, code, sentence, advice, ends in _WITHOUT_ANSWER:
-        values = {"host": "*host*", "timeout": "*timeout*", "detail": "*why*"}
-        rows.append((code, sentence.format(**values), advice.format(**values), "no" if ends else "yes"))
-    rows.append(("condition", "*host* answered 2xx, but *why*", "Look at the response, and at “Success is”.", "yes"))
-    rows.append(("redirect", _NOWHERE[0].format(host="*host*", code="3xx", where="*why*"), _NOWHERE[1], "yes"))
-    for status, (code, sentence, advice) in sorted(_ANSWERS.items(), key=lambda row: (row[0] < 100, row[0] or 10)):
-        shown = f"{status}xx" if 0 < status < 10 else "anything else"
-        rows.append((code, sentence.format(host="*host*", code=shown), advice, "no" if status == 410 else "yes"))
-    lines = ["| code | words | what to do | retried |", "|---|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in dict.fromkeys(rows)]
-    return "\n".join(lines) + "\n"

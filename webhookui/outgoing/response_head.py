@@ -119,9 +119,7 @@ class FinalResponse(HTTPResponse):
             try:
                 version, status, reason = self._read_status()  # type: ignore[attr-defined]
             except ConnectionError:
-                if (
-                    passed_over
-                ):  # it began to answer, so that it must not be taken for a connection that was closed before
+                if passed_over:  # it has begun: this is no connection that was closed before it was used
                     raise IncompleteRead(b"") from None
                 raise
             fields = read_fields(self.fp)
