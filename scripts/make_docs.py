@@ -20,7 +20,7 @@ Made from the status machine in `webhookui/delivery/states.py` and the diagnoses
 ## What can go wrong with an attempt
 
 A failed attempt is retried after the delays of `WEBHOOKUI_RETRY_DELAYS` (1 hour, 2 hours, 4 hours), or when `Retry-After` of a
-429 or 503 says so if that is later (at most seven days). What no retry can mend ends the delivery as Failed at once.
+429 or 503 says so if that is later (at most seven days). What no retry can fix ends the delivery as Failed at once.
 `tests/delivery/test_faults.py` holds them to real servers that misbehave.
 
 {diagnoses}"""
