@@ -172,18 +172,12 @@ def endpoint(session: Session, notice: Notice, user: User, address: str) -> Mail
         ("What to do", _WAITS),
     ]  # fmt: skip
     if webhook_id:
-        fails, opening = (
-            "keeps failing",
-            f"{name} keeps failing and is paused. Its deliveries wait and are sent when it succeeds again.",
-        )
+        fails, waits = "keeps failing", "Its deliveries wait and are sent when it succeeds again."
     else:
-        fails, opening = (
-            "can’t be reached",
-            f"{name} can’t be reached and is paused. All deliveries to it wait until it answers again.",
-        )
-    return MailContent(
-        one_line(f"Paused: {name} {fails}", 200), opening, [fact for fact in facts if fact[1]], log, closing
-    )
+        fails, waits = "can’t be reached", "All deliveries to it wait until it answers again."
+    opening = f"{name} {fails} and is paused. {waits}"
+    shown = [fact for fact in facts if fact[1]]
+    return MailContent(one_line(f"Paused: {name} {fails}", 200), opening, shown, log, closing)
 
 
 _LOOP = (

@@ -8,7 +8,6 @@ from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from webhookui.crm.catalog import catalog
 from webhookui.crm.history import RecordChange, latest_trigger
@@ -23,6 +22,7 @@ from webhookui.workflows.record_loader import PastRecordLoader, RecordLoader
 from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 from webhookui.workflows.versions import KEYS, InForce, in_force
 
+_D = Delivery.__table__.c  # type: ignore[attr-defined]
 KIND_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "": "looked at"}
 
 
@@ -90,8 +90,9 @@ def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Exp
     was = in_force(session, workflow, saved.change) if saved.change is not None else _now(workflow)
     row = {**workflow.model_dump(), **was.document}
     delivery_ids, hold = _deliveries(session, workflow.id, saved)
+    is_known = was.state != "not_made"
     conditions: tuple[ConditionRow, ...] = ()
-    if was.state == "not_made":
+    if not is_known:
         words = "The workflow was created after this save."
         checks: tuple[Check, ...] = (Check("version", "Version", False, words),)
     else:
@@ -110,6 +111,12 @@ def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Exp
             _recurrence(session, compiled, saved, all(group.held for group in groups)),
         )
     held = all(check.held or (hold is not None and check.name == "loop_guard") for check in checks)
+    if hold:
+        summary = "It fired, but the loop guard holds its deliveries."
+    elif held or not delivery_ids:
+        summary = _summary(checks, conditions)
+    else:
+        summary = "It fired: the log has deliveries of this save."
     return Explanation(
         workflow_id=workflow.id,
         workflow=workflow.name,
@@ -119,24 +126,15 @@ def _explained(session: Session, workflow: Workflow, saved: RecordChange) -> Exp
         at=saved.at,
         caused_by=saved.change.by if saved.change else "",
         fires=held or bool(delivery_ids),
-        summary=(
-            "It fired, but the loop guard holds its deliveries."
-            if hold
-            else _summary(checks, conditions)
-            if held or not delivery_ids
-            else LOG_SAYS
-        ),
+        summary=summary,
         checks=checks,
         conditions=conditions,
         delivery_ids=delivery_ids,
         notes=_notes(workflow, was, saved, held, delivery_ids),
-        version=was.number if was.state != "not_made" else None,
-        version_at=was.since if was.state != "not_made" else None,
-        latest=was.state != "not_made" and was.number == workflow.version,
+        version=was.number if is_known else None,
+        version_at=was.since if is_known else None,
+        latest=is_known and was.number == workflow.version,
     )
-
-
-LOG_SAYS = "It fired: the log has deliveries of this save."
 
 
 def _now(workflow: Workflow) -> InForce:
@@ -148,9 +146,9 @@ def _now(workflow: Workflow) -> InForce:
 def _active(was: InForce) -> Check:
     if was.state == "deleted":
         return Check("active", "Active", False, "The workflow had been deleted.")
-    active = bool(was.document["active"])
-    words = "The workflow is active." if active else "The workflow is switched off."
-    return Check("active", "Active", active, words)
+    if was.document["active"]:
+        return Check("active", "Active", True, "The workflow is active.")
+    return Check("active", "Active", False, "The workflow is switched off.")
 
 
 def _module(module: str, saved: RecordChange) -> tuple[Check, ...]:
@@ -226,13 +224,9 @@ def _deliveries(session: Session, workflow_id: int, saved: RecordChange) -> tupl
     """Those that the save made, and the hold that keeps them because the workflow fires in a loop."""
     if saved.change is None:
         return (), None
-    query = select(Delivery).where(
-        col(Delivery.workflow_id) == workflow_id,
-        col(Delivery.record_id) == saved.record_id,
-        col(Delivery.change_id) == saved.change.id,
-        col(Delivery.redelivery_of).is_(None),
-    )
-    deliveries = list(session.scalars(query.order_by(col(Delivery.id))))
+    of_save = (_D.workflow_id == workflow_id, _D.record_id == saved.record_id, _D.change_id == saved.change.id)
+    query = select(Delivery).where(*of_save, _D.redelivery_of.is_(None)).order_by(_D.id)
+    deliveries = list(session.scalars(query))
     holds = pending.holds(session, deliveries)  # type: ignore[arg-type]
     loop = next((hold for hold in holds.values() if hold.name == "loop"), None)
     return tuple(delivery.id for delivery in deliveries if delivery.id is not None), loop

@@ -81,15 +81,13 @@ class _ConditionCheck:
 
     def _operator(self, name: Any, path: FieldPath | None, at: str) -> Operator | None:
         operator = OPERATORS.get(name) if isinstance(name, str) else None
+        names = ", ".join(offered.name for offered in (operators_for(path.family) if path else OPERATORS.values()))
         problem = ""
         if operator is None:
-            operators = operators_for(path.family) if path else OPERATORS.values()
-            names = ", ".join(operator.name for operator in operators)
             problem = f"There is no operator “{name}”. Use one of: {names}." if name else "Choose an operator."
         elif path is None:
             return operator
         elif not operator.fits(path.family):
-            names = ", ".join(operator.name for operator in operators_for(path.family))
             problem = f"“{operator.label}” does not fit “{path.label}” ({path.type.label}). Use one of: {names}."
         elif operator.on_change and path.steps:
             problem = (
@@ -105,10 +103,9 @@ class _ConditionCheck:
         return operator
 
     def _refuse_value(self, operator: Operator, value: Any, other: Any, at: str) -> None:
-        if value not in (None, "", []):
-            self.errors[f"{at}.value"] = f"“{operator.label}” takes no value."
-        if other not in (None, ""):
-            self.errors[f"{at}.value_field"] = f"“{operator.label}” takes no value."
+        for key, given in (("value", value), ("value_field", other)):
+            if given not in (None, "", []):
+                self.errors[f"{at}.{key}"] = f"“{operator.label}” takes no value."
 
     def _value_field(self, path: FieldPath, operator: Operator, value: Any, name: Any, at: str) -> str:
         errors, place = self.errors, f"{at}.value_field"
@@ -131,7 +128,7 @@ class _ConditionCheck:
         return other.text
 
     def _value(self, path: FieldPath, operator: Operator, value: Any, at: str) -> Any:
-        if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        if _is_blank(value):
             self.errors[at] = f"“{path.label} {operator.label}” needs a value."
             if operator.name in EMPTY and OPERATORS["is_empty"].fits(path.family):
                 self.errors[at] += f" To ask for an empty field, use “{EMPTY[operator.name]}”."
@@ -170,27 +167,25 @@ class _ConditionCheck:
         return ends
 
     def _single(self, path: FieldPath, operator: Operator, value: Any, at: str, *, in_list: bool = False) -> Any:
-        if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        if _is_blank(value):
             self.errors[at] = f"“{path.label} {operator.label}” needs a value here."
             return None
         if isinstance(value, Mapping) or (isinstance(value, list) and (in_list or path.family != "choices")):
             self.errors[at] = "Enter one value here."
             return None
         try:
-            if operator.free_text and path.family != "choices":
-                text = storable(str(value)).replace("\r\n", "\n")
-                return self._one_line(text, at) if in_list else text
-            parsed = _parse(path, value)
-            return self._one_line(parsed, at) if in_list else parsed
+            text = operator.takes_text(path.family)
+            parsed = storable(str(value)).replace("\r\n", "\n") if text else _parse(path, value)
         except FieldError as error:
             self.errors[at] = str(error)
             return None
-
-    def _one_line(self, value: Any, at: str) -> Any:
-        """The form has one value of a list on each line."""
-        if isinstance(value, str) and "\n" in value:
+        if in_list and isinstance(parsed, str) and "\n" in parsed:  # the form has one value of a list on each line
             self.errors[at] = "A value in a list can't contain a line break."
-        return value
+        return parsed
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
 def _parse(path: FieldPath, value: Any) -> Any:

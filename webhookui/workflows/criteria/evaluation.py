@@ -177,7 +177,7 @@ def constant(path: FieldPath, operator: Operator, stored: Any) -> Any:
 
 
 def _constant(path: FieldPath, operator: Operator, stored: Any) -> Any:
-    if operator.free_text and path.family != "choices":
+    if operator.takes_text(path.family):
         return str(stored).casefold()
     if path.family == "datetime" and is_day(stored):
         return date.fromisoformat(stored)
@@ -235,7 +235,7 @@ def _expected(compiled: CompiledCondition, path: FieldPath, operator: Operator, 
         return f"{other.label} ({in_words(other, subject.stored(other), subject.loader, clock) or 'empty'})"
     if operator.value == "none":
         return ""
-    if operator.value == "number" or (operator.free_text and path.family != "choices"):
+    if operator.value == "number" or operator.takes_text(path.family):
         return str(value)
     items: Sequence[Any] = value if operator.value in ("two", "list") and isinstance(value, list) else [value]
     joint = " and " if operator.value == "two" else ", "

@@ -63,10 +63,14 @@ class Operator:
     """It speaks of this save; `test` then decides on the value before (`has_changed_from`) or after it."""
     of_before: bool = False
     free_text: bool = False
-    """For words, the value is a piece of text, not a value of the field: a part of an e-mail address is none."""
+    """For words, it looks for a piece of text, which need be no value of the field: a part of an e-mail address is none."""
 
     def fits(self, family: str) -> bool:
         return family in self.families
+
+    def takes_text(self, family: str) -> bool:
+        """Whether the value of a condition is a piece of text."""
+        return self.free_text and family != "choices"
 
     def holds(self, value: Any, operand: Any, clock: Clock) -> bool:
         """Whether it holds for comparable values: `value` of the field, `operand` of the condition; None is empty."""
