@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database, SQLModel
 from webhookui.inspector import store
@@ -20,20 +21,25 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def received(body: bytes = b"{}", method: str = "POST") -> store.Received:
-    return store.Received(method, "/inspect/demo", "", (("Content-Type", "application/json"),), body, "127.0.0.1")
+def receive(session: Session, name: str, body: bytes = b"{}", method: str = "POST") -> InspectedRequest:
+    headers = [["Content-Type", "application/json"]]
+    row = InspectedRequest(
+        name=name, method=method, path="/inspect/demo", headers=headers, body=body, remote="127.0.0.1"
+    )
+    store.receive(session, row)
+    return row
 
 
 def test_a_body_is_cut_at_64_kib_and_its_whole_size_is_kept(db: Database) -> None:
     with db.write() as session:
-        row, _ = store.receive(session, "demo", received(b"x" * 100_000))
+        row = receive(session, "demo", b"x" * 100_000)
     assert (len(row.body), row.size) == (65536, 100_000)
 
 
 def test_only_the_last_200_requests_of_an_inspector_are_kept(db: Database) -> None:
     with db.write() as session:
-        store.receive(session, "other", received())
-        ids = [store.receive(session, "demo", received())[0].id for _ in range(203)]
+        receive(session, "other")
+        ids = [receive(session, "demo").id for _ in range(203)]
         assert [row.id for row in store.requests(session, "demo")] == ids[:2:-1]
         assert store.count(session, "other") == 1
 
@@ -42,17 +48,17 @@ def test_all_inspectors_together_keep_a_bounded_number(db: Database, monkeypatch
     monkeypatch.setattr(store, "KEPT_IN_ALL", 10)  # the real number would take long to fill
     with db.write() as session:
         for number in range(14):
-            store.receive(session, f"name-{number}", received())
+            receive(session, f"name-{number}")
         assert sum(item.requests for item in store.overview(session)) == 10
 
 
 def test_an_id_never_comes_back_after_a_clear(db: Database) -> None:
     with db.write() as session:
-        first, _ = store.receive(session, "demo", received())
+        first = receive(session, "demo")
     with db.write() as session:
         assert store.clear(session, "demo") == 1
     with db.write() as session:
-        second, _ = store.receive(session, "demo", received())
+        second = receive(session, "demo")
     assert second.id is not None and first.id is not None and second.id > first.id
 
 
@@ -64,7 +70,7 @@ def test_the_script_goes_on_from_request_to_request_and_starts_over_when_told(db
         with db.write() as session:
             if number == 4:
                 store.start_over(session, "demo")
-            row, _ = store.receive(session, "demo", received())
+            row = receive(session, "demo")
             statuses.append(row.answer_status)
     assert statuses == [500, 500, 200, 200, 500]
 
@@ -80,13 +86,13 @@ def test_a_script_without_steps_is_forgotten(db: Database) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "a" * 65, "-a", "..", "ä", "a/b", "a\n"])
 def test_a_name_that_makes_no_address_is_refused(db: Database, name: str) -> None:
     with pytest.raises(store.InvalidName), db.write() as session:
-        store.receive(session, name, received())
+        receive(session, name)
 
 
 def test_the_overview_has_the_last_used_first_and_always_a_demo(db: Database) -> None:
     with db.write() as session:
-        store.receive(session, "a", received())
-        store.receive(session, "b", received(method="PUT"))
+        receive(session, "a")
+        receive(session, "b", method="PUT")
         store.save_script(session, "c", Script((Step(1, 201),)))
         overview = store.overview(session)
     assert [(item.name, item.requests, item.script.words) for item in overview] == [

@@ -42,7 +42,7 @@ class FieldInfo:
 
     name: str
     label: str
-    type: str
+    type: str = "text"
     required: bool = False
     custom: bool = False
     in_list: bool = False

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookui.crm.catalog import changed
+from webhookui.crm.catalog import FieldInfo, changed
 from webhookui.crm.tables import Module, ModuleField
 
+F = FieldInfo
 DEAL_STAGES = ("New", "Qualifying", "Proposal", "Negotiation", "Closed Won", "Closed Lost")
-
-
-@dataclass(frozen=True)
-class F:
-    """One standard field."""
-
-    name: str
-    label: str
-    type: str = "text"
-    required: bool = False
-    listed: bool = False
-    options: Sequence[str] = ()
-    target: str | None = None
-    default: Any = None
 
 
 @dataclass(frozen=True)
@@ -38,33 +24,33 @@ class M:
     singular: str
     icon: str
     name_fields: Sequence[str]
-    fields: Sequence[F]
+    fields: Sequence[FieldInfo]
 
 
 MODULES: tuple[M, ...] = (
     M("organizations", "Organizations", "Organization", "building", ("name",), (
         F("name", "Name", required=True),
-        F("website", "Website", "url", listed=True),
-        F("phone", "Phone", "phone", listed=True),
+        F("website", "Website", "url", in_list=True),
+        F("phone", "Phone", "phone", in_list=True),
         F("email", "E-mail", "email"),
-        F("industry", "Industry", "picklist", listed=True, options=(
+        F("industry", "Industry", "picklist", in_list=True, options=(
             "Agriculture", "Construction", "Education", "Finance", "Government", "Health", "Hospitality", "Manufacturing",
             "Media", "Retail", "Software", "Transport", "Other")),
         F("employees", "Employees", "number"),
         F("account_id", "Account ID"),
         F("street", "Street"),
         F("postal_code", "Postal code"),
-        F("city", "City", listed=True),
+        F("city", "City", in_list=True),
         F("country", "Country"),
     )),
     M("contacts", "Contacts", "Contact", "person", ("first_name", "last_name"), (
         F("first_name", "First name"),
         F("last_name", "Last name", required=True),
-        F("email", "E-mail", "email", listed=True),
-        F("phone", "Phone", "phone", listed=True),
+        F("email", "E-mail", "email", in_list=True),
+        F("phone", "Phone", "phone", in_list=True),
         F("mobile", "Mobile", "phone"),
-        F("title", "Title", listed=True),
-        F("organization", "Organization", "reference", listed=True, target="organizations"),
+        F("title", "Title", in_list=True),
+        F("organization", "Organization", "reference", in_list=True, target="organizations"),
         F("birthday", "Birthday", "date"),
         F("interests", "Interests", "multi_picklist", options=("Newsletter", "Events", "Training", "Support", "Beta tests")),
         F("do_not_call", "Do not call", "checkbox"),
@@ -76,57 +62,60 @@ MODULES: tuple[M, ...] = (
     M("leads", "Leads", "Lead", "funnel", ("first_name", "last_name"), (
         F("first_name", "First name"),
         F("last_name", "Last name", required=True),
-        F("company", "Company", listed=True),
-        F("email", "E-mail", "email", listed=True),
+        F("company", "Company", in_list=True),
+        F("email", "E-mail", "email", in_list=True),
         F("phone", "Phone", "phone"),
-        F("status", "Status", "picklist", listed=True, default="New",
+        F("status", "Status", "picklist", in_list=True, default="New",
           options=("New", "Contacted", "Qualified", "Unqualified", "Converted")),
-        F("source", "Source", "picklist", listed=True, options=("Web", "Referral", "Event", "Campaign", "Cold call", "Other")),
+        F("source", "Source", "picklist", in_list=True, options=("Web", "Referral", "Event", "Campaign", "Cold call", "Other")),
         F("contact", "Contact", "reference", target="contacts"),
     )),
     M("deals", "Deals", "Deal", "currency-dollar", ("name",), (
         F("name", "Name", required=True),
-        F("amount", "Amount", "currency", listed=True),
-        F("stage", "Stage", "picklist", listed=True, options=DEAL_STAGES, default="New"),
+        F("amount", "Amount", "currency", in_list=True),
+        F("stage", "Stage", "picklist", in_list=True, options=DEAL_STAGES, default="New"),
         F("probability", "Probability (%)", "number"),
-        F("close_date", "Close date", "date", listed=True),
-        F("contact", "Contact", "reference", listed=True, target="contacts"),
-        F("organization", "Organization", "reference", listed=True, target="organizations"),
+        F("close_date", "Close date", "date", in_list=True),
+        F("contact", "Contact", "reference", in_list=True, target="contacts"),
+        F("organization", "Organization", "reference", in_list=True, target="organizations"),
         F("next_step", "Next step"),
         F("invoice_id", "Invoice ID"),
         F("invoice_error", "Invoice error"),
     )),
     M("cases", "Cases", "Case", "life-preserver", ("title",), (
         F("title", "Title", required=True),
-        F("status", "Status", "picklist", listed=True, default="Open",
+        F("status", "Status", "picklist", in_list=True, default="Open",
           options=("Open", "In progress", "Waiting", "Resolved", "Closed")),
-        F("priority", "Priority", "picklist", listed=True, default="Normal", options=("Low", "Normal", "High", "Urgent")),
-        F("contact", "Contact", "reference", listed=True, target="contacts"),
+        F("priority", "Priority", "picklist", in_list=True, default="Normal", options=("Low", "Normal", "High", "Urgent")),
+        F("contact", "Contact", "reference", in_list=True, target="contacts"),
         F("organization", "Organization", "reference", target="organizations"),
-        F("due_at", "Due", "datetime", listed=True),
+        F("due_at", "Due", "datetime", in_list=True),
     )),
     M("invoices", "Invoices", "Invoice", "receipt", ("number",), (
         F("number", "Number", required=True),
-        F("amount", "Amount", "currency", listed=True),
-        F("status", "Status", "picklist", listed=True, default="Draft",
+        F("amount", "Amount", "currency", in_list=True),
+        F("status", "Status", "picklist", in_list=True, default="Draft",
           options=("Draft", "Sent", "Paid", "Overdue", "Cancelled")),
-        F("due_date", "Due date", "date", listed=True),
-        F("contact", "Contact", "reference", listed=True, target="contacts"),
+        F("due_date", "Due date", "date", in_list=True),
+        F("contact", "Contact", "reference", in_list=True, target="contacts"),
         F("deal", "Deal", "reference", target="deals"),
-        F("organization", "Organization", "reference", listed=True, target="organizations"),
+        F("organization", "Organization", "reference", in_list=True, target="organizations"),
     )),
     M("tasks", "Tasks", "Task", "check2-square", ("subject",), (
         F("subject", "Subject", required=True),
-        F("status", "Status", "picklist", listed=True, default="Not started",
+        F("status", "Status", "picklist", in_list=True, default="Not started",
           options=("Not started", "In progress", "Waiting", "Done")),
         F("priority", "Priority", "picklist", default="Normal", options=("Low", "Normal", "High")),
-        F("due_date", "Due date", "date", listed=True),
-        F("contact", "Contact", "reference", listed=True, target="contacts"),
-        F("deal", "Deal", "reference", listed=True, target="deals"),
+        F("due_date", "Due date", "date", in_list=True),
+        F("contact", "Contact", "reference", in_list=True, target="contacts"),
+        F("deal", "Deal", "reference", in_list=True, target="deals"),
     )),
 )  # fmt: skip
 
-ON_EVERY_MODULE = (F("owner", "Owner", "user", listed=True), F("description", "Description", "long_text"))
+ON_EVERY_MODULE = (
+    F("owner", "Owner", "user", in_list=True),
+    F("description", "Description", "long_text"),
+)
 
 
 def seed(session: Session) -> None:
@@ -145,11 +134,6 @@ def seed(session: Session) -> None:
         )  # fmt: skip
         session.flush()
         for place, field in enumerate((*module.fields, *ON_EVERY_MODULE)):
-            session.add(
-                ModuleField(
-                    module=module.name, name=field.name, label=field.label, type=field.type, required=field.required,
-                    in_list=field.listed, position=place, options=list(field.options), target=field.target,
-                    default=field.default,
-                )
-            )  # fmt: skip
+            columns = {"module": module.name, "options": list(field.options), "position": place}
+            session.add(ModuleField(**{**vars(field), **columns}))
     changed(session)

@@ -29,19 +29,6 @@ class InvalidName(Exception):
 
 
 @dataclass(frozen=True)
-class Received:
-    """A request as the door saw it. `body` is whole."""
-
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    remote: str
-    protocol: str = "HTTP/1.1"
-
-
-@dataclass(frozen=True)
 class Overview:
     """One line of the list of inspectors."""
 
@@ -60,26 +47,16 @@ def check_name(name: str) -> str:
     return name
 
 
-def receive(session: Session, name: str, received: Received) -> tuple[InspectedRequest, Step | None]:
-    """Stores a request and takes the next step of the inspector's script (None: the plain 200). Raises InvalidName."""
-    check_name(name)
-    step = _next_step(session, name)
-    row = InspectedRequest(
-        name=name,
-        method=received.method,
-        path=received.path,
-        query=received.query,
-        headers=[[key, value] for key, value in received.headers],
-        body=received.body[:KEPT_BODY],
-        size=len(received.body),
-        remote=received.remote,
-        protocol=received.protocol,
-        answer_status=step.status if step else 200,
-    )
+def receive(session: Session, row: InspectedRequest) -> Step | None:
+    """Stores a request, its body cut. Returns the next step of the script (None: the plain 200). Raises InvalidName."""
+    check_name(row.name)
+    step = _next_step(session, row.name)
+    row.size, row.body = len(row.body), row.body[:KEPT_BODY]
+    row.answer_status = step.status if step else 200
     session.add(row)
     session.flush()
-    _forget_old(session, name)
-    return row, step
+    _forget_old(session, row.name)
+    return step
 
 
 def _next_step(session: Session, name: str) -> Step | None:

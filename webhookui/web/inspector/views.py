@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -61,8 +61,10 @@ def receive(name: str, rest: str = "") -> ResponseReturnValue:
     except RequestEntityTooLarge:
         return jsonify(ok=False, error="The inspector accepts bodies up to 1 MiB."), 413
     try:
+        row = _received(name, body)
         with write() as session:
-            row, step = store.receive(session, name, _without_secrets(session, _received(body)))
+            _mask_secrets(session, row)
+            step = store.receive(session, row)
     except store.InvalidName as error:
         return jsonify(ok=False, error=str(error)), 404
     if step is None:
@@ -76,8 +78,8 @@ def receive(name: str, rest: str = "") -> ResponseReturnValue:
     return answer
 
 
-def _without_secrets(session: Session, received: store.Received) -> store.Received:
-    """With the secrets masked of the webhook that sent it, when it was one of this installation, and any authorization.
+def _mask_secrets(session: Session, received: InspectedRequest) -> None:
+    """Masks the secrets of the webhook that sent it, when it was one of this installation, and any authorization.
 
     What is sent to an inspector is kept and shown; secrets are not, wherever they are sent to.
     """
@@ -87,11 +89,9 @@ def _without_secrets(session: Session, received: store.Received) -> store.Receiv
         with suppress(SecretUnreadable):
             resolved = in_the_air(session, installation().box, sender)
             redactor = resolved.redaction() if resolved else redactor
-    headers = ((name, redactor.text(_scheme_alone(name, value))) for name, value in received.headers)
-    return replace(
-        received, path=redactor.text(received.path), query=redactor.text(received.query), headers=tuple(headers),
-        body=redactor.data(received.body),
-    )  # fmt: skip
+    received.path, received.query = redactor.text(received.path), redactor.text(received.query)
+    received.headers = [[name, redactor.text(_scheme_alone(name, value))] for name, value in received.headers]
+    received.body = redactor.data(received.body)
 
 
 def _scheme_alone(name: str, value: str) -> str:
@@ -115,14 +115,15 @@ def _wait(step: Step) -> bool:
     return True
 
 
-def _received(body: bytes) -> store.Received:
+def _received(name: str, body: bytes) -> InspectedRequest:
     environ = request.environ
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
-    return store.Received(
+    return InspectedRequest(
+        name=name,
         method=request.method,
         path=raw.partition("?")[0] or quote(request.path),
         query=request.query_string.decode("latin-1"),
-        headers=tuple((name, value) for name, value in request.headers.items()),
+        headers=[[key, value] for key, value in request.headers.items()],
         body=body,
         remote=request.remote_addr or "",
         protocol=environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
