@@ -58,7 +58,7 @@ class RecordChange:
         """A save of which the trace is left; the record may have changed or gone since then."""
         record = session.get(Record, change.record_id)
         after = values_after(session, record, change.record_id, change)
-        before = _without(change, after)
+        before = {**after, **_old_values(change)}
         return cls.of(
             change, record, before if change.kind == "delete" else after, {} if change.kind == "create" else before
         )
@@ -67,7 +67,7 @@ class RecordChange:
     def standing(cls, session: Session, record: Record) -> Self:
         """The record as it is now, with the values before its latest save."""
         latest = latest_change(session, record.id or 0)
-        before = _without(latest, record.values) if latest is not None else record.values
+        before = {**record.values, **_old_values(latest)} if latest is not None else record.values
         return cls(
             "", record.module, record.id or 0, record.name, record.created_at, record.updated_at, record.values, before, now()
         )  # fmt: skip
@@ -112,11 +112,11 @@ def values_after(session: Session, record: Record | None, record_id: int, change
 
 
 def _taken_back(session: Session, values: Mapping[str, Any], *later: ColumnElement[bool]) -> dict[str, Any]:
+    earlier = dict(values)
     for change in session.scalars(select(Change).where(*later).order_by(_C.id.desc())):
-        values = _without(change, values)
-    return dict(values)
+        earlier.update(_old_values(change))
+    return earlier
 
 
-def _without(change: Change, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as they were before a change, of those after it."""
-    return {**values, **{name: old for name, (old, _) in change.values.items()}}
+def _old_values(change: Change) -> dict[str, Any]:
+    return {name: old for name, (old, _) in change.values.items()}
