@@ -6,7 +6,7 @@ import fcntl
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -117,11 +117,12 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._write_lock: threading.RLock | None = None
+        self.is_sqlite = url.startswith("sqlite")
+        """For `doctor`, `backup` and the queue's choice of storage alone."""
+        self._one_writer = threading.RLock() if self.is_sqlite else nullcontext()
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
-        if url.startswith("sqlite"):
-            self._write_lock = threading.RLock()
+        if self.is_sqlite:
             self._path = url.removeprefix("sqlite:///")
             private_files.make_folder(Path(self._path).parent)
             private_files.make_file(self._path)
@@ -182,11 +183,6 @@ class Database:
             return ()
         return tuple(Path(self._path + ending) for ending in ("", "-wal", "-shm", ".lock"))
 
-    @property
-    def is_sqlite(self) -> bool:
-        """For `doctor`, `backup` and the queue's choice of storage alone."""
-        return self._write_lock is not None
-
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and writes nothing."""
@@ -196,22 +192,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: commits at the end, rolls back on an exception, then runs what `after_commit` was given."""
-        with self._one_writer(), self._write_session() as session:
+        with self._one_writer, Session(self._writer, expire_on_commit=False, info={_DATABASE: self}) as session:
             yield session
             session.commit()
         for call in session.info.pop("after_commit", []):
             call()
-
-    def _write_session(self) -> Session:
-        return Session(self._writer, expire_on_commit=False, info={_DATABASE: self})
-
-    @contextmanager
-    def _one_writer(self) -> Iterator[None]:
-        if self._write_lock is None:
-            yield
-            return
-        with self._write_lock:
-            yield
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -297,15 +282,8 @@ class Database:
         if not self.is_sqlite:
             raise NotOnPostgreSQL("Use pg_dump to back up a PostgreSQL database.")
         private_files.make_file(target)
-        source = sqlite3.connect(self._path)
-        try:
-            copy = sqlite3.connect(target)
-            try:
-                source.backup(copy)
-            finally:
-                copy.close()
-        finally:
-            source.close()
+        with closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
 
     STEP = 200
     """Pages that `give_back` moves at once."""
@@ -319,7 +297,7 @@ class Database:
         """
         if not self.is_sqlite:
             return False
-        with self._one_writer(), self.engine.connect() as connection:
+        with self._one_writer, self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             free, pages, kind = (
                 driver.execute(f"PRAGMA {name}").fetchone()[0]
@@ -334,7 +312,7 @@ class Database:
         """Writes the file anew, without free space; what is purged later makes it smaller by itself. Saves wait meanwhile."""
         if not self.is_sqlite:
             raise NotOnPostgreSQL("PostgreSQL reclaims space by itself; VACUUM FULL does it at once.")
-        with self._one_writer(), self.engine.connect() as connection:
+        with self._one_writer, self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # VACUUM turns it on in a file that was made without
             driver.execute("VACUUM")
@@ -344,8 +322,7 @@ class Database:
         """Bytes of the database's file, its log of writes included; None when it is not a file of ours."""
         if not self.is_sqlite:
             return None
-        files = (Path(self._path + ending) for ending in ("", "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        return sum(file.stat().st_size for file in self.files[:2] if file.exists())
 
     def close(self) -> None:
         if self._watch is not None:

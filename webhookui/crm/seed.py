@@ -112,10 +112,7 @@ MODULES: tuple[M, ...] = (
     )),
 )  # fmt: skip
 
-ON_EVERY_MODULE = (
-    F("owner", "Owner", "user", in_list=True),
-    F("description", "Description", "long_text"),
-)
+ON_EVERY_MODULE = (F("owner", "Owner", "user", in_list=True), F("description", "Description", "long_text"))
 
 
 def seed(session: Session) -> None:
