@@ -103,10 +103,9 @@ def fill(installation: Installation, urls: list[str], total: int) -> None:
                 hooks = [_webhook(session, url) for url in urls]
             for number in range(first, min(first + 1000, total)):
                 row, url = hooks[number % len(hooks)], urls[number % len(urls)]
-                request = Request("POST", url, (("Content-Type", "application/json"),), BODY)
-                outbox.enqueue(
+                with outbox.reserved(
                     session,
-                    webhook_row=row,
+                    webhook_id=row.id,
                     webhook=from_definition(row.definition, {}),
                     workflow_id=row.workflow_id,
                     workflow="Benchmark",
@@ -115,8 +114,8 @@ def fill(installation: Installation, urls: list[str], total: int) -> None:
                     record_name=f"Deal {number}",
                     change=None,
                     caused_by="benchmark",
-                    build=lambda _id, request=request: request,  # type: ignore[misc]
-                )
+                ) as delivery:
+                    delivery.request = Request("POST", url, (("Content-Type", "application/json"),), BODY)
 
 
 def _webhook(session: Any, url: str) -> WorkflowWebhook:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tests.support.receiver import Answer, Receiver
 from tests.support.sending import Logged, Sending, sending
 from webhookui.core.database import now
-from webhookui.delivery.attempt import RetrySchedule
+from webhookui.delivery.retries import RetrySchedule
 from webhookui.delivery.tables import Delivery
 
 HOUR = 3600.0

@@ -14,9 +14,8 @@ import pytest
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.sending import Sending, sending
 from webhookui.definitions.tables import WorkflowWebhook
-from webhookui.delivery.sealed_secrets import seal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
-from webhookui.delivery.webhook_cache import WebhookCache
+from webhookui.delivery.webhook_cache import WebhookCache, seal
 from webhookui.outgoing.secret_guard import check_goes_to
 from webhookui.webhooks.secret_scope import SecretElsewhere, origin_as_written
 from webhookui.workflows import redelivery_jobs

@@ -19,7 +19,7 @@ from tests.support.team import Team
 from webhookui.core.database import Database
 from webhookui.crm import records
 from webhookui.crm.records import Actor
-from webhookui.delivery import circuit, stale_retries
+from webhookui.delivery import circuit, retries
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.installation import Installation
 from webhookui.notifications import alerts, digest, outgoing_mail
@@ -191,7 +191,7 @@ def test_tests_superseded_deliveries_and_fail_all_are_told_to_nobody(installatio
     key = "https://api.example.com:443"
     with installation.db.write() as session:
         fail(session, 1, NOON, deal=deal, test=True)
-        fail(session, 1, NOON, deal=deal, error=stale_retries.superseded_by(9))
+        fail(session, 1, NOON, deal=deal, error=retries.superseded_by(9))
         waiting = add_failed(session, status="queued", webhook_id=1, record_id=deal, endpoint_key=key)
         session.add(Endpoint(endpoint_key=key, state="open"))
         assert circuit.fail_all(session, key) == 1

@@ -65,13 +65,13 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sending]:
 
 def send_raw(room: Sending, url: str, **webhook: Any) -> Logged:
     """A delivery to `url` as if it had passed whatever looks at addresses before the transport does."""
-    with room.db.write() as session:
-        delivery_id = outbox.enqueue(
-            session, webhook_row=None, webhook=Webhook("A", url, **webhook), workflow_id=None, workflow="W", module="contacts",
-            record_id=None, record_name="", change=None, caused_by="", build=lambda _id: Request("POST", url, (), b"{}"),
-            test=True, definition={"type": "webhook", "title": "A", "url": url, **webhook},
-        )  # fmt: skip
-    return room.settled(delivery_id)
+    with room.db.write() as session, outbox.reserved(
+        session, webhook_id=None, webhook=Webhook("A", url, **webhook), workflow_id=None, workflow="W", module="contacts",
+        record_id=None, record_name="", change=None, caused_by="",
+        test=True, definition={"type": "webhook", "title": "A", "url": url, **webhook},
+    ) as delivery:  # fmt: skip
+        delivery.request = Request("POST", url, (), b"{}")
+    return room.settled(delivery.id)
 
 
 PRIVATE = (

@@ -153,7 +153,7 @@ def test_stale_retries_that_cannot_be_ended_fail_the_newer_delivery(
 ) -> None:
     crm = on_sqlite
     crm.workflow("contacts", {**HEALTHY, "drop_stale_retries": True}, HEALTHY)
-    monkeypatch.setattr("webhookui.delivery.stale_retries.supersede_older", raising(TypeError("no order")))
+    monkeypatch.setattr("webhookui.delivery.retries.supersede_older", raising(TypeError("no order")))
     crm.create("contacts", last_name="A")
     assert [delivery.status for delivery in crm.deliveries()] == ["failed", "queued"]
 

@@ -1,22 +1,39 @@
-"""One attempt of one delivery: authorization and signature on, out, the answer judged. Touches no delivery's row."""
+"""One attempt of one delivery, from top to bottom: prepare → send → judge → record.
+
+| step | from | to |
+|---|---|---|
+| prepare | Claimed, a delivery in hand | Prepared: authorization and signature on, or why it can't be sent |
+| send | Prepared | Exchange: what came back, or what went wrong |
+| judge | Exchange | Result: success or a diagnosis, and the values for captures |
+| record | Result | Recorded: captures written, the delivery's next status |
+
+The first three run in a sender's thread and touch no row; `record` runs in the transaction that writes results (`results.py`).
+"""
 
 from __future__ import annotations
 
-import random
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from webhookui.core.database import now
 from webhookui.core.secrets import SecretBox, SecretUnreadable
+from webhookui.definitions.switches import state_of
+from webhookui.delivery import states
+from webhookui.delivery.captures import write_captures
 from webhookui.delivery.claim import Claimed
-from webhookui.delivery.webhook_cache import ResolvedWebhook, WebhookCache, assemble
+from webhookui.delivery.pending import REMOVED
+from webhookui.delivery.retries import RetrySchedule, newer_sibling, retry_after, superseded_by
+from webhookui.delivery.tables import Delivery
+from webhookui.delivery.webhook_cache import ResolvedWebhook, WebhookCache, assemble, veiled
 from webhookui.outgoing import diagnosis
 from webhookui.outgoing.address_policy import is_inspector
 from webhookui.outgoing.diagnosis import Diagnosis
@@ -28,14 +45,39 @@ from webhookui.webhooks.authorization import authorize, mask
 from webhookui.webhooks.body_text import as_utf8
 from webhookui.webhooks.capture import Taken
 from webhookui.webhooks.redaction import Redaction, redaction
-from webhookui.webhooks.request import MAX_BODY, Request, RequestError
+from webhookui.webhooks.request import Request, RequestError
 from webhookui.webhooks.secret_scope import SecretElsewhere
-from webhookui.webhooks.secret_values import SecretGone, by_marker, may_be_marked, reveal, reveal_body, reveal_url, veil
 from webhookui.webhooks.signature import signature_headers
 
 log = structlog.get_logger("webhookui.delivery")
 
-LONGEST_RETRY_AFTER = timedelta(days=7)
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that is ready to go out; without one, `error` says why. `masked`: as the log keeps it."""
+
+    claimed: Claimed
+    at: datetime
+    started: float
+    """On the clock of perf_counter."""
+    masked: Request
+    redactor: Redaction
+    """Masks in what comes back whatever is secret about the webhook."""
+    resolved: ResolvedWebhook | None = None
+    request: Request | None = None
+    error: Exception | None = None
+    end: float = 0.0
+    """When the attempt's time is up, monotonic."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What came of sending: an answer, or the error in its place. `hops`: redirects, and the try with an old token."""
+
+    prepared: Prepared
+    hops: Sequence[Hop] = ()
+    answer: Answer | None = None
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -63,9 +105,27 @@ class Result:
     def succeeded(self) -> bool:
         return self.diagnosis is None
 
+    @property
+    def outcome(self) -> str:
+        return "success" if self.succeeded else "failed"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A delivery as its attempt has left it. `due`: when the next one is."""
+
+    status: str
+    failure_count: int
+    error: str | None
+    due: datetime | None
+
 
 class NotSent(Exception):
     """The delivery's workflow was switched off, or its webhook taken away, before the request went out."""
+
+
+class _Misconfigured(Exception):
+    pass
 
 
 class Sender:
@@ -78,103 +138,25 @@ class Sender:
         self._tokens = tokens
         self._address = address
 
-    def send(self, claimed: Claimed) -> Result:
+    def attempt(self, claimed: Claimed) -> Result:
         """What goes wrong is the result; raises nothing but transport.Interrupted and NotSent."""
-        at = now()
-        started = time.perf_counter()
-        masked = _veiled(Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body))
-        resolved: ResolvedWebhook | None = None
-        redactor = redaction(())
-        hops: list[Hop] = []
+        prepared = self._prepare(claimed)
+        exchange = self._send(prepared)
+        return _judge(exchange)
 
-        def ended(cause: Diagnosis) -> Result:
-            cause = replace(cause, error=redactor.text(cause.error), advice=redactor.text(cause.advice))
-            took = round((time.perf_counter() - started) * 1000, 2)
-            return Result(
-                claimed, at, masked.url, masked.headers, None, cause, took, None, resolved, {"total": took},
-                hops=_masked(hops, redactor),
-            )  # fmt: skip
+    # ---- prepare ----
 
+    def _prepare(self, claimed: Claimed) -> Prepared:
+        prepared = Prepared(claimed, now(), time.perf_counter(), veiled(_plain(claimed)), redaction(()))
         try:
             resolved = self._resolve(claimed)
-            redactor = resolved.redaction()
             end = time.monotonic() + resolved.webhook.timeout_s
-            request, masked, redactor = self._ready(claimed, resolved, at, end)
-            self._check_that_it_is_on(claimed)
-            answer = _redacted(
-                self._transport.exchange(self._outgoing(request, resolved, end, redactor), hops), redactor
-            )
-            if answer.status_code == 401 and self._forget_token(resolved, request) and not hops:
-                hops.append(Hop(401, request.method, masked.url, "new_token"))
-                again, masked, redactor = self._ready(claimed, resolved, at, end)
-                if again.headers == request.headers:
-                    hops.clear()  # the same token once more: the answer would be the same, too
-                else:
-                    self._check_that_it_is_on(claimed)
-                    answer = _redacted(
-                        self._transport.exchange(self._outgoing(again, resolved, end, redactor), hops), redactor
-                    )
-                    answer.timing_ms["total"] = round((time.perf_counter() - started) * 1000, 2)
-                    if answer.status_code == 401:
-                        self._forget_token(resolved, again)
-        except (Interrupted, NotSent):
+            prepared = replace(prepared, resolved=resolved, redactor=resolved.redaction(), end=end)
+            return self._authorized(prepared, resolved)
+        except Interrupted:
             raise
-        except (_Misconfigured, RequestError, SecretElsewhere, SecretUnreadable) as error:
-            return ended(diagnosis.configuration(str(error)))
-        except TokenRefused as error:
-            return ended(Diagnosis("token", str(error), error.advice, error.ends))
         except Exception as error:
-            timeout_s = resolved.webhook.timeout_s if resolved else 0.0
-            return ended(self._diagnose(claimed, _host(claimed, hops), error, timeout_s, redactor))
-        host, timeout_s = _host(claimed, hops), resolved.webhook.timeout_s
-        incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=redactor.text)
-        unreadable = diagnosis.unreadable(answer, incomplete)
-        body = b"" if unreadable else _readable(resolved, answer)
-        try:
-            judged = self._judge(host, resolved, answer, body, unreadable)
-        except Exception as error:
-            judged = self._diagnose(claimed, host, error, timeout_s, redactor)
-        return Result(
-            claimed, at, masked.url, masked.headers, answer, judged, answer.timing_ms["total"],
-            retry_after(answer, now()) if judged is not None else None, resolved,
-            taken=_taken(resolved, body, judged is None, unreadable), hops=_masked(hops, redactor), incomplete=incomplete,
-        )  # fmt: skip
-
-    def _forget_token(self, resolved: ResolvedWebhook, refused: Request) -> bool:
-        """After a 401: whether the request had an access token, which may have been taken back and is not used again."""
-        if resolved.webhook.authorization.type != "oauth2":
-            return False
-        token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
-        self._tokens.forget(resolved.webhook.authorization, resolved.typed_for, token)
-        return True
-
-    def _check_that_it_is_on(self, claimed: Claimed) -> None:
-        """The last look before a request goes out (docs/decisions/0028): what is handed to the transport after a switch was
-        committed would be sent by a workflow that is off. A test carries its own definition and is not held."""
-        if claimed.definition is None and self._webhooks.state(claimed.webhook_id) != "on":
-            raise NotSent
-
-    def _diagnose(
-        self, claimed: Claimed, host: str, error: Exception, timeout_s: float, redactor: Redaction
-    ) -> Diagnosis:
-        cause = diagnosis.of_exception(error, host=host, timeout_s=timeout_s, clean=redactor.text)
-        if cause.code == "unexpected":
-            trace = redactor.text("".join(traceback.format_exception(error)))
-            log.error("attempt_failed_unexpectedly", delivery=claimed.id, exception=trace)
-        return cause
-
-    def _outgoing(self, request: Request, resolved: ResolvedWebhook, end: float, redactor: Redaction) -> Outgoing:
-        webhook = resolved.webhook
-        return Outgoing(
-            request.method,
-            request.url,
-            request.headers,
-            request.body,
-            max(0.0, end - time.monotonic()),
-            webhook.follow_redirects,
-            is_inspector(request.url, self._address),
-            redactor,
-        )
+            return replace(prepared, error=error)
 
     def _resolve(self, claimed: Claimed) -> ResolvedWebhook:
         if claimed.definition is not None:
@@ -186,74 +168,176 @@ class Sender:
             raise _Misconfigured("The webhook of this delivery no longer exists.")
         return resolved
 
-    def _ready(
-        self, claimed: Claimed, resolved: ResolvedWebhook, at: datetime, end: float
-    ) -> tuple[Request, Request, Redaction]:
-        """(the request to send, the same with its secrets masked, what masks them in the answer).
-
-        `end`: when the attempt's time is up, monotonic.
-        """
-        authorization = resolved.webhook.authorization
-        plain = Request(claimed.method, claimed.url, _pairs(claimed.headers), claimed.body)
+    def _authorized(self, prepared: Prepared, resolved: ResolvedWebhook) -> Prepared:
+        """With secrets in their places, authorization and signature."""
+        plain = _plain(prepared.claimed)
+        authorization, message_id = resolved.webhook.authorization, prepared.claimed.message_id
         if resolved.has_secrets:
-            check_goes_to(resolved.typed_for.url, claimed.url)
-        token = self._tokens.get(authorization, resolved.typed_for, end) if authorization.type == "oauth2" else None
+            check_goes_to(resolved.typed_for.url, plain.url)
+        token = None
+        if authorization.type == "oauth2":
+            token = self._tokens.get(authorization, resolved.typed_for, prepared.end)
         marked = authorize(plain, authorization, token)
-        request = _revealed(marked, by_marker(resolved.webhook))
-        signature: Sequence[tuple[str, str]] = (("webhook-id", claimed.message_id),)
+        request = resolved.revealed(marked)
+        signature: Sequence[tuple[str, str]] = (("webhook-id", message_id),)
         if resolved.webhook.signing:
-            signature = signature_headers(request.body, claimed.message_id, at, resolved.signing_secrets())
-        masked = _veiled(mask(marked, authorization))
-        return (
-            Request(request.method, request.url, (*request.headers, *signature), request.body),
-            Request(masked.method, masked.url, (*masked.headers, *signature), None),
-            resolved.redaction(token),
+            signature = signature_headers(request.body, message_id, prepared.at, resolved.signing_secrets())
+        masked = veiled(mask(marked, authorization))
+        return replace(
+            prepared,
+            request=replace(request, headers=(*request.headers, *signature)),
+            masked=Request(masked.method, masked.url, (*masked.headers, *signature), None),
+            redactor=resolved.redaction(token),
         )
 
-    def _judge(
-        self, host: str, resolved: ResolvedWebhook, answer: Answer, body: bytes, unreadable: str
-    ) -> Diagnosis | None:
-        """By status and headers, and by the body when “Success is” asks for it: what can't be read does not hold."""
-        because = ""
-        if 200 <= answer.status_code < 300:
-            if resolved.webhook.success_if is None:
-                return None
-            captures = resolved.webhook.capture
-            namespaces = captures.namespaces if captures else {}
-            holds, because = False, f"{unreadable[:1].lower()}{unreadable[1:]}"
-            if not unreadable:
-                holds, because = capture.success_holds(resolved.webhook.success_if, body, namespaces)
-            if holds:
-                return None
-        return diagnosis.of_answer(answer, host=host, because=because)
+    # ---- send ----
+
+    def _send(self, prepared: Prepared) -> Exchange:
+        """Out, once more with a new token where an old one was refused."""
+        resolved, request, hops = prepared.resolved, prepared.request, list[Hop]()
+        if resolved is None or request is None:
+            return Exchange(prepared, error=prepared.error)
+        try:
+            answer = self._answer(prepared, resolved, request, hops)
+            if answer.status_code == 401 and self._forget_token(resolved, request) and not hops:
+                hops.append(Hop(401, request.method, prepared.masked.url, "new_token"))
+                again = self._authorized(prepared, resolved)
+                if again.request is None or again.request.headers == request.headers:
+                    hops.clear()  # the same token once more: the answer would be the same, too
+                else:
+                    prepared, request = again, again.request
+                    answer = self._answer(prepared, resolved, request, hops)
+                    answer.timing_ms["total"] = _ms_since(prepared.started)
+                    if answer.status_code == 401:
+                        self._forget_token(resolved, request)
+        except (Interrupted, NotSent):
+            raise
+        except Exception as error:
+            return Exchange(prepared, hops, error=error)
+        return Exchange(prepared, hops, answer)
+
+    def _answer(self, prepared: Prepared, resolved: ResolvedWebhook, request: Request, hops: list[Hop]) -> Answer:
+        """After the last look before a request goes out (docs/decisions/0028): what is handed to the transport after a switch was
+        committed would be sent by a workflow that is off. A test carries its own definition, and is not held."""
+        claimed = prepared.claimed
+        if claimed.definition is None and self._webhooks.state(claimed.webhook_id) != "on":
+            raise NotSent
+        outgoing = Outgoing(
+            request.method,
+            request.url,
+            request.headers,
+            request.body,
+            max(0.0, prepared.end - time.monotonic()),
+            resolved.webhook.follow_redirects,
+            is_inspector(request.url, self._address),
+            prepared.redactor,
+        )
+        return _redacted(self._transport.exchange(outgoing, hops), prepared.redactor)
+
+    def _forget_token(self, resolved: ResolvedWebhook, refused: Request) -> bool:
+        """After a 401: whether the request had an access token, which may have been taken back and is not used again."""
+        if resolved.webhook.authorization.type != "oauth2":
+            return False
+        token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
+        self._tokens.forget(resolved.webhook.authorization, resolved.typed_for, token)
+        return True
 
 
-class _Misconfigured(Exception):
-    pass
+# ---- judge ----
 
 
-def _revealed(request: Request, secrets: Mapping[str, str]) -> Request:
-    """The request with the secrets that its markers stand for. Raises RequestError."""
-    if not may_be_marked(request.url, request.headers, request.body):
-        return request
+def _judge(exchange: Exchange) -> Result:
+    """By status and headers, and by the body when “Success is” asks for it; what captures take is taken here, by the thread that
+    has waited for this answer: no transaction waits for a slow path."""
+    prepared, answer = exchange.prepared, exchange.answer
+    resolved, redactor = prepared.resolved, prepared.redactor
+    timeout_s = resolved.webhook.timeout_s if resolved else 0.0
+    host = _host(prepared.claimed, exchange.hops)
+    hops = [replace(hop, url=redactor.text(hop.url)) for hop in exchange.hops]
+    result = Result(
+        prepared.claimed, prepared.at, prepared.masked.url, prepared.masked.headers, None, None, 0.0, resolved=resolved, hops=hops
+    )  # fmt: skip
+    if answer is None or resolved is None:
+        cause = _cause(exchange, host, timeout_s)
+        cause = replace(cause, error=redactor.text(cause.error), advice=redactor.text(cause.advice))
+        took = _ms_since(prepared.started)
+        return replace(result, diagnosis=cause, duration_ms=took, error_timing_ms={"total": took})
+    incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=redactor.text)
+    unreadable = diagnosis.unreadable(answer, incomplete)
+    body = b"" if unreadable else _readable(resolved, answer)
     try:
-        body = reveal_body(request.body, secrets)
-        headers = tuple((name, reveal(value, secrets)) for name, value in request.headers)
-        revealed = replace(request, url=reveal_url(request.url, secrets), headers=headers, body=body)
-    except (SecretGone, ValueError) as error:
-        raise RequestError("", str(error)) from None
-    if body is not None and len(body) > MAX_BODY:
-        raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
-    return revealed
-
-
-def _veiled(request: Request) -> Request:
-    """The request as the log keeps it."""
-    if not may_be_marked(request.url, request.headers, request.body):
-        return request
+        cause_of_failure = _verdict(host, resolved, answer, body, unreadable)
+    except Exception as error:
+        cause_of_failure = _cause(replace(exchange, error=error), host, timeout_s)
+    failed = cause_of_failure is not None
     return replace(
-        request, url=veil(request.url), headers=tuple((name, veil(value)) for name, value in request.headers)
-    )
+        result, answer=answer, diagnosis=cause_of_failure, duration_ms=answer.timing_ms["total"], incomplete=incomplete,
+        retry_after=retry_after(answer, now()) if failed else None, taken=_taken(resolved, body, not failed, unreadable),
+    )  # fmt: skip
+
+
+def _cause(exchange: Exchange, host: str, timeout_s: float) -> Diagnosis:
+    """What an error means, in words for people."""
+    error, clean = exchange.error, exchange.prepared.redactor.text
+    assert error is not None
+    match error:
+        case _Misconfigured() | RequestError() | SecretElsewhere() | SecretUnreadable():
+            return diagnosis.configuration(str(error))
+        case TokenRefused():
+            return Diagnosis("token", str(error), error.advice, error.ends)
+    cause = diagnosis.of_exception(error, host=host, timeout_s=timeout_s, clean=clean)
+    if cause.code == "unexpected":
+        trace = clean("".join(traceback.format_exception(error)))
+        log.error("attempt_failed_unexpectedly", delivery=exchange.prepared.claimed.id, exception=trace)
+    return cause
+
+
+def _verdict(host: str, resolved: ResolvedWebhook, answer: Answer, body: bytes, unreadable: str) -> Diagnosis | None:
+    """None of a success. What can't be read does not hold."""
+    because = ""
+    if 200 <= answer.status_code < 300:
+        if resolved.webhook.success_if is None:
+            return None
+        captures = resolved.webhook.capture
+        namespaces = captures.namespaces if captures else {}
+        holds, because = False, f"{unreadable[:1].lower()}{unreadable[1:]}"
+        if not unreadable:
+            holds, because = capture.success_holds(resolved.webhook.success_if, body, namespaces)
+        if holds:
+            return None
+    return diagnosis.of_answer(answer, host=host, because=because)
+
+
+def _readable(resolved: ResolvedWebhook, answer: Answer) -> bytes:
+    """The body as captures and “Success is” read it, where there are any."""
+    if resolved.webhook.capture is None and resolved.webhook.success_if is None:
+        return answer.body
+    return as_utf8(answer.body, answer.header("content-type"), was_cut=answer.cut)
+
+
+def _taken(resolved: ResolvedWebhook, body: bytes, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
+    """Success rows of a success, failure rows of a failure."""
+    rules = resolved.webhook.capture
+    rows = (rules.on_success if succeeded else rules.on_failure) if rules else ()
+    if unreadable:
+        return tuple(Taken(row, "unreadable", (), unreadable) for row in rows)
+    return tuple(capture.read(rules.type, rows, body, rules.namespaces)) if rules and rows else ()
+
+
+def _plain(claimed: Claimed) -> Request:
+    """The request as it was built at the save."""
+    headers = tuple((header[0], header[1]) for header in claimed.headers)
+    return Request(claimed.method, claimed.url, headers, claimed.body)
+
+
+def _host(claimed: Claimed, hops: Sequence[Hop]) -> str:
+    """The host that is spoken of: where the last redirect led."""
+    last = urlsplit(hops[-1].url).hostname if hops else None
+    return last or claimed.host or claimed.url[:100]
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)
 
 
 def _redacted(answer: Answer, redactor: Redaction) -> Answer:
@@ -267,64 +351,46 @@ def _redacted(answer: Answer, redactor: Redaction) -> Answer:
     return replace(answer, headers=headers, body=body, received=len(answer.body))
 
 
-def _masked(hops: Sequence[Hop], redactor: Redaction) -> list[Hop]:
-    return [replace(hop, url=redactor.text(hop.url)) for hop in hops]
+# ---- record ----
 
 
-def _readable(resolved: ResolvedWebhook, answer: Answer) -> bytes:
-    """The body as captures and “Success is” read it, where there are any."""
-    if resolved.webhook.capture is None and resolved.webhook.success_if is None:
-        return answer.body
-    return as_utf8(answer.body, answer.header("content-type"), was_cut=answer.cut)
+def record(session: Session, result: Result, schedule: RetrySchedule) -> Recorded:
+    """Writes what was captured into the record, in the transaction that writes the attempt down; the delivery's next status."""
+    claimed, cause = result.claimed, result.diagnosis
+    failures = claimed.failure_count + (cause is not None)
+    due = schedule.next(failures, now(), result.retry_after) if cause is not None and not cause.ends else None
+    taken = result.taken if due is None else ()  # a failure's, after the last attempt
+    was_cut = result.answer is not None and result.answer.cut
+    captured = write_captures(session, claimed, taken, was_cut=was_cut)
+    _add_note(session, claimed.id, result.note or captured)
+    event, error = "accepted", None
+    if cause is not None:
+        event, error = "gone" if cause.code == "gone" else "misconfigured" if cause.ends else "exhausted", cause.error
+    if due is not None:
+        event = "postponed"
+        if newer := _superseding(session, result):
+            event, error, due = "superseded", superseded_by(newer), None
+        elif _is_removed(session, claimed):
+            event, error, due = "removed", REMOVED, None
+    return Recorded(states.after(event, "dispatched"), failures, error, due)
 
 
-def _taken(resolved: ResolvedWebhook, body: bytes, succeeded: bool, unreadable: str) -> tuple[Taken, ...]:
-    """Taken here, by the thread that has waited for this answer: no transaction waits for a slow path."""
-    rules = resolved.webhook.capture
-    rows = (rules.on_success if succeeded else rules.on_failure) if rules else ()
-    if unreadable:
-        return tuple(Taken(row, "unreadable", (), unreadable) for row in rows)
-    return tuple(capture.read(rules.type, rows, body, rules.namespaces)) if rules and rows else ()
+def _is_removed(session: Session, claimed: Claimed) -> bool:
+    """Whether nobody would send the next attempt. Looked up in this transaction: deleting a workflow ends what waits, and this
+    delivery is not among that yet."""
+    return claimed.webhook_id is not None and not claimed.test and state_of(session, claimed.webhook_id) == "removed"
 
 
-def _pairs(headers: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((header[0], header[1]) for header in headers)
-
-
-def _host(claimed: Claimed, hops: Sequence[Hop]) -> str:
-    """The host that is spoken of: where the last redirect led."""
-    last = urlsplit(hops[-1].url).hostname if hops else None
-    return last or claimed.host or claimed.url[:100]
-
-
-def retry_after(answer: Answer, time: datetime) -> datetime | None:
-    """When the third party wants to be asked again (RFC 9110 section 10.2.3): seconds or a date, with 429 and 503 only."""
-    if answer.status_code not in (429, 503):
+def _superseding(session: Session, result: Result) -> int | None:
+    if result.resolved is None or not result.resolved.webhook.drop_stale_retries or result.claimed.test:
         return None
-    text = next((value.strip() for name, value in answer.headers if name.lower() == "retry-after"), "")
-    if text.isdecimal():
-        seconds = int(text) if len(text) < 10 else 10**9  # Python refuses to read thousands of digits
-        return time + min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
-    try:
-        asked = parsedate_to_datetime(text)
-        asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return min(asked, time + LONGEST_RETRY_AFTER)
+    return newer_sibling(session, result.claimed.id, result.claimed.webhook_id, result.claimed.record_id)
 
 
-@dataclass(frozen=True)
-class RetrySchedule:
-    """Delays in seconds from one attempt to the next (specification section 6);
-    `jitter` is the part of a delay drawn at random."""
-
-    delays: tuple[int, ...]
-    jitter: float = 0.0
-
-    def next(self, failures: int, time: datetime, not_before: datetime | None) -> datetime | None:
-        """When to try again after the given number of failures; None when it was the last attempt."""
-        if failures > len(self.delays):
-            return None
-        delay = self.delays[failures - 1]
-        due = time + timedelta(seconds=delay + delay * self.jitter * random.random())  # noqa: S311 - spreads load only
-        return max(due, not_before) if not_before is not None else due
+def _add_note(session: Session, delivery_id: int, more: str | None) -> None:
+    if not more:
+        return
+    note = session.scalar(select(col(Delivery.note)).where(col(Delivery.id) == delivery_id))
+    session.execute(
+        update(Delivery).where(col(Delivery.id) == delivery_id).values(note=f"{note} {more}" if note else more)
+    )

@@ -16,7 +16,7 @@ from webhookui.crm import records
 from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
 from webhookui.crm.records import Actor, InvalidRecord, RecordNotFound
-from webhookui.delivery.attempt import Result
+from webhookui.delivery.claim import Claimed
 from webhookui.delivery.tables import CapturedValue
 from webhookui.webhooks.capture import Taken
 
@@ -24,21 +24,20 @@ CUT = "The response was longer than the limit; captures saw only its beginning."
 NO_RECORD = "The record no longer exists; captured values were not written."
 
 
-def write_captures(session: Session, result: Result, *, last: bool) -> str | None:
-    """Writes what the capture rows took into the record, as far as it fits, and notes each row; failure rows count after
-    the last failed attempt only. Returns what is to be added to the delivery's note."""
-    taken = result.taken if result.succeeded or last else ()
-    if not taken or result.answer is None:
+def write_captures(session: Session, claimed: Claimed, taken: Sequence[Taken], *, was_cut: bool) -> str | None:
+    """Writes what the capture rows took into the record, as far as it fits, and notes each row. Returns what is to be added to
+    the delivery's note."""
+    if not taken:
         return None
-    note = CUT if result.answer.cut else None
-    if result.claimed.test:
-        _note_all(session, result, taken, "test", "A test writes nothing into the record.")
+    note = CUT if was_cut else None
+    if claimed.test:
+        _note_all(session, claimed, taken, "test", "A test writes nothing into the record.")
         return note
-    module = _module(session, result.claimed.module)
-    if module is None or result.claimed.record_id is None or not _exists(session, result):
-        _note_all(session, result, taken, "no_record", NO_RECORD)
+    module = _module(session, claimed.module)
+    if module is None or claimed.record_id is None or not _exists(session, claimed):
+        _note_all(session, claimed, taken, "no_record", NO_RECORD)
         return f"{note} {NO_RECORD}" if note else NO_RECORD
-    _write(session, result, module, taken)
+    _write(session, claimed, module, taken)
     return note
 
 
@@ -49,15 +48,15 @@ def _module(session: Session, name: str) -> ModuleInfo | None:
         return None
 
 
-def _exists(session: Session, result: Result) -> bool:
+def _exists(session: Session, claimed: Claimed) -> bool:
     try:
-        records.get(session, result.claimed.module, result.claimed.record_id or 0)
+        records.get(session, claimed.module, claimed.record_id or 0)
     except RecordNotFound:
         return False
     return True
 
 
-def _write(session: Session, result: Result, module: ModuleInfo, taken: Sequence[Taken]) -> None:
+def _write(session: Session, claimed: Claimed, module: ModuleInfo, taken: Sequence[Taken]) -> None:
     """One save for all rows; a value that does not fit its field is left out and said so."""
     values: dict[str, Any] = {}
     notes: list[tuple[Taken, str, Any, str]] = []
@@ -77,22 +76,22 @@ def _write(session: Session, result: Result, module: ModuleInfo, taken: Sequence
             continue
         values[field.name] = stored
         notes.append((capture, "written", stored, capture.message))
-    refused = _save(session, result, values)
+    refused = _save(session, claimed, values)
     for capture, outcome, value, message in notes:
         if outcome == "written" and capture.row.field in refused:
             outcome, message = "does_not_fit", refused[capture.row.field]
-        _note(session, result, capture, outcome, value, message)
+        _note(session, claimed, capture, outcome, value, message)
 
 
-def _save(session: Session, result: Result, values: dict[str, Any]) -> dict[str, str]:
+def _save(session: Session, claimed: Claimed, values: dict[str, Any]) -> dict[str, str]:
     """Saves the values that the record takes; returns those that it refused, with the reason."""
-    by = f"Delivery {result.claimed.id}"
-    actor = Actor("capture", by, None, result.claimed.id)
+    by = f"Delivery {claimed.id}"
+    actor = Actor("capture", by, None, claimed.id)
     refused: dict[str, str] = {}
     while values:
         try:
             with session.begin_nested():
-                records.update(session, result.claimed.module, result.claimed.record_id or 0, values, actor)
+                records.update(session, claimed.module, claimed.record_id or 0, values, actor)
             return refused
         except InvalidRecord as error:
             bad = {field: message for field, message in error.errors.items() if field in values}
@@ -163,18 +162,18 @@ def _plain(taken: Taken) -> Any:
     return values if taken.row.all or len(values) != 1 else values[0]
 
 
-def _note_all(session: Session, result: Result, taken: Sequence[Taken], outcome: str, message: str) -> None:
+def _note_all(session: Session, claimed: Claimed, taken: Sequence[Taken], outcome: str, message: str) -> None:
     for capture in taken:
         has_value = capture.outcome == "found"
-        _note(session, result, capture, outcome if has_value else capture.outcome, _plain(capture) if has_value else None,
+        _note(session, claimed, capture, outcome if has_value else capture.outcome, _plain(capture) if has_value else None,
               message if has_value else capture.message)  # fmt: skip
 
 
-def _note(session: Session, result: Result, capture: Taken, outcome: str, value: Any, message: str) -> None:
+def _note(session: Session, claimed: Claimed, capture: Taken, outcome: str, value: Any, message: str) -> None:
     session.add(
         CapturedValue(
-            delivery_id=result.claimed.id,
-            attempt_number=result.claimed.number,
+            delivery_id=claimed.id,
+            attempt_number=claimed.number,
             path=capture.row.path,
             field=capture.row.field,
             outcome=outcome,

@@ -198,6 +198,26 @@ def due_keys(session: Session) -> list[str]:
     return list(session.scalars(select(_D.endpoint_key).where(due).distinct()))
 
 
-def next_due(session: Session) -> datetime | None:
-    """When the earliest waiting retry is due."""
-    return session.scalar(select(func.min(_D.next_attempt_at)).where(_D.status == "retry"))
+def has_waiting(session: Session, key: str) -> bool:
+    """Whether the key has a delivery that was never sent."""
+    return bool(session.connection().scalar(_WAITING, {"key": key}))
+
+
+_WAITING = select(
+    exists().where(Delivery.endpoint_key == bindparam("key"), Delivery.status == "queued")  # type: ignore[arg-type]
+)
+
+
+def waiting_elsewhere(session: Session, record_ids: Sequence[int], keys: Collection[str]) -> set[str]:
+    """Other keys with a delivery of these records that was never sent: it may have waited for its turn in the order."""
+    if not record_ids:
+        return set()
+    values = {"record_ids": record_ids, "keys": list(keys)}
+    return set(session.connection().scalars(_WAITING_ELSEWHERE, values))
+
+
+_WAITING_ELSEWHERE = select(_D.endpoint_key).where(
+    _D.record_id.in_(bindparam("record_ids", expanding=True)),
+    _D.status == "queued",
+    _D.endpoint_key.not_in(bindparam("keys", expanding=True)),
+)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import structlog
@@ -19,15 +20,13 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database, is_unavailable, now, unavailable_because
-from webhookui.definitions.switches import state_of
-from webhookui.delivery import attempt_metrics, states
-from webhookui.delivery.attempt import Result, RetrySchedule
-from webhookui.delivery.captures import write_captures
+from webhookui.delivery import attempt_metrics
+from webhookui.delivery.attempt import Recorded, Result, record
 from webhookui.delivery.circuit import Circuits
-from webhookui.delivery.events import endpoint_changed
-from webhookui.delivery.outbox import has_waiting, tell_failed, waiting_elsewhere
+from webhookui.delivery.claim import has_waiting, waiting_elsewhere
+from webhookui.delivery.events import endpoint_changed, tell_failed
 from webhookui.delivery.pending import REMOVED
-from webhookui.delivery.stale_retries import newer_sibling, superseded_by
+from webhookui.delivery.retries import RetrySchedule
 from webhookui.delivery.tables import Attempt, Delivery
 
 log = structlog.get_logger("webhookui.delivery")
@@ -155,20 +154,22 @@ class ResultWriter:
         with self._db.write() as session:
             mine = self._still_mine(session, group)
             if mine:
-                for result in mine:
-                    captured = write_captures(session, result, last=self._is_last(result))
-                    _add_note(session, result.claimed.id, result.note or captured)
-                rows = [self._outcome(session, result) for result in mine]
+                recorded = [record(session, result, self._schedule) for result in mine]
                 connection = session.connection()
-                connection.execute(_INSERT, [_attempt(result, self._body_limit) for result in mine])
-                connection.execute(_UPDATE, rows)
+                connection.execute(_INSERT, [_attempt_row(result, self._body_limit) for result in mine])
+                connection.execute(_UPDATE, [_delivery_row(*pair) for pair in zip(mine, recorded, strict=True)])
                 attempt_metrics.count(
-                    session, self._process, [(_came_to(result), result.duration_ms / 1000) for result in mine]
+                    session, self._process, [(result.outcome, result.duration_ms / 1000) for result in mine]
                 )
-                self._tell(session, rows)
+                # All that the group ended as Failed at once: a storm costs the listeners one call for each group.
+                ended = [row.status == "failed" and row.error != REMOVED for row in recorded]
+                if any(ended):
+                    tell_failed(session, [result.claimed.id for result in compress(mine, ended)])
                 observed = self._circuits.observe(session, mine)
-                self._tell_of_endpoints(session, observed.moved)
-                wakeups = self._wakeups(session, mine, rows)
+                for key, event in observed.moved:
+                    log.warning(f"endpoint_{event}", key=key)
+                    endpoint_changed.send(session, key)
+                wakeups = self._wakeups(session, mine, recorded)
                 wakeups += [partial(self._wake_at, key, due) for key, due in observed.due.items()]
         for wakeup in wakeups:
             wakeup()
@@ -181,77 +182,18 @@ class ResultWriter:
         held = set(session.connection().scalars(_HELD, {"ids": ids, "process": self._process}))
         return [result for result in group if result.claimed.id in held]
 
-    def _is_last(self, result: Result) -> bool:
-        if result.diagnosis is None or result.diagnosis.ends:
-            return True
-        return self._schedule.next(result.claimed.failure_count + 1, now(), None) is None
-
-    def _outcome(self, session: Session, result: Result) -> dict[str, Any]:
-        """The delivery's new row, as the status machine says."""
-        claimed, diagnosis = result.claimed, result.diagnosis
-        failures = claimed.failure_count + (diagnosis is not None)
-        row: dict[str, Any] = {
-            "the_id": claimed.id,
-            "status_code": result.answer.status_code if result.answer else None,
-            "attempt_count": claimed.number,
-            "failure_count": failures,
-            "duration_ms": round(result.duration_ms, 2),
-            "error": diagnosis.error if diagnosis else None,
-            "next_attempt_at": None,
-            "finished_at": now(),
-        }
-        event = "accepted"
-        if diagnosis is not None:
-            event = "gone" if diagnosis.code == "gone" else "misconfigured" if diagnosis.ends else "exhausted"
-            due = None if diagnosis.ends else self._schedule.next(failures, now(), result.retry_after)
-            if due is not None:
-                newer = self._superseding(session, result)
-                event = "superseded" if newer else "removed" if self._is_removed(session, result) else "postponed"
-                if newer:
-                    row["error"] = superseded_by(newer)
-                elif event == "removed":
-                    row["error"] = REMOVED
-                else:
-                    row |= {"next_attempt_at": due, "finished_at": None}
-        row["status"] = states.after(event, "dispatched")
-        return row
-
-    @staticmethod
-    def _is_removed(session: Session, result: Result) -> bool:
-        """Whether nobody would send the next attempt. Looked up in this transaction: deleting a workflow ends what waits, and
-        this delivery is not among that yet."""
-        webhook_id = result.claimed.webhook_id
-        return webhook_id is not None and not result.claimed.test and state_of(session, webhook_id) == "removed"
-
-    def _superseding(self, session: Session, result: Result) -> int | None:
-        if result.resolved is None or not result.resolved.webhook.drop_stale_retries or result.claimed.test:
-            return None
-        return newer_sibling(session, result.claimed.id, result.claimed.webhook_id, result.claimed.record_id)
-
-    def _tell(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
-        """All that the group ended as Failed at once: a storm costs the listeners one call for each group."""
-        failed = [row["the_id"] for row in rows if row["status"] == "failed" and row["error"] != REMOVED]
-        tell_failed(session, failed)
-
-    def _tell_of_endpoints(self, session: Session, moved: Sequence[tuple[str, str]]) -> None:
-        for key, event in moved:
-            log.warning(f"endpoint_{event}", key=key)
-            endpoint_changed.send(session, key)
-
     def _wakeups(
-        self, session: Session, results: Sequence[Result], rows: Sequence[dict[str, Any]]
+        self, session: Session, results: Sequence[Result], recorded: Sequence[Recorded]
     ) -> list[Callable[[], None]]:
         """A later delivery of the same record may go now; retries are due at their time."""
-        wakeups: list[Callable[[], None]] = []
         first = [result.claimed for result in results if result.claimed.attempt_count == 0]
         keys = {claimed.endpoint_key for claimed in first}
         waiting = {key for key in keys if has_waiting(session, key)}
-        waiting |= waiting_elsewhere(session, [result.record_id for result in first if result.record_id], keys)
-        for key in waiting:
-            wakeups.append(lambda key=key: self._wake(key))  # type: ignore[misc]
-        for result, row in zip(results, rows, strict=True):
-            if due := row["next_attempt_at"]:
-                wakeups.append(lambda key=result.claimed.endpoint_key, due=due: self._wake_at(key, due))  # type: ignore[misc]
+        waiting |= waiting_elsewhere(session, [claimed.record_id for claimed in first if claimed.record_id], keys)
+        wakeups: list[Callable[[], None]] = [partial(self._wake, key) for key in waiting]
+        for result, row in zip(results, recorded, strict=True):
+            if row.due is not None:
+                wakeups.append(partial(self._wake_at, result.claimed.endpoint_key, row.due))
         return wakeups
 
 
@@ -261,25 +203,14 @@ def _stripped(result: Result) -> Result:
     return replace(result, answer=answer, resolved=None, note=NOT_KEPT, taken=(), hops=())
 
 
-def _add_note(session: Session, delivery_id: int, more: str | None) -> None:
-    if not more:
-        return
-    note = session.scalar(select(_D.note).where(_D.id == delivery_id))
-    session.execute(update(Delivery).where(_D.id == delivery_id).values(note=f"{note} {more}" if note else more))
-
-
-def _came_to(result: Result) -> str:
-    return "success" if result.succeeded else "failed"
-
-
-def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
+def _attempt_row(result: Result, body_limit: int) -> dict[str, Any]:
     answer, diagnosis = result.answer, result.diagnosis
     body = answer.body if answer else None
     return {
         "delivery_id": result.claimed.id,
         "number": result.claimed.number,
         "at": result.at,
-        "outcome": _came_to(result),
+        "outcome": result.outcome,
         "request_url": result.request_url,
         "request_headers": result.request_headers,
         "status_code": answer.status_code if answer else None,
@@ -292,6 +223,20 @@ def _attempt(result: Result, body_limit: int) -> dict[str, Any]:
         "error_code": diagnosis.code if diagnosis else None,
         "error": diagnosis.error if diagnosis else None,
         "advice": diagnosis.advice if diagnosis else None,
+    }
+
+
+def _delivery_row(result: Result, recorded: Recorded) -> dict[str, Any]:
+    return {
+        "the_id": result.claimed.id,
+        "status": recorded.status,
+        "status_code": result.answer.status_code if result.answer else None,
+        "attempt_count": result.claimed.number,
+        "failure_count": recorded.failure_count,
+        "duration_ms": round(result.duration_ms, 2),
+        "error": recorded.error,
+        "next_attempt_at": recorded.due,
+        "finished_at": now() if recorded.due is None else None,
     }
 
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.core.database import Database, now
+from webhookui.core.database import Database, dumps, loads, now
 from webhookui.core.secrets import SecretBox
 from webhookui.definitions.switches import State, state_of
 from webhookui.definitions.tables import WorkflowWebhook
-from webhookui.delivery.sealed_secrets import unseal
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.outgoing.secret_guard import goes_to
 from webhookui.webhooks.authorization import secrets_in
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.redaction import Redaction, redaction
-from webhookui.webhooks.secret_scope import SecretScope
+from webhookui.webhooks.request import MAX_BODY, Request, RequestError
+from webhookui.webhooks.secret_scope import SecretScope, secret_scope
+from webhookui.webhooks.secret_values import SecretGone, by_marker, may_be_marked, reveal, reveal_body, reveal_url, veil
 from webhookui.webhooks.stored import from_definition
 
 
@@ -53,6 +56,51 @@ class ResolvedWebhook:
         return redaction(
             (*secrets_in(self.webhook.authorization, token), *signing, *self.webhook.secret_values.values())
         )
+
+    def revealed(self, request: Request) -> Request:
+        """The request with the secrets that its markers stand for. Raises RequestError."""
+        if not may_be_marked(request.url, request.headers, request.body):
+            return request
+        secrets = by_marker(self.webhook)
+        try:
+            body = reveal_body(request.body, secrets)
+            headers = tuple((name, reveal(value, secrets)) for name, value in request.headers)
+            revealed = replace(request, url=reveal_url(request.url, secrets), headers=headers, body=body)
+        except (SecretGone, ValueError) as error:
+            raise RequestError("", str(error)) from None
+        if body is not None and len(body) > MAX_BODY:
+            raise RequestError("parameters", f"The body is larger than {MAX_BODY // 2**20} MiB; nothing was sent.")
+        return revealed
+
+
+def veiled(request: Request) -> Request:
+    """The request as the log keeps it."""
+    if not may_be_marked(request.url, request.headers, request.body):
+        return request
+    return replace(
+        request, url=veil(request.url), headers=tuple((name, veil(value)) for name, value in request.headers)
+    )
+
+
+_TYPED_FOR = "typed_for"
+
+
+def seal(box: SecretBox, definition: Mapping[str, Any], secrets: Mapping[str, Any]) -> str | None:
+    """A webhook's secrets as they are stored: one sealed JSON object, together with the addresses that they were typed for.
+
+    For the row of a webhook that has just been saved with this definition; None when there is nothing to keep.
+    """
+    return box.seal(dumps({**secrets, _TYPED_FOR: list(secret_scope(definition))})) if secrets else None
+
+
+def unseal(box: SecretBox, definition: Mapping[str, Any], sealed: str | None) -> tuple[dict[str, Any], SecretScope]:
+    """The secrets and what they were typed for. Raises SecretUnreadable.
+
+    Rows that were stored before the addresses were kept take those of their definition, which could not move without them.
+    """
+    secrets: dict[str, Any] = loads(box.open(sealed)) if sealed else {}
+    typed_for = secrets.pop(_TYPED_FOR, None)
+    return secrets, SecretScope(*typed_for) if typed_for is not None else secret_scope(definition)
 
 
 def assemble(

@@ -23,11 +23,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox, SecretUnreadable
 from webhookui.delivery import claim, pending, rate_limiter
-from webhookui.delivery.attempt import NotSent, RetrySchedule, Sender
+from webhookui.delivery.attempt import NotSent, Sender
 from webhookui.delivery.circuit import CircuitRules, Circuits
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.daemon_pool import DaemonThreads
 from webhookui.delivery.results import ResultWriter
+from webhookui.delivery.retries import RetrySchedule
 from webhookui.delivery.sender_pools import SenderPool, SenderPools
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.delivery.webhook_cache import WebhookCache
@@ -270,7 +271,7 @@ class Engine:
     def _send(self, pool: SenderPool, batch: Sequence[Claimed]) -> None:
         for position, claimed in enumerate(batch):
             try:
-                result = self._sender.send(claimed)
+                result = self._sender.attempt(claimed)
                 self._writer.put(result)
                 pool.quick = result.answer is not None and result.duration_ms < QUICK_MS
             except Interrupted:

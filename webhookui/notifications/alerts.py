@@ -19,7 +19,7 @@ from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending
 from webhookui.delivery.circuit import names
 from webhookui.delivery.endpoint_key import EndpointKey
-from webhookui.delivery.stale_retries import is_superseded
+from webhookui.delivery.retries import is_superseded
 from webhookui.delivery.tables import Delivery, Endpoint
 from webhookui.notifications import inbox
 from webhookui.notifications.digest import DigestEntry, add_to_digest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,9 +17,8 @@ from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.history import RecordChange
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import FirstMet, Workflow
-from webhookui.delivery.outbox import enqueue
-from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.request import Request, RequestError, build_request
+from webhookui.delivery.outbox import reserved
+from webhookui.webhooks.request import RequestError, build_request
 from webhookui.webhooks.templating.budget import shared
 from webhookui.webhooks.templating.reasons import reason
 from webhookui.workflows import loop_guard
@@ -118,9 +116,9 @@ def _fire(session: Session, workflow: CompiledWorkflow, contexts: ChangeContexts
     """A delivery for each webhook. `refused`: why they end as Failed at once."""
     saved = contexts.saved
     for row, webhook in workflow.webhooks:
-        enqueue(
+        with reserved(
             session,
-            webhook_row=row,
+            webhook_id=row.id,
             webhook=webhook,
             workflow_id=workflow.id,
             workflow=workflow.name,
@@ -129,17 +127,11 @@ def _fire(session: Session, workflow: CompiledWorkflow, contexts: ChangeContexts
             record_name=saved.name,
             change=saved.change,
             caused_by=saved.change.by if saved.change else "",
-            build=partial(_build, workflow, webhook, contexts, refused),
-        )
-
-
-def _build(
-    workflow: CompiledWorkflow, webhook: Webhook, contexts: ChangeContexts, refused: str, delivery_id: int
-) -> Request:
-    if refused:
-        raise RequestError("", refused)
-    context = contexts.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery_id)
-    return build_request(webhook, context)
+        ) as delivery:
+            if refused:
+                raise RequestError("", refused)
+            context = contexts.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery.id)
+            delivery.request = build_request(webhook, context)
 
 
 def _first_time(session: Session, workflow_id: int, saved: RecordChange) -> bool:

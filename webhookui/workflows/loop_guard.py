@@ -21,7 +21,7 @@ from webhookui.core.events import Event
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import Workflow, WorkflowHold
 from webhookui.delivery import pending, states
-from webhookui.delivery.outbox import telling
+from webhookui.delivery.events import telling
 from webhookui.delivery.tables import Delivery
 from webhookui.people import audit
 from webhookui.people.tables import User

@@ -14,10 +14,10 @@ from webhookui.crm import records
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
 from webhookui.definitions.tables import WorkflowWebhook
-from webhookui.delivery.outbox import enqueue
-from webhookui.delivery.sealed_secrets import seal
+from webhookui.delivery.outbox import reserved
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, DeliveryRequest
+from webhookui.delivery.webhook_cache import seal
 from webhookui.delivery_log.queries import DeliveryNotFound
 from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Context, Payload, Request, build_request
@@ -66,9 +66,10 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
     webhook = from_definition(draft.definition if draft else row.definition, {})  # type: ignore[union-attr, arg-type]
     change = session.get(Change, old.change_id) if old.change_id else None
     make_builder = _readdressed if payload == "original" else _rebuilt
-    new_id = enqueue(
+    build = make_builder(session, old, stored, webhook, change, address)
+    with reserved(
         session,
-        webhook_row=row,
+        webhook_id=row.id if row else None,
         webhook=webhook,
         workflow_id=old.workflow_id,
         workflow=old.workflow,
@@ -77,14 +78,14 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
         record_name=old.record_name,
         change=change,
         caused_by=by,
-        build=make_builder(session, old, stored, webhook, change, address),
         test=old.test,
         redelivery_of=old.id,
         message_id=old.message_id if payload == "original" else None,
         definition=draft.definition if draft else None,
         secrets=draft.secrets if draft else None,
-    )
-    return session.get_one(Delivery, new_id)
+    ) as delivery:
+        delivery.request = build(delivery.id)
+    return session.get_one(Delivery, delivery.id)
 
 
 def _builder(session: Session, webhook: Webhook, payload: Payload | None = None, **about: Any) -> Builder:
@@ -166,9 +167,10 @@ def send_test(
         secrets["signing"] = [webhook.signing_secret]
     webhook = with_markers(webhook)
     definition = stored_definition(webhook)
-    new_id = enqueue(
+    build = _builder(session, webhook, record=record, address=address, workflow_id=workflow_id, workflow=workflow)
+    with reserved(
         session,
-        webhook_row=webhook_row,
+        webhook_id=webhook_row.id if webhook_row else None,
         webhook=webhook,
         workflow_id=workflow_id,
         workflow=workflow,
@@ -177,9 +179,9 @@ def send_test(
         record_name=record.name,
         change=None,
         caused_by=by,
-        build=_builder(session, webhook, record=record, address=address, workflow_id=workflow_id, workflow=workflow),
         test=True,
         definition=definition,
         secrets=seal(box, definition, secrets),
-    )
-    return session.get_one(Delivery, new_id)
+    ) as delivery:
+        delivery.request = build(delivery.id)
+    return session.get_one(Delivery, delivery.id)

@@ -15,7 +15,7 @@ from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import catalog
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery import pending
-from webhookui.delivery.sealed_secrets import seal, unseal
+from webhookui.delivery.webhook_cache import seal, unseal
 from webhookui.people import audit
 from webhookui.people.tables import User
 from webhookui.webhooks.secret_scope import SecretScope, secret_scope

@@ -1,9 +1,14 @@
-"""Stale retries (specification section 4.5): a late retry never overwrites newer data.
+"""When a delivery is tried again, and when a newer one replaces it first (specification sections 4.5 and 6).
 
 A delivery is as new as the data that it carries: a redelivery that sends again what an older one sent is no newer than that.
 """
 
 from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -11,11 +16,46 @@ from sqlalchemy.orm import Session
 from webhookui.core.database import now
 from webhookui.delivery import states
 from webhookui.delivery.tables import Delivery, DeliveryRequest
+from webhookui.outgoing.http_client import Answer
 
+LONGEST_RETRY_AFTER = timedelta(days=7)
 SUPERSEDED = "superseded by delivery "
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _R = DeliveryRequest.__table__.c  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class RetrySchedule:
+    """Delays in seconds from one attempt to the next (specification section 6);
+    `jitter` is the part of a delay drawn at random."""
+
+    delays: tuple[int, ...]
+    jitter: float = 0.0
+
+    def next(self, failures: int, time: datetime, not_before: datetime | None) -> datetime | None:
+        """When to try again after the given number of failures; None when it was the last attempt."""
+        if failures > len(self.delays):
+            return None
+        delay = self.delays[failures - 1]
+        due = time + timedelta(seconds=delay + delay * self.jitter * random.random())  # noqa: S311 - spreads load only
+        return max(due, not_before) if not_before is not None else due
+
+
+def retry_after(answer: Answer, time: datetime) -> datetime | None:
+    """When the third party wants to be asked again (RFC 9110 section 10.2.3): seconds or a date, with 429 and 503 only."""
+    if answer.status_code not in (429, 503):
+        return None
+    text = next((value.strip() for name, value in answer.headers if name.lower() == "retry-after"), "")
+    if text.isdecimal():
+        seconds = int(text) if len(text) < 10 else 10**9  # Python refuses to read thousands of digits
+        return time + min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
+    try:
+        asked = parsedate_to_datetime(text)
+        asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(asked, time + LONGEST_RETRY_AFTER)
 
 
 def superseded_by(newer_id: int | None) -> str:
