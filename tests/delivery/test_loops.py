@@ -264,7 +264,7 @@ def test_processes_that_save_at_once_count_together(room: Sending, deal: int) ->
             if db is None:
                 return
             with db.write() as session:
-                record = records._get(session, "deals", deal, for_update=True)
+                record = records.get(session, "deals", deal, for_update=True)
                 records.update(session, "deals", deal, {"amount": str(int(record.values["amount"]) + 1)}, API)
 
     threads = [threading.Thread(target=go) for _ in range(4)]
