@@ -9,11 +9,11 @@ from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from webhookui.crm.catalog import UnknownModule
-from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
+from webhookui.core.errors import NotFound
+from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.sorting import InvalidListing
 from webhookui.delivery_log.manual_actions import NotWaiting
-from webhookui.delivery_log.queries import DeliveryNotFound, InvalidFilter
+from webhookui.delivery_log.queries import InvalidFilter
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.loop_guard import NotHeld
 from webhookui.workflows.redelivery import NotRedeliverable
@@ -104,7 +104,7 @@ def register(bp: Blueprint) -> None:
 
 
 HANDLERS: dict[type[Exception], Any] = {
-    **dict.fromkeys((UnknownModule, RecordNotFound, DeliveryNotFound, WorkflowNotFound), _not_found),
+    **dict.fromkeys((NotFound, WorkflowNotFound), _not_found),
     InvalidRecord: _invalid_record,
     InvalidDocument: lambda error: _invalid(error.errors),
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),

@@ -12,12 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import bump_revision, revision
+from webhookui.core.errors import NotFound
 from webhookui.crm.field_types import FieldInfo as FieldInfo
 from webhookui.crm.tables import Module, ModuleField
 
 
-class UnknownModule(Exception):
+class UnknownModule(NotFound):
     """There is no module of that name."""
+
+    hint = "It may have been deleted."
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
-from webhookui.core.invalid import Invalid
+from webhookui.core.errors import Invalid, NotFound
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog, changed
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.records import lifted
@@ -45,8 +45,10 @@ class InvalidField(Invalid):
     """A field can't be like that."""
 
 
-class FieldNotFound(Exception):
+class FieldNotFound(NotFound):
     """The module has no such field, or it is a standard one, which stays."""
+
+    hint = "It may have been removed by somebody else."
 
 
 @dataclass(frozen=True)

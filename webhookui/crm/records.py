@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import LARGEST_ID, now, revision
-from webhookui.core.invalid import Invalid
+from webhookui.core.errors import Invalid, NotFound
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FieldError
 from webhookui.crm.history import RecordChange, record_saved, values_at
@@ -34,8 +34,10 @@ class Actor:
     delivery_id: int | None = None
 
 
-class RecordNotFound(Exception):
+class RecordNotFound(NotFound):
     """There is no such record in that module."""
+
+    hint = "It may have been deleted."
 
 
 class InvalidRecord(Invalid):

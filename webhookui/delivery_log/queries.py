@@ -11,6 +11,7 @@ from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
+from webhookui.core.errors import NotFound
 from webhookui.core.paging import Page
 from webhookui.crm.tables import Change
 from webhookui.delivery import pending
@@ -32,7 +33,7 @@ _D = Delivery.__table__.c  # type: ignore[attr-defined]
 _G = LogBucket.__table__.c  # type: ignore[attr-defined]
 
 
-class DeliveryNotFound(Exception):
+class DeliveryNotFound(NotFound):
     """There is no delivery with that id."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from webhookui.core.invalid import Invalid
+from webhookui.core.errors import Invalid
 
 LONGEST_DELAY_S = 60.0
 LONGEST_BODY = 65536

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import now
+from webhookui.core.errors import NotFound
 from webhookui.inspector.script import Script, Step, from_stored
 from webhookui.inspector.tables import InspectedRequest, InspectorScript
 
@@ -24,7 +25,7 @@ _id, _name = col(InspectedRequest.id), col(InspectedRequest.name)
 _PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class InvalidName(Exception):
+class InvalidName(NotFound):
     """An inspector's name has other characters than its address may have."""
 
 

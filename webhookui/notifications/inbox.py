@@ -10,6 +10,7 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import insert_or_update, now
+from webhookui.core.errors import NotFound
 from webhookui.core.paging import Page, one_page
 from webhookui.notifications.tables import Notification
 
@@ -19,7 +20,7 @@ MOST_COUNTED = 100
 """The badge says "99+" beyond it."""
 
 
-class NotificationNotFound(Exception):
+class NotificationNotFound(NotFound):
     """The user has no such notification."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
-from webhookui.core.invalid import Invalid
+from webhookui.core.errors import Invalid
 from webhookui.core.secrets import SecretBox
 from webhookui.people import audit
 from webhookui.people.tables import StoredSetting, User

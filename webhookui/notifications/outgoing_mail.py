@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
+from webhookui.core.errors import NotFound
 from webhookui.core.events import Event
 from webhookui.core.paging import Page, one_page
 from webhookui.notifications import smtp
@@ -48,7 +49,7 @@ STATUSES: dict[str, MailStatus] = {
 }
 
 
-class MailNotFound(Exception):
+class MailNotFound(NotFound):
     """There is no such mail."""
 
 

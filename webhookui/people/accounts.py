@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
-from webhookui.core.invalid import Invalid
+from webhookui.core.errors import Invalid, NotFound
 from webhookui.people import audit, sessions, tokens
 from webhookui.people.tables import User
 
@@ -32,8 +32,10 @@ class InvalidUser(Invalid):
     """A user can't be saved like that."""
 
 
-class UserNotFound(Exception):
+class UserNotFound(NotFound):
     """There is no such user."""
+
+    hint = ""
 
 
 def any_user(session: Session) -> bool:

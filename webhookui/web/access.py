@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from flask import Blueprint
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,15 @@ def admin_only(view: View) -> View:
     """Needs an admin."""
     view.is_admin_only = True  # type: ignore[attr-defined]
     return view
+
+
+class AdminPages(Blueprint):
+    """Pages that need an admin, each of them."""
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **more: Any
+    ) -> None:
+        super().add_url_rule(rule, endpoint, admin_only(view_func), *args, **more)
 
 
 def may_read_delivery(session: Session, delivery: Delivery) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from webhookui import current_installation
 from webhookui.current_installation import row_id
 from webhookui.notifications import inbox
-from webhookui.notifications.inbox import MOST_COUNTED, NotificationNotFound
+from webhookui.notifications.inbox import MOST_COUNTED
 from webhookui.web.access import me, public
 from webhookui.web.app_status import app_status
 
@@ -42,11 +42,8 @@ def live() -> ResponseReturnValue:
 @bp.post("/<int:notification_id>")
 def read(notification_id: int) -> ResponseReturnValue:
     """Marks an entry as read and goes to what it speaks of."""
-    try:
-        with current_installation.write() as session:
-            notification = inbox.read(session, me().id or 0, notification_id)
-    except NotificationNotFound as error:
-        abort(404, description=str(error))
+    with current_installation.write() as session:
+        notification = inbox.read(session, me().id or 0, notification_id)
     several = notification.count > 1 and notification.url_many
     return redirect((notification.url_many if several else notification.url) or "/notifications", 303)
 

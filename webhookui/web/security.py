@@ -12,10 +12,12 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import NotFound as NoSuchPage
 
 from webhookui import current_installation
 from webhookui.core.database import is_unavailable, unavailable_because
+from webhookui.core.errors import NotFound
 from webhookui.people import sessions
 from webhookui.people.tables import User
 from webhookui.web.htmx import htmx, make_response
@@ -77,6 +79,7 @@ def init_app(app: Flask) -> None:
     app.before_request(require_login)
     app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(CSRFError, csrf_page)
+    app.register_error_handler(NotFound, lambda error: render_error(404, str(error), error.hint))
     app.register_error_handler(Exception, crash_page)
     app.after_request(_no_store)
 
@@ -142,7 +145,7 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error
     title, hint = _WORDS.get(error.code or 500, (error.name, error.description or ""))
-    if type(error) in (BadRequest, NotFound) and error.description != type(error).description:
+    if type(error) in (BadRequest, NoSuchPage) and error.description != type(error).description:
         title = error.description or title  # what the view says of it
     return render_error(error.code or 500, title, hint)
 

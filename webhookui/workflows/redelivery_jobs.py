@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import Database, is_unavailable, now
+from webhookui.core.errors import NotFound
 from webhookui.core.events import Event
 from webhookui.delivery.tables import Delivery, RedeliveryJob
 from webhookui.delivery_log import manual_actions
@@ -92,8 +93,10 @@ ACTS: Mapping[str, Act] = {
 }
 
 
-class JobNotFound(Exception):
+class JobNotFound(NotFound):
     """There is no such job."""
+
+    hint = "It may have been older than what the log keeps."
 
 
 def start(

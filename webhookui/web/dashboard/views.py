@@ -3,26 +3,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request
+from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.current_installation import read
-from webhookui.web.access import admin_only
+from webhookui.web.access import AdminPages
 from webhookui.web.dashboard.view_models import PERCENTILES, RANGES, dashboard, in_ms, in_s
 from webhookui.web.template_filters import zone
 
-bp = Blueprint("dashboard", __name__)
+bp = AdminPages("dashboard", __name__)
 
 
 @bp.get("")
-@admin_only
 def index() -> ResponseReturnValue:
     """`?range=24h`, `7d` or `30d`."""
     return _drawn("dashboard/index.html")
 
 
 @bp.get("/live")
-@admin_only
 def live() -> ResponseReturnValue:
     """What moves on the page of the same range."""
     return _drawn("dashboard/_live.html")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request
+from flask import Response, flash, jsonify, redirect, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from webhookui.delivery.webhook_cache import in_the_air
 from webhookui.inspector import store
 from webhookui.inspector.script import MOST_STEPS, PRESETS, InvalidScript, Script, Step, parse
 from webhookui.inspector.tables import InspectedRequest
-from webhookui.web.access import admin_only, public
+from webhookui.web.access import AdminPages, public
 from webhookui.web.log.payload import Payload, hex_dump, payload
 from webhookui.web.log.query import pairs
 from webhookui.web.security import csrf
@@ -30,7 +30,7 @@ from webhookui.webhooks.authorization import MASK
 from webhookui.webhooks.body_text import content_type_of
 from webhookui.webhooks.redaction import redaction
 
-bp = Blueprint("inspector", __name__)
+bp = AdminPages("inspector", __name__)
 
 SHOWN = 50
 """Requests that the page shows at first."""
@@ -145,7 +145,6 @@ def _accept_any_method(state: BlueprintSetupState) -> None:
 
 
 @bp.get("/inspector")
-@admin_only
 def index() -> ResponseReturnValue:
     """The inspectors, last used first; `?name=` goes to one, a new one if need be."""
     error = None
@@ -163,10 +162,9 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/inspector/<name>")
-@admin_only
 def show(name: str) -> ResponseReturnValue:
     """One inspector: its address, its script, what it received."""
-    _checked(name)
+    store.check_name(name)
     with read() as session:
         script, answered = store.script(session, name)
     preset = PRESETS.get(request.args.get("preset", ""))
@@ -207,10 +205,9 @@ def _page(
 
 
 @bp.get("/inspector/<name>/live")
-@admin_only
 def live(name: str) -> ResponseReturnValue:
     """What came in since the page was drawn, as out-of-band swaps; 204 when nothing did, or the whole list after a clear."""
-    _checked(name)
+    store.check_name(name)
     shown = pairs(request.args.get("rows", ""))
     newest = max(shown, default=0)
     with read() as session:
@@ -233,9 +230,8 @@ def live(name: str) -> ResponseReturnValue:
 
 
 @bp.post("/inspector/<name>/clear")
-@admin_only
 def clear(name: str) -> ResponseReturnValue:
-    _checked(name)
+    store.check_name(name)
     with write() as session:
         number = store.clear(session, name)
     flash(f"{number} request{'' if number == 1 else 's'} cleared.", "success")
@@ -243,10 +239,9 @@ def clear(name: str) -> ResponseReturnValue:
 
 
 @bp.post("/inspector/<name>/script")
-@admin_only
 def script(name: str) -> ResponseReturnValue:
     """Saves the scripted answers, or adds or removes a row of the form (`do`) without saving."""
-    _checked(name)
+    store.check_name(name)
     rows, do = _typed(), request.form.get("do", "save")
     if do == "add" and len(rows) < MOST_STEPS:
         return _page(name, Script(), _answered(name), rows=[*rows, _rows(Script((Step(),)))[0]], unsaved=True)
@@ -266,20 +261,12 @@ def script(name: str) -> ResponseReturnValue:
 
 
 @bp.post("/inspector/<name>/start-over")
-@admin_only
 def start_over(name: str) -> ResponseReturnValue:
     """The next request gets the script's first answer again."""
-    _checked(name)
+    store.check_name(name)
     with write() as session:
         store.start_over(session, name)
     return redirect(f"/inspector/{name}", 303)
-
-
-def _checked(name: str) -> None:
-    try:
-        store.check_name(name)
-    except store.InvalidName as error:
-        abort(404, description=str(error))
 
 
 def _answered(name: str) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask import abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
@@ -22,26 +22,19 @@ from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import RedeliveryJob
 from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
-from webhookui.web.access import admin_only
+from webhookui.web.access import AdminPages
 from webhookui.web.choices import chosen
 from webhookui.web.htmx import htmx
 from webhookui.web.log.filter_choices import in_words
 from webhookui.web.log.query import LogQuery, pairs, read_query
-from webhookui.web.security import render_error
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
-from webhookui.workflows.redelivery_jobs import ACTS, Act, JobNotFound
+from webhookui.workflows.redelivery_jobs import ACTS, Act
 
-bp = Blueprint("redeliveries", __name__)
-
-
-@bp.errorhandler(JobNotFound)
-def absent(error: JobNotFound) -> ResponseReturnValue:
-    return render_error(404, str(error), "It may have been older than what the log keeps.")
+bp = AdminPages("redeliveries", __name__)
 
 
 @bp.post("/<int:delivery_id>/redeliver")
-@admin_only
 def redeliver_one(delivery_id: int) -> ResponseReturnValue:
     payload = chosen("payload", PAYLOADS, "original")
     if _asks_first(payload, [delivery_id]):
@@ -57,7 +50,6 @@ def redeliver_one(delivery_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/redeliver")
-@admin_only
 def redeliver_selected() -> ResponseReturnValue:
     """The selected deliveries (`ids`); with `scope=matching`, the page that asks about all that match the URL's filter."""
     query, ids = _query(), _ids()
@@ -74,7 +66,6 @@ def redeliver_selected() -> ResponseReturnValue:
 
 
 @bp.get("/redeliveries/new")
-@admin_only
 def new() -> ResponseReturnValue:
     """Asks whether all that match the filter are meant, or the selected (`ids`)."""
     query, ids = _query(), _ids()
@@ -102,7 +93,6 @@ def new() -> ResponseReturnValue:
 
 
 @bp.post("/redeliveries")
-@admin_only
 def create() -> ResponseReturnValue:
     """A job for all that match the URL's filter. A filter that can't be read is not taken for a wider one."""
     query = _query()
@@ -116,7 +106,6 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/redeliveries")
-@admin_only
 def index() -> ResponseReturnValue:
     with read() as session:
         jobs = [_progress(session, job) for job in redelivery_jobs.newest(session)]
@@ -124,7 +113,6 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/redeliveries/running")
-@admin_only
 def running() -> ResponseReturnValue:
     """The strip above the log: what runs, and what the strip has shown and has ended meanwhile (`seen`, ids)."""
     seen = pairs(request.args.get("seen", ""))
@@ -136,7 +124,6 @@ def running() -> ResponseReturnValue:
 
 
 @bp.get("/redeliveries/<int:job_id>")
-@admin_only
 def show(job_id: int) -> ResponseReturnValue:
     """How far a job is, and what came of it; the fragment alone for htmx."""
     with read() as session:
@@ -146,7 +133,6 @@ def show(job_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/redeliveries/<int:job_id>/cancel")
-@admin_only
 def cancel(job_id: int) -> ResponseReturnValue:
     with write() as session:
         redelivery_jobs.cancel(session, job_id, current_user.name)

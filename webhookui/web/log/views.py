@@ -264,10 +264,7 @@ def _details(session: Session, ids: list[int]) -> dict[int, DetailView]:
 
 def _detail_or_abort(delivery_id: int) -> DetailView:
     with read() as session:
-        try:
-            view = _details(session, [delivery_id])[delivery_id]
-        except queries.DeliveryNotFound as error:
-            abort(404, description=str(error))
+        view = _details(session, [delivery_id])[delivery_id]
         if not may_read_delivery(session, view.detail.delivery):
             abort(403)
         return view

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.core.database import row_number
-from webhookui.core.invalid import Invalid
+from webhookui.core.errors import Invalid
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import FieldError, in_zone, typed_time
 from webhookui.crm.records import names_of

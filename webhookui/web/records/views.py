@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.paging import Page
 from webhookui.crm import history, listing, records
-from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
-from webhookui.crm.records import InvalidRecord, RecordConflict, RecordNotFound
+from webhookui.crm.catalog import ModuleInfo, catalog
+from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
@@ -39,12 +39,6 @@ PICKED = 20
 """Records that a picker offers."""
 FOUND = 50
 """Records that the search over all modules shows."""
-
-
-@bp.errorhandler(UnknownModule)
-@bp.errorhandler(RecordNotFound)
-def absent(error: Exception) -> ResponseReturnValue:
-    return render_template("error.html", code=404, title=str(error), hint="It may have been deleted.", nav=""), 404
 
 
 @bp.get("/")

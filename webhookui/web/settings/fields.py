@@ -4,42 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.crm import fields
-from webhookui.crm.catalog import FieldInfo, UnknownModule, catalog
+from webhookui.crm.catalog import FieldInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.fields import FieldNotFound, FieldSpec, InvalidField
 from webhookui.current_installation import read, write
-from webhookui.web.access import admin_only, me
+from webhookui.web.access import AdminPages, me
 from webhookui.web.choices import chosen
-from webhookui.web.security import render_error
 from webhookui.web.workflow_editor.error_locations import place_of
 from webhookui.web.workflow_editor.workflow_draft import draft_of_document
 from webhookui.workflows.field_use import FieldUse, uses
 
-bp = Blueprint("fields", __name__)
+bp = AdminPages("fields", __name__)
 NAV = "settings:modules"
 
 
-@bp.errorhandler(UnknownModule)
-@bp.errorhandler(FieldNotFound)
-def _not_there(error: Exception) -> ResponseReturnValue:
-    return render_error(404, str(error), "It may have been removed by somebody else.")
-
-
 @bp.get("")
-@admin_only
 def index() -> ResponseReturnValue:
     with read() as session:
         return redirect(f"/settings/modules/{next(iter(catalog(session).modules))}")
 
 
 @bp.get("/<module>")
-@admin_only
 def show(module: str) -> ResponseReturnValue:
     with read() as session:
         modules = catalog(session)
@@ -50,14 +41,12 @@ def show(module: str) -> ResponseReturnValue:
 
 
 @bp.get("/<module>/new")
-@admin_only
 def new(module: str) -> ResponseReturnValue:
     with read() as session:
         return _form(session, module, None, FieldSpec(""))
 
 
 @bp.post("/<module>")
-@admin_only
 def create(module: str) -> ResponseReturnValue:
     spec = _spec(request.form)
     try:
@@ -71,7 +60,6 @@ def create(module: str) -> ResponseReturnValue:
 
 
 @bp.get("/<module>/<name>")
-@admin_only
 def edit(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         field = _custom(session, module, name)
@@ -82,7 +70,6 @@ def edit(module: str, name: str) -> ResponseReturnValue:
 
 
 @bp.post("/<module>/<name>")
-@admin_only
 def update(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         before = _custom(session, module, name)
@@ -99,7 +86,6 @@ def update(module: str, name: str) -> ResponseReturnValue:
 
 
 @bp.post("/<module>/<name>/move")
-@admin_only
 def move(module: str, name: str) -> ResponseReturnValue:
     """One place up (`to=up`) or down (`to=down`) in the order of forms and lists."""
     up = chosen("to", ("up", "down"), "down") == "up"
@@ -109,7 +95,6 @@ def move(module: str, name: str) -> ResponseReturnValue:
 
 
 @bp.get("/<module>/<name>/remove")
-@admin_only
 def ask(module: str, name: str) -> ResponseReturnValue:
     """Asks before a field is removed, and tells what it takes along."""
     with read() as session:
@@ -124,7 +109,6 @@ def ask(module: str, name: str) -> ResponseReturnValue:
 
 
 @bp.post("/<module>/<name>/remove")
-@admin_only
 def remove(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         field = _custom(session, module, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
+from flask import flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -14,16 +14,15 @@ from webhookui.current_installation import row_id
 from webhookui.jobs import MAIL
 from webhookui.notifications import mail_sender, mail_settings, outgoing_mail
 from webhookui.notifications.mail_settings import SECURITIES, InvalidMailSettings
-from webhookui.notifications.outgoing_mail import STATUSES, MailNotFound
+from webhookui.notifications.outgoing_mail import STATUSES
 from webhookui.notifications.smtp import MailRefused, ServerUnusable
-from webhookui.web.access import admin_only, me
+from webhookui.web.access import AdminPages, me
 from webhookui.web.htmx import htmx
 
-bp = Blueprint("mail", __name__)
+bp = AdminPages("mail", __name__)
 
 
 @bp.get("")
-@admin_only
 def server() -> ResponseReturnValue:
     return _server()
 
@@ -50,7 +49,6 @@ def _about(session: Session) -> dict[str, Any]:
 
 
 @bp.post("")
-@admin_only
 def save() -> ResponseReturnValue:
     box = current_installation.installation().box
     try:
@@ -69,7 +67,6 @@ def save() -> ResponseReturnValue:
 
 
 @bp.post("/test")
-@admin_only
 def test() -> ResponseReturnValue:
     """Sends a test mail through the server as typed, saved or not, and says what the server said."""
     box, code, tested, errors = current_installation.installation().box, 200, {}, {}
@@ -101,7 +98,6 @@ def _typed() -> dict[str, Any]:
 
 
 @bp.post("/remove")
-@admin_only
 def remove() -> ResponseReturnValue:
     with current_installation.write() as session:
         mail_settings.remove(session, me())
@@ -110,7 +106,6 @@ def remove() -> ResponseReturnValue:
 
 
 @bp.get("/outgoing")
-@admin_only
 def outgoing_list() -> ResponseReturnValue:
     status = request.args.get("status")
     status = status if status in STATUSES else None
@@ -130,7 +125,6 @@ def outgoing_list() -> ResponseReturnValue:
 
 
 @bp.post("/outgoing/send")
-@admin_only
 def send_kept() -> ResponseReturnValue:
     """All that are kept go out now."""
     with current_installation.write() as session:
@@ -143,7 +137,6 @@ def send_kept() -> ResponseReturnValue:
 
 
 @bp.post("/outgoing/try-now")
-@admin_only
 def try_now() -> ResponseReturnValue:
     """Does not wait for the next try with a server that could not be used."""
     with current_installation.write() as session:
@@ -154,26 +147,18 @@ def try_now() -> ResponseReturnValue:
 
 
 @bp.get("/outgoing/<int:mail_id>")
-@admin_only
 def show(mail_id: int) -> ResponseReturnValue:
-    try:
-        with current_installation.read() as session:
-            mail = outgoing_mail.get(session, mail_id)
-            about = _about(session)
-    except MailNotFound as error:
-        abort(404, description=str(error))
+    with current_installation.read() as session:
+        mail = outgoing_mail.get(session, mail_id)
+        about = _about(session)
     return render_template("settings/mail/show.html", mail=mail, statuses=STATUSES, **about)
 
 
 @bp.get("/outgoing/<int:mail_id>.eml")
-@admin_only
 def download(mail_id: int) -> ResponseReturnValue:
     """The mail as a file that mail programs open."""
-    try:
-        with current_installation.read() as session:
-            content = outgoing_mail.as_file(outgoing_mail.get(session, mail_id), _sender(session))
-    except MailNotFound as error:
-        abort(404, description=str(error))
+    with current_installation.read() as session:
+        content = outgoing_mail.as_file(outgoing_mail.get(session, mail_id), _sender(session))
     answer = make_response(content)
     answer.headers["Content-Type"] = "message/rfc822"
     answer.headers["Content-Disposition"] = f'attachment; filename="mail-{mail_id}.eml"'
@@ -186,7 +171,6 @@ def _sender(session: Session) -> str:
 
 
 @bp.post("/outgoing/<int:mail_id>/send")
-@admin_only
 def send_one(mail_id: int) -> ResponseReturnValue:
     """A kept or failed mail goes out now."""
     with current_installation.write() as session:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from webhookui import current_installation
 from webhookui.delivery_log import queries, retention
 from webhookui.delivery_log.filter import LogFilter
-from webhookui.web.access import admin_only
+from webhookui.web.access import AdminPages
 
-bp = Blueprint("retention", __name__)
+bp = AdminPages("retention", __name__)
 
 
 @bp.get("")
-@admin_only
 def index() -> ResponseReturnValue:
     installation = current_installation.installation()
     with current_installation.read() as session:

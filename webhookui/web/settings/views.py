@@ -5,28 +5,25 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webhookui import current_installation
 from webhookui.current_installation import row_id
 from webhookui.people import accounts, audit
-from webhookui.people.accounts import ROLES, InvalidUser, UserNotFound
-from webhookui.web.access import admin_only, me
+from webhookui.people.accounts import ROLES, InvalidUser
+from webhookui.web.access import AdminPages, me
 from webhookui.web.choices import chosen
-from webhookui.web.security import render_error
 
-bp = Blueprint("settings", __name__)
+bp = AdminPages("settings", __name__)
 
 
 @bp.get("/")
-@admin_only
 def index() -> ResponseReturnValue:
     return redirect("/settings/workflows")
 
 
 @bp.get("/users")
-@admin_only
 def users() -> ResponseReturnValue:
     return _users()
 
@@ -39,7 +36,6 @@ def _users(code: int = 200, **more: Any) -> ResponseReturnValue:
 
 
 @bp.post("/users")
-@admin_only
 def create_user() -> ResponseReturnValue:
     """A user with a password that is shown once, to be handed over."""
     form = request.form
@@ -61,15 +57,12 @@ def create_user() -> ResponseReturnValue:
 
 
 @bp.post("/users/<int:user_id>")
-@admin_only
 def change_user(user_id: int) -> ResponseReturnValue:
     try:
         with current_installation.write() as session:
             user = accounts.get(session, user_id)
             active = chosen("active", ("true", "false"), "true" if user.active else "false") == "true"
             accounts.set_access(session, user, role=request.values.get("role", user.role), active=active, by=me())
-    except UserNotFound as error:
-        return render_error(404, str(error), "")
     except InvalidUser as error:
         return _users(422, refused={user_id: " ".join(error.errors.values())})
     flash(
@@ -80,14 +73,12 @@ def change_user(user_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/network")
-@admin_only
 def network() -> ResponseReturnValue:
     settings = current_installation.installation().settings
     return render_template("settings/network.html", nav="settings:network", settings=settings)
 
 
 @bp.get("/audit")
-@admin_only
 def audit_list() -> ResponseReturnValue:
     before = request.args.get("before", type=row_id)
     with current_installation.read() as session:
