@@ -111,10 +111,10 @@ def test_from_red_to_what_to_do_in_three_clicks(page: Page, installation: Runnin
     page.goto(f"{installation.address}/log")
     page.get_by_role("link", name=re.compile("^Retry")).click()  # one: what is not well
     page.get_by_role("link", name=f"Details of delivery {delivery}").click()  # two: why, and what to do
-    trouble = page.locator(".log-trouble")
-    expect(trouble).to_contain_text("it refused the values.")
-    expect(trouble).to_contain_text("What to do: Its answer says which field and why.")
-    expect(trouble).to_contain_text("The answer said: The customer has no billing address.")
+    callout = page.locator(".log-callout")
+    expect(callout).to_contain_text("it refused the values.")
+    expect(callout).to_contain_text("What to do: Its answer says which field and why.")
+    expect(callout).to_contain_text("The answer said: The customer has no billing address.")
     page.get_by_role("link", name="Edit the parameters").click()  # three: where it is done
     expect(page.locator("[id='actions.0.parameters']")).to_be_in_viewport()
     page.go_back()

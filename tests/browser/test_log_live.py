@@ -262,7 +262,7 @@ def test_rows_that_a_filter_is_about_to_replace_can_not_be_clicked(
     expect(log.locator(".log-list")).to_have_css("pointer-events", "none")
     held[0].continue_()
     log.get_by_role("link", name=f"Details of delivery {number}").click()
-    expect(log.locator(".log-trouble-what")).to_be_visible()
+    expect(log.locator(".log-callout-title")).to_be_visible()
     expect(log.locator(".log-list")).to_have_css("pointer-events", "auto")
 
 

@@ -187,5 +187,5 @@ def test_a_body_that_no_command_takes_is_downloaded_beside_it(client: FlaskClien
 
 
 def test_every_phase_of_an_attempt_has_a_colour() -> None:
-    css = (Path(__file__).parents[3] / "static" / "log" / "log.css").read_text()
+    css = (Path(__file__).parents[3] / "static" / "log" / "detail.css").read_text()
     assert [phase for phase in PHASES if f".bar-{phase} {{" not in css] == []
