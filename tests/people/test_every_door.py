@@ -50,7 +50,7 @@ DOORS: dict[str, str] = {
          "redeliveries.cancel", "redeliveries.new", "redeliveries.running", "records.workflows", "settings.index",
          "settings.audit_list", "settings.network", "settings.users", "settings.create_user", "settings.change_user",
          "mail.server", "mail.save", "mail.outgoing_list", "mail.show", "mail.download", "mail.send_one", "mail.send_kept",
-         "mail.try_now", "mail.remove", "mail.test", "retention.index", "fields.index", "fields.show", "fields.create",
+         "mail.try_now", "mail.remove", "mail.test", "settings.retention_periods", "fields.index", "fields.show", "fields.create",
          "fields.edit", "fields.update", "fields.move", "fields.ask", "fields.remove", "fields.new", "webhook_form.curl",
          "webhook_form.fields", "webhook_form.preview", "webhook_form.recipe", "webhook_form.find", "webhook_form.response",
          "webhook_form.rotate", "webhook_form.sample", "webhook_form.taken", "webhook_form.test", "webhook_form.test_result",

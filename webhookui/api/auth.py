@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from flask import g, request
 
-from webhookui import current_installation
 from webhookui.api.errors import ApiError
 from webhookui.crm.records import Actor
+from webhookui.current_installation import read, write
 from webhookui.people import tokens
 from webhookui.people.tables import User
 
@@ -31,13 +31,13 @@ def user_of_request() -> User:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         raise ApiError(401, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
-    with current_installation.read() as session:
+    with read() as session:
         user_and_token = tokens.user_of(session, token.strip())
     if user_and_token is None:
         raise ApiError(401, "unauthorized", "This token is unknown, or its user is deactivated.")
     user, used = user_and_token
     if tokens.needs_note(used):
-        with current_installation.write() as session:
+        with write() as session:
             tokens.note_use(session, used.id or 0)
     return user
 
@@ -51,13 +51,18 @@ def actor() -> Actor:
     return Actor("api", me().name, me().id)
 
 
+def check_admin() -> None:
+    """Raises ApiError 403."""
+    if not me().is_admin:
+        raise ApiError(403, "forbidden", "This needs an admin's token.")
+
+
 def admin_only(view: View) -> View:
     """Refuses users who are not admins with 403."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if not me().is_admin:
-            raise ApiError(403, "forbidden", "This needs an admin's token.")
+        check_admin()
         return view(*args, **kwargs)
 
     return checked  # type: ignore[return-value]

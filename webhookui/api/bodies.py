@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from webhookui.api.errors import ApiError
+from webhookui.api.errors import ApiError, invalid
 from webhookui.core import exact_json
 from webhookui.core.database import row_number
 from webhookui.core.paging import Item, Page
@@ -44,15 +44,14 @@ def _refuse_unstorable(document: Any) -> None:
             inner = value.items() if isinstance(value, dict) else enumerate(value)
             waiting += ((f"{path}.{key}" if path else str(key), child) for key, child in inner)
         if UNSTORABLE.search(path) or (isinstance(value, str) and UNSTORABLE.search(value)):
-            words = "This contains a character that can't be stored."
-            raise ApiError(422, "invalid", words, {UNSTORABLE.sub("\ufffd", path): words})
+            raise invalid(UNSTORABLE.sub("\ufffd", path), "This contains a character that can't be stored.")
 
 
 def object_body(allowed: Collection[str], *, required: Collection[str] = ()) -> dict[str, Any]:
     """The body as an object with known keys only. Raises ApiError."""
     body = json_body()
     if not isinstance(body, dict):
-        raise ApiError(422, "invalid", "The body must be a JSON object.", {"": "This must be an object."})
+        raise invalid("", "This must be an object.", "The body must be a JSON object.")
     fields = {key: f"There is no key “{key}” here." for key in body if key not in allowed}
     fields |= {key: "This is required." for key in required if key not in body}
     if fields:
@@ -64,9 +63,7 @@ def limit() -> int:
     """`?limit=`, 1 to 200. Raises ApiError 422."""
     text = request.args.get("limit", str(DEFAULT))
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
-        raise ApiError(
-            422, "invalid", f"limit must be a number from 1 to {MOST}.", {"limit": f"A number from 1 to {MOST}."}
-        )
+        raise invalid("limit", f"A number from 1 to {MOST}.", f"limit must be a number from 1 to {MOST}.")
     return int(text)
 
 
@@ -77,7 +74,7 @@ def cursor() -> int | None:
         return None
     number = row_number(text)
     if number is None:
-        raise ApiError(422, "invalid", "This cursor is not valid.", {"cursor": "Use next_cursor of the previous page."})
+        raise invalid("cursor", "Use next_cursor of the previous page.", "This cursor is not valid.")
     return number
 
 

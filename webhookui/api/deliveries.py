@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webhookui import current_installation
 from webhookui.api.auth import admin_only, me
 from webhookui.api.blueprint import bp
 from webhookui.api.bodies import cursor, limit, object_body, page_document
-from webhookui.api.errors import ApiError
+from webhookui.api.errors import invalid
+from webhookui.crm.field_types import iso_time
+from webhookui.current_installation import installation, read, write
 from webhookui.delivery import pending
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery
 from webhookui.delivery_log import manual_actions, queries
@@ -28,7 +28,7 @@ from webhookui.workflows.redelivery import PAYLOADS, redeliver
 @admin_only
 def list_deliveries() -> ResponseReturnValue:
     log_filter = LogFilter.from_args(request.args)
-    with current_installation.read() as session:
+    with read() as session:
         log_page = queries.page(session, log_filter, limit=limit(), before=cursor())
         held = pending.holds(session, log_page.items)  # type: ignore[arg-type]
     return jsonify(page_document(log_page, lambda delivery: delivery_document(delivery, held)))
@@ -37,8 +37,9 @@ def list_deliveries() -> ResponseReturnValue:
 @bp.get("/deliveries/<int:delivery_id>")
 @admin_only
 def get_delivery(delivery_id: int) -> ResponseReturnValue:
-    with current_installation.read() as session:
-        return jsonify(_detail(session, delivery_id))
+    with read() as session:
+        detail = queries.detail(session, delivery_id)
+        return jsonify(detail_document(detail, pending.holds(session, [detail.delivery])))  # type: ignore[list-item]
 
 
 @bp.post("/deliveries/<int:delivery_id>/redeliver")
@@ -47,61 +48,43 @@ def redeliver_delivery(delivery_id: int) -> ResponseReturnValue:
     body = object_body({"payload"}) if request.data else {}
     payload = body.get("payload", "original")
     if not isinstance(payload, str) or payload not in PAYLOADS:
-        raise ApiError(
-            422, "invalid", "payload must be original or current.", {"payload": f"One of: {', '.join(PAYLOADS)}."}
-        )
-    with current_installation.write() as session:
-        redelivery = redeliver(
-            session, delivery_id, payload, me().name, current_installation.installation().settings.address
-        )
-        held = pending.holds(session, [redelivery])  # type: ignore[list-item]
-    return jsonify(delivery_document(redelivery, held)), 202
+        raise invalid("payload", f"One of: {', '.join(PAYLOADS)}.", "payload must be original or current.")
+    with write() as session:
+        redelivery = redeliver(session, delivery_id, payload, me().name, installation().settings.address)
+        return jsonify(_document(session, redelivery)), 202
 
 
 @bp.post("/deliveries/<int:delivery_id>/try-now")
 @admin_only
 def try_delivery_now(delivery_id: int) -> ResponseReturnValue:
-    with current_installation.write() as session:
-        delivery = manual_actions.try_now(session, delivery_id)
-        held = pending.holds(session, [delivery])  # type: ignore[list-item]
-    return jsonify(delivery_document(delivery, held))
+    with write() as session:
+        return jsonify(_document(session, manual_actions.try_now(session, delivery_id)))
 
 
 @bp.post("/deliveries/<int:delivery_id>/give-up")
 @admin_only
 def give_up_delivery(delivery_id: int) -> ResponseReturnValue:
-    with current_installation.write() as session:
-        return jsonify(delivery_document(manual_actions.give_up(session, delivery_id, me().name), {}))
+    with write() as session:
+        return jsonify(_document(session, manual_actions.give_up(session, delivery_id, me().name)))
 
 
-def _detail(session: Session, delivery_id: int) -> dict[str, Any]:
-    detail = queries.detail(session, delivery_id)
-    return detail_document(detail, pending.holds(session, [detail.delivery]))  # type: ignore[list-item]
+def _document(session: Session, delivery: Delivery) -> dict[str, Any]:
+    return delivery_document(delivery, pending.holds(session, [delivery]))  # type: ignore[list-item]
+
+
+SHOWN = (
+    "id", "status", "workflow_id", "workflow", "webhook_id", "action", "module", "record_id", "record_name", "method", "url",
+    "status_code", "attempt_count", "test", "redelivery_of", "error", "note",
+)  # fmt: skip
+"""What programs are told of a delivery as it stands."""
 
 
 def delivery_document(delivery: Delivery, held: Mapping[int, pending.Hold]) -> dict[str, Any]:
     """`held`: what holds it, as `waiting.holds` found it."""
     hold = held.get(delivery.id or 0)
-    return {
-        "id": delivery.id,
-        "status": delivery.status,
-        "workflow_id": delivery.workflow_id,
-        "workflow": delivery.workflow,
-        "action": delivery.action,
-        "module": delivery.module,
-        "record_id": delivery.record_id,
-        "method": delivery.method,
-        "url": delivery.url,
-        "status_code": delivery.status_code,
-        "attempt_count": delivery.attempt_count,
-        "created_at": _time(delivery.created_at),
-        "next_attempt_at": _time(delivery.next_attempt_at),
-        "test": delivery.test,
-        "redelivery_of": delivery.redelivery_of,
-        "webhook_id": delivery.webhook_id,
-        "record_name": delivery.record_name,
-        "error": delivery.error,
-        "note": delivery.note,
+    return {name: getattr(delivery, name) for name in SHOWN} | {
+        "created_at": iso_time(delivery.created_at),
+        "next_attempt_at": iso_time(delivery.next_attempt_at) if delivery.next_attempt_at else None,
         "held": hold.name if hold else None,
     }
 
@@ -127,10 +110,9 @@ def detail_document(detail: Detail, held: Mapping[int, pending.Hold]) -> dict[st
 
 def _attempt(attempt: Attempt, method: str, body: bytes | None) -> dict[str, Any]:
     answered = attempt.status_code is not None
-    return {
-        "number": attempt.number,
-        "at": _time(attempt.at),
-        "outcome": attempt.outcome,
+    names = ("number", "outcome", "hops", "timing_ms", "error", "error_code", "advice")
+    return {name: getattr(attempt, name) for name in names} | {
+        "at": iso_time(attempt.at),
         "request": {"method": method, "url": attempt.request_url, "headers": attempt.request_headers, **_body(body)},
         "response": {
             "status_code": attempt.status_code,
@@ -141,23 +123,12 @@ def _attempt(attempt: Attempt, method: str, body: bytes | None) -> dict[str, Any
         }
         if answered
         else None,
-        "hops": attempt.hops,
-        "timing_ms": attempt.timing_ms,
-        "error": attempt.error,
-        "error_code": attempt.error_code,
-        "advice": attempt.advice,
     }
 
 
 def _capture(captured: CapturedValue) -> dict[str, Any]:
-    return {
-        "path": captured.path,
-        "field": captured.field,
-        "value": captured.value,
-        "outcome": captured.outcome,
-        "message": captured.message,
-        "attempt": captured.attempt_number,
-    }
+    names = ("path", "field", "value", "outcome", "message")
+    return {name: getattr(captured, name) for name in names} | {"attempt": captured.attempt_number}
 
 
 def _body(body: bytes | None, content_type: str = "", size: int | None = None) -> dict[str, Any]:
@@ -169,7 +140,3 @@ def _body(body: bytes | None, content_type: str = "", size: int | None = None) -
     if text is not None and text.encode() == body:
         return {"body": text}
     return {"body": text, "body_base64": base64.b64encode(body).decode()}
-
-
-def _time(time: datetime | None) -> str | None:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time is not None else None

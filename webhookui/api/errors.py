@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -30,6 +30,11 @@ class ApiError(Exception):
         self.fields = dict(fields or {})
 
 
+def invalid(field: str, words: str, message: str = "") -> ApiError:
+    """One value that can't be used."""
+    return ApiError(422, "invalid", message or words, {field: words})
+
+
 def answer(status: int, code: str, message: str, fields: Mapping[str, str] | None = None) -> Response:
     response = jsonify({"error": {"code": code, "message": message, "fields": dict(fields or {})}})
     response.status_code = status
@@ -43,24 +48,10 @@ def of_api(error: ApiError) -> ResponseReturnValue:
     return response
 
 
-def _not_found(error: Exception) -> ResponseReturnValue:
-    return answer(404, "not_found", str(error))
-
-
 def _invalid(fields: Mapping[str, str]) -> ResponseReturnValue:
     """`fields`: path in the document that was sent → sentence."""
     message = "One value is not valid." if len(fields) == 1 else f"{len(fields)} values are not valid."
     return answer(422, "invalid", message, fields)
-
-
-def _in_values(fields: Iterable[str]) -> dict[str, str]:
-    """Field → its path in the body of a record."""
-    return {field: f"values.{field}" for field in fields}
-
-
-def _invalid_record(error: InvalidRecord) -> ResponseReturnValue:
-    paths = _in_values(error.errors)
-    return _invalid({paths[field]: words for field, words in error.errors.items()})
 
 
 def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue:
@@ -71,7 +62,7 @@ def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue
 
 
 def _record_conflict(error: RecordConflict) -> ResponseReturnValue:
-    words = dict.fromkeys(_in_values(error.contested).values(), "This was changed in the meantime.")
+    words = {f"values.{field}": "This was changed in the meantime." for field in error.contested}
     message = f"The record was changed in the meantime; it is at version {error.current.version} now."
     return answer(409, "conflict", message, {"version": f"The version is {error.current.version} now.", **words})
 
@@ -104,8 +95,8 @@ def register(bp: Blueprint) -> None:
 
 
 HANDLERS: dict[type[Exception], Any] = {
-    **dict.fromkeys((NotFound, WorkflowNotFound), _not_found),
-    InvalidRecord: _invalid_record,
+    **dict.fromkeys((NotFound, WorkflowNotFound), lambda error: answer(404, "not_found", str(error))),
+    InvalidRecord: lambda error: _invalid({f"values.{field}": words for field, words in error.errors.items()}),
     InvalidDocument: lambda error: _invalid(error.errors),
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),
     RecordConflict: _record_conflict,

@@ -7,17 +7,17 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
-from webhookui import current_installation
 from webhookui.api.blueprint import bp
 from webhookui.api.bodies import cursor, limit, page_document
 from webhookui.core.paging import one_page
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog
+from webhookui.current_installation import read
 
 
 @bp.get("/modules")
 def list_modules() -> ResponseReturnValue:
     start, most = cursor() or 0, limit()
-    with current_installation.read() as session:
+    with read() as session:
         modules = catalog(session)
     listed = one_page(list(modules.modules.values())[start : start + most + 1], most, lambda _: start + most)
     return jsonify(page_document(listed, lambda module: module_document(modules, module)))
@@ -25,7 +25,7 @@ def list_modules() -> ResponseReturnValue:
 
 @bp.get("/modules/<module>")
 def get_module(module: str) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         modules = catalog(session)
     return jsonify(module_document(modules, modules.module(module)))
 
@@ -49,12 +49,5 @@ def module_document(modules: Catalog, module: ModuleInfo) -> dict[str, Any]:
 
 
 def _field(field: FieldInfo) -> dict[str, Any]:
-    return {
-        "name": field.name,
-        "label": field.label,
-        "type": field.type,
-        "required": field.required,
-        "custom": field.custom,
-        "options": list(field.options),
-        "module": field.target,
-    }
+    names = ("name", "label", "type", "required", "custom", "options")
+    return {name: getattr(field, name) for name in names} | {"module": field.target}

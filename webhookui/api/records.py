@@ -8,16 +8,16 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webhookui import current_installation
 from webhookui.api.auth import actor
 from webhookui.api.blueprint import bp
 from webhookui.api.bodies import limit, object_body, page_document
-from webhookui.api.errors import ApiError
+from webhookui.api.errors import invalid
 from webhookui.crm import listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
-from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.field_types import FIELD_TYPES, iso_time
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.tables import Record
+from webhookui.current_installation import read, write
 
 
 @bp.get("/records/<module>")
@@ -28,9 +28,9 @@ def list_records(module: str) -> ResponseReturnValue:
         if match:
             filters[match.group(1)] = text
         elif name.startswith("filter"):
-            raise ApiError(422, "invalid", f"“{name}” is not filter[field].", {name: "Write filter[field]=value."})
+            raise invalid(name, "Write filter[field]=value.", f"“{name}” is not filter[field].")
     query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)
-    with current_installation.read() as session:
+    with read() as session:
         info = catalog(session).module(module)
         listed = listing.page_after(session, query, request.args.get("cursor", ""), limit())
     return jsonify(page_document(listed, lambda record: record_document(info, record)))
@@ -38,10 +38,10 @@ def list_records(module: str) -> ResponseReturnValue:
 
 @bp.post("/records/<module>")
 def create_record(module: str) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         info = catalog(session).module(module)
     values = _values(object_body({"values"}, required={"values"}))
-    with current_installation.write() as session:
+    with write() as session:
         record = records.create(session, module, values, actor())
     answer = jsonify(record_document(info, record))
     answer.headers["Location"] = f"/api/v1/records/{module}/{record.id}"
@@ -50,7 +50,7 @@ def create_record(module: str) -> ResponseReturnValue:
 
 @bp.get("/records/<module>/<int:record_id>")
 def get_record(module: str, record_id: int) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id)
     return jsonify(record_document(info, record))
@@ -58,21 +58,21 @@ def get_record(module: str, record_id: int) -> ResponseReturnValue:
 
 @bp.patch("/records/<module>/<int:record_id>")
 def change_record(module: str, record_id: int) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         info = catalog(session).module(module)
         records.get(session, module, record_id)
     body = object_body({"values", "version"}, required={"values"})
     version = body.get("version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
-        raise ApiError(422, "invalid", "version must be a whole number.", {"version": "A whole number."})
-    with current_installation.write() as session:
+        raise invalid("version", "A whole number.", "version must be a whole number.")
+    with write() as session:
         record = records.update(session, module, record_id, _values(body), actor(), version=version)
     return jsonify(record_document(info, record))
 
 
 @bp.delete("/records/<module>/<int:record_id>")
 def delete_record(module: str, record_id: int) -> ResponseReturnValue:
-    with current_installation.write() as session:
+    with write() as session:
         catalog(session).module(module)
         records.delete(session, module, record_id, actor())
     return "", 204
@@ -81,9 +81,7 @@ def delete_record(module: str, record_id: int) -> ResponseReturnValue:
 def _values(body: dict[str, Any]) -> dict[str, Any]:
     values = body["values"]
     if not isinstance(values, dict):
-        raise ApiError(
-            422, "invalid", "values must be an object: field → value.", {"values": "This must be an object."}
-        )
+        raise invalid("values", "This must be an object.", "values must be an object: field → value.")
     return values
 
 
@@ -96,6 +94,6 @@ def record_document(info: ModuleInfo, record: Record) -> dict[str, Any]:
         "version": record.version,
         "name": record.name,
         "values": values,
-        "created_at": f"{record.created_at:%Y-%m-%dT%H:%M:%SZ}",
-        "updated_at": f"{record.updated_at:%Y-%m-%dT%H:%M:%SZ}",
+        "created_at": iso_time(record.created_at),
+        "updated_at": iso_time(record.updated_at),
     }

@@ -8,15 +8,16 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webhookui import current_installation
 from webhookui.api.auth import admin_only, me
 from webhookui.api.blueprint import bp
 from webhookui.api.bodies import cursor, json_body, limit, object_body, page_document
-from webhookui.api.errors import ApiError
+from webhookui.api.errors import invalid
 from webhookui.core.database import LARGEST_ID
 from webhookui.core.paging import one_page
 from webhookui.crm import records
+from webhookui.crm.field_types import iso_time
 from webhookui.crm.tables import Change
+from webhookui.current_installation import installation, read, write
 from webhookui.workflows import loop_guard, store
 from webhookui.workflows.explain import Explanation, explain, explain_change
 
@@ -25,7 +26,7 @@ from webhookui.workflows.explain import Explanation, explain, explain_change
 @admin_only
 def list_workflows() -> ResponseReturnValue:
     most, after = limit(), cursor()
-    with current_installation.read() as session:
+    with read() as session:
         workflows = [workflow for workflow in store.list_all(session) if after is None or (workflow.id or 0) > after]
         listed = one_page(workflows, most, lambda workflow: workflow.id)
         return jsonify(page_document(listed, lambda workflow: store.to_document(session, workflow, with_ids=True)))
@@ -35,8 +36,8 @@ def list_workflows() -> ResponseReturnValue:
 @admin_only
 def create_workflow() -> ResponseReturnValue:
     document = json_body()
-    with current_installation.write() as session:
-        workflow = store.create(session, current_installation.installation().box, document, me())
+    with write() as session:
+        workflow = store.create(session, installation().box, document, me())
         written = store.to_document(session, workflow, with_ids=True)
     answer = jsonify(written)
     answer.headers["Location"] = f"/api/v1/workflows/{written['id']}"
@@ -46,25 +47,25 @@ def create_workflow() -> ResponseReturnValue:
 @bp.get("/workflows/<int:workflow_id>")
 @admin_only
 def get_workflow(workflow_id: int) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         return jsonify(store.to_document(session, store.get(session, workflow_id), with_ids=True))
 
 
 @bp.put("/workflows/<int:workflow_id>")
 @admin_only
 def replace_workflow(workflow_id: int) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         store.get(session, workflow_id)
     document = json_body()
-    with current_installation.write() as session:
-        workflow = store.replace(session, current_installation.installation().box, workflow_id, document, me())
+    with write() as session:
+        workflow = store.replace(session, installation().box, workflow_id, document, me())
         return jsonify(store.to_document(session, workflow, with_ids=True))
 
 
 @bp.delete("/workflows/<int:workflow_id>")
 @admin_only
 def delete_workflow(workflow_id: int) -> ResponseReturnValue:
-    with current_installation.write() as session:
+    with write() as session:
         store.delete(session, workflow_id, me())
     return "", 204
 
@@ -74,7 +75,7 @@ def delete_workflow(workflow_id: int) -> ResponseReturnValue:
 def list_holds(workflow_id: int) -> ResponseReturnValue:
     """The records for which the workflow is held because it fires in a loop."""
     most, after = limit(), cursor()
-    with current_installation.read() as session:
+    with read() as session:
         store.get(session, workflow_id)
         standing = sorted(loop_guard.standing(session, workflow_id), key=lambda loop: loop.hold.record_id)
     standing = [loop for loop in standing if after is None or loop.hold.record_id > after]
@@ -85,11 +86,11 @@ def list_holds(workflow_id: int) -> ResponseReturnValue:
 @admin_only
 def release_workflow(workflow_id: int) -> ResponseReturnValue:
     """Sends what waits, for one record or for all for which the workflow is held."""
-    with current_installation.read() as session:
+    with read() as session:
         store.get(session, workflow_id)
     body = object_body({"record_id"}) if request.data else {}
     record_id = _id_in(body, "record_id") if "record_id" in body else None
-    with current_installation.write() as session:
+    with write() as session:
         return jsonify({"deliveries": loop_guard.release(session, workflow_id, record_id, me())})
 
 
@@ -99,7 +100,7 @@ def _hold(held: loop_guard.Held) -> dict[str, Any]:
         "record_id": hold.record_id,
         "module": hold.module,
         "record_name": hold.record_name,
-        "at": f"{hold.at:%Y-%m-%dT%H:%M:%SZ}",
+        "at": iso_time(hold.at),
         "fired": hold.fired,
         "deliveries": held.waits,
     }
@@ -109,27 +110,26 @@ def _hold(held: loop_guard.Held) -> dict[str, Any]:
 @admin_only
 def explain_workflow(workflow_id: int) -> ResponseReturnValue:
     """Whether it fired for the record's latest save, or the `change_id` given, and each condition with the value it saw."""
-    with current_installation.read() as session:
+    with read() as session:
         workflow = store.get_even_deleted(session, workflow_id)
         body = object_body({"record_id", "change_id"}, required={"record_id"})
         record_id = _id_in(body, "record_id")
         if body.get("change_id") is not None:
             change = session.get(Change, _id_in(body, "change_id"))
             if change is None or change.record_id != record_id:
-                words = f"Record {record_id} has no such change."
-                raise ApiError(422, "invalid", words, {"change_id": words})
+                raise invalid("change_id", f"Record {record_id} has no such change.")
             return jsonify(_explained(explain_change(session, workflow, change)))
         try:
             record = records.get(session, workflow.module, record_id)
         except records.RecordNotFound as error:
-            raise ApiError(422, "invalid", str(error), {"record_id": str(error)}) from None
+            raise invalid("record_id", str(error)) from None
         return jsonify(_explained(explain(session, workflow, record)))
 
 
 def _id_in(body: dict[str, Any], key: str) -> int:
     value = body[key]
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_ID:
-        raise ApiError(422, "invalid", f"{key} must be a whole number.", {key: "A whole number."})
+        raise invalid(key, "A whole number.", f"{key} must be a whole number.")
     return value
 
 
@@ -137,5 +137,5 @@ def _explained(explanation: Explanation) -> dict[str, Any]:
     document = asdict(explanation) | {"stopped_by": explanation.stopped_by}
     for key in ("at", "version_at"):
         if document[key] is not None:
-            document[key] = f"{document[key]:%Y-%m-%dT%H:%M:%SZ}"
+            document[key] = iso_time(document[key])
     return document

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from webhookui.core.errors import Invalid
-from webhookui.core.secrets import SecretBox
+from webhookui.core.secrets import SecretBox, SecretUnreadable
 from webhookui.people import audit
 from webhookui.people.tables import StoredSetting, User
 
@@ -78,7 +78,7 @@ def shown(session: Session) -> dict[str, Any]:
 
 def read_form(session: Session, box: SecretBox, form: Mapping[str, str]) -> SmtpServer:
     """The server of a filled-in form. An empty password stands for the stored one, which goes only to the place that it was
-    typed for. Raises InvalidMailSettings and SecretUnreadable.
+    typed for. Raises InvalidMailSettings.
     """
     errors: dict[str, str] = {}
     host = form.get("host", "").strip().rstrip(".")
@@ -92,14 +92,18 @@ def read_form(session: Session, box: SecretBox, form: Mapping[str, str]) -> Smtp
     port = _port(form.get("port", "").strip(), security, errors)
     sender = _address(form.get("from_address", "").strip(), errors)
     user, password = form.get("user", "").strip(), form.get("password", "")
-    stored = load(session, box)
-    if user and not password and stored is not None and stored.password:
-        if stored.place == (host.lower(), port, security):
-            password = stored.password
+    if user and not password:
+        try:
+            stored = load(session, box)
+        except SecretUnreadable as error:
+            errors["password"] = f"{error} Enter the password again."
         else:
-            errors["password"] = AGAIN
-    elif user and not password:
-        errors["password"] = MISSING
+            if stored is None or not stored.password:
+                errors["password"] = MISSING
+            elif stored.place != (host.lower(), port, security):
+                errors["password"] = AGAIN
+            else:
+                password = stored.password
     elif password and not user:
         errors["user"] = "Enter the user name of this password."
     if not (user + password).isascii():

@@ -14,7 +14,6 @@ BLUEPRINTS = {
     "health": "/",
     "account.views": "/account",
     "settings.views": "/settings",
-    "settings.retention": "/settings/retention",
     "settings.fields": "/settings/modules",
     "settings.mail": "/settings/mail",
     "workflow_editor.views": "/settings/workflows",

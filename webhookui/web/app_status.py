@@ -11,18 +11,11 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 from flask_login import current_user
 
-from webhookui import current_installation
+from webhookui.current_installation import read
 from webhookui.delivery_log import queue_health
 from webhookui.delivery_log.queue_health import QueueState
 from webhookui.notifications import inbox, mail_sender
-
-
-@dataclass(frozen=True)
-class MailErrorState:
-    """The SMTP server can't be used: since when, in ISO format, and why."""
-
-    since: str
-    error: str
+from webhookui.notifications.tables import MailServer
 
 
 @dataclass(frozen=True)
@@ -30,7 +23,8 @@ class Banners:
     """What is wrong with the installation."""
 
     queue: QueueState | None = None
-    mail: MailErrorState | None = None
+    mail: MailServer | None = None
+    """The SMTP server when it can't be used."""
 
     def __bool__(self) -> bool:
         return self.queue is not None or self.mail is not None
@@ -46,7 +40,7 @@ class AppStatus:
         """Moves when something that is shown has moved; an age moves by the minute."""
         queue, mail = self.banners.queue, self.banners.mail
         state = f"{queue.is_deaf:d}.{span(queue.oldest_queued_s)}" if queue else ""
-        return f"{self.unread}-{state}-{mail.since if mail else ''}".replace(" ", "")
+        return f"{self.unread}-{state}-{f'{mail.error_since:%y%m%d%H%M%S}' if mail else ''}".replace(" ", "")
 
 
 class Watch:
@@ -68,17 +62,16 @@ class Watch:
 
 
 def _look() -> Banners:
-    with current_installation.read() as session:
-        queue, mail = queue_health.queue_state(session), mail_sender.error_state(session)
-    mail_error = MailErrorState(f"{mail.error_since:%Y-%m-%dT%H:%M:%SZ}", mail.error or "") if mail else None
-    return Banners(None if queue.worked_on else queue, mail_error)
+    with read() as session:
+        queue = queue_health.queue_state(session)
+        return Banners(None if queue.worked_on else queue, mail_sender.error_state(session))
 
 
 def app_status() -> AppStatus:
     """For the logged-in user."""
     if not current_user.is_authenticated:
         return AppStatus()
-    with current_installation.read() as session:
+    with read() as session:
         unread = inbox.unread(session, current_user.id)
     watch: Watch = current_app.extensions["webhookui_watch"]
     return AppStatus(unread, watch.banners() if current_user.is_admin else Banners())

@@ -21,7 +21,7 @@ def index() -> ResponseReturnValue:
     before = request.args.get("before", type=row_id)
     with current_installation.read() as session:
         page = inbox.page(session, me().id or 0, before=before)
-    return render_template("notifications/index.html", nav="notifications", page=page, before=before)
+    return render_template("notifications/index.html", page=page, before=before)
 
 
 @bp.get("/live")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, redirect, render_template, request, session, url_for
+import structlog
+from flask import Flask, Response, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -16,6 +17,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.exceptions import NotFound as NoSuchPage
 
 from webhookui import current_installation
+from webhookui.api import errors
 from webhookui.core.database import is_unavailable, unavailable_because
 from webhookui.core.errors import NotFound
 from webhookui.people import sessions
@@ -34,6 +36,7 @@ CSP = {
     "object-src": "'none'",
 }
 
+log = structlog.get_logger("webhookui.web")
 csrf = CSRFProtect()
 limiter = Limiter(get_remote_address, storage_uri="memory://", strategy="moving-window")
 login = LoginManager()
@@ -110,7 +113,7 @@ def end_session() -> None:
 def require_login() -> ResponseReturnValue | None:
     """Everything needs a login but what is marked public, static files, and the API, which has its own door."""
     endpoint = request.endpoint or ""
-    view = _view(endpoint)
+    view: Any = current_app.view_functions.get(endpoint)
     if request.blueprint == "api" or endpoint == "static" or endpoint.endswith(".static") or view is None:
         return None
     if getattr(view, "is_public", False):
@@ -120,12 +123,6 @@ def require_login() -> ResponseReturnValue | None:
     if getattr(view, "is_admin_only", False) and not current_user.is_admin:
         return render_error(403, "Only admins can open this page.", "Ask an admin of your team.")
     return None
-
-
-def _view(endpoint: str) -> Any:
-    from flask import current_app
-
-    return current_app.view_functions.get(endpoint)
 
 
 def _to_login() -> ResponseReturnValue:
@@ -139,8 +136,6 @@ def _to_login() -> ResponseReturnValue:
 
 def error_page(error: HTTPException) -> ResponseReturnValue:
     if request.blueprint == "api" or request.path.startswith("/api/"):
-        from webhookui.api import errors
-
         return errors.of_http(error)
     if error.response is not None:
         return error
@@ -160,32 +155,19 @@ def csrf_page(error: CSRFError) -> ResponseReturnValue:
 
 
 def crash_page(error: Exception) -> ResponseReturnValue:
-    import structlog
-
-    structlog.get_logger("webhookui.web").exception("request_failed", path=request.path)
-    if isinstance(error, SQLAlchemyError) and is_unavailable(error):
-        return _unavailable(unavailable_because(error))
+    """When the disk is full, or somebody holds the database, nobody's input is at fault, and nothing was saved by halves."""
+    log.exception("request_failed", path=request.path)
+    if not (isinstance(error, SQLAlchemyError) and is_unavailable(error)):
+        return errors.crashed() if request.blueprint == "api" else render_error(500, *_WORDS[500])
+    title = "The database can't be used at the moment"
+    words = f"{title}: {unavailable_because(error)}. Nothing was saved."
     if request.blueprint == "api":
-        from webhookui.api import errors
-
-        return errors.crashed()
-    return render_error(500, *_WORDS[500])
-
-
-def _unavailable(because: str) -> ResponseReturnValue:
-    """The disk is full, or somebody holds the database: nobody's input is at fault, and nothing was saved by halves."""
-    words = f"The database can't be used at the moment: {because}. Nothing was saved."
-    if request.blueprint == "api":
-        from webhookui.api import errors
-
         return errors.answer(503, "unavailable", words)
-    return render_error(
-        503, "The database can't be used at the moment.", f"{words} Try again; if it persists, tell your admin."
-    )
+    return render_error(503, f"{title}.", f"{words} Try again; if it persists, tell your admin.")
 
 
 def render_error(code: int, title: str, hint: str) -> ResponseReturnValue:
-    return render_template("error.html", code=code, title=title, hint=hint, nav=""), code
+    return render_template("error.html", code=code, title=title, hint=hint), code
 
 
 _WORDS = {

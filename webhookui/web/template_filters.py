@@ -11,9 +11,9 @@ from flask import Flask, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
-from webhookui import current_installation
 from webhookui.crm.catalog import catalog
 from webhookui.crm.field_types import in_zone, iso_time, typed_time
+from webhookui.current_installation import read
 from webhookui.delivery.states import STATUSES
 from webhookui.web.highlighting import folded, highlighted
 
@@ -71,12 +71,8 @@ def init_app(app: Flask) -> None:
 
 def _frame() -> dict[str, Any]:
     """What the frame of every page needs."""
+    icons = url_for("bootstrap.static", filename="icons/bootstrap-icons.svg")
     if not current_user.is_authenticated:
-        return {"modules": (), "icons": _icons()}
-    with current_installation.read() as session:
-        modules = tuple(catalog(session).modules.values())
-    return {"modules": modules, "icons": _icons()}
-
-
-def _icons() -> str:
-    return url_for("bootstrap.static", filename="icons/bootstrap-icons.svg")
+        return {"modules": (), "icons": icons}
+    with read() as session:
+        return {"modules": tuple(catalog(session).modules.values()), "icons": icons}

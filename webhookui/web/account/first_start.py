@@ -8,9 +8,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from webhookui import current_installation
 from webhookui.crm import demo
-from webhookui.current_installation import own_page
+from webhookui.current_installation import installation, own_page, read, write
 from webhookui.people import accounts
 from webhookui.people.accounts import InvalidUser
 from webhookui.web.access import public
@@ -24,7 +23,7 @@ bp = Blueprint("start", __name__)
 def home() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect("/records/deals")
-    with current_installation.read() as session:
+    with read() as session:
         return redirect(url_for("start.login" if accounts.any_user(session) else "start.setup"))
 
 
@@ -32,7 +31,7 @@ def home() -> ResponseReturnValue:
 @public
 def setup() -> ResponseReturnValue:
     """Creates the first admin; there only while there is no user."""
-    with current_installation.read() as session:
+    with read() as session:
         if accounts.any_user(session):
             return redirect(url_for("start.login"))
     if request.method == "GET":
@@ -42,7 +41,7 @@ def setup() -> ResponseReturnValue:
     if form.get("password", "") != form.get("again", ""):
         errors["again"] = "The two passwords do not match."
     try:
-        with current_installation.write() as session:
+        with write() as session:
             if accounts.any_user(session):
                 return redirect(url_for("start.login"))
             user = accounts.create_user(
@@ -66,11 +65,11 @@ def setup() -> ResponseReturnValue:
 
 def _time_zone(name: str) -> str:
     """What the browser says, when it is a zone that is known here."""
-    return name if name in available_timezones() else current_installation.installation().settings.time_zone
+    return name if name in available_timezones() else installation().settings.time_zone
 
 
 def _login_limit() -> str:
-    return current_installation.installation().settings.login_limit
+    return installation().settings.login_limit
 
 
 @bp.route("/login", methods=["GET", "POST"])
@@ -79,14 +78,14 @@ def _login_limit() -> str:
 def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect("/")
-    with current_installation.read() as session:
+    with read() as session:
         if not accounts.any_user(session):
             return redirect(url_for("start.setup"))
     next_page = request.values.get("next", "")
     if request.method == "GET":
         return render_template("account/login.html", email="", error="", next_page=next_page)
     email = request.form.get("email", "")
-    with current_installation.write() as session:
+    with write() as session:
         user = accounts.authenticate(session, email, request.form.get("password", ""))
     if user is None:
         words = "The e-mail address or password is wrong."

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webhookui import current_installation
+from webhookui.current_installation import read, write
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser
 from webhookui.web.access import me
@@ -23,19 +23,17 @@ def show() -> ResponseReturnValue:
 
 
 def _page(code: int = 200, **more: Any) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         mine = tokens.of_user(session, me().id or 0)
     shown = {"form": {}, "errors": {}, "token": None} | more
-    return render_template(
-        "account/show.html", nav="account", tokens=mine, zones=sorted(available_timezones()), **shown
-    ), code
+    return render_template("account/show.html", tokens=mine, zones=sorted(available_timezones()), **shown), code
 
 
 @bp.post("/profile")
 def profile() -> ResponseReturnValue:
     form = request.form
     try:
-        with current_installation.write() as session:
+        with write() as session:
             user = accounts.get(session, me().id or 0)
             accounts.set_profile(
                 session, user, name=form.get("name", ""), time_zone=form.get("time_zone", ""), theme=form.get("theme")
@@ -49,7 +47,7 @@ def profile() -> ResponseReturnValue:
 @bp.post("/theme")
 def theme() -> ResponseReturnValue:
     """The switch in the user menu."""
-    with current_installation.write() as session:
+    with write() as session:
         user = accounts.get(session, me().id or 0)
         if request.form.get("theme") in ("auto", "light", "dark"):
             user.theme = request.form["theme"]
@@ -67,7 +65,7 @@ def password() -> ResponseReturnValue:
     try:
         if errors:
             raise InvalidUser(errors)
-        with current_installation.write() as session:
+        with write() as session:
             user = accounts.get(session, me().id or 0)
             accounts.set_password(session, user, form.get("password", ""), user)
     except InvalidUser as error:
@@ -79,7 +77,7 @@ def password() -> ResponseReturnValue:
 
 @bp.post("/tokens")
 def create_token() -> ResponseReturnValue:
-    with current_installation.write() as session:
+    with write() as session:
         user = accounts.get(session, me().id or 0)
         token = tokens.create(session, user, request.form.get("name", ""))
     return _page(token=token)
@@ -87,7 +85,7 @@ def create_token() -> ResponseReturnValue:
 
 @bp.post("/tokens/<int:token_id>/delete")
 def revoke_token(token_id: int) -> ResponseReturnValue:
-    with current_installation.write() as session:
+    with write() as session:
         tokens.revoke(session, accounts.get(session, me().id or 0), token_id)
     flash("The token was deleted; programs that use it are refused from now on.", "success")
     return redirect(url_for("account.show"))

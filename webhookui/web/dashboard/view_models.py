@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from math import ceil
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from webhookui.core.database import now
 from webhookui.delivery.histogram import percentile
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery_log import queries, queue_health, statistics
-from webhookui.delivery_log.failing import FailingEndpoint, failing
+from webhookui.delivery_log.failing import failing
 from webhookui.delivery_log.statistics import Counted
 from webhookui.web.dashboard.charts import NARROW, WIDE, Label, Series, lines, stacked_bars
 
@@ -68,34 +69,9 @@ class Bar:
         return "/log?" + urlencode({**({"status": status} if status else {}), "since": since, "until": until})
 
 
-@dataclass(frozen=True)
-class Dashboard:
-    """Everything on the page."""
-
-    name: str
-    bars: tuple[Bar, ...]
-    total: Counted
-    statuses: tuple[str, ...]
-    """Those that occur, as they are drawn, from the bottom up."""
-    percentiles: dict[str, float | None]
-    failing: list[FailingEndpoint]
-    waiting: Mapping[str, int]
-    """Status → deliveries that are not finished, of all times."""
-    oldest_queued_s: float
-    deliveries_chart: Markup
-    deliveries_chart_narrow: Markup
-    times_chart: Markup
-    queue_chart: Markup | None
-    """None when nothing was noted yet."""
-
-    @property
-    def success_rate(self) -> float | None:
-        """Of those that are finished, in percent."""
-        good, bad = self.total.by_status.get("success", 0), self.total.by_status.get("failed", 0)
-        return 100 * good / (good + bad) if good + bad else None
-
-
-def dashboard(session: Session, name: str, zone: ZoneInfo) -> Dashboard:
+def dashboard(session: Session, name: str, zone: ZoneInfo) -> dict[str, Any]:
+    """Everything on the page. `statuses`: those that occur, as they are drawn, from the bottom up; `success_rate`: of the
+    deliveries that are finished, in percent; `waiting`: status → deliveries that are not, of all times."""
     edges = edges_of(RANGES[name], now().astimezone(zone))
     counted = statistics.over_time(session, edges)
     bars = tuple(
@@ -106,22 +82,22 @@ def dashboard(session: Session, name: str, zone: ZoneInfo) -> Dashboard:
     statuses = tuple(
         status for status in ("success", "failed", "retry", "queued", "dispatched") if total.by_status[status]
     )
-    return Dashboard(
-        name=name,
-        bars=bars,
-        total=total,
-        statuses=statuses,
-        percentiles={
-            percentile_name: percentile(total.durations, part) for percentile_name, part in PERCENTILES.items()
-        },
-        failing=failing(session),
-        waiting=queries.counts(session, queries.LogFilter()).numbers,
-        oldest_queued_s=queue_health.oldest_queued_s(session),
-        deliveries_chart=_deliveries(bars, total, statuses, WIDE),
-        deliveries_chart_narrow=_deliveries(bars, total, statuses, NARROW),
-        times_chart=_times(bars, total),
-        queue_chart=_queue(bars) if any(bar.sum.oldest_queued_s is not None for bar in bars) else None,
-    )
+    good, bad = total.by_status.get("success", 0), total.by_status.get("failed", 0)
+    return {
+        "name": name,
+        "bars": bars,
+        "total": total,
+        "statuses": statuses,
+        "success_rate": 100 * good / (good + bad) if good + bad else None,
+        "percentiles": {short: percentile(total.durations, part) for short, part in PERCENTILES.items()},
+        "failing": failing(session),
+        "waiting": queries.counts(session, queries.LogFilter()).numbers,
+        "oldest_queued_s": queue_health.oldest_queued_s(session),
+        "deliveries_chart": _deliveries(bars, total, statuses, WIDE),
+        "deliveries_chart_narrow": _deliveries(bars, total, statuses, NARROW),
+        "times_chart": _times(bars, total),
+        "queue_chart": _queue(bars) if any(bar.sum.oldest_queued_s is not None for bar in bars) else None,
+    }
 
 
 def edges_of(range_: Range, until: datetime) -> list[datetime]:

@@ -34,7 +34,6 @@ def _drawn(template: str) -> ResponseReturnValue:
         view = dashboard(session, name, zone())
     return render_template(
         template,
-        nav="dashboard",
         view=view,
         ranges=RANGES,
         percentiles=PERCENTILES,

@@ -156,7 +156,7 @@ def index() -> ResponseReturnValue:
     with read() as session:
         inspectors = store.overview(session)
     page = render_template(
-        "inspector/index.html", nav="inspector", inspectors=inspectors, address=_address, name=typed_name, error=error
+        "inspector/index.html", inspectors=inspectors, address=_address, name=typed_name, error=error
     )
     return page, 422 if error else 200
 
@@ -165,29 +165,19 @@ def index() -> ResponseReturnValue:
 def show(name: str) -> ResponseReturnValue:
     """One inspector: its address, its script, what it received."""
     store.check_name(name)
-    with read() as session:
-        script, answered = store.script(session, name)
     preset = PRESETS.get(request.args.get("preset", ""))
-    return _page(name, script if preset is None else preset[1], answered, unsaved=preset is not None)
+    return _page(name, _rows(preset[1]) if preset else None)
 
 
-def _page(
-    name: str,
-    script: Script,
-    answered: int,
-    *,
-    rows: list[dict[str, str]] | None = None,
-    errors: dict[str, str] | None = None,
-    unsaved: bool = False,
-) -> str:
+def _page(name: str, rows: list[dict[str, str]] | None = None, errors: dict[str, str] | None = None) -> str:
+    """`rows`: of a script that is not saved."""
     with read() as session:
         requests = store.requests(session, name, limit=SHOWN)
         total = store.count(session, name)
-        saved, _ = store.script(session, name)
+        saved, answered = store.script(session, name)
     at = saved.step_at(answered)
     return render_template(
         "inspector/show.html",
-        nav="inspector",
         name=name,
         address=_address(name),
         views=[_view(row) for row in requests],
@@ -196,9 +186,9 @@ def _page(
         saved=saved,
         answered=answered,
         next_step=at[0] if at else None,
-        rows=rows if rows is not None else _rows(script),
+        rows=rows if rows is not None else _rows(saved),
         errors=errors or {},
-        unsaved=unsaved,
+        unsaved=rows is not None,
         presets=PRESETS,
         most_steps=MOST_STEPS,
     )
@@ -244,16 +234,15 @@ def script(name: str) -> ResponseReturnValue:
     store.check_name(name)
     rows, do = _typed(), request.form.get("do", "save")
     if do == "add" and len(rows) < MOST_STEPS:
-        return _page(name, Script(), _answered(name), rows=[*rows, _rows(Script((Step(),)))[0]], unsaved=True)
+        return _page(name, [*rows, *_rows(Script((Step(),)))])
     if do.startswith("remove-"):
-        left = [row for index, row in enumerate(rows) if f"remove-{index}" != do]
-        return _page(name, Script(), _answered(name), rows=left, unsaved=True)
+        return _page(name, [row for index, row in enumerate(rows) if f"remove-{index}" != do])
     if do == "plain":
         rows = []
     try:
         parsed = parse(rows)
     except InvalidScript as invalid:
-        return _page(name, Script(), _answered(name), rows=rows, errors=invalid.errors, unsaved=True), 422
+        return _page(name, rows, invalid.errors), 422
     with write() as session:
         store.save_script(session, name, parsed)
     flash(f"The answer is now: {parsed.words}.", "success")
@@ -267,11 +256,6 @@ def start_over(name: str) -> ResponseReturnValue:
     with write() as session:
         store.start_over(session, name)
     return redirect(f"/inspector/{name}", 303)
-
-
-def _answered(name: str) -> int:
-    with read() as session:
-        return store.script(session, name)[1]
 
 
 def _address(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -54,20 +54,7 @@ class LogQuery:
         return any(name != "status" for name in self.args)
 
 
-_NAMES = (
-    "status",
-    "workflow_id",
-    "webhook_id",
-    "module",
-    "record_id",
-    "host",
-    "status_code",
-    "since",
-    "until",
-    "range",
-    "q",
-    "test",
-)
+_NAMES = (*(field.name for field in fields(LogFilter)), "range")
 
 
 def read_query(args: Mapping[str, str], time_zone: str, *, also: Collection[str] = ()) -> LogQuery:
@@ -98,7 +85,9 @@ def read_query(args: Mapping[str, str], time_zone: str, *, also: Collection[str]
     if span and log_filter.since is None:
         log_filter = replace(log_filter, since=now() - span[1])
     opened = tuple(pairs(args.get("open", "")))[:MOST_OPEN]
-    return LogQuery(log_filter, typed, errors, _id(args.get("before")), _id(args.get("after")), opened)
+    return LogQuery(
+        log_filter, typed, errors, row_number(args.get("before", "")), row_number(args.get("after", "")), opened
+    )
 
 
 def _to_utc(text: str, time_zone: str) -> str:
@@ -111,16 +100,12 @@ def _to_utc(text: str, time_zone: str) -> str:
     return time.replace(tzinfo=zone).astimezone(UTC).isoformat() if time.tzinfo is None else text
 
 
-def _id(text: str | None) -> int | None:
-    return row_number(text or "")
-
-
 def pairs(text: str) -> dict[int, int]:
     """ "12:3,11:2" as {12: 3, 11: 2}; an id without a version has version 0. What can't be read is left out."""
     versions: dict[int, int] = {}
     for part in text.split(",")[:_MOST_ROWS]:
         key, _, version = part.partition(":")
-        delivery_id = _id(key)
+        delivery_id = row_number(key)
         if delivery_id is not None:
-            versions[delivery_id] = _id(version) or 0
+            versions[delivery_id] = row_number(version) or 0
     return versions

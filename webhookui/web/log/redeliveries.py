@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now, row_number
 from webhookui.current_installation import installation, read, write
-from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import RedeliveryJob
 from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
@@ -79,7 +78,6 @@ def new() -> ResponseReturnValue:
             counts, words = queries.counts_of_ids(session, ids or []), []
     return render_template(
         "log/redelivery_new.html",
-        nav="log",
         query=query,
         counts=counts,
         words=words,
@@ -88,7 +86,6 @@ def new() -> ResponseReturnValue:
         payload=_act(),
         act=ACTS[_act()],
         payloads=PAYLOADS,
-        statuses=STATUSES,
     )
 
 
@@ -109,7 +106,7 @@ def create() -> ResponseReturnValue:
 def index() -> ResponseReturnValue:
     with read() as session:
         jobs = [_progress(session, job) for job in redelivery_jobs.newest(session)]
-    return render_template("log/redeliveries.html", nav="log", jobs=jobs)
+    return render_template("log/redeliveries.html", jobs=jobs)
 
 
 @bp.get("/redeliveries/running")
@@ -129,7 +126,7 @@ def show(job_id: int) -> ResponseReturnValue:
     with read() as session:
         progress = _progress(session, redelivery_jobs.get(session, job_id))
     template = "log/_redelivery.html" if htmx else "log/redelivery.html"
-    return render_template(template, nav="log", progress=progress, job=progress.job)
+    return render_template(template, progress=progress, job=progress.job)
 
 
 @bp.post("/redeliveries/<int:job_id>/cancel")

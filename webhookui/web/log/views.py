@@ -49,7 +49,6 @@ def index() -> ResponseReturnValue:
         paused = circuit.paused(session)
         return render_template(
             "log/index.html",
-            nav="log",
             query=query,
             page=page,
             counts=counts,
@@ -61,7 +60,6 @@ def index() -> ResponseReturnValue:
             names=circuit.names(session, [row.endpoint_key for row in paused]),
             redelivering=running_jobs(session),
             ranges=RANGES,
-            statuses=STATUSES,
             acts=ACTS,
         )
 
@@ -111,7 +109,6 @@ def live() -> ResponseReturnValue:
         loops=loops,
         names=names,
         spoken=spoken([(d.id, d.status) for d in moved if d.id is not None]),
-        statuses=STATUSES,
     )
 
 
@@ -127,15 +124,13 @@ def _fresh(session: Session, query: LogQuery, rows: dict[int, int]) -> list[Deli
 @bp.get("/<int:delivery_id>")
 def show(delivery_id: int) -> ResponseReturnValue:
     """One delivery on a page of its own."""
-    return render_template(
-        "log/show.html", nav="log", view=_detail_or_abort(delivery_id), statuses=STATUSES, query=_query()
-    )
+    return render_template("log/show.html", view=_detail_or_abort(delivery_id), query=_query())
 
 
 @bp.get("/<int:delivery_id>/panel")
 def panel(delivery_id: int) -> ResponseReturnValue:
     """The same detail as a row below the delivery's row in the list."""
-    return render_template("log/panel.html", view=_detail_or_abort(delivery_id), statuses=STATUSES)
+    return render_template("log/panel.html", view=_detail_or_abort(delivery_id))
 
 
 @bp.get("/<int:delivery_id>/body")

@@ -8,26 +8,17 @@ from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from webhookui.core.errors import Invalid
 from webhookui.crm import records
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.history import latest_trigger
-from webhookui.crm.records import InvalidRecord, RecordConflict
+from webhookui.crm.records import RecordConflict
 from webhookui.crm.tables import Record
-from webhookui.current_installation import read, row_id, write
+from webhookui.current_installation import row_id, write
 from webhookui.web.access import actor, admin_only
 from webhookui.web.htmx import htmx, make_response
-from webhookui.web.records.form import (
-    FormProblem,
-    RecordForm,
-    controls,
-    form_of,
-    marks_in,
-    opened,
-    searched,
-    typed,
-    values_of,
-)
-from webhookui.web.records.record_view import activity, differences, names_in, related_lists
+from webhookui.web.records.form import RecordForm, opened_form, sent_form, values_of
+from webhookui.web.records.record_view import activity, differences, names_in, reading, related_lists
 from webhookui.web.template_filters import zone
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
@@ -45,13 +36,10 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def show(module: str, record_id: int) -> ResponseReturnValue:
-    with read() as session:
+    with reading(module, record_id) as (session, info, record):
         modules = catalog(session)
-        info = modules.module(module)
-        record = records.get(session, module, record_id)
         return render_template(
             "records/show.html",
-            nav=module,
             info=info,
             record=record,
             names=names_in(session, info.fields.values(), [record.values]),
@@ -66,9 +54,7 @@ def show(module: str, record_id: int) -> ResponseReturnValue:
 
 def live(module: str, record_id: int) -> ResponseReturnValue:
     """The timeline and the deliveries when they moved (`?token=`), the fields too when the record did; else 204."""
-    with read() as session:
-        info = catalog(session).module(module)
-        record = records.get(session, module, record_id)
+    with reading(module, record_id) as (session, info, record):
         now = activity(session, info, record)
         moved = str(record.version) != request.args.get("version", "")
         if now.token == request.args.get("token", "") and not moved:
@@ -85,27 +71,23 @@ def live(module: str, record_id: int) -> ResponseReturnValue:
 
 def timeline(module: str, record_id: int) -> ResponseReturnValue:
     """Older changes: `?before=` the id of a change."""
-    with read() as session:
-        info = catalog(session).module(module)
-        record = records.get(session, module, record_id)
+    with reading(module, record_id) as (session, info, record):
         older = activity(session, info, record, request.args.get("before", type=row_id))
         page = "records/_older.html" if htmx else "records/timeline.html"
-        return render_template(page, nav=module, info=info, record=record, activity=older)
+        return render_template(page, info=info, record=record, activity=older)
 
 
 def field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """One field as it is shown."""
-    with read() as session:
-        info, field_info = _field(session, module, name)
-        return _shown(session, info, field_info, records.get(session, module, record_id))
+    with reading(module, record_id) as (session, info, record):
+        return _shown(session, info, _field(info, name), record)
 
 
 def edit_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """One field as a form of its own, with the record's newest version."""
-    with read() as session:
-        info, field_info = _field(session, module, name)
-        record = records.get(session, module, record_id)
-        form = opened(form_of(session, info, controls(info, record.values, zone())))
+    with reading(module, record_id) as (session, info, record):
+        field_info = _field(info, name)
+        form = opened_form(session, info, record, zone())
         return _field_form(session, info, field_info, record, form, version=record.version)
 
 
@@ -114,17 +96,17 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     version = request.form.get("version", 0, type=row_id)
     try:
         with write() as session:
-            info, _ = _field(session, module, name)
+            info = catalog(session).module(module)
+            _field(info, name)
             values = values_of(session, info, request.form, zone())
             if name in values:
                 records.update(session, module, record_id, {name: values[name]}, actor(), version=version)
         return _saved(module, record_id, name) if name in values else field(module, record_id, name)
-    except (InvalidRecord, FormProblem) as error:
-        with read() as session:
-            info, field_info = _field(session, module, name)
-            record = records.get(session, module, record_id)
+    except Invalid as error:
+        with reading(module, record_id) as (session, info, record):
+            field_info = _field(info, name)
             errors = {name: error.errors.get(name) or " ".join(error.errors.values())}
-            form = _sent(session, info, errors=errors, shown=marks_in(info, request.form))
+            form = sent_form(session, info, request.form, errors)
             return _field_form(session, info, field_info, record, form, version=version), 422
     except RecordConflict as error:
         return _overtaken(module, record_id, name, version, {key: pair[0] for key, pair in error.changed.items()})
@@ -132,15 +114,13 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
 
 def _overtaken(module: str, record_id: int, name: str, version: int, yours: dict[str, Any]) -> ResponseReturnValue:
     """Somebody saved meanwhile. When it was another field, yours is saved; when it was this one, you are asked."""
-    with read() as session:
-        info, field_info = _field(session, module, name)
-        record = records.get(session, module, record_id)
+    with reading(module, record_id) as (session, info, record):
+        field_info = _field(info, name)
         row = next(iter(differences(session, info, record, version, yours)), None)
         if row is None:
             return _shown(session, info, field_info, record)
         if row.both:
-            # Without marks: what is typed is saved, even where it is what stood there at first.
-            form = _sent(session, info)
+            form = sent_form(session, info, request.form, with_marks=False)
             return _field_form(session, info, field_info, record, form, version=record.version, overtaken=True), 409
     with write() as session:
         records.update(session, module, record_id, {name: yours[name]}, actor(), version=record.version)
@@ -152,11 +132,10 @@ def _saved(module: str, record_id: int, name: str) -> ResponseReturnValue:
     return make_response(field(module, record_id, name), trigger="record-saved")  # type: ignore[no-any-return]
 
 
-def _field(session: Session, module: str, name: str) -> tuple[ModuleInfo, FieldInfo]:
-    info = catalog(session).module(module)
+def _field(info: ModuleInfo, name: str) -> FieldInfo:
     if name not in info.fields:
         abort(404, description=f"{info.label} has no field “{name}”.")
-    return info, info.fields[name]
+    return info.fields[name]
 
 
 def _shown(session: Session, info: ModuleInfo, field_info: FieldInfo, record: Record) -> ResponseReturnValue:
@@ -165,11 +144,6 @@ def _shown(session: Session, info: ModuleInfo, field_info: FieldInfo, record: Re
     if not htmx and request.method == "POST":
         return redirect(f"/records/{info.name}/{record.id}", 303)
     return render_template("records/_field.html", info=info, field=field_info, record=record, names=names)
-
-
-def _sent(session: Session, info: ModuleInfo, **more: Any) -> RecordForm:
-    """The form as it was typed."""
-    return form_of(session, info, typed(info, request.form), searches=searched(info, request.form), **more)
 
 
 def _field_form(
@@ -186,7 +160,6 @@ def _field_form(
     names = names_in(session, [field_info], [record.values])
     return render_template(
         "records/_field_form.html" if htmx else "records/field_page.html",
-        nav=info.name,
         info=info,
         field=field_info,
         record=record,
@@ -200,10 +173,8 @@ def _field_form(
 @admin_only
 def workflows(module: str, record_id: int) -> ResponseReturnValue:
     """Why did they (not) fire? All workflows of the module, looked at with this record (specification section 3)."""
-    with read() as session:
-        info = catalog(session).module(module)
-        record = records.get(session, module, record_id)
+    with reading(module, record_id) as (session, info, record):
         saved = latest_trigger(session, record_id)
         there = store.list_all(session, module, there_at=saved.at if saved else None)
         explained = [(workflow, explain(session, workflow, record)) for workflow in there]
-        return render_template("records/workflows.html", nav=module, info=info, record=record, explained=explained)
+        return render_template("records/workflows.html", info=info, record=record, explained=explained)

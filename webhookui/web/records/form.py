@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.core.database import row_number
-from webhookui.core.errors import Invalid
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import FieldError, in_zone, typed_time
-from webhookui.crm.records import names_of
+from webhookui.crm.records import InvalidRecord, names_of
 from webhookui.crm.tables import Record
 from webhookui.people import accounts
 
@@ -128,7 +127,7 @@ def _searched(info: FieldInfo, form: MultiDict[str, str]) -> str:
 
 
 def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zone: ZoneInfo) -> dict[str, Any]:
-    """What `crm.records` is to save: what was touched. Raises FormProblem for a name that means no record, or several."""
+    """What `crm.records` is to save: what was touched. Raises InvalidRecord for a name that means no record, or several."""
     values = touched(info, form)
     errors = {}
     for name, value in values.items():
@@ -140,12 +139,8 @@ def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zon
         except FieldError as error:
             errors[name] = str(error)
     if errors:
-        raise FormProblem(errors)
+        raise InvalidRecord(errors)
     return values
-
-
-class FormProblem(Invalid):
-    """Something typed that can't be read."""
 
 
 def _aware(text: str, zone: ZoneInfo) -> str:
@@ -194,14 +189,23 @@ def form_of(
     )  # fmt: skip
 
 
-def opened(form: RecordForm) -> RecordForm:
+def opened_form(session: Session, info: ModuleInfo, record: Record, zone: ZoneInfo) -> RecordForm:
     """The form of a record as it stands: what its controls show now is what they are compared with when it is sent."""
+    form = form_of(session, info, controls(info, record.values, zone))
     return replace(form, shown=form.marks())
 
 
-def marks_in(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, str]:
-    """The marks that a form sent back."""
-    return {name: form[f"{SHOWN}.{name}"] for name in info.fields if f"{SHOWN}.{name}" in form}
+def sent_form(
+    session: Session,
+    info: ModuleInfo,
+    sent: MultiDict[str, str],
+    errors: Mapping[str, str] | None = None,
+    *,
+    with_marks: bool = True,
+) -> RecordForm:
+    """The form as it was typed. Without the marks that it sent back, all that is in it is saved."""
+    marks = {name: sent[f"{SHOWN}.{name}"] for name in info.fields if f"{SHOWN}.{name}" in sent and with_marks}
+    return form_of(session, info, typed(info, sent), errors=errors, searches=searched(info, sent), shown=marks)
 
 
 def people(session: Session, also: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:

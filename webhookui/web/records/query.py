@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.listing import ListQuery
+from webhookui.current_installation import row_id
 
 DEFAULT_SORT = "-updated_at"
 LIFTED = ("name", "created_at", "updated_at")
@@ -70,6 +71,5 @@ def read_query(info: ModuleInfo, args: MultiDict[str, str]) -> RecordQuery:
     columns = tuple(dict.fromkeys(name for name in args.getlist("columns") if name in info.fields))
     if columns == tuple(field_info.name for field_info in info.list_fields):
         columns = ()
-    number = args.get("page", "1")
-    page = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 1
-    return RecordQuery(info, args.get("q", "").strip(), sort, filters, columns, max(1, page))
+    page = max(1, args.get("page", 1, type=row_id))
+    return RecordQuery(info, args.get("q", "").strip(), sort, filters, columns, page)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.paging import Page, one_page
 from webhookui.crm import history, records
-from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation
+from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.listing import page as list_page
 from webhookui.crm.tables import Change, Record
+from webhookui.current_installation import read
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queries
 from webhookui.people import accounts
@@ -43,14 +45,20 @@ def names_in(session: Session, infos: Iterable[FieldInfo], values: Iterable[Mapp
     return Names(records.names_of(session, ids), users)
 
 
+@contextmanager
+def reading(module: str, record_id: int) -> Iterator[tuple[Session, ModuleInfo, Record]]:
+    """A record and its module, to draw them. Raises UnknownModule and RecordNotFound."""
+    with read() as session:
+        yield session, catalog(session).module(module), records.get(session, module, record_id)
+
+
 @dataclass(frozen=True)
 class RelatedList:
     """One related list: the newest records tied by a relation, and how many there are."""
 
     relation: Relation
     info: ModuleInfo
-    items: list[Record]
-    total: int
+    page: Page[Record]
     names: Names
 
     @property
@@ -69,7 +77,7 @@ def related_lists(session: Session, modules: Catalog, record: Record) -> list[Re
         query = ListQuery(relation.module, filters={relation.field: str(record.id)})
         page = list_page(session, query, per_page=RELATED_SHOWN)
         names = names_in(session, info.list_fields, [row.values for row in page.items])
-        lists.append(RelatedList(relation, info, page.items, page.total, names))
+        lists.append(RelatedList(relation, info, page, names))
     return lists
 
 

@@ -8,28 +8,19 @@ from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from webhookui.core.errors import Invalid
 from webhookui.core.paging import Page
 from webhookui.crm import history, listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
-from webhookui.crm.records import InvalidRecord, RecordConflict
+from webhookui.crm.records import RecordConflict
 from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
 from webhookui.web.records import detail
-from webhookui.web.records.form import (
-    FormProblem,
-    RecordForm,
-    controls,
-    form_of,
-    marks_in,
-    opened,
-    searched,
-    typed,
-    values_of,
-)
+from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, values_of
 from webhookui.web.records.query import RecordQuery, read_query
-from webhookui.web.records.record_view import differences, names_in
+from webhookui.web.records.record_view import differences, names_in, reading
 from webhookui.web.template_filters import zone
 
 bp = Blueprint("records", __name__)
@@ -54,16 +45,11 @@ def search() -> ResponseReturnValue:
         modules = catalog(session)
         records_found = listing.search(session, q, limit=FOUND) if q else []
         groups = [
-            (info, [record for record in records_found if record.module == info.name])
+            (info, rows, names_in(session, info.list_fields, [record.values for record in rows]))
             for info in modules.modules.values()
+            if (rows := [record for record in records_found if record.module == info.name])
         ]
-        names = {
-            info.name: names_in(session, info.list_fields, [record.values for record in rows])
-            for info, rows in groups
-            if rows
-        }
-    shown = [(info, rows, names[info.name]) for info, rows in groups if rows]
-    return render_template("records/search.html", nav="", q=q, groups=shown, number=len(records_found), most=FOUND)
+    return render_template("records/search.html", q=q, groups=groups, number=len(records_found), most=FOUND)
 
 
 @bp.get("/pick/<module>")
@@ -86,7 +72,6 @@ def index(module: str) -> ResponseReturnValue:
         names = names_in(session, query.shown, [record.values for record in page.items])
         return render_template(
             "records/index.html",
-            nav=module,
             info=info,
             query=query,
             page=page,
@@ -113,7 +98,7 @@ def new(module: str) -> ResponseReturnValue:
         values = {name: field.default for name, field in info.fields.items() if field.default is not None}
         shown = controls(info, values, zone()) | {"owner": str(me().id)}
         shown |= {name: request.args[name] for name in info.fields if name in request.args}
-        return _form(session, info, shown)
+        return _page(info, form_of(session, info, shown))
 
 
 @bp.post("/<module>")
@@ -123,7 +108,7 @@ def create(module: str) -> ResponseReturnValue:
             info = catalog(session).module(module)
             record = records.create(session, module, values_of(session, info, request.form, zone()), actor())
             address, name = f"/records/{module}/{record.id}", record.name
-    except (InvalidRecord, FormProblem) as error:
+    except Invalid as error:
         return _refused(module, error.errors)
     flash(f"{info.singular} {name} was created.", "success")
     if request.form.get("then") == "new":
@@ -133,11 +118,8 @@ def create(module: str) -> ResponseReturnValue:
 
 @bp.get("/<module>/<int:record_id>/edit")
 def edit(module: str, record_id: int) -> ResponseReturnValue:
-    with read() as session:
-        info = catalog(session).module(module)
-        record = records.get(session, module, record_id)
-        form = opened(form_of(session, info, controls(info, record.values, zone())))
-        return _page(info, form, record, record.version)
+    with reading(module, record_id) as (session, info, record):
+        return _page(info, opened_form(session, info, record, zone()), record, record.version)
 
 
 @bp.post("/<module>/<int:record_id>")
@@ -153,7 +135,7 @@ def update(module: str, record_id: int) -> ResponseReturnValue:
                 records.update(session, module, record_id, values, actor(), version=version)
             record = records.get(session, module, record_id)
             name, moved = record.name, bool(values) and record.version != version
-    except (InvalidRecord, FormProblem) as error:
+    except Invalid as error:
         return _refused(module, error.errors, record_id, version)
     except RecordConflict as error:
         return _conflict(module, record_id, version, {name: pair[0] for name, pair in error.changed.items()})
@@ -178,37 +160,20 @@ def _refused(
     with read() as session:
         info = catalog(session).module(module)
         record = records.get(session, module, record_id) if record_id is not None else None
-        page = _form(session, info, typed(info, request.form), errors=errors, record=record, version=version)
-    return page, 422
+        return _page(info, sent_form(session, info, request.form, errors), record, version), 422
 
 
-def _form(
-    session: Session,
-    info: ModuleInfo,
-    values: dict[str, Any],
-    *,
-    errors: dict[str, str] | None = None,
-    record: Record | None = None,
-    version: int = 0,
-) -> str:
-    searches, shown = searched(info, request.form), marks_in(info, request.form)
-    return _page(info, form_of(session, info, values, errors=errors, searches=searches, shown=shown), record, version)
-
-
-def _page(info: ModuleInfo, form: RecordForm, record: Record | None, version: int) -> str:
-    return render_template("records/form.html", nav=info.name, info=info, form=form, record=record, version=version)
+def _page(info: ModuleInfo, form: RecordForm, record: Record | None = None, version: int = 0) -> str:
+    return render_template("records/form.html", info=info, form=form, record=record, version=version)
 
 
 def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) -> ResponseReturnValue:
     """What you typed beside what somebody else saved in the meantime; nothing is lost of either."""
-    with read() as session:
-        info = catalog(session).module(module)
-        record = records.get(session, module, record_id)
+    with reading(module, record_id) as (session, info, record):
         rows = differences(session, info, record, version, yours)
         sides = [{row.info.name: getattr(row, side) for row in rows} for side in ("was", "theirs", "yours")]
         page = render_template(
             "records/conflict.html",
-            nav=module,
             info=info,
             record=record,
             rows=rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, render_template, request
@@ -21,7 +22,6 @@ from webhookui.web.workflow_editor.workflow_draft import draft_of_document
 from webhookui.workflows.field_use import FieldUse, uses
 
 bp = AdminPages("fields", __name__)
-NAV = "settings:modules"
 
 
 @bp.get("")
@@ -35,9 +35,7 @@ def show(module: str) -> ResponseReturnValue:
     with read() as session:
         modules = catalog(session)
         info = modules.module(module)
-    return render_template(
-        "settings/fields/index.html", nav=NAV, modules_by_name=modules.modules, info=info, types=FIELD_TYPES
-    )
+    return render_template("settings/fields/index.html", modules_by_name=modules.modules, info=info, types=FIELD_TYPES)
 
 
 @bp.get("/<module>/new")
@@ -73,8 +71,7 @@ def edit(module: str, name: str) -> ResponseReturnValue:
 def update(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
         before = _custom(session, module, name)
-    typed = _spec(request.form)
-    spec = FieldSpec(typed.label, before.type, name, typed.options, before.target or "", typed.required, typed.in_list)
+    spec = replace(_spec(request.form), type=before.type, name=name, target=before.target or "")
     try:
         with write() as session:
             field = fields.change(session, module, name, spec, me())
@@ -104,7 +101,7 @@ def ask(module: str, name: str) -> ResponseReturnValue:
         users = [(use.workflow, _places(use, labels)) for use in uses(session, module, name)]
         number = fields.in_use(session, module, name)
         return render_template(
-            "settings/fields/remove.html", nav=NAV, info=modules.module(module), field=field, users=users, number=number
+            "settings/fields/remove.html", info=modules.module(module), field=field, users=users, number=number
         )
 
 
@@ -126,7 +123,6 @@ def _form(
     modules = catalog(session)
     return render_template(
         "settings/fields/form.html",
-        nav=NAV,
         info=modules.module(module),
         field=field,
         form=spec,

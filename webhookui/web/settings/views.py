@@ -1,4 +1,4 @@
-"""Settings for admins: users, network, audit list."""
+"""Settings for admins: users, network, retention, audit list."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webhookui import current_installation
-from webhookui.current_installation import row_id
+from webhookui.current_installation import installation, read, row_id, write
+from webhookui.delivery_log import queries, retention
+from webhookui.delivery_log.filter import LogFilter
 from webhookui.people import accounts, audit
 from webhookui.people.accounts import ROLES, InvalidUser
 from webhookui.web.access import AdminPages, me
@@ -29,10 +30,10 @@ def users() -> ResponseReturnValue:
 
 
 def _users(code: int = 200, **more: Any) -> ResponseReturnValue:
-    with current_installation.read() as session:
+    with read() as session:
         everybody = accounts.all_users(session)
     shown = {"form": {}, "errors": {}, "new_user": None, "refused": {}} | more
-    return render_template("settings/users.html", nav="settings:users", users=everybody, roles=ROLES, **shown), code
+    return render_template("settings/users.html", users=everybody, roles=ROLES, **shown), code
 
 
 @bp.post("/users")
@@ -41,7 +42,7 @@ def create_user() -> ResponseReturnValue:
     form = request.form
     password = secrets.token_urlsafe(12)
     try:
-        with current_installation.write() as session:
+        with write() as session:
             user = accounts.create_user(
                 session,
                 email=form.get("email", ""),
@@ -59,7 +60,7 @@ def create_user() -> ResponseReturnValue:
 @bp.post("/users/<int:user_id>")
 def change_user(user_id: int) -> ResponseReturnValue:
     try:
-        with current_installation.write() as session:
+        with write() as session:
             user = accounts.get(session, user_id)
             active = chosen("active", ("true", "false"), "true" if user.active else "false") == "true"
             accounts.set_access(session, user, role=request.values.get("role", user.role), active=active, by=me())
@@ -74,13 +75,26 @@ def change_user(user_id: int) -> ResponseReturnValue:
 
 @bp.get("/network")
 def network() -> ResponseReturnValue:
-    settings = current_installation.installation().settings
-    return render_template("settings/network.html", nav="settings:network", settings=settings)
+    return render_template("settings/network.html", settings=installation().settings)
+
+
+@bp.get("/retention")
+def retention_periods() -> ResponseReturnValue:
+    """How long the webhook log keeps what, and what it holds now (specification section 7)."""
+    with read() as session:
+        counts, oldest = queries.counts(session, LogFilter()), retention.oldest(session)
+    return render_template(
+        "settings/retention.html",
+        settings=installation().settings,
+        counts=counts,
+        oldest=oldest,
+        size=installation().db.size(),
+    )
 
 
 @bp.get("/audit")
 def audit_list() -> ResponseReturnValue:
     before = request.args.get("before", type=row_id)
-    with current_installation.read() as session:
+    with read() as session:
         page = audit.page(session, before=before)
-    return render_template("settings/audit.html", nav="settings:audit", page=page, before=before)
+    return render_template("settings/audit.html", page=page, before=before)
