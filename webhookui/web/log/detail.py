@@ -20,8 +20,7 @@ from webhookui.delivery_log.queries import Detail
 from webhookui.outgoing.content_encoding import packed_as
 from webhookui.web.log.attempt_difference import Difference, request_difference, response_difference
 from webhookui.web.log.copy_as_curl import copy_as_curl, fits_command
-from webhookui.web.log.delivery_context import DeliveryContext, delivery_context
-from webhookui.web.log.next_steps import Step, next_steps
+from webhookui.web.log.next_steps import DeliveryContext, Step, delivery_context, next_steps
 from webhookui.web.log.payload import Payload, payload
 from webhookui.web.log.response_message import response_message
 from webhookui.web.records.record_view import Names, names_in

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webhookui.delivery.tables import Delivery
-from webhookui.web.log.delivery_context import DeliveryContext
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.delivery.endpoint_key import EndpointKey
+from webhookui.delivery.tables import Delivery, Endpoint
 
 _URL, _AUTHORIZATION = ("Edit URL to Notify", "url"), ("Edit the authorization", "authorization.type")
 _PARAMETERS = ("Edit the parameters", "parameters")
@@ -26,6 +31,16 @@ _INPUTS: dict[str, tuple[str, str]] = {
 """Code of an error → (words, the input of the webhook's form that it speaks of)."""
 _OF_THE_RECORD = {"bad_request", "unprocessable", "conflict", "configuration"}
 """Errors that may be fixed in the record as well."""
+
+
+@dataclass(frozen=True)
+class DeliveryContext:
+    """`webhook_index`: counted from 0, None when the webhook or its workflow is gone. `draining`: it has recovered, and
+    what waited is being sent."""
+
+    workflow_exists: bool = False
+    webhook_index: int | None = None
+    draining: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,3 +72,25 @@ def next_steps(delivery: Delivery, error_code: str | None, around: DeliveryConte
             Step("Edit the record", f"/records/{delivery.module}/{delivery.record_id}", "card-text", admin=False)
         )
     return tuple(steps)
+
+
+def delivery_context(session: Session, delivery: Delivery) -> DeliveryContext:
+    circuits = [
+        session.get(Endpoint, name)
+        for name in {EndpointKey(delivery.endpoint_key).endpoint, delivery.endpoint_key}
+        if name
+    ]
+    workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
+    if workflow is None or workflow.deleted_at is not None:
+        workflow = None
+    ids: list[int | None] = []
+    if workflow is not None:
+        there = (col(WorkflowWebhook.workflow_id) == workflow.id) & col(WorkflowWebhook.deleted_at).is_(None)
+        ids = list(
+            session.scalars(select(col(WorkflowWebhook.id)).where(there).order_by(col(WorkflowWebhook.position)))
+        )
+    return DeliveryContext(
+        workflow_exists=workflow is not None,
+        webhook_index=ids.index(delivery.webhook_id) if delivery.webhook_id in ids else None,
+        draining=any(row is not None and row.state == "draining" for row in circuits),
+    )
