@@ -39,7 +39,7 @@ class ConditionalPolling:
         if environ["REQUEST_METHOD"] != "GET" or not environ.get("PATH_INFO", "").endswith(POLLS):
             return self._application(environ, start_response)
         token = self._token(environ)  # before the application looks: what is committed meanwhile makes it old
-        if token and token == _seen(environ):
+        if token and token in parse_qs(environ.get("QUERY_STRING", "")).get(ARGUMENT, ()):
             start_response("204 No Content", [("Cache-Control", "no-store"), (HEADER, token)])
             return []
 
@@ -62,8 +62,3 @@ class ConditionalPolling:
             return ""
         asked = f"{state}\n{environ['PATH_INFO']}\n{cookie}".encode("utf-8", "surrogateescape")
         return hashlib.blake2b(asked, key=self._key, digest_size=16).hexdigest()
-
-
-def _seen(environ: Environ) -> str:
-    tokens = parse_qs(environ.get("QUERY_STRING", "")).get(ARGUMENT, [""])
-    return tokens[0]

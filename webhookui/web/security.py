@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_login import LoginManager, current_user, login_user, logout_user
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,11 +42,8 @@ limiter = Limiter(get_remote_address, storage_uri="memory://", strategy="moving-
 login = LoginManager()
 
 
-class SessionUser:
+class SessionUser(UserMixin):
     """The logged-in person, as Flask-Login wants it: the user's row, and what the session's cookie says."""
-
-    is_authenticated = True
-    is_anonymous = False
 
     def __init__(self, user: User, token: str) -> None:
         self.user = user

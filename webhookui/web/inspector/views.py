@@ -173,20 +173,15 @@ def _page(name: str, rows: list[dict[str, str]] | None = None, errors: dict[str,
     """`rows`: of a script that is not saved."""
     with read() as session:
         requests = store.requests(session, name, limit=SHOWN)
-        total = store.count(session, name)
-        saved, answered = store.script(session, name)
-    at = saved.step_at(answered)
+        state = _state(session, name)
     return render_template(
         "inspector/show.html",
         name=name,
         address=_address(name),
         views=[_view(row) for row in requests],
         newest=requests[0].id if requests else 0,
-        total=total,
-        saved=saved,
-        answered=answered,
-        next_step=at[0] if at else None,
-        rows=rows if rows is not None else _rows(saved),
+        **state,
+        rows=rows if rows is not None else _rows(state["saved"]),
         errors=errors or {},
         unsaved=rows is not None,
         presets=PRESETS,
@@ -202,21 +197,18 @@ def live(name: str) -> ResponseReturnValue:
     newest = max(shown, default=0)
     with read() as session:
         requests = store.requests(session, name, after=newest, limit=SHOWN)
-        total = store.count(session, name)
-        script, answered = store.script(session, name)
-    token = f"{total}-{answered}"
-    if not requests and token == request.args.get("counts"):
+        state = _state(session, name)
+    if not requests and request.args.get("counts") == "{total}-{answered}".format(**state):
         return "", 204
-    at = script.step_at(answered)
-    return render_template(
-        "inspector/live.html",
-        name=name,
-        views=[_view(row) for row in requests],
-        total=total,
-        saved=script,
-        answered=answered,
-        next_step=at[0] if at else None,
-    )
+    return render_template("inspector/live.html", name=name, views=[_view(row) for row in requests], **state)
+
+
+def _state(session: Session, name: str) -> dict[str, Any]:
+    """How many requests it has received, and how far its script is."""
+    saved, answered = store.script(session, name)
+    at = saved.step_at(answered)
+    total = store.count(session, name)
+    return {"total": total, "saved": saved, "answered": answered, "next_step": at[0] if at else None}
 
 
 @bp.post("/inspector/<name>/clear")

@@ -81,16 +81,12 @@ def delivery_context(session: Session, delivery: Delivery) -> DeliveryContext:
         if name
     ]
     workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
-    if workflow is None or workflow.deleted_at is not None:
-        workflow = None
-    ids: list[int | None] = []
-    if workflow is not None:
-        there = (col(WorkflowWebhook.workflow_id) == workflow.id) & col(WorkflowWebhook.deleted_at).is_(None)
-        ids = list(
-            session.scalars(select(col(WorkflowWebhook.id)).where(there).order_by(col(WorkflowWebhook.position)))
-        )
+    exists = workflow is not None and workflow.deleted_at is None
+    there = (col(WorkflowWebhook.workflow_id) == delivery.workflow_id) & col(WorkflowWebhook.deleted_at).is_(None)
+    in_order = select(col(WorkflowWebhook.id)).where(there).order_by(col(WorkflowWebhook.position))
+    ids = session.scalars(in_order).all() if exists else []
     return DeliveryContext(
-        workflow_exists=workflow is not None,
+        workflow_exists=exists,
         webhook_index=ids.index(delivery.webhook_id) if delivery.webhook_id in ids else None,
         draining=any(row is not None and row.state == "draining" for row in circuits),
     )
