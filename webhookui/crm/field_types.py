@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -120,10 +121,6 @@ def _text(raw: Any, field: FieldInfo, most: int = MAX_TEXT) -> str:
     if len(text) > most:
         raise FieldError(f"At most {most} characters; this has {len(text)}.")
     return text
-
-
-def _long_text(raw: Any, field: FieldInfo) -> str:
-    return _text(raw, field, MAX_LONG_TEXT)
 
 
 def _decimal(raw: Any, example: str) -> Decimal:
@@ -287,7 +284,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     field_type.name: field_type
     for field_type in (
         FieldType("text", "Text", "text", "text", _text),
-        FieldType("long_text", "Long text", "text", "textarea", _long_text),
+        FieldType("long_text", "Long text", "text", "textarea", partial(_text, most=MAX_LONG_TEXT)),
         FieldType("number", "Number", "number", "number", _number, show=_plain),
         FieldType("currency", "Currency", "number", "number", _currency, lambda stored: Decimal(str(stored)), _plain),
         FieldType(

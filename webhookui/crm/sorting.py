@@ -50,10 +50,6 @@ def _read_text(carried: Any) -> str:
     return carried
 
 
-def _read_number(carried: Any) -> str:
-    return CarriedNumber.checked(_read_text(carried))
-
-
 def _read_whole(carried: Any) -> int:
     number = row_number(_read_text(carried))
     if number is None:
@@ -62,7 +58,7 @@ def _read_whole(carried: Any) -> int:
 
 
 TEXT = _Kind(lambda value: func.lower(func.substr(value, 1, LONGEST_TEXT)), _read_text, String)
-NUMBER = _Kind(lambda value: value, _read_number, CarriedNumber)
+NUMBER = _Kind(lambda value: value, lambda carried: CarriedNumber.checked(_read_text(carried)), CarriedNumber)
 WHOLE = _Kind(lambda value: value, _read_whole, Integer)
 TIME = _Kind(lambda value: value, lambda carried: datetime.fromisoformat(_read_text(carried)), UtcDateTime)
 

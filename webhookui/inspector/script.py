@@ -55,15 +55,12 @@ class Script:
         """The script in one sentence: "500 twice, then 200"."""
         if not self.steps:
             return "200 at once"
-        parts = [f"{step.words} {_often(step.times)}" for step in self.steps[:-1]]
+        often = {1: "once", 2: "twice"}
+        parts = [f"{step.words} {often.get(step.times, f'{step.times} times')}" for step in self.steps[:-1]]
         return ", then ".join([*parts, self.steps[-1].words])
 
     def stored(self) -> list[dict[str, Any]]:
         return [asdict(step) for step in self.steps]
-
-
-def _often(times: int) -> str:
-    return {1: "once", 2: "twice"}.get(times, f"{times} times")
 
 
 PRESETS: dict[str, tuple[str, Script]] = {

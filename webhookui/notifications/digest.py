@@ -8,9 +8,8 @@ See docs/decisions for why (specification section 8).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
@@ -48,13 +47,8 @@ def add_to_digest(session: Session, entries: Sequence[DigestEntry], at: datetime
     """
     if not entries:
         return
-    rows: list[dict[str, Any]] = [
-        {
-            "user_id": entry.user_id, "kind": entry.kind, "subject": entry.subject, "count": entry.count,
-            "delivery_id": entry.delivery_id, "since": entry.since or at, "due_at": at,
-        }
-        for entry in sorted(entries, key=lambda entry: (entry.user_id, entry.kind, entry.subject))
-    ]  # fmt: skip
+    ordered = sorted(entries, key=lambda entry: (entry.user_id, entry.kind, entry.subject))
+    rows = [asdict(entry) | {"since": entry.since or at, "due_at": at} for entry in ordered]
     statement = insert_or_update(session, Notice)
     new = statement.excluded
     session.execute(

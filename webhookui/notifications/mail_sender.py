@@ -81,7 +81,7 @@ class MailSender:
                 while not self._stopping and self._send_some(at):
                     pass
             finally:
-                self._let_go()
+                self._write_server(_S.held_by == self._process, held_by=None)
 
     def _is_so(self, question: Callable[[Session], bool]) -> bool:
         with self._db.read() as session:
@@ -116,7 +116,8 @@ class MailSender:
         sent = 0
         try:
             with smtp.connected(server) as connection:
-                self._note_well()
+                well = {"error_since": None, "error": None, "tries": 0, "next_try_at": None}
+                self._write_server(_S.error_since.is_not(None), **well)
                 for mail in mails:
                     if self._stopping:
                         break
@@ -169,12 +170,6 @@ class MailSender:
             session.execute(insert_or_update(session, MailServer).values(id=1, tries=0).on_conflict_do_nothing())
             take = update(MailServer).where(_S.id == 1, free).values(held_by=self._process)
             return bool(session.connection().execute(take).rowcount)
-
-    def _let_go(self) -> None:
-        self._write_server(_S.held_by == self._process, held_by=None)
-
-    def _note_well(self) -> None:
-        self._write_server(_S.error_since.is_not(None), error_since=None, error=None, tries=0, next_try_at=None)
 
     def _note_error_state(self, words: str, at: datetime) -> None:
         log.warning("mail_server_trouble", error=words)

@@ -174,7 +174,8 @@ class Transport:
             return self._to_any_address(outgoing, deadline)
         except requests.ConnectionError as error:
             # A kept-alive connection that the server closed just as it was used: nothing was answered, try a fresh one.
-            if this_thread.exchange.fresh or not _closed_before_answer(error):
+            closed = isinstance(innermost(error), RemoteDisconnected | ConnectionResetError | BrokenPipeError)
+            if this_thread.exchange.fresh or not closed:
                 raise
             return self._to_any_address(outgoing, deadline)
 
@@ -347,10 +348,6 @@ def innermost(error: BaseException) -> BaseException:
             break
         error = inner
     return error
-
-
-def _closed_before_answer(error: BaseException) -> bool:
-    return isinstance(innermost(error), RemoteDisconnected | ConnectionResetError | BrokenPipeError)
 
 
 def _not_connected(error: requests.ConnectionError) -> bool:

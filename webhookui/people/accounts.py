@@ -138,7 +138,8 @@ def set_access(session: Session, user: User, *, role: str, active: bool, by: Use
     if role not in ROLES:
         raise InvalidUser({"role": f"A role is one of: {', '.join(ROLES)}."})
     loses_admin = user.is_admin and user.active and (role != "admin" or not active)
-    if loses_admin and _active_admins(session) <= 1:
+    admins = select(func.count()).select_from(User).where(User.role == "admin", User.active)  # type: ignore[arg-type]
+    if loses_admin and (session.scalar(admins) or 0) <= 1:
         raise InvalidUser({"role": "This is the last active admin; make somebody else an admin first."})
     if (user.role, user.active) == (role, active):
         return
@@ -148,11 +149,6 @@ def set_access(session: Session, user: User, *, role: str, active: bool, by: Use
     if not active:
         tokens.revoke_all(session, user, by)
     audit.note(session, by, "changed", "user", str(user.id), user.name, details)
-
-
-def _active_admins(session: Session) -> int:
-    statement = select(func.count()).select_from(User).where(User.role == "admin", User.active)  # type: ignore[arg-type]
-    return session.scalar(statement) or 0
 
 
 def _address(session: Session, email: str, errors: dict[str, str]) -> str:
