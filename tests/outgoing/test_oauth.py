@@ -152,9 +152,7 @@ def test_id_and_secret_are_form_encoded_in_the_header_and_in_the_body(
 ) -> None:
     TokenEndpoint(receiver)
     get, plain = getter(), credentials(receiver)
-    authorization = replace(
-        plain, client_id=client_id, secrets={"client_secret": secret}, scope="a b", audience="https://api/?x=1"
-    )
+    authorization = replace(plain, client_id=client_id, client_secret=secret, scope="a b", audience="https://api/?x=1")
     get(authorization)
     get(replace(authorization, client_authentication="body"))
     by_header, by_body = receiver.routed
@@ -224,7 +222,7 @@ def typed_for(authorization: Authorization) -> SecretScope:
 
 
 def credentials(receiver: Receiver) -> Authorization:
-    return Authorization("oauth2", token_url=f"{receiver.url}/token", client_id="me", secrets={"client_secret": SECRET})
+    return Authorization("oauth2", token_url=f"{receiver.url}/token", client_id="me", client_secret=SECRET)
 
 
 REFUSALS: dict[str, tuple[Answer, str]] = {

@@ -16,7 +16,7 @@ from webhookui.definitions.tables import Workflow, WorkflowWebhook
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, new_message_id
 from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.document import webhook_document
+from webhookui.webhooks.stored import webhook_document
 from webhookui.workflows import versions
 
 

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from tests.support.building import built, refusals, saved
 from tests.webhooks.test_laws import law, tricky_text
 from webhookui.web.workflow_editor.webhook_draft import document_of_webhook, draft_of_webhook
-from webhookui.webhooks.document import webhook_document
-from webhookui.webhooks.form_body import LIST_STYLES
+from webhookui.webhooks.definition import LIST_STYLES
 from webhookui.webhooks.request import Context, build_request
-from webhookui.webhooks.stored import from_definition
+from webhookui.webhooks.stored import from_definition, webhook_document
 
 V: dict[str, Any] = {"l": ["x", "y, z"], "one": ["x"], "none": []}
 OBJECTS = '[{"n": "A", "t": ["p", "q"]}, {"n": "B", "t": []}]'

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookui.webhooks.authorization import MASK, secrets_in
-from webhookui.webhooks.definition import Authorization
+from webhookui.webhooks.authorization import secrets_in
+from webhookui.webhooks.definition import MASK, Authorization
 from webhookui.webhooks.redaction import Redaction
 
 SECRET = "p4ss/wörd+\"<&>\\='"
@@ -86,14 +86,14 @@ def test_what_holds_no_secret_is_left_as_it_is() -> None:
     [
         (Authorization(), None, ()),
         (
-            Authorization(type="basic", username="ann", secrets={"password": "s3cret"}),
+            Authorization(type="basic", username="ann", password="s3cret"),
             None,
             ("s3cret", base64.b64encode(b"ann:s3cret").decode()),
         ),
-        (Authorization(type="bearer", secrets={"token": "t0ken"}), None, ("t0ken",)),
-        (Authorization(type="api_key", in_="query", name="k", secrets={"value": "v4lue"}), None, ("v4lue",)),
+        (Authorization(type="bearer", token="t0ken"), None, ("t0ken",)),
+        (Authorization(type="api_key", in_="query", name="k", value="v4lue"), None, ("v4lue",)),
         (
-            Authorization(type="oauth2", client_id="ann", secrets={"client_secret": "s3cret"}),
+            Authorization(type="oauth2", client_id="ann", client_secret="s3cret"),
             "t0ken",
             ("s3cret", base64.b64encode(b"ann:s3cret").decode(), "t0ken"),
         ),

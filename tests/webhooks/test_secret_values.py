@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from tests.support.building import refusals, saved
-from webhookui.webhooks.document import webhook_document
 from webhookui.webhooks.request import Context, Request, RequestError, build_request
 from webhookui.webhooks.secret_values import (
     MASK,
@@ -26,7 +25,7 @@ from webhookui.webhooks.secret_values import (
     veil_body,
     with_markers,
 )
-from webhookui.webhooks.stored import from_definition, stored_definition
+from webhookui.webhooks.stored import from_definition, stored_definition, webhook_document
 
 SECRET = 'pl4nted & "<sécret>\\/%+ ;'
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1)

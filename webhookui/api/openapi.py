@@ -17,12 +17,7 @@ from webhookui.api.openapi_examples import EXAMPLES
 from webhookui.core.database import LARGEST_ID
 from webhookui.delivery.pending import HOLDS
 from webhookui.delivery.states import STATUSES
-from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
-from webhookui.webhooks.capture import CAPTURE_TYPES
-from webhookui.webhooks.content_types import CONTENT_TYPES
-from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
-from webhookui.webhooks.form_body import LIST_STYLES
-from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.definition import json_schema
 from webhookui.workflows.criteria.operators import OPERATORS
 from webhookui.workflows.redelivery import PAYLOADS
 from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
@@ -50,110 +45,17 @@ TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
 ROW: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
 FLAG: Schema = {"type": "boolean"}
-SECRET: Schema = {
-    "type": "boolean",
-    "description": "The value is stored encrypted, and null in answers; null keeps the stored one of the same name.",
-}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NO_MORE: dict[str, Any] = {"additionalProperties": False}
 
-CLIENT_AUTHENTICATION: Schema = {"enum": list(CLIENT_AUTHENTICATIONS), "default": "basic"}
-USERNAME: Schema = _nullable("string") | {
-    "description": "Null where the password is empty: the user name is then the key, and is kept as a secret."
-}
-RAW_ONLY: Schema = _nullable("string")
-PARAMETER = _object(
-    {
-        "name": {"type": "string", "minLength": 1},
-        "value": _nullable("string"),
-        "secret": SECRET,
-        "type": {"enum": list(PARAMETER_TYPES), "default": "auto"},
-        "required": FLAG,
-        "omit_empty": FLAG,
-    },
-    ["name"],
-    **NO_MORE,
-)
-CAPTURE_ROW = _object({"path": TEXT, "field": TEXT, "all": FLAG}, ["path", "field"], **NO_MORE)
 CONDITION = _object(
     {"field": TEXT, "operator": {"enum": list(OPERATORS)}, "value": {}, "value_field": TEXT},
     ["field", "operator"],
     **NO_MORE,
 )
-ACTION = _object(
-    {
-        "id": NUMBER,
-        "type": {"const": "webhook"},
-        "title": {"type": "string", "minLength": 1},
-        "description": TEXT,
-        "url": {"type": "string", "minLength": 1},
-        "method": {"enum": list(METHODS)},
-        "content_type": {"enum": [*CONTENT_TYPES, RAW]},
-        "list_style": {
-            "enum": [*LIST_STYLES, None],
-            "description": "FORM and query strings: how a list is written. Null: indexed in FORM, one text in a query string.",
-        },
-        "media_type": RAW_ONLY | {"description": "RAW: the Content-Type header, with its charset."},
-        "body": RAW_ONLY | {"description": "RAW: the template of the body, sent byte for byte."},
-        "authorization": {
-            "oneOf": [
-                _object(
-                    {"type": {"const": kind.name}, **dict.fromkeys(kind.plain, TEXT)}
-                    | ({"username": USERNAME} if kind.name == "basic" else {})
-                    | ({"client_authentication": CLIENT_AUTHENTICATION} if kind.name == "oauth2" else {})
-                    | ({kind.secret: _nullable("string")} if kind.secret else {}),
-                    ["type"],
-                    **NO_MORE,
-                )
-                for kind in AUTHORIZATIONS.values()
-            ]
-        },
-        "headers": _list(_object({"name": TEXT, "value": _nullable("string"), "secret": SECRET}, ["name"], **NO_MORE)),
-        "parameters": _list(_ref("Parameter")),
-        "related": _list(
-            _object({"module": TEXT, "key": TEXT, "parameters": _list(_ref("Parameter"))}, ["module"], **NO_MORE),
-            maxItems=5,
-        ),
-        "capture": {
-            "oneOf": [
-                {"type": "null"},
-                _object(
-                    {
-                        "type": {"enum": list(CAPTURE_TYPES)},
-                        "on_success": _list(_ref("CaptureRow")),
-                        "on_failure": _list(_ref("CaptureRow")),
-                        "namespaces": {"type": "object", "additionalProperties": TEXT},
-                    },
-                    **NO_MORE,
-                ),
-            ]
-        },
-        "timeout_s": {"type": "number", "minimum": 1, "maximum": 60, "default": 10},
-        "xml_root": {"type": "string", "default": "root"},
-        "signing": {"oneOf": [{"type": "boolean"}, _object({"secret": _nullable("string")}, **NO_MORE)]},
-        "drop_stale_retries": FLAG,
-        "success_if": {
-            "oneOf": [
-                {"type": "null"},
-                _object(
-                    {"type": {"enum": list(CAPTURE_TYPES)}, "path": TEXT, "equals": {}}, ["type", "path"], **NO_MORE
-                ),
-            ]
-        },
-        "rate_limit_per_s": _nullable("number"),
-        "follow_redirects": FLAG,
-        "secrets": _list(
-            _object(
-                {"name": {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$"}, "value": _nullable("string")},
-                ["name"],
-                **NO_MORE,
-            ),
-            description="For {{ secret.name }} in the URL, headers and parameters. Values are write-only.",
-        ),
-    },
-    ["title", "url"],
-    **NO_MORE,
-)
+WEBHOOK = json_schema()
+"""The document of an action, as its one schema says it, with its parts."""
+WEBHOOK_PARTS: dict[str, Schema] = WEBHOOK.pop("$defs")
 WORKFLOW = _object(
     {
         "id": NUMBER,
@@ -323,8 +225,9 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {
-    "Module": MODULE, "Record": RECORD, "Parameter": PARAMETER, "CaptureRow": CAPTURE_ROW, "Condition": CONDITION,
-    "Action": ACTION, "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
+    "Module": MODULE, "Record": RECORD, "Condition": CONDITION,
+    "Action": {**WEBHOOK, "properties": {"id": NUMBER, **WEBHOOK["properties"]}}, **WEBHOOK_PARTS,
+    "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
     "Hold": HOLD,
     "DeliveryDetail": _object(
         DELIVERY_PROPERTIES | {"message_id": TEXT}

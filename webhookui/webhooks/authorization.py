@@ -1,27 +1,14 @@
-"""Authorizations, one entry each (specification section 4.4): which keys they have, which of them are secret,
-how they are sent."""
+"""How each authorization goes into a request (specification section 4.4)."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 from webhookui.core.urls import with_query
-from webhookui.webhooks.definition import MASK, Authorization
+from webhookui.webhooks.definition import AUTHORIZATIONS, MASK, Authorization
 from webhookui.webhooks.request import Request
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One type of authorization. `plain` and `secret`: keys of the document. `apply(request, authorization, token)`."""
-
-    name: str
-    label: str
-    plain: tuple[str, ...]
-    secret: str | None
-    apply: Callable[[Request, Authorization, str], Request]
 
 
 def _with_header(request: Request, name: str, value: str) -> Request:
@@ -47,32 +34,24 @@ def _api_key(request: Request, authorization: Authorization, secret: str) -> Req
     return Request(request.method, url, request.headers, request.body, request.notes)
 
 
-OAUTH2_KEYS = ("token_url", "client_id", "client_authentication", "scope", "audience")
-CLIENT_AUTHENTICATIONS = {"basic": "in an Authorization header", "body": "in the body"}
-"""How the client id and its secret go to a token URL (RFC 6749 section 2.3.1)."""
-
-AUTHORIZATIONS: dict[str, Kind] = {
-    authorization.name: authorization
-    for authorization in (
-        Kind("none", "No Authentication", (), None, lambda request, _authorization, _secret: request),
-        Kind("basic", "Basic Authentication", ("username",), "password", _basic),
-        Kind("bearer", "Bearer token", (), "token", _bearer),
-        Kind("api_key", "API key", ("in", "name"), "value", _api_key),
-        Kind("oauth2", "OAuth 2 client credentials", OAUTH2_KEYS, "client_secret", _bearer),
-    )
+APPLY: Mapping[str, Callable[[Request, Authorization, str], Request]] = {
+    "none": lambda request, _authorization, _secret: request,
+    "basic": _basic,
+    "bearer": _bearer,
+    "api_key": _api_key,
+    "oauth2": _bearer,
 }
+"""Type → the request with it. The last argument: its secret, or the access token."""
 
 
 def authorize(request: Request, authorization: Authorization, token: str | None = None) -> Request:
     """The request with its authorization. `token`: the access token, for OAuth 2."""
-    kind = AUTHORIZATIONS[authorization.type]
     secret = token if authorization.type == "oauth2" else secret_of(authorization)
-    return kind.apply(request, authorization, secret or "")
+    return APPLY[authorization.type](request, authorization, secret or "")
 
 
 def mask(request: Request, authorization: Authorization) -> Request:
     """An authorized (or plain) request with its secret masked, for the log."""
-    kind = AUTHORIZATIONS[authorization.type]
     if authorization.type == "api_key" and authorization.in_ == "query":
         secret = quote_plus(secret_of(authorization))
         name = quote_plus(authorization.name)
@@ -80,7 +59,7 @@ def mask(request: Request, authorization: Authorization) -> Request:
             url = request.url.replace(f"{name}={secret}", f"{name}={MASK}")
             return Request(request.method, url, request.headers, request.body, request.notes)
         return request
-    return kind.apply(request, authorization, MASK)
+    return APPLY[authorization.type](request, authorization, MASK)
 
 
 def secrets_in(authorization: Authorization, token: str | None = None) -> tuple[str, ...]:
@@ -100,11 +79,5 @@ def basic_of_client(authorization: Authorization) -> str:
     return base64.b64encode(pair.encode()).decode()
 
 
-def secrets_of_basic(username: str, password: str | None) -> dict[str, str | None]:
-    """What of the two is secret. A user name without a password is the key itself, as of Stripe; it is kept like one."""
-    return {"username": username, "password": ""} if password == "" else {"password": password}
-
-
 def secret_of(authorization: Authorization) -> str:
-    secrets: Mapping[str, str | None] = authorization.secrets
-    return secrets.get(AUTHORIZATIONS[authorization.type].secret or "") or ""
+    return authorization.secrets.get(AUTHORIZATIONS[authorization.type].secret or "") or ""

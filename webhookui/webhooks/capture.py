@@ -12,9 +12,7 @@ from webhookui.webhooks.paths.evaluation import MAX_VALUES, evaluate
 from webhookui.webhooks.paths.path_error import PathError
 from webhookui.webhooks.values import as_text
 
-__all__ = ["CAPTURE_TYPES", "PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
-
-CAPTURE_TYPES = ("JSONPATH", "XPATH")
+__all__ = ["PathError", "Taken", "check_path", "dialect", "find", "read", "success_holds"]
 
 
 @dataclass(frozen=True)

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from webhookui.webhooks import naming
-from webhookui.webhooks.definition import Parameter, Related
-from webhookui.webhooks.document_reader import DocumentReader
+from webhookui.webhooks.definition import RAW, Parameter, Related, Webhook
 from webhookui.webhooks.naming import Segment
+from webhookui.webhooks.problems import Problems
 from webhookui.webhooks.xml_body import Declared, declared_by, place_problem, root_problem
 
 Place = tuple[Segment, ...]
 
 
-def check_names(
-    reader: DocumentReader,
-    parameters: Sequence[Parameter],
-    related: Sequence[Related],
-    method: str,
-    content_type: str,
-    xml_root: str,
-) -> None:
+def check_names(problems: Problems, webhook: Webhook) -> None:
     """Conflicts, gaps, and duplicates where the other end would lose one; in XML, legal names. In a query string and in FORM a
     name may stand more than once; in a query string the names of parameters are literal."""
-    if content_type == "RAW" and method != "GET":
+    parameters, related, method, content_type = (
+        webhook.parameters, webhook.related, webhook.method, webhook.content_type,
+    )  # fmt: skip
+    if content_type == RAW and method != "GET":
         return
     paths = [f"parameters.{position}.name" for position in range(len(parameters))]
     paths += [f"related.{position}.key" for position in range(len(related))]
@@ -31,57 +27,55 @@ def check_names(
     if method == "GET":
         for position in range(len(parameters), len(names)):
             if names[position] and names[position] in names[:position]:
-                reader.say(paths[position], f"“{names[position]}” is listed twice.")
+                problems.say(paths[position], f"“{names[position]}” is listed twice.")
     else:
-        _check_list(reader, names, paths, content_type, len(parameters) if content_type == "FORM" else 0)
+        _check_list(problems, names, paths, content_type, len(parameters) if content_type == "FORM" else 0)
     for position, group in enumerate(related):
         inner = [parameter.name for parameter in group.parameters]
         places = [f"related.{position}.parameters.{row}.name" for row in range(len(inner))]
-        _check_list(reader, inner, places, "FORM" if method == "GET" else content_type)
+        _check_list(problems, inner, places, "FORM" if method == "GET" else content_type)
         if any(isinstance(place[0], int) for _, place in _places(inner)):
-            reader.say(
+            problems.say(
                 f"related.{position}.parameters",
                 "The names of a related record's parameters start with a key, not an index.",
             )
     if method != "GET" and content_type == "XML":
-        _check_xml(reader, parameters, related, xml_root)
+        _check_xml(problems, parameters, related, webhook.xml_root)
 
 
 def _check_list(
-    reader: DocumentReader, names: Sequence[str], paths: Sequence[str], content_type: str, repeatable: int = 0
+    problems: Problems, names: Sequence[str], paths: Sequence[str], content_type: str, repeatable: int = 0
 ) -> None:
     """`repeatable`: so many of the names, from the first, may stand there more than once."""
     kept = [position for position, name in enumerate(names) if name]
     may_repeat = sum(position < repeatable for position in kept)
     for error in naming.check([names[position] for position in kept], may_repeat):
-        reader.say(paths[kept[error.position]], str(error))
+        problems.say(paths[kept[error.position]], str(error))
     if content_type not in ("JSONARRAY", "JSON"):
         for position, place in _places(names):
             if isinstance(place[0], int):
-                reader.say(paths[position], f"In {content_type} a name can't start with an index.")
+                problems.say(paths[position], f"In {content_type} a name can't start with an index.")
 
 
-def _check_xml(
-    reader: DocumentReader, parameters: Sequence[Parameter], related: Sequence[Related], xml_root: str
-) -> None:
+def _check_xml(problems: Problems, parameters: Sequence[Parameter], related: Sequence[Related], xml_root: str) -> None:
     """Elements, attributes and their prefixes; rows of a related module stand within the element of its key."""
     own = _places([parameter.name for parameter in parameters])
     keys = dict(_places([group.key for group in related]))
     declared = declared_by(place for _, place in own)
-    reader.say_if("xml_root", root_problem(xml_root, declared))
+    problems.say_if("xml_root", root_problem(xml_root, declared))
     for position, place in own:
-        reader.say_if(f"parameters.{position}.name", place_problem(place, declared))
+        problems.say_if(f"parameters.{position}.name", place_problem(place, declared))
     for position, key in keys.items():
         rows = [
             (row, (*key, *place))
             for row, place in _places([parameter.name for parameter in related[position].parameters])
         ]
         inner: Declared = declared | declared_by(place for _, place in rows)
-        reader.say_if(f"related.{position}.key", place_problem(key, inner))
+        problems.say_if(f"related.{position}.key", place_problem(key, inner))
         if isinstance(key[-1], str) and key[-1].startswith(("@", "#")):
-            reader.say(f"related.{position}.key", "The key of a related module is an element.")
+            problems.say(f"related.{position}.key", "The key of a related module is an element.")
         for row, place in rows:
-            reader.say_if(f"related.{position}.parameters.{row}.name", place_problem(place, inner))
+            problems.say_if(f"related.{position}.parameters.{row}.name", place_problem(place, inner))
 
 
 def _places(names: Sequence[str]) -> list[tuple[int, Place]]:

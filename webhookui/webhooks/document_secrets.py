@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from webhookui.webhooks.definition import MASK
-from webhookui.webhooks.document_reader import DocumentReader
+from webhookui.webhooks.definition import MASK, Parameter, WebhookAction
+from webhookui.webhooks.problems import Problems
 from webhookui.webhooks.request import CONTROL
 from webhookui.webhooks.secret_values import secret_rows
 from webhookui.webhooks.templating.template import Schema
@@ -18,21 +18,18 @@ NOT_IN_HEADER = re.compile(r"[^\x20-\x7e]")
 MENTIONED = re.compile(r"\bsecret\s*\.\s*(\w+)")
 
 
-def secret_names(reader: DocumentReader, value: Any) -> tuple[str, ...]:
+def check_secret_names(problems: Problems, action: WebhookAction) -> tuple[str, ...]:
     """The names of `{{ secret.name }}`, of the action's "secrets"."""
     names: list[str] = []
-    for position, row in reader.objects(value, "secrets"):
-        path = f"secrets.{position}."
-        reader.refuse_unknown(row, {"name", "value"}, path)
-        name = reader.text(row, "name", path, required="Enter a name for the secret.")
-        if name and not NAME.fullmatch(name):
-            reader.say(
-                path + "name",
+    for position, row in enumerate(action.secrets):
+        if row.name and not NAME.fullmatch(row.name):
+            problems.say(
+                f"secrets.{position}.name",
                 "The name of a secret must be lower case letters, digits and underscores: {{ secret.token }}.",
             )
-        elif name in names:
-            reader.say(path + "name", f"“{name}” is listed twice.")
-        names.append(name)
+        elif row.name and row.name in names:
+            problems.say(f"secrets.{position}.name", f"“{row.name}” is listed twice.")
+        names.append(row.name)
     return tuple(names)
 
 
@@ -44,14 +41,14 @@ def with_secret_names(schema: Schema, names: tuple[str, ...]) -> Schema:
     return Schema({**schema.fields, "secret": lambda: secrets}, alone=frozenset({"secret"}))
 
 
-def secret_values(reader: DocumentReader, document: Mapping[str, Any]) -> dict[str, str]:
+def secret_values(problems: Problems, document: Mapping[str, Any]) -> dict[str, str]:
     """Place → what was typed there."""
     secrets: dict[str, str] = {}
     in_headers = {name for text in _texts(document.get("headers")) for name in MENTIONED.findall(text)}
     for place, path, row in secret_rows(document):
         value = row.get("value")
         if not isinstance(value, str) or not value:
-            reader.say(f"{path}.value", "Enter the secret value.")
+            problems.say(f"{path}.value", "Enter the secret value.")
             continue
         secrets[place] = value
         kind, _, name = place.partition(".")
@@ -61,25 +58,25 @@ def secret_values(reader: DocumentReader, document: Mapping[str, Any]) -> dict[s
             NOT_IN_HEADER.search(value) if kind == "headers" or (kind == "secrets" and name in in_headers) else None
         )
         if (CONTROL if kind in ("headers", "secrets") else CONTROL_IN_BODY).search(value):
-            reader.say(f"{path}.value", "A line break or control character can't be sent.")
+            problems.say(f"{path}.value", "A line break or control character can't be sent.")
         elif foreign:
-            reader.say(f"{path}.value", f"The character “{foreign.group()}” can't be sent in a header.")
+            problems.say(f"{path}.value", f"The character “{foreign.group()}” can't be sent in a header.")
     return secrets
 
 
-def check_type_of_secret(reader: DocumentReader, kind: str, text: str, path: str, *, secret: bool, named: bool) -> None:
-    """`secret`: the row's value is one; `named`: it may speak of one."""
-    if (secret and kind not in ("auto", "text")) or (
-        named and kind in ("number", "boolean") and MENTIONED.search(text)
+def check_type_of_secret(problems: Problems, row: Parameter, path: str, *, named: bool) -> None:
+    """`named`: it may speak of a secret."""
+    if (row.secret and row.type not in ("auto", "text")) or (
+        named and row.type in ("number", "boolean") and MENTIONED.search(row.value)
     ):
-        reader.say(path + "type", "A secret is sent as text, exactly as it was entered.")
+        problems.say(path + "type", "A secret is sent as text, exactly as it was entered.")
 
 
-def check_secret_in_url(reader: DocumentReader, url: str) -> None:
+def check_secret_in_url(problems: Problems, url: str) -> None:
     """A secret may stand in path and query: the host is shown and compared, and must be known."""
     authority = re.match(r"[^/?#]*(//[^/?#]*)?", url)
     if authority and MENTIONED.search(authority[0]):
-        reader.say("url", "A secret can be in the path or the query of a URL, not in its host.")
+        problems.say("url", "A secret can be in the path or the query of a URL, not in its host.")
 
 
 def _texts(rows: Any) -> list[str]:

@@ -10,15 +10,6 @@ from webhookui.webhooks import naming
 from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.values import as_text
 
-LIST_STYLES = {
-    "indexed": "a[0]=x&a[1]=y",
-    "brackets": "a[]=x&a[]=y",
-    "repeated": "a=x&a=y",
-    "comma": "a=x,y",
-}
-"""How the list x, y named a is written. One with objects or lists in it is indexed in every style: no other is read alike
-everywhere."""
-
 Rows = list[tuple[Sequence[Segment], Any]]
 """(place, value)"""
 Pairs = Iterator[tuple[str, str]]

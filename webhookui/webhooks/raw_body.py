@@ -19,7 +19,6 @@ from webhookui.webhooks.templating.insertion import Inserted, Pieces, into_form,
 from webhookui.webhooks.templating.template import constant_pieces, names_of_body, render_pieces
 from webhookui.webhooks.xml_body import NotEncodable
 
-RAW = "RAW"
 MAX_RAW_TEMPLATE = 100_000
 """Characters of a template that is a body."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from urllib.parse import quote, quote_plus
 
-from webhookui.webhooks.authorization import MASK
+from webhookui.webhooks.definition import MASK
 
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 SHORTEST, ANYWHERE = 4, 8

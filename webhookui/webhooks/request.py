@@ -13,10 +13,10 @@ from urllib.parse import quote, quote_plus
 from webhookui.core.urls import dot_segment, normalized, url_problem, with_query
 from webhookui.webhooks import naming
 from webhookui.webhooks.content_types import CONTENT_TYPES, NotEncodable
-from webhookui.webhooks.definition import Parameter, Related, Webhook
+from webhookui.webhooks.definition import RAW, Parameter, Related, Webhook
 from webhookui.webhooks.form_body import Rows, form_pairs
 from webhookui.webhooks.naming import LEFT_OUT, Segment
-from webhookui.webhooks.raw_body import RAW, kind_of, names_in, raw_body
+from webhookui.webhooks.raw_body import kind_of, names_in, raw_body
 from webhookui.webhooks.secret_values import PLAIN, QUERY, URL, marked, named
 from webhookui.webhooks.templating.reasons import reason
 from webhookui.webhooks.templating.sandbox import limited
@@ -109,7 +109,7 @@ def _escape(webhook: Webhook) -> str:
 
 def _with_secrets(webhook: Webhook, context: Context, escape: str) -> Context:
     """The context with `{{ secret.name }}` for parameter rows, those of related records included."""
-    if not webhook.secret_names:
+    if not webhook.secrets:
         return context
 
     def related(module: str) -> Any:

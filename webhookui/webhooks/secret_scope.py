@@ -12,14 +12,6 @@ from typing import Any, NamedTuple
 
 from webhookui.core.urls import LITERAL_TAIL
 
-SECRET_KEYS: Mapping[str, str] = {
-    "basic": "password",
-    "bearer": "token",
-    "api_key": "value",
-    "oauth2": "client_secret",
-}
-"""Type of authorization → key of its secret."""
-
 AMBIGUOUS = set("{}@\\")
 """In the place of a host: a template, or what programs disagree about where the host begins or ends."""
 

@@ -91,28 +91,34 @@ def marked(webhook: Webhook, escape: str) -> Webhook:
     if not webhook.markers:
         return webhook
 
-    def header(row: Header) -> Header:
-        return replace(row, value=webhook.markers[row.secret] + PLAIN) if row.secret else row
+    places = Places()
 
-    def rows(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    def header(row: Header) -> Header:
+        return replace(row, value=webhook.markers[places.next("headers", row.name)] + PLAIN) if row.secret else row
+
+    def rows(parameters: tuple[Parameter, ...], kind: str) -> tuple[Parameter, ...]:
         return tuple(
-            replace(row, value=webhook.markers[row.secret] + escape, type="text") if row.secret else row
+            replace(row, value=webhook.markers[places.next(kind, row.name)] + escape, type="text")
+            if row.secret
+            else row
             for row in parameters
         )
 
     return replace(
         webhook,
         headers=tuple(header(row) for row in webhook.headers),
-        parameters=rows(webhook.parameters),
-        related=tuple(replace(group, parameters=rows(group.parameters)) for group in webhook.related),
+        parameters=rows(webhook.parameters, "parameters"),
+        related=tuple(
+            replace(group, parameters=rows(group.parameters, f"related.{group.key}")) for group in webhook.related
+        ),
     )
 
 
 def named(webhook: Webhook, values: Mapping[str, Any], escape: str) -> Mapping[str, Any]:
     """What placeholders stand for, with `secret.name` among it, as markers."""
-    if not webhook.secret_names:
+    if not webhook.secrets:
         return values
-    markers = {name: webhook.markers[f"secrets.{name}"] + escape for name in webhook.secret_names}
+    markers = {row.name: webhook.markers[f"secrets.{row.name}"] + escape for row in webhook.secrets}
     return ChainMap({"secret": markers}, values)  # type: ignore[arg-type]  # it is only read
 
 
@@ -127,7 +133,7 @@ def by_marker(webhook: Webhook) -> Mapping[str, str]:
 
 def secrets_of(webhook: Webhook) -> dict[str, Any]:
     """The secrets that are known, as they are sealed: the authorization's by their keys, and "values" by their places."""
-    secrets: dict[str, Any] = {key: value for key, value in webhook.authorization.secrets.items() if value is not None}
+    secrets: dict[str, Any] = webhook.authorization.secrets
     return {**secrets, "values": dict(webhook.secret_values)} if webhook.secret_values else secrets
 
 

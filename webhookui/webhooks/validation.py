@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from webhookui.webhooks.definition import Parameter, Webhook
-from webhookui.webhooks.document_reader import DocumentReader
+from webhookui.webhooks.problems import Problems
 from webhookui.webhooks.request import Context, RequestError, build_request
 from webhookui.webhooks.secret_values import with_markers
 from webhookui.webhooks.templating.budget import shared
@@ -54,7 +54,7 @@ class _Record(Mapping[str, Any]):
         return len(self._schema.fields)
 
 
-def check_buildable(reader: DocumentReader, webhook: Webhook, schema: Schema, related: Mapping[str, Schema]) -> None:
+def check_buildable(problems: Problems, webhook: Webhook, schema: Schema, related: Mapping[str, Schema]) -> None:
     """Says at its place what can never work. Nothing else may be wrong with the action."""
     rehearsed = replace(
         with_markers(webhook),
@@ -64,7 +64,7 @@ def check_buildable(reader: DocumentReader, webhook: Webhook, schema: Schema, re
     refused = [_refused(rehearsed, _context(schema, related, number)) for number in range(len(TEXTS))]
     for place, words in refused[0].items():
         if all(place in errors for errors in refused):
-            reader.say(place, words)
+            problems.say(place, words)
 
 
 def _rows(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhookui.crm.catalog import Catalog
-from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.definition import AUTHORIZATIONS, Webhook
 from webhookui.webhooks.document import parse_webhook
-from webhookui.webhooks.document_reader import UNSTORABLE
-from webhookui.webhooks.secret_scope import SECRET_KEYS, SecretScope, origin_as_written, secret_scope
+from webhookui.webhooks.problems import UNSTORABLE
+from webhookui.webhooks.secret_scope import SecretScope, origin_as_written, secret_scope
 from webhookui.webhooks.secret_values import secret_rows
 from webhookui.workflows.context import related_schema_of, schema_of, to_one_fields
 from webhookui.workflows.criteria.document import parse_criteria
@@ -210,11 +210,13 @@ class _ActionCheck:
         secret_errors: Errors = {}
         complete = _with_stored_secrets(row, stored, at, secret_errors)
         for_webhook: Errors = {}
-        webhook = parse_webhook(complete, at, for_webhook, self.schema, self.related_schemas, self.capture_fields, None)
+        webhook = parse_webhook(complete, at, for_webhook, self.schema, self.related_schemas, self.capture_fields)
         errors.update({**for_webhook, **secret_errors})
         if webhook is None:
             return None
-        return Action(webhook, stored.id if stored else None, webhook.signing and webhook.signing_secret is None)
+        return Action(
+            webhook, stored.id if stored else None, webhook.signing is not None and webhook.signing.secret is None
+        )
 
 
 def _match(rows: Sequence[Any], stored: Sequence[StoredAction]) -> list[StoredAction | None]:
@@ -298,7 +300,7 @@ def _authorization_with_secret(
 ) -> dict[str, Any]:
     complete = dict(authorization)
     kind = authorization.get("type")
-    key = SECRET_KEYS.get(kind) if isinstance(kind, str) else None
+    key = AUTHORIZATIONS[kind].secret if isinstance(kind, str) and kind in AUTHORIZATIONS else None
     if kind == "basic" and authorization.get("username") is None and _says_no_password(authorization, stored_action):
         complete["password"], key = "", "username"
     if key is None or authorization.get(key) or (kind == "basic" and authorization.get(key) == ""):

@@ -163,8 +163,8 @@ def send_test(
 ) -> Delivery:
     """Sends an unsaved draft for real, for one record, marked as a test. It carries its own definition and secrets."""
     secrets: dict[str, Any] = dict(secrets_of(webhook))
-    if webhook.signing and webhook.signing_secret:
-        secrets["signing"] = [webhook.signing_secret]
+    if webhook.signing and webhook.signing.secret:
+        secrets["signing"] = [webhook.signing.secret]
     webhook = with_markers(webhook)
     definition = stored_definition(webhook)
     build = _builder(session, webhook, record=record, address=address, workflow_id=workflow_id, workflow=workflow)

@@ -18,6 +18,7 @@ from webhookui.delivery import pending
 from webhookui.delivery.webhook_cache import seal, unseal
 from webhookui.people import audit
 from webhookui.people.tables import User
+from webhookui.webhooks.definition import Signing
 from webhookui.webhooks.secret_scope import SecretScope, secret_scope
 from webhookui.webhooks.secret_values import secrets_of, with_markers
 from webhookui.webhooks.signature import new_secret
@@ -308,26 +309,22 @@ def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions:
         row.position = position
         row.title = action.webhook.title
         webhook = (
-            with_changes(action.webhook, signing_secret=new_secret()) if action.new_signing_secret else action.webhook
+            with_changes(action.webhook, signing=Signing(new_secret())) if action.new_signing_secret else action.webhook
         )
         stored, typed_for = _open(box, row)
         webhook = with_markers(webhook, row.definition.get("markers"))
         row.definition = stored_definition(webhook)
         if typed_for.url != secret_scope(row.definition).url:
             stored.pop("signing", None)  # it was for another address, and signs nothing that goes to this one
-        signing = _rotate(row, stored, webhook.signing_secret if webhook.signing else None)
-        _seal(box, row, {**_authorization_secrets(webhook), **({"signing": signing} if signing else {})})
+        signing = _rotate(row, stored, webhook.signing.secret if webhook.signing else None)
+        _seal(box, row, {**secrets_of(webhook), **({"signing": signing} if signing else {})})
         session.flush()
-        if action.new_signing_secret and webhook.signing_secret:
-            _show_once(session, row, webhook.signing_secret)
+        if action.new_signing_secret and webhook.signing and webhook.signing.secret:
+            _show_once(session, row, webhook.signing.secret)
     for row in rows.values():
         row.deleted_at = now()
     session.flush()
     return [row.id for row in rows.values() if row.id is not None]
-
-
-def _authorization_secrets(webhook: Any) -> dict[str, Any]:
-    return {key: value for key, value in secrets_of(webhook).items() if value is not None}
 
 
 def _rotate(row: WorkflowWebhook, stored: Mapping[str, Any], newest: str | None) -> list[str]:

@@ -24,7 +24,7 @@ from webhookui.crm import records
 from webhookui.web.workflow_editor.preview import ShownRequest, shown_request
 from webhookui.web.workflow_editor.send_test import DraftError, webhook_at
 from webhookui.web.workflow_editor.workflow_draft import draft_of_document
-from webhookui.webhooks.authorization import MASK
+from webhookui.webhooks.definition import MASK
 from webhookui.webhooks.request import RequestError
 from webhookui.workflows.redelivery import send_test
 

@@ -26,8 +26,8 @@ from webhookui.web.access import AdminPages, public
 from webhookui.web.log.payload import Payload, hex_dump, payload
 from webhookui.web.log.query import pairs
 from webhookui.web.security import csrf
-from webhookui.webhooks.authorization import MASK
 from webhookui.webhooks.body_text import content_type_of
+from webhookui.webhooks.definition import MASK
 from webhookui.webhooks.redaction import redaction
 
 bp = AdminPages("inspector", __name__)

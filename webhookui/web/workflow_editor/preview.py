@@ -15,10 +15,11 @@ from webhookui.web.log.payload import Payload, payload
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.send_test import DraftError, webhook_without_secrets
 from webhookui.web.workflow_editor.workflow_draft import document_of
-from webhookui.webhooks.authorization import MASK, authorize
+from webhookui.webhooks.authorization import authorize
 from webhookui.webhooks.body_text import content_type_of
+from webhookui.webhooks.definition import AUTHORIZATIONS, MASK
 from webhookui.webhooks.request import build_request
-from webhookui.webhooks.secret_scope import SECRET_KEYS, secret_scope
+from webhookui.webhooks.secret_scope import secret_scope
 from webhookui.webhooks.secret_values import veil, veil_body, with_markers
 from webhookui.workflows import store
 from webhookui.workflows.context import context_of
@@ -70,7 +71,7 @@ def secret_to_type_again(session: Session, draft: Draft, position: int, workflow
     """Key of the stored secret that a save would ask for because the address has changed; else an empty text."""
     action = draft["actions"][position]
     kind = action["authorization"]["type"]
-    key = SECRET_KEYS.get(kind, "")
+    key = AUTHORIZATIONS[kind].secret if kind in AUTHORIZATIONS else None
     if kind == "basic" and action["authorization"]["no_password"]:
         key = "username"
     if not key or workflow_id is None or action["authorization"]["stored"] != kind or action["authorization"][key]:

@@ -15,8 +15,7 @@ from webhookui.crm.listing import search
 from webhookui.crm.tables import Record
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.workflow_draft import at_old_places, document_of, without_blank_rows
-from webhookui.webhooks.authorization import AUTHORIZATIONS, MASK
-from webhookui.webhooks.definition import Webhook
+from webhookui.webhooks.definition import AUTHORIZATIONS, MASK, Signing, Webhook
 from webhookui.webhooks.secret_values import secret_rows
 from webhookui.webhooks.signature import new_secret
 from webhookui.workflows import store
@@ -36,7 +35,7 @@ def webhook_at(session: Session, box: SecretBox, draft: Draft, position: int, wo
     stored = store.stored_actions(session, box, workflow_id) if workflow_id is not None else []
     action = _parsed(catalog(session), draft, position, stored, masked=False)
     if action.new_signing_secret:
-        return replace(action.webhook, signing_secret=new_secret())
+        return replace(action.webhook, signing=Signing(new_secret()))
     return action.webhook
 
 

@@ -14,8 +14,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from webhookui.web.workflow_editor.form_tree import Draft, dict_of, number_or_text, rows_of, text, ticked
-from webhookui.webhooks.authorization import AUTHORIZATIONS
-from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.definition import AUTHORIZATIONS, RAW
 from webhookui.webhooks.secret_values import secret_rows
 
 SECRETS = tuple(kind.secret for kind in AUTHORIZATIONS.values() if kind.secret)
@@ -210,10 +209,10 @@ def _authorization(draft: Draft) -> dict[str, Any]:
     kind = AUTHORIZATIONS.get(draft["type"])
     if kind is None:
         return {"type": draft["type"]}
-    document: dict[str, Any] = {"type": kind.name, **{key: draft[key] for key in kind.plain}}
+    document: dict[str, Any] = {"type": draft["type"], **{key: draft[key] for key in kind.plain}}
     if kind.secret:
         document[kind.secret] = draft[kind.secret] or None
-    if kind.name == "basic" and draft["no_password"]:
+    if draft["type"] == "basic" and draft["no_password"]:
         # Without a password the user name is the secret: it is never part of a page either.
         document |= {"username": draft["username"] or (None if draft["stored_username"] else ""), "password": ""}
     return document

@@ -18,12 +18,16 @@ from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.send_test import latest_record
 from webhookui.web.workflow_editor.workflow_draft import draft_of_form
 from webhookui.webhooks.authoring.recipes import RECIPES
-from webhookui.webhooks.authorization import AUTHORIZATIONS, CLIENT_AUTHENTICATIONS
-from webhookui.webhooks.capture import CAPTURE_TYPES
 from webhookui.webhooks.content_types import CONTENT_TYPES
-from webhookui.webhooks.definition import METHODS, PARAMETER_TYPES
-from webhookui.webhooks.form_body import LIST_STYLES
-from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.definition import (
+    AUTHORIZATIONS,
+    CAPTURE_TYPES,
+    CLIENT_AUTHENTICATIONS,
+    LIST_STYLES,
+    METHODS,
+    PARAMETER_TYPES,
+    RAW,
+)
 from webhookui.workflows import store
 
 MEDIA_TYPES = (

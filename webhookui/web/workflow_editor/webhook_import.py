@@ -21,10 +21,9 @@ from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.webhooks.authoring.curl import CurlProblem, from_curl
 from webhookui.webhooks.authoring.pasted import PasteProblem, body_of
 from webhookui.webhooks.authoring.recipes import RECIPES, RecipeProblem
-from webhookui.webhooks.authorization import AUTHORIZATIONS
 from webhookui.webhooks.body_text import marked
 from webhookui.webhooks.content_types import CONTENT_TYPES
-from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.definition import AUTHORIZATIONS, RAW
 from webhookui.webhooks.secret_values import secret_rows
 
 OF_THE_REQUEST = ("url", "method", "content_type", "authorization", "headers", "parameters")

@@ -18,11 +18,10 @@ from webhookui.webhooks.authoring.curl_request import FORM, bytes_of, query_piec
 from webhookui.webhooks.authoring.pasted import PasteProblem, body_of, request_of
 from webhookui.webhooks.authoring.sample import literal
 from webhookui.webhooks.content_types import CONTENT_TYPES
-from webhookui.webhooks.definition import LONGEST_TIMEOUT_S, METHODS, Parameter
-from webhookui.webhooks.document import parameter_document
+from webhookui.webhooks.definition import LONGEST_TIMEOUT_S, METHODS, RAW, Parameter
 from webhookui.webhooks.header_names import RESERVED_HEADERS
-from webhookui.webhooks.raw_body import RAW
 from webhookui.webhooks.request import Request
+from webhookui.webhooks.stored import parameter_document
 
 __all__ = ["CurlProblem", "FromCurl", "from_curl"]
 

@@ -15,9 +15,10 @@ from webhookui.webhooks.authoring import meaning
 from webhookui.webhooks.authoring.sample import SampleProblem, parameters_from_sample, root_name
 from webhookui.webhooks.authorization import authorize
 from webhookui.webhooks.body_text import body_text
-from webhookui.webhooks.document import parameter_document, parse_webhook
-from webhookui.webhooks.raw_body import RAW
+from webhookui.webhooks.definition import RAW
+from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.request import Context, Request, RequestError, build_request
+from webhookui.webhooks.stored import parameter_document
 from webhookui.webhooks.templating.template import Schema
 
 
