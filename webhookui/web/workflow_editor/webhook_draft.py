@@ -10,109 +10,96 @@ import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import fields
 from difflib import SequenceMatcher
 from typing import Any
 
 from webhookui.web.workflow_editor.form_tree import Draft, dict_of, number_or_text, rows_of, text, ticked
-from webhookui.webhooks.definition import AUTHORIZATIONS, RAW
+from webhookui.webhooks.definition import (
+    AUTHORIZATIONS,
+    RAW,
+    Authorization,
+    Capture,
+    CaptureRow,
+    Header,
+    NamedSecret,
+    Parameter,
+    Related,
+    SuccessIf,
+    WebhookAction,
+)
 from webhookui.webhooks.secret_values import secret_rows
 
 SECRETS = tuple(kind.secret for kind in AUTHORIZATIONS.values() if kind.secret)
 """Keys of an authorization whose values are secret."""
 
 
+def _typed(part: type[Any], raw: Mapping[str, Any]) -> Draft:
+    """The plain inputs of a part of the action: texts and ticked boxes. What is missing or empty gets its default."""
+    draft: Draft = {}
+    for each in fields(part):
+        key = each.name.rstrip("_")
+        if isinstance(each.default, bool):
+            draft[key] = ticked(raw.get(key))
+        elif each.default is None or isinstance(each.default, str | int):
+            draft[key] = text(raw.get(key)) or text(each.default)
+    return draft
+
+
 def webhook_draft(raw: Mapping[str, Any]) -> Draft:
     """The complete draft of what a form posted or of another draft; missing inputs get their defaults."""
-    authorization = dict_of(raw.get("authorization"))
+    authorization, success_if = dict_of(raw.get("authorization")), dict_of(raw.get("success_if"))
     capture, signing = dict_of(raw.get("capture")), dict_of(raw.get("signing"))
-    success_if = dict_of(raw.get("success_if"))
     return {
+        **_typed(WebhookAction, raw),
         "id": text(raw.get("id")),
-        "title": text(raw.get("title")),
-        "description": text(raw.get("description")),
-        "url": text(raw.get("url")),
-        "method": text(raw.get("method")) or "POST",
-        "content_type": text(raw.get("content_type")) or "JSON",
-        "list_style": text(raw.get("list_style")),
         "media_type": text(raw.get("media_type")) or "application/json",
-        "body": text(raw.get("body")),
         "body_as_stored": text(raw.get("body_as_stored")),
         "authorization": {
-            "type": text(authorization.get("type")) or "none",
+            **_typed(Authorization, authorization),
             "stored": text(authorization.get("stored")),
             "stored_username": ticked(authorization.get("stored_username")),
             "no_password": ticked(authorization.get("no_password")),
-            "in": text(authorization.get("in")) or "header",
-            "client_authentication": text(authorization.get("client_authentication")) or "basic",
-            **{
-                key: text(authorization.get(key))
-                for key in ("username", "name", "token_url", "client_id", "scope", "audience", *SECRETS)
-            },
         },
-        "headers": [_valued_row(row) for row in rows_of(raw.get("headers"))],
-        "secrets": [{**_valued_row({**row, "secret": True}), "secret": True} for row in rows_of(raw.get("secrets"))],
-        "parameters": _parameters(raw.get("parameters")),
+        "headers": [_valued_row(Header, row) for row in rows_of(raw.get("headers"))],
+        "secrets": [_valued_row(NamedSecret, {**row, "secret": True}) for row in rows_of(raw.get("secrets"))],
+        "parameters": [_valued_row(Parameter, row) for row in rows_of(raw.get("parameters"))],
         "related_on": ticked(raw.get("related_on")),
         "related": [
             {
-                "module": text(row.get("module")),
-                "key": text(row.get("key")),
-                "parameters": _parameters(row.get("parameters")),
+                **_typed(Related, row),
+                "parameters": [_valued_row(Parameter, each) for each in rows_of(row.get("parameters"))],
             }
             for row in rows_of(raw.get("related"))
         ],
         "capture": {
+            **_typed(Capture, capture),
             "on": ticked(capture.get("on")),
-            "type": text(capture.get("type")) or "JSONPATH",
-            "on_success": _capture_rows(capture.get("on_success")),
-            "on_failure": _capture_rows(capture.get("on_failure")),
+            "on_success": [_typed(CaptureRow, row) for row in rows_of(capture.get("on_success"))],
+            "on_failure": [_typed(CaptureRow, row) for row in rows_of(capture.get("on_failure"))],
             "namespaces": [
                 {"prefix": text(row.get("prefix")), "uri": text(row.get("uri"))}
                 for row in rows_of(capture.get("namespaces"))
             ],
         },
-        "timeout_s": text(raw.get("timeout_s")) or "10",
-        "xml_root": text(raw.get("xml_root")) or "root",
         "signing": {
             "on": ticked(signing.get("on")),
             "stored": ticked(signing.get("stored")),
             "fresh": ticked(signing.get("fresh")),
             "secret": text(signing.get("secret")),
         },
-        "success_if": {key: text(success_if.get(key)) for key in ("type", "path", "equals")},
-        "drop_stale_retries": ticked(raw.get("drop_stale_retries")),
-        "rate_limit_per_s": text(raw.get("rate_limit_per_s")),
-        "follow_redirects": ticked(raw.get("follow_redirects")),
+        "success_if": {**_typed(SuccessIf, success_if), "type": text(success_if.get("type"))},
     }
 
 
-def _valued_row(row: Mapping[str, Any]) -> Draft:
-    """Name and value of a row. A secret value is typed into an input of its own; `stored`: one is there to leave unchanged."""
+def _valued_row(part: type[Any], row: Mapping[str, Any]) -> Draft:
+    """A row with a value. A secret one is typed into an input of its own; `stored`: one is there to leave unchanged."""
     secret = ticked(row.get("secret"))
     typed = text(row.get("secret_value")) if secret else ""
     return {
-        "name": text(row.get("name")), "value": typed or text(row.get("value")), "secret": secret,
+        **_typed(part, row), "value": typed or text(row.get("value")), "secret": secret,
         "stored": secret and ticked(row.get("stored")),
     }  # fmt: skip
-
-
-def _parameters(rows: Any) -> list[Draft]:
-    return [
-        {
-            **_valued_row(row),
-            "type": text(row.get("type")) or "auto",
-            "required": ticked(row.get("required")),
-            "omit_empty": ticked(row.get("omit_empty")),
-        }
-        for row in rows_of(rows)
-    ]
-
-
-def _capture_rows(rows: Any) -> list[Draft]:
-    return [
-        {"path": text(row.get("path")), "field": text(row.get("field")), "all": ticked(row.get("all"))}
-        for row in rows_of(rows)
-    ]
 
 
 def draft_of_webhook(action: Mapping[str, Any]) -> Draft:
@@ -156,8 +143,7 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
     """The action of the workflow document. An untouched secret is null: "leave unchanged"."""
     success_if, capture = draft["success_if"], draft["capture"]
     action: dict[str, Any] = {
-        "type": "webhook",
-        **{key: draft[key] for key in ("title", "description", "url", "method", "content_type")},
+        **{key: draft[key] for key in _typed(WebhookAction, {}) if key not in ("list_style", "media_type", "body")},
         "id": number_or_text(draft["id"]) or 0,  # 0: a new one, which takes over nothing that is stored
         "authorization": _authorization(draft["authorization"]),
         "headers": [_row(row) for row in draft["headers"]],
@@ -165,12 +151,9 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
         "related": _related(draft),
         "capture": _capture(capture) if capture["on"] else None,
         "timeout_s": number_or_text(draft["timeout_s"]),
-        "xml_root": draft["xml_root"],
-        "signing": _signing(draft["signing"]),
-        "drop_stale_retries": draft["drop_stale_retries"],
-        "success_if": None,
         "rate_limit_per_s": number_or_text(draft["rate_limit_per_s"]),
-        "follow_redirects": draft["follow_redirects"],
+        "signing": _signing(draft["signing"]),
+        "success_if": {**success_if, "equals": success_if["equals"] or None} if success_if["type"] else None,
     }
     if draft["list_style"] and (draft["method"] == "GET" or draft["content_type"] == "FORM"):
         action["list_style"] = draft["list_style"]
@@ -179,8 +162,6 @@ def document_of_webhook(draft: Draft) -> dict[str, Any]:
         action["related"] = [{**row, "parameters": []} for row in action["related"]]
     if draft["secrets"]:
         action["secrets"] = [{"name": row["name"], "value": row["value"] or None} for row in draft["secrets"]]
-    if success_if["type"]:
-        action["success_if"] = {**success_if, "equals": success_if["equals"] or None}
     return action
 
 
