@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
 
 from webhookui.core.exact_json import dumps
 from webhookui.webhooks.values import as_text
@@ -75,30 +83,27 @@ Errors = dict[str, str]
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What a field takes. `read(value, needed)` → the value; raises _wrong. `needed` is False once something has been refused.
-    `schema`: what JSON Schema can say of it."""
+    """What a field takes. `read(value, needed)` → the value; raises ValueError with a sentence. `needed` is False once something
+    has been refused. `schema`: what JSON Schema can say of it."""
 
     read: Callable[[Any, bool], Any]
     schema: Mapping[str, Any] = field(default_factory=dict)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_before_validator_function(
-            lambda value, info: self.read(value, not info.context), handler(source)
-        )
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        def read(value: Any, info: ValidationInfo) -> Any:
+            return self.read(value, not info.context)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return BeforeValidator(read).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {**handler(schema), **self.schema}
-
-
-def _wrong(sentence: str) -> PydanticCustomError:
-    return PydanticCustomError("wrong", "{sentence}", {"sentence": sentence})
 
 
 def _required(sentence: str) -> Rule:
     def read(value: Any, needed: bool) -> Any:
         text = _stripped(value)
         if text == "" and needed:
-            raise _wrong(sentence)
+            raise ValueError(sentence)
         return text
 
     return Rule(read, {"minLength": 1})
@@ -108,7 +113,7 @@ def _choice(*choices: str, schema: Mapping[str, Any] | None = None) -> Rule:
     def read(value: Any, _needed: bool) -> Any:
         if value not in choices:
             given = value if isinstance(value, str) else dumps(value)
-            raise _wrong(f"“{given[:60]}” is not one of: {', '.join(choices)}.")
+            raise ValueError(f"“{given[:60]}” is not one of: {', '.join(choices)}.")
         return value
 
     return Rule(read, {"enum": [*choices], **(schema or {})})
@@ -117,7 +122,7 @@ def _choice(*choices: str, schema: Mapping[str, Any] | None = None) -> Rule:
 def _number(least: float, most: float) -> Rule:
     def read(value: Any, _needed: bool) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not least <= value <= most:
-            raise _wrong(f"This must be a number from {least:g} to {most:g}.")
+            raise ValueError(f"This must be a number from {least:g} to {most:g}.")
         return int(value) if value == int(value) else float(value)
 
     return Rule(read, {"minimum": least, "maximum": most})
@@ -129,7 +134,7 @@ def _stripped(value: Any) -> Any:
 
 def _objects(value: Any, _needed: bool) -> Any:
     if value is not None and not isinstance(value, list | tuple):
-        raise _wrong("This must be a list.")
+        raise ValueError("This must be a list.")
     return value or ()
 
 
@@ -138,7 +143,7 @@ def _object(sentence: str, when_null: Any = None) -> Rule:
         if value is None:
             return when_null
         if not isinstance(value, Mapping | _Part):
-            raise _wrong(sentence)
+            raise ValueError(sentence)
         return value
 
     return Rule(read)
@@ -147,7 +152,7 @@ def _object(sentence: str, when_null: Any = None) -> Rule:
 def _namespaces(value: Any, _needed: bool) -> Any:
     value = value or {}
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in (*value, *value.values())):
-        raise _wrong("Namespaces must be an object: prefix → URI.")
+        raise ValueError("Namespaces must be an object: prefix → URI.")
     return value
 
 
@@ -155,13 +160,13 @@ def _signing(value: Any, _needed: bool) -> Any:
     if value is None or value is False:
         return None
     if value is not True and not isinstance(value, Mapping):
-        raise _wrong("This must be false, {} or an object with a secret.")
+        raise ValueError("This must be false, {} or an object with a secret.")
     return {} if value is True else value
 
 
 def _signing_secret(value: Any, _needed: bool) -> Any:
     if value is not None and not isinstance(value, str):
-        raise _wrong("This must be text.")
+        raise ValueError("This must be text.")
     return value
 
 
@@ -369,17 +374,19 @@ def read_action(document: Mapping[str, Any], errors: Errors) -> WebhookAction:
         for problem in refused.errors():
             steps = problem["loc"]
             path = ".".join(str(step) for step in steps)
-            errors.setdefault(path, _sentence(problem["type"], steps[-1], problem["msg"]))
+            errors.setdefault(path, _sentence(problem, steps[-1]))
             _drop(rest, steps)
 
 
-def _sentence(kind: str, key: Any, otherwise: str) -> str:
+def _sentence(problem: Any, key: int | str) -> str:
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
     return {
         "unexpected_keyword_argument": f"There is no key “{key}” here.",
         "string_type": f"“{key}” must be text.",
         "bool_type": f"“{key}” must be true or false.",
         "dataclass_type": "This must be an object.",
-    }.get(kind, otherwise)
+    }.get(problem["type"], problem["msg"])
 
 
 def _drop(document: Any, steps: tuple[int | str, ...]) -> None:

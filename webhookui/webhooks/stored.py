@@ -19,7 +19,7 @@ def webhook_of(action: WebhookAction, values: Mapping[str, str], markers: Mappin
         replace(group, key=group.key or group.module, parameters=_without_secrets(group.parameters))
         for group in action.related
     ]
-    of_the_action = {each.name: getattr(action, each.name) for each in fields(WebhookAction)} | {
+    of_the_action = {key.name: getattr(action, key.name) for key in fields(WebhookAction)} | {
         "headers": _without_secrets(action.headers),
         "parameters": _without_secrets(action.parameters),
         "related": tuple(related),
@@ -68,7 +68,7 @@ def stored_definition(webhook: Webhook) -> dict[str, Any]:
 def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -> Webhook:
     """The webhook of a stored definition, which was checked when it was stored."""
     authorization = definition.get("authorization") or {}
-    known = {key: secrets[key] for key in authorization if secrets.get(key) is not None}
+    opened = {key: secrets[key] for key in authorization if secrets.get(key) is not None}
     document = {key: value for key, value in definition.items() if key not in ("id", "markers")}
-    action = read_action({**document, "authorization": {**authorization, **known}}, {})
+    action = read_action({**document, "authorization": {**authorization, **opened}}, {})
     return webhook_of(action, secrets.get("values") or {}, definition.get("markers"))

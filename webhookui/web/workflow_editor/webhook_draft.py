@@ -37,12 +37,12 @@ SECRETS = tuple(kind.secret for kind in AUTHORIZATIONS.values() if kind.secret)
 def _typed(part: type[Any], raw: Mapping[str, Any]) -> Draft:
     """The plain inputs of a part of the action: texts and ticked boxes. What is missing or empty gets its default."""
     draft: Draft = {}
-    for each in fields(part):
-        key = each.name.rstrip("_")
-        if isinstance(each.default, bool):
+    for option in fields(part):
+        key, default = option.name.rstrip("_"), option.default
+        if isinstance(default, bool):
             draft[key] = ticked(raw.get(key))
-        elif each.default is None or isinstance(each.default, str | int):
-            draft[key] = text(raw.get(key)) or text(each.default)
+        elif default is None or isinstance(default, str | int):
+            draft[key] = text(raw.get(key)) or text(default)
     return draft
 
 
@@ -68,7 +68,7 @@ def webhook_draft(raw: Mapping[str, Any]) -> Draft:
         "related": [
             {
                 **_typed(Related, row),
-                "parameters": [_valued_row(Parameter, each) for each in rows_of(row.get("parameters"))],
+                "parameters": [_valued_row(Parameter, parameter) for parameter in rows_of(row.get("parameters"))],
             }
             for row in rows_of(raw.get("related"))
         ],
