@@ -109,14 +109,14 @@ def _required(sentence: str) -> Rule:
     return Rule(read, {"minLength": 1})
 
 
-def _choice(*choices: str, schema: Mapping[str, Any] | None = None) -> Rule:
+def _choice(*choices: str) -> Rule:
     def read(value: Any, _needed: bool) -> Any:
         if value not in choices:
             given = value if isinstance(value, str) else dumps(value)
             raise ValueError(f"“{given[:60]}” is not one of: {', '.join(choices)}.")
         return value
 
-    return Rule(read, {"enum": [*choices], **(schema or {})})
+    return Rule(read, {"enum": [*choices]})
 
 
 def _number(least: float, most: float) -> Rule:
