@@ -147,16 +147,15 @@ class Sender:
     # ---- prepare ----
 
     def _prepare(self, claimed: Claimed) -> Prepared:
-        prepared = Prepared(claimed, now(), time.perf_counter(), veiled(_plain(claimed)), redaction(()))
+        at, started, resolved = now(), time.perf_counter(), None
         try:
             resolved = self._resolve(claimed)
-            end = time.monotonic() + resolved.webhook.timeout_s
-            prepared = replace(prepared, resolved=resolved, redactor=resolved.redaction(), end=end)
-            return self._authorized(prepared, resolved)
+            return self._authorized(claimed, resolved, at, started, time.monotonic() + resolved.webhook.timeout_s)
         except Interrupted:
             raise
         except Exception as error:
-            return replace(prepared, error=error)
+            redactor = resolved.redaction() if resolved else redaction(())
+            return Prepared(claimed, at, started, veiled(_plain(claimed)), redactor, resolved, error=error)
 
     def _resolve(self, claimed: Claimed) -> ResolvedWebhook:
         if claimed.definition is not None:
@@ -168,27 +167,25 @@ class Sender:
             raise _Misconfigured("The webhook of this delivery no longer exists.")
         return resolved
 
-    def _authorized(self, prepared: Prepared, resolved: ResolvedWebhook) -> Prepared:
+    def _authorized(
+        self, claimed: Claimed, resolved: ResolvedWebhook, at: datetime, started: float, end: float
+    ) -> Prepared:
         """With secrets in their places, authorization and signature."""
-        plain = _plain(prepared.claimed)
-        authorization, message_id = resolved.webhook.authorization, prepared.claimed.message_id
+        authorization, message_id = resolved.webhook.authorization, claimed.message_id
         if resolved.has_secrets:
-            check_goes_to(resolved.typed_for.url, plain.url)
-        token = None
-        if authorization.type == "oauth2":
-            token = self._tokens.get(authorization, resolved.typed_for, prepared.end)
-        marked = authorize(plain, authorization, token)
+            check_goes_to(resolved.typed_for.url, claimed.url)
+        token = self._tokens.get(authorization, resolved.typed_for, end) if authorization.type == "oauth2" else None
+        marked = authorize(_plain(claimed), authorization, token)
         request = resolved.revealed(marked)
         signature: Sequence[tuple[str, str]] = (("webhook-id", message_id),)
         if resolved.webhook.signing:
-            signature = signature_headers(request.body, message_id, prepared.at, resolved.signing_secrets())
+            signature = signature_headers(request.body, message_id, at, resolved.signing_secrets())
         masked = veiled(mask(marked, authorization))
-        return replace(
-            prepared,
-            request=replace(request, headers=(*request.headers, *signature)),
-            masked=Request(masked.method, masked.url, (*masked.headers, *signature), None),
-            redactor=resolved.redaction(token),
-        )
+        return Prepared(
+            claimed, at, started, Request(masked.method, masked.url, (*masked.headers, *signature), None),
+            resolved.redaction(token), resolved,
+            Request(request.method, request.url, (*request.headers, *signature), request.body), end=end,
+        )  # fmt: skip
 
     # ---- send ----
 
@@ -201,7 +198,7 @@ class Sender:
             answer = self._answer(prepared, resolved, request, hops)
             if answer.status_code == 401 and self._forget_token(resolved, request) and not hops:
                 hops.append(Hop(401, request.method, prepared.masked.url, "new_token"))
-                again = self._authorized(prepared, resolved)
+                again = self._authorized(prepared.claimed, resolved, prepared.at, prepared.started, prepared.end)
                 if again.request is None or again.request.headers == request.headers:
                     hops.clear()  # the same token once more: the answer would be the same, too
                 else:
@@ -254,25 +251,25 @@ def _judge(exchange: Exchange) -> Result:
     timeout_s = resolved.webhook.timeout_s if resolved else 0.0
     host = _host(prepared.claimed, exchange.hops)
     hops = [replace(hop, url=redactor.text(hop.url)) for hop in exchange.hops]
-    result = Result(
-        prepared.claimed, prepared.at, prepared.masked.url, prepared.masked.headers, None, None, 0.0, resolved=resolved, hops=hops
-    )  # fmt: skip
     if answer is None or resolved is None:
         cause = _cause(exchange, host, timeout_s)
         cause = replace(cause, error=redactor.text(cause.error), advice=redactor.text(cause.advice))
         took = _ms_since(prepared.started)
-        return replace(result, diagnosis=cause, duration_ms=took, error_timing_ms={"total": took})
+        return Result(
+            prepared.claimed, prepared.at, prepared.masked.url, prepared.masked.headers, None, cause, took,
+            resolved=resolved, error_timing_ms={"total": took}, hops=hops,
+        )  # fmt: skip
     incomplete = diagnosis.of_body(answer, host=host, timeout_s=timeout_s, clean=redactor.text)
     unreadable = diagnosis.unreadable(answer, incomplete)
     body = b"" if unreadable else _readable(resolved, answer)
     try:
-        cause_of_failure = _verdict(host, resolved, answer, body, unreadable)
+        verdict = _verdict(host, resolved, answer, body, unreadable)
     except Exception as error:
-        cause_of_failure = _cause(replace(exchange, error=error), host, timeout_s)
-    failed = cause_of_failure is not None
-    return replace(
-        result, answer=answer, diagnosis=cause_of_failure, duration_ms=answer.timing_ms["total"], incomplete=incomplete,
-        retry_after=retry_after(answer, now()) if failed else None, taken=_taken(resolved, body, not failed, unreadable),
+        verdict = _cause(replace(exchange, error=error), host, timeout_s)
+    return Result(
+        prepared.claimed, prepared.at, prepared.masked.url, prepared.masked.headers, answer, verdict,
+        answer.timing_ms["total"], retry_after(answer, now()) if verdict is not None else None, resolved,
+        taken=_taken(resolved, body, verdict is None, unreadable), hops=hops, incomplete=incomplete,
     )  # fmt: skip
 
 
