@@ -11,6 +11,7 @@ from webhookui.crm import seed
 from webhookui.crm.history import record_saved
 from webhookui.delivery.events import deliveries_due, deliveries_failed, deliveries_waiting, endpoint_changed
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
+from webhookui.inspector.tables import InspectedRequest  # noqa: F401
 from webhookui.jobs import MAIL, REDELIVERIES, Queue
 from webhookui.migrations import migrate
 from webhookui.notifications import alerts
