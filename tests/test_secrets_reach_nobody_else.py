@@ -27,7 +27,7 @@ from webhookui.crm import records
 from webhookui.crm.catalog import catalog
 from webhookui.delivery.tables import Delivery, RedeliveryJob
 from webhookui.workflows import redelivery_jobs
-from webhookui.workflows.document import InvalidDocument, parse_action
+from webhookui.workflows.document import InvalidDocument, parse
 from webhookui.workflows.redelivery import NotRedeliverable, redeliver, send_test
 
 HOSTS = ("127.0.0.1", "127.0.0.1", "127.3.0.9")
@@ -168,7 +168,9 @@ class World:
 
     def test_a_draft(self) -> None:
         with self.room.db.write() as session:
-            webhook = parse_action(self.action(self.chance.choice(self.places)), catalog(session), "contacts", ())
+            action = self.action(self.chance.choice(self.places))
+            document = {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}
+            webhook = parse(document, catalog(session)).actions[0].webhook
             record = records.get(session, "contacts", self.contact)
             send_test(session, self.room.box, webhook, record, by="Ann", address="http://crm", workflow="W")
 

@@ -178,21 +178,6 @@ def _actions(
     return tuple(action for action in actions if action is not None)
 
 
-def parse_action(
-    document: Any, modules: Catalog, module: str, related: Sequence[str], stored: StoredAction | None = None
-) -> Webhook:
-    """Checks one action by itself, for a preview or a test of a draft, by the rules of a whole document.
-
-    Raises InvalidDocument, with paths as in a document that has this action alone ("actions.0.url"). `stored`: the
-    saved action that is being edited.
-    """
-    errors: Errors = {}
-    action = _ActionCheck(modules, module, related).parse(document, stored, "actions.0", errors)
-    if errors or action is None:
-        raise InvalidDocument(errors)
-    return action.webhook
-
-
 class _ActionCheck:
     """Checks the actions of one workflow. Does not care about their order or number."""
 

@@ -78,13 +78,6 @@ class WorkflowForm:
             return []
         return [self.modules.module(name) for name in self.modules.related_modules(self.module.name)]
 
-    def related_options(self, taken: str = "") -> list[tuple[str, str]]:
-        """The modules chosen in step 1, for a related row; one that is no longer chosen stays in its own row."""
-        names = [info.name for info in self.related_modules if info.name in self.draft["related_modules"]]
-        if taken and taken not in names:
-            names.append(taken)
-        return [(name, self.modules.modules[name].label if name in self.modules.modules else name) for name in names]
-
     def overlap_of(self, action_id: str) -> datetime | None:
         return self.overlaps.get(row_number(action_id) or 0)
 

@@ -64,14 +64,6 @@ class Schema:
     alone: frozenset[str] = frozenset()
     """Names whose placeholders stand by themselves: no filter, method or expression takes them."""
 
-    def paths(self, depth: int = 2, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """(path, type) of every placeholder down to a depth, for pickers."""
-        for name, kind in self.fields.items():
-            if isinstance(kind, str):
-                yield prefix + name, kind
-            elif depth > 1:
-                yield from kind().paths(depth - 1, f"{prefix}{name}.")
-
 
 _typed = Sandbox()
 _text = Sandbox(finalize=as_text)
