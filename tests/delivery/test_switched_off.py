@@ -14,6 +14,7 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending
 from webhookui.delivery import pending
+from webhookui.delivery.claim import INTERRUPTED
 from webhookui.delivery.events import deliveries_failed
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queue_health
@@ -249,10 +250,11 @@ def test_an_interrupted_request_of_a_workflow_that_is_off_is_not_sent_again(room
     delivery = room.save()
     with room.db.write() as session:
         row = session.get_one(Delivery, delivery)
-        row.status, row.claimed_by = "dispatched", "a process that died"
+        row.status, row.claimed_by, row.note = "dispatched", "a process that died", "Noted when it was built."
     switch(room, workflow_id, on=False)
     room.start()
     room.hook(receiver.url, "neighbour")
     until(lambda: room.logged(delivery).delivery.status == "retry", 20)
+    assert room.logged(delivery).delivery.note == f"Noted when it was built. {INTERRUPTED}"
     room.settled(room.save("neighbour"))
     assert (held(room), len(receiver.requests)) == ({delivery: "workflow_off"}, 1)

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database, now
@@ -184,12 +196,18 @@ def recover(db: Database, gone: Collection[str]) -> list[int]:
                 .where(_D.id.in_([row.id for row in rows]))
                 .values(
                     status=states.after("interrupted", "dispatched"), next_attempt_at=now(), claimed_by=None,
-                    attempt_count=_D.attempt_count + 1, version=_D.version + 1, note=INTERRUPTED,
+                    attempt_count=_D.attempt_count + 1, version=_D.version + 1, note=_NOTE,
                 )
                 .execution_options(synchronize_session=False)
             )  # fmt: skip
         recovered += [row.id for row in rows]
     return recovered
+
+
+_NOTE = case(
+    (_D.note.is_(None), INTERRUPTED), (_D.note.endswith(INTERRUPTED), _D.note), else_=_D.note + f" {INTERRUPTED}"
+)
+"""Beside what was noted when the request was built; said once, however often it happens."""
 
 
 def due_keys(session: Session) -> list[str]:
