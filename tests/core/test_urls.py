@@ -52,14 +52,14 @@ def test_a_url_is_spelled_like_this(url: str) -> None:
     assert url_problem(url) == ""
     assert normalized(url) == SPELLED[url]
     assert normalized(SPELLED[url]) == SPELLED[url]
-    assert build_request(Webhook("A", url, method="GET"), Context({})).url == SPELLED[url]
+    assert build_request(Webhook(title="A", url=url, method="GET"), Context({})).url == SPELLED[url]
 
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_what_is_no_address_is_refused_in_words(url: str) -> None:
     assert url_problem(url)
     with pytest.raises(RequestError, match="URL to Notify: "):
-        build_request(Webhook("A", url), Context({}))
+        build_request(Webhook(title="A", url=url), Context({}))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_whatever_an_address_is_made_of_the_wire_carries_what_was_built(
     wire: tuple[Transport, Receiver], path: str, query: str, value: str
 ) -> None:
     parameters = (Parameter("a", value),) if "{" not in value else ()
-    webhook = Webhook("A", f"{wire[1].url}/{path}?{query}", method="GET", parameters=parameters)
+    webhook = Webhook(title="A", url=f"{wire[1].url}/{path}?{query}", method="GET", parameters=parameters)
     try:
         built = build_request(webhook, Context({}))
     except RequestError:

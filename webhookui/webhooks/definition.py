@@ -1,7 +1,7 @@
 """The one schema of a webhook action (specification sections 4 and 10): its document in the API, in exports and in rows, its
 part of the OpenAPI document, and the value that requests are built from.
 
-A field is one entry here. What is wrong with a document beyond its shape, `webhooks.document` says.
+Each option is one field, with its rule. `webhooks.document` checks what concerns more than one field.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ AUTHORIZATIONS: Mapping[str, AuthorizationType] = {
         "client_secret",
     ),
 }
-"""How each goes into a request, `webhooks.authorization` says."""
+"""Type → its keys. `webhooks.authorization` puts each into a request."""
 
 Errors = dict[str, str]
 """Path in a document → what is wrong there, a sentence for people."""
@@ -81,17 +81,26 @@ Errors = dict[str, str]
 # ---- rules of fields ----------------------------------------------------------------------------------------------------
 
 
+REFUSED, STORED = {"reading": "the rest of what was refused"}, {"reading": "what is stored"}
+"""Contexts of reading, for rules."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What a field takes. `read(value, needed)` → the value; raises ValueError with a sentence. `needed` is False once something
-    has been refused. `schema`: what JSON Schema can say of it."""
+    """What a field takes. `read(value, needed)` returns the value or raises ValueError with a sentence. `needed`: whether a
+    required text must be there; see `read_action`. `schema`: what JSON Schema can say of it."""
 
     read: Callable[[Any, bool], Any]
     schema: Mapping[str, Any] = field(default_factory=dict)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         def read(value: Any, info: ValidationInfo) -> Any:
-            return self.read(value, not info.context)
+            try:
+                return self.read(value, info.context is None)
+            except ValueError:
+                if info.context == STORED:
+                    return value
+                raise
 
         return BeforeValidator(read).__get_pydantic_core_schema__(source, handler)
 
@@ -234,11 +243,11 @@ class Related(_Part):
 
 @dataclass(frozen=True)
 class Authorization(_Part):
-    """Its keys are those of its type."""
+    """One of any type. A document has only the keys of its own type."""
 
     type: Annotated[str, _choice(*AUTHORIZATIONS)] = "none"
     username: Annotated[Text, _OR_NULL] = ""
-    """Null where the password is empty: the user name is then the key, and is kept as a secret."""
+    """Null where the password is empty: the user name is then kept as a secret."""
     password: Secret = field(default=None, repr=False)
     token: Secret = field(default=None, repr=False)
     in_: Annotated[str, _choice("header", "query"), Field(alias="in")] = "header"
@@ -253,7 +262,7 @@ class Authorization(_Part):
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Key → secret, of those that are known. A user name without a password is the key itself, as of Stripe."""
+        """Its key → the secret, where it is known. A user name without a password is the secret itself, as Stripe's are."""
         key = AUTHORIZATIONS[self.type].secret
         secret = getattr(self, key) if key else None
         if key is None or secret is None:
@@ -282,7 +291,7 @@ class Capture(_Part):
 
 @dataclass(frozen=True)
 class SuccessIf(_Part):
-    """Beside a 2xx status: the path exists, or equals a text."""
+    """What must hold besides a 2xx status: the path exists, or equals a text."""
 
     type: Annotated[str, _choice(*CAPTURE_TYPES)] = "JSONPATH"
     path: Annotated[str, _required("Enter the path.")] = ""
@@ -294,7 +303,7 @@ class SuccessIf(_Part):
 @dataclass(frozen=True)
 class Signing(_Part):
     secret: Annotated[str | None, Rule(_signing_secret)] = field(default=None, repr=False)
-    """Null in answers, but for one that was just made. In a request, null keeps the stored one; `{}` has one made."""
+    """Null in answers, except for one that was just generated. In a request, null keeps the stored one; `{}` generates one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,16 +368,28 @@ def dump(part: WebhookAction | Parameter) -> Any:
 
 
 def read_action(document: Mapping[str, Any], errors: Errors) -> WebhookAction:
-    """The action of a document. What is refused goes to `errors`, and its default takes its place, so that the rest can be
-    judged all the same."""
+    """The action of a document. What is refused goes to `errors`.
+
+    A person hears of all mistakes at once, so the rest is judged too: what is refused is taken out and read again as its default,
+    this time without asking for what is required.
+    """
+    return _read(document, errors, None, REFUSED)
+
+
+def read_stored(document: Mapping[str, Any]) -> WebhookAction:
+    """The action of a stored document: what was allowed when it was stored stays as it is, whatever the rules are now."""
+    return _read(document, {}, STORED, STORED)
+
+
+def _read(document: Mapping[str, Any], errors: Errors, context: Any, later: Any) -> WebhookAction:
     rest: Any = document
     refused: ValidationError | None = None
     while True:
         try:
-            return _ACTION.validate_python(rest, context={"refused": True} if refused else None)
+            return _ACTION.validate_python(rest, context=later if refused else context)
         except ValidationError as error:
             if refused and refused.errors() == error.errors():
-                raise  # a default that is refused itself
+                raise  # taking it out did not help: the default is refused, which is a mistake in this file
             refused = error
         rest = deepcopy(dict(rest))
         for problem in refused.errors():

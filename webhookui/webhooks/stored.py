@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from webhookui.webhooks.definition import AUTHORIZATIONS, Parameter, Webhook, WebhookAction, dump, read_action
+from webhookui.webhooks.definition import AUTHORIZATIONS, Parameter, Webhook, WebhookAction, dump, read_stored
 from webhookui.webhooks.secret_values import secret_rows
 
-_WHERE_IT_SAYS_SOMETHING = {"list_style", "media_type", "body", "secrets", "namespaces", "all", "secret"}
-"""Keys that a document has only where they are not empty."""
+_LEFT_OUT_WHEN_EMPTY = {"list_style", "media_type", "body", "secrets", "namespaces", "all", "secret"}
+"""Keys, at any depth, that were added after documents had been stored and exported: those stay as they were without them."""
 
 
 def webhook_of(action: WebhookAction, values: Mapping[str, str], markers: Mapping[str, str] | None = None) -> Webhook:
@@ -33,7 +33,7 @@ def _without_secrets(rows: Any) -> Any:
 
 
 def webhook_document(webhook: WebhookAction) -> dict[str, Any]:
-    """The document of a webhook, with null in the place of its secrets; an empty password is none, and stands as it is."""
+    """The document of a webhook, with null in the place of its secrets. An empty password is no secret: it stays empty."""
     document = _compact(dump(webhook))
     authorization, kind = document["authorization"], AUTHORIZATIONS[webhook.authorization.type]
     secrets = webhook.authorization.secrets
@@ -54,7 +54,7 @@ def parameter_document(row: Parameter) -> dict[str, Any]:
 
 def _compact(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: inner for key, inner in value.items() if inner or key not in _WHERE_IT_SAYS_SOMETHING}
+        kept = {key: inner for key, inner in value.items() if inner or key not in _LEFT_OUT_WHEN_EMPTY}
         return {key: _compact(inner) for key, inner in kept.items()}
     return [_compact(inner) for inner in value] if isinstance(value, list | tuple) else value
 
@@ -70,5 +70,5 @@ def from_definition(definition: Mapping[str, Any], secrets: Mapping[str, Any]) -
     authorization = definition.get("authorization") or {}
     opened = {key: secrets[key] for key in authorization if secrets.get(key) is not None}
     document = {key: value for key, value in definition.items() if key not in ("id", "markers")}
-    action = read_action({**document, "authorization": {**authorization, **opened}}, {})
+    action = read_stored({**document, "authorization": {**authorization, **opened}})
     return webhook_of(action, secrets.get("values") or {}, definition.get("markers"))
