@@ -7,7 +7,7 @@
 | judge | Exchange | Result: success or a diagnosis, and the values for captures |
 | record | Result | Recorded: captures written, the delivery's next status |
 
-The first three run in a sender's thread and touch no row; `record` runs in the transaction that writes results (`results.py`).
+The first three run in a sender's thread and write no row; `record` runs in the transaction that writes results (`results.py`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What came of sending: an answer, or the error in its place. `hops`: redirects, and the try with an old token."""
+    """What came of sending: an answer, or the error in its place. `hops`: the answers before it, of redirects and of an access
+    token that was refused."""
 
     prepared: Prepared
     hops: Sequence[Hop] = ()
@@ -139,7 +140,7 @@ class Sender:
         self._address = address
 
     def attempt(self, claimed: Claimed) -> Result:
-        """What goes wrong is the result; raises nothing but transport.Interrupted and NotSent."""
+        """What goes wrong is the result; raises nothing but http_client.Interrupted and NotSent."""
         prepared = self._prepare(claimed)
         exchange = self._send(prepared)
         return _judge(exchange)
@@ -190,7 +191,7 @@ class Sender:
     # ---- send ----
 
     def _send(self, prepared: Prepared) -> Exchange:
-        """Out, once more with a new token where an old one was refused."""
+        """Sends the request; sends it once more with a new access token when the old one is refused."""
         resolved, request, hops = prepared.resolved, prepared.request, list[Hop]()
         if resolved is None or request is None:
             return Exchange(prepared, error=prepared.error)
@@ -214,8 +215,8 @@ class Sender:
         return Exchange(prepared, hops, answer)
 
     def _answer(self, prepared: Prepared, resolved: ResolvedWebhook, request: Request, hops: list[Hop]) -> Answer:
-        """After the last look before a request goes out (docs/decisions/0028): what is handed to the transport after a switch was
-        committed would be sent by a workflow that is off. A test carries its own definition, and is not held."""
+        """Looks at the switch a last time and sends the request (docs/decisions/0028). Whoever looked earlier could still send
+        for a workflow that has been switched off meanwhile. A test carries its own definition, and is not held."""
         claimed = prepared.claimed
         if claimed.definition is None and self._webhooks.state(claimed.webhook_id) != "on":
             raise NotSent
@@ -232,7 +233,8 @@ class Sender:
         return _redacted(self._transport.exchange(outgoing, hops), prepared.redactor)
 
     def _forget_token(self, resolved: ResolvedWebhook, refused: Request) -> bool:
-        """After a 401: whether the request had an access token, which may have been taken back and is not used again."""
+        """After a 401: makes sure that the access token of the request is not used again, since it may have been revoked. Returns
+        whether there can be a new one, which is for OAuth 2 only."""
         if resolved.webhook.authorization.type != "oauth2":
             return False
         token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
@@ -244,8 +246,8 @@ class Sender:
 
 
 def _judge(exchange: Exchange) -> Result:
-    """By status and headers, and by the body when “Success is” asks for it; what captures take is taken here, by the thread that
-    has waited for this answer: no transaction waits for a slow path."""
+    """Judges by status and headers, and by the body when “Success is” asks for it. Captures are evaluated here too, in the
+    sender's thread, so that no transaction waits for a slow JSONPath or XPath."""
     prepared, answer = exchange.prepared, exchange.answer
     resolved, redactor = prepared.resolved, prepared.redactor
     timeout_s = resolved.webhook.timeout_s if resolved else 0.0
@@ -290,7 +292,7 @@ def _cause(exchange: Exchange, host: str, timeout_s: float) -> Diagnosis:
 
 
 def _verdict(host: str, resolved: ResolvedWebhook, answer: Answer, body: bytes, unreadable: str) -> Diagnosis | None:
-    """None of a success. What can't be read does not hold."""
+    """None for a success. “Success is” does not hold for a body that can't be read."""
     because = ""
     if 200 <= answer.status_code < 300:
         if resolved.webhook.success_if is None:
@@ -328,7 +330,7 @@ def _plain(claimed: Claimed) -> Request:
 
 
 def _host(claimed: Claimed, hops: Sequence[Hop]) -> str:
-    """The host that is spoken of: where the last redirect led."""
+    """The host that sentences about this attempt name: the one that the last redirect led to."""
     last = urlsplit(hops[-1].url).hostname if hops else None
     return last or claimed.host or claimed.url[:100]
 
@@ -338,7 +340,7 @@ def _ms_since(started: float) -> float:
 
 
 def _redacted(answer: Answer, redactor: Redaction) -> Answer:
-    """The answer as it is kept, searched and judged: a third party that says back what it was sent tells nobody."""
+    """The answer as it is kept, searched and judged, without the secrets that a third party may echo."""
     if redactor.finds_nothing:
         return answer
     body = redactor.data(answer.body)

@@ -110,7 +110,7 @@ class Engine:
     def stop(self, timeout_s: float) -> None:
         """Sends nothing new, waits for what is in flight, writes its results, gives the rest back.
 
-        What has no answer when the time is up is given up and marked interrupted: whoever starts next sends it again.
+        What has no answer when the time is up is cut off and marked interrupted: whoever starts next sends it again.
         """
         end = time.monotonic() + timeout_s
         self._stopping.set()

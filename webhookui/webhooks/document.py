@@ -1,4 +1,8 @@
-"""What may be saved of a webhook action beyond its shape: one that can be sent (specification sections 4 and 10)."""
+"""Checks a webhook action before it is saved: whether it can be sent (specification sections 4 and 10).
+
+`webhooks.definition` has refused what no single field may be; here are the rules that need more than one of them, the
+placeholders or the fields of the module.
+"""
 
 from __future__ import annotations
 
@@ -54,9 +58,9 @@ def parse_webhook(
     before = len(errors)
     problems = Problems(at, errors)
     problems.refuse_unstorable(document)
-    of_the_shape: Errors = {}
-    action = read_action({key: value for key, value in document.items() if key != "id"}, of_the_shape)
-    for path, sentence in of_the_shape.items():
+    misshapen: Errors = {}
+    action = read_action({key: value for key, value in document.items() if key != "id"}, misshapen)
+    for path, sentence in misshapen.items():
         problems.say(path, sentence)
     names = check_secret_names(problems, action)
     schema = with_secret_names(schema, names)
