@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -12,8 +11,7 @@ from webhookui.api.errors import ApiError, invalid
 from webhookui.core import exact_json
 from webhookui.core.database import row_number
 from webhookui.core.paging import Item, Page
-
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+from webhookui.webhooks.problems import UNSTORABLE
 
 TWICE = "This is given twice; give one value."
 MOST = 200

@@ -34,7 +34,7 @@ from webhookui.webhooks.document_secrets import (
     with_secret_names,
 )
 from webhookui.webhooks.header_names import header_name_problem
-from webhookui.webhooks.problems import PLACEHOLDER, Problems
+from webhookui.webhooks.problems import PLACEHOLDER, Problems, sentence
 from webhookui.webhooks.request import CONTROL, CONTROL_IN_HEADER
 from webhookui.webhooks.signature import secret_problem
 from webhookui.webhooks.stored import webhook_of
@@ -60,8 +60,8 @@ def parse_webhook(
     problems.refuse_unstorable(document)
     misshapen: Errors = {}
     action = read_action({key: value for key, value in document.items() if key != "id"}, misshapen)
-    for path, sentence in misshapen.items():
-        problems.say(path, sentence)
+    for path, words in misshapen.items():
+        problems.say(path, words)
     names = check_secret_names(problems, action)
     schema = with_secret_names(schema, names)
     related_schemas = {module: with_secret_names(related, names) for module, related in related_schemas.items()}
@@ -98,17 +98,13 @@ def _check_url(problems: Problems, action: WebhookAction, schema: Schema, *, has
     if CONTROL.search(PLACEHOLDER.sub("", url)):
         problems.say("url", "An address can't contain a line break or control character.")
     if not url.startswith("{{"):  # the whole address is a placeholder: it is judged when it is known
-        problems.say_if("url", _sentence(url_problem(PLACEHOLDER.sub("x1", url))))
+        problems.say_if("url", sentence(url_problem(PLACEHOLDER.sub("x1", url))))
     authorized = action.authorization.type != "none"
     if (authorized or action.signing or has_secrets) and not host_is_fixed(url):
         what = "an authorization" if authorized else "a signature" if action.signing else "a secret"
         problems.say(
             "url", f"With {what}, the host must be written out, so that no record's value decides who gets the secret."
         )
-
-
-def _sentence(words: str | None) -> str:
-    return words[0].upper() + words[1:] if words else ""
 
 
 def _check_headers(problems: Problems, headers: Sequence[Header], schema: Schema) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from webhookui.core.urls import url_problem
 from webhookui.webhooks.definition import AUTHORIZATIONS, MASK, Authorization, Webhook
 from webhookui.webhooks.header_names import header_name_problem
-from webhookui.webhooks.problems import PLACEHOLDER, Problems
+from webhookui.webhooks.problems import PLACEHOLDER, Problems, sentence
 from webhookui.webhooks.request import CONTROL, CONTROL_IN_HEADER
 
 AT = "authorization."
@@ -34,8 +34,8 @@ def check_authorization(problems: Problems, authorization: Authorization, docume
         problems.say(
             AT + "username", "A user name can't contain a colon: what follows it would be taken for the password."
         )
-    if authorization.token_url and (problem := url_problem(authorization.token_url)):
-        problems.say(AT + "token_url", problem[0].upper() + problem[1:])
+    if authorization.token_url:
+        problems.say_if(AT + "token_url", sentence(url_problem(authorization.token_url)))
     if kind.secret:
         problems.say_if(AT + kind.secret, _secret_problem(authorization, getattr(authorization, kind.secret)))
         if authorization.secrets.get("username") == "":

@@ -14,6 +14,11 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """NUL and halves of surrogate pairs, which databases refuse."""
 
 
+def sentence(words: str | None) -> str:
+    """What a URL's problem is as a sentence of its own; empty when there is none."""
+    return words[0].upper() + words[1:] if words else ""
+
+
 class Problems:
     """Notes them in `errors`. `at`: the action's path."""
 

@@ -10,12 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from webhookui.core.urls import LITERAL_TAIL
+from webhookui.core.urls import DEFAULT_PORTS, LITERAL_TAIL
 
 AMBIGUOUS = set("{}@\\")
 """In the place of a host: a template, or what programs disagree about where the host begins or ends."""
-
-DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class SecretElsewhere(Exception):
