@@ -17,7 +17,7 @@ from webhookui.delivery_log.queries import InvalidFilter
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.loop_guard import NotHeld
 from webhookui.workflows.redelivery import NotRedeliverable
-from webhookui.workflows.store import WorkflowConflict, WorkflowNotFound
+from webhookui.workflows.store import WorkflowConflict
 
 
 class ApiError(Exception):
@@ -95,7 +95,7 @@ def register(bp: Blueprint) -> None:
 
 
 HANDLERS: dict[type[Exception], Any] = {
-    **dict.fromkeys((NotFound, WorkflowNotFound), lambda error: answer(404, "not_found", str(error))),
+    NotFound: lambda error: answer(404, "not_found", str(error)),
     InvalidRecord: lambda error: _invalid({f"values.{field}": words for field, words in error.errors.items()}),
     InvalidDocument: lambda error: _invalid(error.errors),
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import bump_revision, now
+from webhookui.core.errors import NotFound
 from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import catalog
 from webhookui.definitions.tables import Workflow, WorkflowWebhook
@@ -35,7 +36,7 @@ FRESH = "fresh_signing_secrets"
 """Key of a session's `info`: webhook id → signing secret that was made in this session, to be shown once."""
 
 
-class WorkflowNotFound(Exception):
+class WorkflowNotFound(NotFound):
     """There is no such workflow, or it has been deleted."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -28,10 +28,7 @@ def show(workflow_id: int) -> ResponseReturnValue:
     """`?record_id=` a record, `&change_id=` one past save of it. Without one: its newest save."""
     record_id, change_id = request.args.get("record_id", type=row_id), request.args.get("change_id", type=row_id)
     with read() as session:
-        try:
-            workflow = store.get_even_deleted(session, workflow_id)
-        except store.WorkflowNotFound as error:
-            abort(404, description=str(error))
+        workflow = store.get_even_deleted(session, workflow_id)
         record = _record(session, workflow.module, record_id)
         explanation: Explanation | None = None
         changes: list[Change] = []
@@ -46,7 +43,6 @@ def show(workflow_id: int) -> ResponseReturnValue:
                 explanation = explain(session, workflow, record)
         return render_template(
             "workflow_editor/explain.html",
-            nav="settings:workflows",
             workflow=workflow,
             module=catalog(session).modules.get(workflow.module),
             record=record,

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import simplejson
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request
+from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.core import exact_json
@@ -32,10 +32,7 @@ def add_routes(bp: Blueprint) -> None:
 def export(workflow_id: int) -> ResponseReturnValue:
     """The workflow's document as a file, without secrets."""
     with read() as session:
-        try:
-            workflow = store.get(session, workflow_id)
-        except store.WorkflowNotFound as error:
-            abort(404, description=str(error))
+        workflow = store.get(session, workflow_id)
         document = store.to_document(session, workflow, with_ids=False)
     name = re.sub(r"[^a-z0-9]+", "-", workflow.name.lower()).strip("-") or "workflow"
     text = simplejson.dumps(document, use_decimal=True, ensure_ascii=False, indent=2)
@@ -106,6 +103,4 @@ def _in_the_form(document: dict[str, Any], errors: dict[str, str]) -> ResponseRe
 
 
 def _page(text: str, errors: dict[str, str] | None = None, *, can_open: bool = False) -> str:
-    return render_template(
-        "workflow_editor/import.html", nav="settings:workflows", document=text, errors=errors or {}, can_open=can_open
-    )
+    return render_template("workflow_editor/import.html", document=text, errors=errors or {}, can_open=can_open)

@@ -18,7 +18,6 @@ from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.workflows import loop_guard
 from webhookui.workflows.trigger import OFFERED, RECURRENCES, SCHEDULE_LABELS, TRIGGERS, Trigger
 
-NAV = "settings:workflows"
 TRIGGER_HINTS = {
     "create": "A record is created, by a person, the API or an import.",
     "update": "A record is saved and something in it has changed.",
@@ -57,7 +56,6 @@ def form_page(
     template = "workflow_editor/_form.html" if htmx else "workflow_editor/form.html"
     page = render_template(
         template,
-        nav=NAV,
         form=form,
         waiting=waits,
         loops=loops,

@@ -6,7 +6,7 @@ Each endpoint gets the whole form as it is typed. Nothing is saved.
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.current_installation import read
@@ -44,10 +44,7 @@ def taken() -> ResponseReturnValue:
         body, lists = marked(request.form.get("text", "")), tuple(LISTS)
         number = number_in_form("delivery")
         if number is not None:
-            try:
-                detail = queries.detail(session, number)
-            except queries.DeliveryNotFound as error:
-                abort(404, description=str(error))
+            detail = queries.detail(session, number)
             body = as_utf8(*body_of(detail.attempts[-1])) if detail.attempts else b""
             lists = ("on_success",) if detail.delivery.status == "success" else ("on_failure",)
         form = form_of(session, draft)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from webhookui.core.database import row_number
@@ -26,13 +26,10 @@ def rotate() -> ResponseReturnValue:
     """
     draft, position = typed_webhook()
     action_id = draft["actions"][position]["id"]
-    try:
-        with write() as session:
-            number = row_number(action_id) or 0
-            row = store.rotate_signing(session, installation().box, workflow_in_form() or 0, number, me())
-            secrets = store.fresh_signing_secrets(session)
-    except store.WorkflowNotFound as error:
-        abort(404, description=str(error))
+    with write() as session:
+        number = row_number(action_id) or 0
+        row = store.rotate_signing(session, installation().box, workflow_in_form() or 0, number, me())
+        secrets = store.fresh_signing_secrets(session)
     if not htmx:
         flash_signing(secrets)
         return form_page(draft)  # type: ignore[no-any-return]

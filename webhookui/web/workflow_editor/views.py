@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webhookui.crm.catalog import catalog
 from webhookui.current_installation import installation, read, write
-from webhookui.definitions.tables import Workflow
 from webhookui.delivery import pending
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery_log.queries import counts_by_workflow
@@ -18,7 +15,7 @@ from webhookui.web.choices import chosen
 from webhookui.web.htmx import htmx, make_response
 from webhookui.web.workflow_editor import explain, import_export, loop_holds
 from webhookui.web.workflow_editor.form_tree import at, edit_rows
-from webhookui.web.workflow_editor.page import NAV, flash_signing, form_page
+from webhookui.web.workflow_editor.page import flash_signing, form_page
 from webhookui.web.workflow_editor.webhook_editor import workflow_of_form
 from webhookui.web.workflow_editor.workflow_draft import (
     document_of,
@@ -47,7 +44,6 @@ def index() -> ResponseReturnValue:
     with read() as session:
         return render_template(
             "workflow_editor/index.html",
-            nav=NAV,
             workflows=store.list_all(session),
             counts=counts_by_workflow(session),
             waits=pending.counts(session),
@@ -65,7 +61,7 @@ def switch(workflow_id: int) -> ResponseReturnValue:
     active = chosen("active", ("1", "0")) == "1"
     try:
         with write() as session:
-            workflow = _existing(session, workflow_id)
+            workflow = store.get(session, workflow_id)
             store.set_active(session, workflow.id or 0, active, me())
             waits = pending.count(session, pending.of_workflow(workflow_id))
     except InvalidDocument as error:
@@ -83,7 +79,7 @@ def switch(workflow_id: int) -> ResponseReturnValue:
 def end_waiting(workflow_id: int) -> ResponseReturnValue:
     """Ends what waits of a workflow as Failed."""
     with write() as session:
-        workflow = _existing(session, workflow_id)
+        workflow = store.get(session, workflow_id)
         number = store.end_waiting(session, workflow_id, me())
     flash(f"{number} deliver{'y' if number == 1 else 'ies'} of “{workflow.name}” ended as Failed.", "success")
     return redirect("/settings/workflows", 303)
@@ -94,7 +90,7 @@ def end_waiting(workflow_id: int) -> ResponseReturnValue:
 def duplicate(workflow_id: int) -> ResponseReturnValue:
     current = installation()
     with write() as session:
-        _existing(session, workflow_id)
+        store.get(session, workflow_id)
         copy = store.duplicate(session, current.box, workflow_id, me())
         secrets = store.fresh_signing_secrets(session)
     flash(f"“{copy.name}” is a copy, switched off. Change what you like and switch it on.", "success")
@@ -106,7 +102,7 @@ def duplicate(workflow_id: int) -> ResponseReturnValue:
 @admin_only
 def delete(workflow_id: int) -> ResponseReturnValue:
     with write() as session:
-        workflow = _existing(session, workflow_id)
+        workflow = store.get(session, workflow_id)
         store.delete(session, workflow_id, me())
     flash(f"“{workflow.name}” was deleted. Its deliveries stay in the webhook log.", "success")
     return redirect("/settings/workflows", 303)
@@ -125,7 +121,7 @@ def new() -> ResponseReturnValue:
 @admin_only
 def edit(workflow_id: int) -> ResponseReturnValue:
     with read() as session:
-        workflow = _existing(session, workflow_id)
+        workflow = store.get(session, workflow_id)
         document = store.to_document(session, workflow, with_ids=True)
     return form_page(draft_of_document(document), workflow=workflow)
 
@@ -153,7 +149,7 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
             if workflow_id is None:
                 workflow = store.create(session, current.box, document, me())
             else:
-                workflow = _existing(session, workflow_id)
+                workflow = store.get(session, workflow_id)
                 workflow = store.replace(session, current.box, workflow_id, document, me())
             secrets = store.fresh_signing_secrets(session)
             waits = pending.count(session, pending.of_workflow(workflow.id or 0))
@@ -207,10 +203,3 @@ def condition() -> ResponseReturnValue:
     if chosen is not None and row["operator"] not in [name for name, _ in form.operators({**row, "operator": ""})]:
         row["operator"] = operators[0]
     return render_template("workflow_editor/_condition_row.html", form=form, path=path, row=row)
-
-
-def _existing(session: Any, workflow_id: int) -> Workflow:
-    try:
-        return store.get(session, workflow_id)
-    except store.WorkflowNotFound as error:
-        abort(404, description=str(error))

@@ -116,10 +116,7 @@ def test_result(delivery_id: int) -> ResponseReturnValue:
     """The state of a test: it asks again by itself until the end."""
     version = request.args.get("version", type=row_id)
     with read() as session:
-        try:
-            detail = queries.detail(session, delivery_id)
-        except queries.DeliveryNotFound as error:
-            abort(404, description=str(error))
+        detail = queries.detail(session, delivery_id)
     if version == detail.delivery.version:
         return "", 204
     view = detail_view(detail)
