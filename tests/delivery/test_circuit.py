@@ -63,8 +63,9 @@ def endpoint(room: Sending, receiver: Receiver) -> Endpoint | None:
         return session.get(Endpoint, key_of(receiver))
 
 
-def pause(room: Sending, receiver: Receiver) -> list[int]:
-    """Fails so often that the endpoint is paused; gives the failed deliveries."""
+def pause(room: Sending, receiver: Receiver, *, in_the_air: bool = False) -> list[int]:
+    """Fails so often that the endpoint is paused; gives the failed deliveries. No sender is at work then, unless something
+    is `in_the_air`: one that had looked just before the pause would still take the next delivery."""
     receiver.default = DOWN
     failed = [room.save() for _ in range(PAUSE_AFTER)]
     for delivery_id in failed:
@@ -72,7 +73,15 @@ def pause(room: Sending, receiver: Receiver) -> list[int]:
     assert state(room, receiver) == "open"
     circuits = room.installation.queue.engine._circuits  # type: ignore[union-attr]
     until(lambda: circuits.is_paused(key_of(receiver)), 10)  # the process learns of it after the commit
+    if not in_the_air:
+        rest(room)
     return failed
+
+
+def rest(room: Sending) -> None:
+    """Until no sender is at work."""
+    pools = room.installation.queue.engine._pools  # type: ignore[union-attr]
+    until(lambda: not pools.any_busy(), 10)
 
 
 def state(room: Sending, receiver: Receiver) -> str:
@@ -148,7 +157,7 @@ def test_requests_in_the_air_when_it_was_paused_do_not_put_the_probe_off(room: S
     room.hook(f"{receiver.url}/{{{{ first_name }}}}")
     late = [room.save(first_name="late")]
     until(lambda: len(receiver.routed) == 1, 10)
-    pause(room, receiver)
+    pause(room, receiver, in_the_air=True)
     row = endpoint(room, receiver)
     assert row is not None
     due = row.next_probe_at
@@ -184,8 +193,7 @@ def test_resumed_too_early_it_is_paused_again_after_a_few_failures(
     pause(room, receiver)
     for _ in range(10):
         room.save()
-    pools = room.installation.queue.engine._pools  # type: ignore[union-attr]
-    until(lambda: not pools.any_busy(), 10)  # a sender that is still looking would be a second one when it drains
+    rest(room)  # a sender that is still looking would be a second one when it drains
     with room.db.write() as session:
         circuit.resume(session, key_of(receiver))
     until(lambda: [state for _, state in reported] == ["open", "draining", "open"], 10)
