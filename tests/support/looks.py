@@ -11,6 +11,15 @@ from playwright.sync_api import ConsoleMessage, Error, Page, expect
 WIDE, PHONE = (1440, 900), (390, 844)
 SERIOUS = ("serious", "critical")
 
+RUN = """([options, serious]) => {
+  const {checks} = axe._audit.data;
+  const matters = ({any, all, none}) =>
+    [...any, ...all, ...none].some((check) => serious.includes(checks[check.id ?? check].impact));
+  const rules = axe._audit.rules.filter((rule) => !matters(rule)).map((rule) => [rule.id, { enabled: false }]);
+  return axe.run(document, { ...options, rules: Object.fromEntries(rules) });
+}"""
+"""axe-core without those of its rules that find nothing serious, whatever the page: a third, which take half of the time."""
+
 
 @contextmanager
 def without_complaints(page: Page, *, strict: bool = False) -> Iterator[None]:
@@ -56,7 +65,7 @@ def resized(page: Page, size: tuple[int, int], scheme: str) -> None:
 def violations(page: Page, only: str = "") -> list[str]:
     """What axe-core finds serious, in words. `only`: one of its rules."""
     options = {"resultTypes": ["violations"], **({"runOnly": [only]} if only else {})}
-    report = page.evaluate("(options) => axe.run(document, options)", options)
+    report = page.evaluate(RUN, [options, SERIOUS])
     return [
         f"{violation['id']} ({violation['impact']}): {violation['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
         for violation in report["violations"]
