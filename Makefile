@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
+# Every process of the tests would compile all the modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check soak lock clean screenshots
 
 run: $(VENV)/.installed
@@ -11,7 +14,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/ensure_browser.py
-	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

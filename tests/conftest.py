@@ -6,7 +6,8 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,28 +35,61 @@ structlog.configure(
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores, for many tests wait; not many, for some look at the time."""
-    return min((os.cpu_count() or 1) + 1, 4)
+    """Two processes more than there are cores, for many tests wait; not many, for some look at the time."""
+    return min((os.cpu_count() or 1) + 2, 4)
 
 
-@pytest.fixture(autouse=True)
-def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+def _alone(item: pytest.Item | None) -> bool:
+    return item is not None and item.get_closest_marker("alone") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests take long begin first, lest one process be left with them in the end while the others have nothing to do.
+    What is to be alone stands together: whoever waits for that waits for all that runs."""
+    alone = {item.path for item in items if _alone(item)}
+    browser = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: (item.path not in alone, item.path not in browser, item.path, not _alone(item)))
+
+
+class Turns:
     """Tests run side by side, but for those that are marked `alone`: what is promised within a second is measured on a machine
-    that does nothing else. Whoever waits to be alone lets nobody else begin."""
+    that does nothing else. Whoever waits to be alone lets nobody else begin, and stays alone when the next test is to be, too."""
+
+    def __init__(self, run: str) -> None:
+        names = (Path(tempfile.gettempdir()) / f"webhookui-tests-{run}-{name}" for name in ("gate", "room"))
+        self._gate, self._room = (os.open(name, os.O_RDWR | os.O_CREAT, 0o600) for name in names)
+        self._is_alone = False
+
+    def begin(self, *, alone: bool) -> None:
+        if not self._is_alone:
+            fcntl.flock(self._gate, fcntl.LOCK_EX)
+            fcntl.flock(self._room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        self._is_alone = alone
+
+    def end(self, *, stay: bool) -> None:
+        self._is_alone = self._is_alone and stay
+        if not self._is_alone:
+            fcntl.flock(self._room, fcntl.LOCK_UN)
+
+
+@cache
+def _turns() -> Turns | None:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if run is None:
-        yield
-        return
-    names = (Path(tempfile.gettempdir()) / f"webhookui-tests-{run}-{name}" for name in ("gate", "room"))
-    gate, room = (os.open(name, os.O_RDWR | os.O_CREAT, 0o600) for name in names)
+    return Turns(run) if run is not None else None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """The wait is not counted as the test's own time."""
+    turns = _turns()
+    if turns is None:
+        return (yield)
+    turns.begin(alone=_alone(item))
     try:
-        fcntl.flock(gate, fcntl.LOCK_EX)
-        fcntl.flock(room, fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH)
-        fcntl.flock(gate, fcntl.LOCK_UN)
-        yield
+        return (yield)
     finally:
-        os.close(room)
-        os.close(gate)
+        turns.end(stay=_alone(nextitem))
 
 
 @pytest.fixture
