@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, case, insert, literal, select, union_all
 
 from webhookui.core.database import Database, now
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 from webhookui.delivery_log.indexing import index_some
 
@@ -100,7 +100,7 @@ def _actions(db: Database) -> list[Action]:
                 host, method, path = SERVICES[(number + position) % len(SERVICES)]
                 title = f"Call {host}"
                 definition = {"type": "webhook", "title": title, "url": f"https://{host}/", "method": method}
-                row = WorkflowWebhook(
+                row = WorkflowAction(
                     workflow_id=workflow.id or 0, position=position, title=title, definition=definition
                 )
                 session.add(row)

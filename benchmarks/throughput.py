@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import func, select
 
 from benchmarks.receiver import Receiver
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery import outbox
 from webhookui.delivery.tables import Delivery
 from webhookui.installation import Installation, open_installation
@@ -95,7 +95,7 @@ def drained_per_s(installation: Installation, receiver: Receiver, total: int) ->
 
 def fill(installation: Installation, urls: list[str], total: int) -> None:
     """Queues deliveries as saves would, one webhook for each URL, each delivery of a record of its own."""
-    hooks: list[WorkflowWebhook] = []
+    hooks: list[WorkflowAction] = []
     for first in range(0, total, 1000):
         with installation.db.write() as session:
             session.info.clear()  # no worker is woken yet
@@ -118,12 +118,12 @@ def fill(installation: Installation, urls: list[str], total: int) -> None:
                     delivery.request = Request("POST", url, (("Content-Type", "application/json"),), BODY)
 
 
-def _webhook(session: Any, url: str) -> WorkflowWebhook:
+def _webhook(session: Any, url: str) -> WorkflowAction:
     workflow = Workflow(name="Benchmark", module="deals", trigger={"on": "create"}, criteria={})
     session.add(workflow)
     session.flush()
     definition = {"type": "webhook", "title": "Benchmark", "url": url, "method": "POST", "content_type": "JSON"}
-    row = WorkflowWebhook(workflow_id=workflow.id or 0, position=0, title="Benchmark", definition=definition)
+    row = WorkflowAction(workflow_id=workflow.id or 0, position=0, title="Benchmark", definition=definition)
     session.add(row)
     session.flush()
     return row

@@ -30,6 +30,7 @@ from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser, UserNotFound
 from webhookui.settings import Settings, mistakes, unknown_names
 from webhookui.workflows import store
+from webhookui.workflows.actions.webhook import fresh_signing_secrets
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.store import WorkflowNotFound
 
@@ -234,7 +235,7 @@ def import_workflows(file: str) -> None:
                 for path, sentence in error.errors.items():
                     click.echo(f"{(prefix + path).rstrip('.') or 'document'}: {sentence}", err=True)
                 raise Stop("Nothing was imported.") from None
-            secrets = store.fresh_signing_secrets(session)
+            secrets = fresh_signing_secrets(session)
     for workflow in workflows:
         click.echo(f"Imported workflow {workflow.id}: {workflow.name}")
     for webhook_id, secret in secrets.items():

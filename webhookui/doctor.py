@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from webhookui.core import private_files
 from webhookui.core.database import Database
 from webhookui.core.secrets import SecretBox, SecretUnreadable
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery_log import queue_health
 from webhookui.migrations import DatabaseRefused, check, revisions
 from webhookui.notifications import mail_settings, outgoing_mail, smtp
@@ -133,7 +133,7 @@ def _key(settings: Settings, db: Database) -> Finding:
     except (SecretUnreadable, OSError) as error:
         return False, str(error), "Restore the key file that the secrets were stored with."
     with db.read() as session:
-        for row in session.query(WorkflowWebhook).filter(WorkflowWebhook.secrets.is_not(None)):  # type: ignore[union-attr]
+        for row in session.query(WorkflowAction).filter(WorkflowAction.secrets.is_not(None)):  # type: ignore[union-attr]
             try:
                 box.open(row.secrets or "")
             except SecretUnreadable as error:

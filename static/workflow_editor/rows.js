@@ -1,7 +1,7 @@
 // Rows: lists of repeated inputs whose names say their place in the document, like `actions.0.parameters.2.name`.
 //
 // Markup: [data-list="PATH"][data-template="ID"] holds [data-list-rows], whose children are [data-row="PATH.N"]. A new row is
-// a clone of the <template>, in which ROW stands for the row's path. Buttons [data-row-do="add|remove|up|down"] also work
+// a clone of the <template>, in which ROW stands for the row's path; the button that adds may name another one. Buttons [data-row-do="add|remove|up|down"] also work
 // without this script: they are submit buttons that ask the server for the same. Optional inside a list: [data-list-empty],
 // [data-list-head], [data-list-full], [data-list-undo]. Optional on it: data-max, data-enter (Enter adds a row),
 // data-pairs (pasted `name=value` lines become rows). A list that changed fires "rows:changed".
@@ -64,9 +64,9 @@ function changed(list, words) {
 
 // ---- what can be done to rows -----------------------------------------------------------------------------------
 
-export function add(list, after = null) {
+export function add(list, after = null, template = list.dataset.template) {
   if (list.dataset.max !== undefined && rowsOf(list).length >= Number(list.dataset.max)) return null;
-  const row = document.getElementById(list.dataset.template).content.firstElementChild.cloneNode(true);
+  const row = document.getElementById(template).content.firstElementChild.cloneNode(true);
   const rows = rowsOf(list);
   rename(row, ROW, `${list.dataset.list}.${rows.length}`);
   placeOf(list).insertBefore(row, after ? after.nextElementSibling : null);
@@ -114,7 +114,7 @@ function move(button, step) {
 
 const DOES = {
   add(button) {
-    const row = add(listOf(button));
+    const row = add(listOf(button), null, button.dataset.template);
     (inputsOf(row)[0] ?? row).focus();
     row.dispatchEvent(new CustomEvent("rows:added", { bubbles: true }));
   },

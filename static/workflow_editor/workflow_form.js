@@ -18,11 +18,11 @@ function show() {
   const target = document.getElementById(inHash());
   const inForm = form().contains(target) ? target : null;
   const step = inForm?.closest("[data-step]") ?? document.getElementById(form().dataset.stepOpen);
-  const action = inForm?.closest("[data-webhook]") ?? null;
+  const action = inForm?.closest("[data-action]") ?? null;
   const at = steps().indexOf(step);
   const isLast = at === steps().length - 1;
   steps().forEach((each) => (each.hidden = each !== step));
-  document.querySelectorAll("[data-webhook]").forEach((each) => {
+  document.querySelectorAll("[data-action]").forEach((each) => {
     each.classList.toggle("is-open", each === action);
     each.querySelector("[data-editor]").hidden = each !== action;
   });
@@ -55,7 +55,7 @@ function reveal(path, step) {
     target = document.getElementById(prefix);
   }
   if (!target) return go(step || "basic");
-  go((target.closest("[data-webhook]") ?? target.closest("[data-step]")).id);
+  go((target.closest("[data-action]") ?? target.closest("[data-step]")).id);
   for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
   target.scrollIntoView({ block: "center" });
   target.focus({ preventScroll: true });
@@ -67,7 +67,7 @@ onClick({
     go(link.getAttribute("href").slice(1));
     if (!link.matches("[data-editor-open]")) return;
     const first = "[data-editor] input[type=text], [data-editor] input:not([type])";
-    link.closest("[data-webhook]").querySelector(first)?.focus({ preventScroll: true });
+    link.closest("[data-action]").querySelector(first)?.focus({ preventScroll: true });
   },
   "[data-reveal]"(error, event) {
     event.preventDefault();
@@ -78,7 +78,7 @@ onClick({
     go(steps()[at + Number(button.dataset.stepGo)].id);
   },
   "[data-editor-close]"() {
-    const open = document.querySelector("[data-webhook].is-open");
+    const open = document.querySelector("[data-action].is-open");
     go("actions");
     open?.querySelector("[data-editor-open]").focus({ preventScroll: true });
   },
@@ -250,7 +250,7 @@ document.addEventListener("htmx:load", ({ target }) => {
 
 document.addEventListener("DOMContentLoaded", () => {
   const problem = form().querySelector("[data-problems] [data-reveal]");
-  const named = document.getElementById(inHash())?.closest("#workflow-form [data-webhook] :not([data-webhook])");
+  const named = document.getElementById(inHash())?.closest("#workflow-form [data-action] :not([data-action])");
   const first = problem ? [problem.dataset.reveal, problem.dataset.revealStep] : named ? [inHash()] : null;
   // When the page has loaded, the browser focuses what the hash names: the first error, or that input, comes after that.
   if (first) addEventListener("load", () => setTimeout(() => reveal(...first)));

@@ -207,7 +207,7 @@ def furnished(db: Database) -> dict[str, Any]:
         assert deal.id is not None
         for stage in ("Proposal", "Closed Won"):
             records.update(session, "deals", deal.id, {"stage": stage}, Actor("person", "Ann", None))
-        webhook = session.get(log_rows.WorkflowWebhook, log_rows.add_webhook(session))
+        webhook = session.get(log_rows.WorkflowAction, log_rows.add_webhook(session))
         assert webhook is not None
         change = history.timeline(session, deal.id, 1)[0]
         columns = {

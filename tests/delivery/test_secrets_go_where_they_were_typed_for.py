@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.sending import Sending, sending
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.delivery.webhook_cache import WebhookCache, seal
 from webhookui.outgoing.secret_guard import check_goes_to
@@ -138,7 +138,7 @@ def test_what_decides_is_what_the_secret_was_typed_for_not_what_the_webhook_says
     """A row whose address was moved without its secrets, by whatever way, sends them nowhere."""
     workflow = room.hook(places.a.url, **action("bearer", FIRST, ""))
     with room.db.write() as session:
-        row = session.query(WorkflowWebhook).filter_by(workflow_id=workflow).one()
+        row = session.query(WorkflowAction).filter_by(workflow_id=workflow).one()
         row.definition = row.definition | {"url": places.b.url}
     ended = room.settled(room.save())
     assert ended.delivery.status == "failed" and not places.b.requests
@@ -148,7 +148,7 @@ def test_what_decides_is_what_the_secret_was_typed_for_not_what_the_webhook_says
 def test_a_client_secret_goes_to_no_other_token_url(room: Sending, places: Places) -> None:
     workflow = room.hook(places.a.url, **action("oauth2", FIRST, f"{places.tokens.url}/token"))
     with room.db.write() as session:
-        row = session.query(WorkflowWebhook).filter_by(workflow_id=workflow).one()
+        row = session.query(WorkflowAction).filter_by(workflow_id=workflow).one()
         row.definition = row.definition | {
             "authorization": row.definition["authorization"] | {"token_url": f"{places.b.url}/token"}
         }
@@ -177,7 +177,7 @@ def test_a_test_carries_the_secrets_of_its_draft_to_the_address_of_its_draft(roo
     workflow = room.hook(places.a.url, **action("bearer", FIRST, ""))
     old = room.save()
     with room.db.write() as session:  # what `send_test` writes
-        definition = session.query(WorkflowWebhook).filter_by(workflow_id=workflow).one().definition
+        definition = session.query(WorkflowAction).filter_by(workflow_id=workflow).one().definition
         request = session.get_one(DeliveryRequest, old)
         request.definition, request.secrets = definition, seal(room.box, definition, {"token": FIRST})
     room.settled(old)

@@ -123,7 +123,7 @@ def test_a_test_supersedes_nothing(crm: Working, receiver: Receiver) -> None:
     with crm.db.write() as session:
         send_test(
             session, crm.box, webhook, records.get(session, "contacts", contact), by="Ann", address="", workflow="W",
-            workflow_id=workflow, webhook_row=store.webhooks_of(session, workflow)[0],
+            workflow_id=workflow, webhook_row=store.actions_of(session, workflow)[0],
         )  # fmt: skip
     go.set()
     crm.ended(2)

@@ -12,7 +12,7 @@ from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Change
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest, new_message_id
 from webhookui.people import accounts
 from webhookui.webhooks.definition import Webhook
@@ -120,7 +120,7 @@ def add_webhook(session: Session) -> int:
     session.add(workflow)
     session.flush()
     webhook = Webhook(title="Create invoice", url="https://api.example.com/invoices")
-    row = WorkflowWebhook(
+    row = WorkflowAction(
         workflow_id=workflow.id or 0, position=0, title=webhook.title, definition=webhook_document(webhook)
     )
     session.add(row)

@@ -19,7 +19,7 @@ from tests.support.receiver import Answer, Received, Receiver
 from tests.support.running import until
 from tests.support.working import Working, working
 from webhookui.core.database import bump_revision, now
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.webhooks.signature import new_secret, secret_problem
 from webhookui.workflows import store
 from webhookui.workflows.document import InvalidDocument
@@ -118,7 +118,7 @@ def test_during_a_rotation_either_secret_verifies_and_after_it_only_the_new_one(
     crm.replace(workflow, crm.document(workflow))  # saved again, unchanged: the overlap goes on
     assert signed_by(crm, receiver, 2) == {OLD, NEW}
     with crm.db.write() as session:
-        row = session.get(WorkflowWebhook, 1)
+        row = session.get(WorkflowAction, 1)
         assert row is not None
         assert timedelta(hours=23) < (row.previous_signing_until or now()) - now() < timedelta(hours=25)
         row.previous_signing_until = now() - timedelta(seconds=1)

@@ -16,7 +16,7 @@ from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running, until
 from webhookui.core.database import Database
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery.tables import Delivery, RedeliveryJob
 
 MANY = 2000
@@ -58,7 +58,7 @@ def installation(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
         started.stop()
         db = database(started)
         with db.write() as session:
-            webhook = session.scalars(select(WorkflowWebhook)).one()
+            webhook = session.scalars(select(WorkflowAction)).one()
             url, host = f"{receiver.url}/invoices", "127.0.0.1"
             where = {
                 "workflow_id": webhook.workflow_id,

@@ -270,7 +270,7 @@ def test_each_save_of_a_workflow_is_a_version_and_nothing_else_is(room: Room) ->
     room.switch(False)
     room.switch(False)
     with room.db.write() as session:
-        row = store.webhooks_of(session, room.workflow)[0]
+        row = store.actions_of(session, room.workflow)[0]
         store.rotate_signing(session, room.installation.box, room.workflow, row.id or 0, None)
         copy = store.duplicate(session, room.installation.box, room.workflow, None).id
     room.delete()

@@ -17,7 +17,7 @@ from webhookui.api.openapi_examples import EXAMPLES
 from webhookui.core.database import LARGEST_ID
 from webhookui.delivery.pending import HOLDS
 from webhookui.delivery.states import STATUSES
-from webhookui.webhooks.definition import json_schema
+from webhookui.workflows.actions import KINDS
 from webhookui.workflows.criteria.operators import OPERATORS
 from webhookui.workflows.redelivery import PAYLOADS
 from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
@@ -53,9 +53,9 @@ CONDITION = _object(
     ["field", "operator"],
     **NO_MORE,
 )
-WEBHOOK = json_schema()
-"""The document of an action, as its one schema says it, with its parts."""
-WEBHOOK_PARTS: dict[str, Schema] = WEBHOOK.pop("$defs")
+ACTIONS = [kind.json_schema() for kind in KINDS.values()]
+"""The document of each kind of action, as its one schema says it."""
+ACTION_PARTS: dict[str, Schema] = {name: part for action in ACTIONS for name, part in action.pop("$defs", {}).items()}
 WORKFLOW = _object(
     {
         "id": NUMBER,
@@ -226,7 +226,8 @@ OPERATIONS: tuple[Operation, ...] = (
 
 SCHEMAS: dict[str, Schema] = {
     "Module": MODULE, "Record": RECORD, "Condition": CONDITION,
-    "Action": {**WEBHOOK, "properties": {"id": NUMBER, **WEBHOOK["properties"]}}, **WEBHOOK_PARTS,
+    "Action": {"oneOf": [_ref(action["title"]) for action in ACTIONS]},
+    **{action["title"]: {**action, "properties": {"id": NUMBER, **action["properties"]}} for action in ACTIONS}, **ACTION_PARTS,
     "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
     "Hold": HOLD,
     "DeliveryDetail": _object(

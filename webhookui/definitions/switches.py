@@ -9,16 +9,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 
 State = Literal["on", "off", "removed"]
 """Of a webhook: "off" when its workflow is, "removed" when it or its workflow was deleted."""
 
 
 def state_of(session: Session, webhook_id: int) -> State:
-    columns = (col(WorkflowWebhook.deleted_at), col(Workflow.deleted_at), col(Workflow.active))
-    query = select(*columns).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
-    row = session.execute(query.where(col(WorkflowWebhook.id) == webhook_id)).first()
+    columns = (col(WorkflowAction.deleted_at), col(Workflow.deleted_at), col(Workflow.active))
+    query = select(*columns).join(Workflow, col(Workflow.id) == col(WorkflowAction.workflow_id))
+    row = session.execute(query.where(col(WorkflowAction.id) == webhook_id)).first()
     if row is None:
         return "on"  # the attempt will say that there is no such webhook
     removed, deleted, active = row

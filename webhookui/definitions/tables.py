@@ -1,4 +1,4 @@
-"""Tables of workflows and their webhooks."""
+"""Tables of workflows and their actions."""
 
 from __future__ import annotations
 
@@ -53,13 +53,15 @@ class WorkflowVersion(SQLModel, table=True):
     deleted: bool = False
 
 
-class WorkflowWebhook(SQLModel, table=True):
-    """One webhook action of a workflow. A removed one stays as a row for the log."""
+class WorkflowAction(SQLModel, table=True):
+    """One action of a workflow. A removed one stays as a row for the log."""
 
-    __tablename__ = "workflow_webhook"
+    __tablename__ = "workflow_action"
 
     id: int | None = Field(default=None, primary_key=True)
     workflow_id: int = Field(foreign_key="workflow.id", index=True)
+    type: str = "webhook"
+    """The kind of action (`workflows.actions.KINDS`); never changes."""
     position: int
     title: str
     definition: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

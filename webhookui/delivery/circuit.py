@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from webhookui.core.database import Database, after_commit, now
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery import claim, pending, states
 from webhookui.delivery.attempt import Result
 from webhookui.delivery.endpoint_key import EndpointKey
@@ -285,11 +285,9 @@ def keys_of(session: Session, name: str) -> list[str]:
 
 def waiting_keys(session: Session, endpoint: str) -> list[str]:
     """The endpoint's keys with something to send now, whose workflow is on, in the order of their webhooks' ids."""
-    on = select(col(WorkflowWebhook.id)).join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
-    on = on.where(col(Workflow.active), col(WorkflowWebhook.deleted_at).is_(None))
-    keys = [
-        EndpointKey.of(endpoint, webhook_id) for webhook_id in session.scalars(on.order_by(col(WorkflowWebhook.id)))
-    ]
+    on = select(col(WorkflowAction.id)).join(Workflow, col(Workflow.id) == col(WorkflowAction.workflow_id))
+    on = on.where(col(Workflow.active), col(WorkflowAction.deleted_at).is_(None))
+    keys = [EndpointKey.of(endpoint, webhook_id) for webhook_id in session.scalars(on.order_by(col(WorkflowAction.id)))]
     due = or_(_D.status == "queued", and_(_D.status == "retry", _D.next_attempt_at <= now()))
     with_work = {
         key
@@ -311,11 +309,11 @@ def paused(session: Session) -> list[Endpoint]:
 def names(session: Session, keys: Iterable[str]) -> dict[str, str]:
     """Key or endpoint → as people know it: “Create invoice” (Invoice closed deals) at api.example.com."""
     ids = {key: EndpointKey(key).webhook_id for key in keys}
-    query = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name))
-    query = query.join(Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id))
+    query = select(col(WorkflowAction.id), col(WorkflowAction.title), col(Workflow.name))
+    query = query.join(Workflow, col(Workflow.id) == col(WorkflowAction.workflow_id))
     titles = {
         row[0]: f"“{row[1]}” ({row[2]}) at "
-        for row in session.execute(query.where(col(WorkflowWebhook.id).in_(set(ids.values()))))
+        for row in session.execute(query.where(col(WorkflowAction.id).in_(set(ids.values()))))
     }
     return {key: titles.get(webhook_id, "") + EndpointKey(key).label for key, webhook_id in ids.items()}
 

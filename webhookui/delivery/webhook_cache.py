@@ -16,7 +16,7 @@ from sqlmodel import col
 from webhookui.core.database import Database, dumps, loads, now
 from webhookui.core.secrets import SecretBox
 from webhookui.definitions.switches import State, state_of
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery.tables import Delivery, DeliveryRequest
 from webhookui.outgoing.secret_guard import goes_to
 from webhookui.webhooks.authorization import secrets_in
@@ -120,7 +120,7 @@ def in_the_air(session: Session, box: SecretBox, message_id: str) -> ResolvedWeb
     request = session.get(DeliveryRequest, delivery.id) if delivery is not None else None
     if request is not None and request.definition is not None:
         return assemble(box, request.definition, request.secrets)
-    row = session.get(WorkflowWebhook, delivery.webhook_id) if delivery and delivery.webhook_id else None
+    row = session.get(WorkflowAction, delivery.webhook_id) if delivery and delivery.webhook_id else None
     return assemble(box, row.definition, row.secrets, row.previous_signing_until) if row else None
 
 
@@ -155,7 +155,7 @@ class WebhookCache:
         webhook = webhooks.get(webhook_id)
         if webhook is None:
             with self._db.read() as session:
-                row = session.get(WorkflowWebhook, webhook_id)
+                row = session.get(WorkflowAction, webhook_id)
             if row is None:
                 return None
             webhook = assemble(self._box, row.definition, row.secrets, row.previous_signing_until)

@@ -11,13 +11,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
-from webhookui.webhooks.definition import Webhook
-from webhookui.webhooks.stored import from_definition
+from webhookui.definitions.tables import Workflow, WorkflowAction
+from webhookui.workflows.actions import KINDS
+from webhookui.workflows.actions.kind import ActionKind, Firing
 from webhookui.workflows.criteria.evaluation import Criteria, compile_criteria
 from webhookui.workflows.criteria.operators import Clock
 from webhookui.workflows.record_loader import RecordLoader
 from webhookui.workflows.trigger import TRIGGERS
+
+
+@dataclass(frozen=True)
+class LoadedAction:
+    """One action, ready to be run. `loaded` is its kind's."""
+
+    id: int | None
+    kind: ActionKind
+    loaded: Any
+
+    def run(self, session: Session, firing: Firing) -> None:
+        self.kind.run(session, self.id, self.loaded, firing)
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class CompiledWorkflow:
     first_time: bool
     criteria: Criteria
     created_by: int | None
-    webhooks: tuple[tuple[WorkflowWebhook, Webhook], ...]
+    actions: tuple[LoadedAction, ...]
 
     def clock(self, at: datetime, loader: RecordLoader) -> Clock:
         """Days are counted in the zone of the user who made the workflow (docs/decisions/0002)."""
@@ -46,13 +58,11 @@ def load(session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkf
         Workflow.deleted_at.is_(None),  # type: ignore[union-attr]
     )
     rows = session.execute(query.order_by(Workflow.id)).mappings().all()  # type: ignore[arg-type]
-    webhooks = _webhooks(session, [row["id"] for row in rows])
-    return tuple(compile_workflow(dict(row), webhooks.get(row["id"], ()), modules) for row in rows)
+    actions = _actions(session, [row["id"] for row in rows])
+    return tuple(compile_workflow(dict(row), actions.get(row["id"], ()), modules) for row in rows)
 
 
-def compile_workflow(
-    row: Mapping[str, Any], webhooks: tuple[tuple[WorkflowWebhook, Webhook], ...], modules: Catalog
-) -> CompiledWorkflow:
+def compile_workflow(row: Mapping[str, Any], actions: tuple[LoadedAction, ...], modules: Catalog) -> CompiledWorkflow:
     """A workflow's row (column → value), compiled."""
     trigger = row["trigger"]
     return CompiledWorkflow(
@@ -62,21 +72,21 @@ def compile_workflow(
         first_time=trigger.get("recurrence") == "first_time",
         criteria=compile_criteria(row["criteria"], modules, row["module"]),
         created_by=row["created_by"],
-        webhooks=webhooks,
+        actions=actions,
     )
 
 
-def _webhooks(session: Session, workflow_ids: list[int]) -> dict[int, tuple[tuple[WorkflowWebhook, Webhook], ...]]:
-    """Workflow → its webhooks in order. Their secrets are not opened: a request is built without them."""
+def _actions(session: Session, workflow_ids: list[int]) -> dict[int, tuple[LoadedAction, ...]]:
+    """Workflow → its actions in order. Their secrets are not opened: they run without them."""
     if not workflow_ids:
         return {}
-    # Columns, not objects: a row of the cache must outlive the session, and a rollback of it.
-    query = select(*WorkflowWebhook.__table__.columns).where(  # type: ignore[attr-defined]
-        WorkflowWebhook.workflow_id.in_(workflow_ids),  # type: ignore[attr-defined]
-        WorkflowWebhook.deleted_at.is_(None),  # type: ignore[union-attr]
+    columns = (WorkflowAction.workflow_id, WorkflowAction.id, WorkflowAction.type, WorkflowAction.definition)
+    query = select(*columns).where(  # type: ignore[call-overload]
+        WorkflowAction.workflow_id.in_(workflow_ids),  # type: ignore[attr-defined]
+        WorkflowAction.deleted_at.is_(None),  # type: ignore[union-attr]
     )
-    webhooks: dict[int, tuple[tuple[WorkflowWebhook, Webhook], ...]] = {}
-    for columns in session.execute(query.order_by(WorkflowWebhook.position)).mappings():  # type: ignore[arg-type]
-        row = WorkflowWebhook(**columns)
-        webhooks[row.workflow_id] = (*webhooks.get(row.workflow_id, ()), (row, from_definition(row.definition, {})))
-    return webhooks
+    actions: dict[int, tuple[LoadedAction, ...]] = {}
+    for workflow_id, action_id, name, definition in session.execute(query.order_by(WorkflowAction.position)):
+        action = LoadedAction(action_id, KINDS[name], KINDS[name].load(definition))
+        actions[workflow_id] = (*actions.get(workflow_id, ()), action)
+    return actions

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from webhookui.core.exact_json import dumps
 from webhookui.crm.catalog import Catalog
-from webhookui.webhooks.definition import AUTHORIZATIONS, Webhook
-from webhookui.webhooks.document import parse_webhook
 from webhookui.webhooks.problems import UNSTORABLE
-from webhookui.webhooks.secret_scope import SecretScope, origin_as_written, secret_scope
-from webhookui.webhooks.secret_values import secret_rows
-from webhookui.workflows.context import related_schema_of, schema_of, to_one_fields
+from webhookui.workflows.actions import KINDS
+from webhookui.workflows.actions.kind import StoredAction
 from webhookui.workflows.criteria.document import parse_criteria
 from webhookui.workflows.trigger import Errors, parse_trigger, refuse_unknown
 
@@ -35,26 +32,12 @@ class InvalidDocument(Exception):
 
 
 @dataclass(frozen=True)
-class StoredAction:
-    """What is stored of an action that an edit may leave unchanged: its row's id, definition and opened secrets.
-
-    `typed_for`: the addresses that the secrets were typed for.
-    """
-
-    id: int
-    definition: Mapping[str, Any]
-    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    typed_for: SecretScope = field(default_factory=lambda: SecretScope("", ""))
-
-
-@dataclass(frozen=True)
 class Action:
-    """One checked webhook, complete with its secrets, and the stored action that it replaces."""
+    """One checked action, as its kind keeps it, and the stored action that it replaces."""
 
-    webhook: Webhook
+    type: str
+    checked: Any
     replaces: int | None
-    new_signing_secret: bool
-    """Signing was asked for with `{}`: a secret is to be made."""
 
 
 @dataclass(frozen=True)
@@ -170,42 +153,32 @@ def _actions(
     if len(rows) > MAX_ACTIONS:
         errors["actions"] = f"A workflow has at most {MAX_ACTIONS} webhooks; this one has {len(rows)}."
         return ()
-    check = _ActionCheck(modules, module, related)
-    actions = [
-        check.parse(row, stored_action, f"actions.{position}", errors)
-        for position, (row, stored_action) in enumerate(zip(rows, _match(rows, stored), strict=True))
-    ]
-    return tuple(action for action in actions if action is not None)
-
-
-class _ActionCheck:
-    """Checks the actions of one workflow. Does not care about their order or number."""
-
-    def __init__(self, modules: Catalog, module: str, related: Sequence[str]) -> None:
-        self.schema = schema_of(modules, module)
-        self.related_schemas = {
-            name: related_schema_of(modules, name, many=not to_one_fields(modules, module, name)) for name in related
-        }
-        self.capture_fields = {name: info.type for name, info in modules.module(module).fields.items()}
-
-    def parse(self, row: Any, stored: StoredAction | None, at: str, errors: Errors) -> Action | None:
+    checks = {name: kind.check_for(modules, module, related) for name, kind in KINDS.items()}
+    actions = []
+    for position, (row, replaced) in enumerate(zip(rows, _match(rows, stored), strict=True)):
+        at = f"actions.{position}"
         if not isinstance(row, Mapping):
             errors[at] = "An action must be an object."
-            return None
-        secret_errors: Errors = {}
-        complete = _with_stored_secrets(row, stored, at, secret_errors)
-        for_webhook: Errors = {}
-        webhook = parse_webhook(complete, at, for_webhook, self.schema, self.related_schemas, self.capture_fields)
-        errors.update({**for_webhook, **secret_errors})
-        if webhook is None:
-            return None
-        return Action(
-            webhook, stored.id if stored else None, webhook.signing is not None and webhook.signing.secret is None
-        )
+            continue
+        kind = _type_of(row)
+        if kind not in KINDS:
+            errors[f"{at}.type"] = f"“{kind[:60]}” is not one of: {', '.join(KINDS)}."
+            continue
+        checked = checks[kind](row, replaced, at, errors)
+        if checked is not None:
+            actions.append(Action(kind, checked, replaced.id if replaced else None))
+    return tuple(actions)
+
+
+def _type_of(row: Any) -> str:
+    """The kind of action that a row asks for: a webhook when it does not say."""
+    named = row.get("type") if isinstance(row, Mapping) else None
+    return named if isinstance(named, str) else "webhook" if named is None else dumps(named)
 
 
 def _match(rows: Sequence[Any], stored: Sequence[StoredAction]) -> list[StoredAction | None]:
-    """The stored action of each row: by its id, or else the one at the same position that no other row names."""
+    """The stored action of each row: by its id, or else the one at the same position that no other row names. One of another
+    kind is none: a row keeps its kind."""
     by_id = {action.id: action for action in stored}
     ids = [row.get("id") if isinstance(row, Mapping) else None for row in rows]
     named = {action_id for action_id in ids if isinstance(action_id, int) and action_id in by_id}
@@ -218,91 +191,7 @@ def _match(rows: Sequence[Any], stored: Sequence[StoredAction]) -> list[StoredAc
             matched.append(at_position)
         else:
             matched.append(None)
-    return matched
-
-
-def _with_stored_secrets(
-    row: Mapping[str, Any], stored: StoredAction | None, at: str, errors: Errors
-) -> dict[str, Any]:
-    """The action with the secrets that it leaves unchanged filled in. What must be typed (again) goes to `errors`."""
-    complete = {key: value for key, value in row.items() if key != "id"}
-    authorization = row.get("authorization")
-    if isinstance(authorization, Mapping):
-        complete["authorization"] = _authorization_with_secret(row, authorization, stored, at, errors)
-    signing = row.get("signing")
-    if isinstance(signing, Mapping) and "secret" in signing and signing["secret"] in (None, ""):
-        secrets = stored.secrets.get("signing") if stored else None
-        if stored is None or not secrets:
-            errors[f"{at}.signing.secret"] = "Enter the signing secret, or set “signing” to {} to have one generated."
-            complete["signing"] = {}
-        elif stored.typed_for.url != origin_as_written(row.get("url")):
-            errors[f"{at}.signing.secret"] = (
-                "The address has changed: enter the signing secret again, or have a new one generated "
-                "(“signing”: {} in a document)."
-            )
-            complete["signing"] = {}
-        else:
-            complete["signing"] = {**signing, "secret": secrets[0]}
-    _fill_in_rows(complete, row, stored, at, errors)
-    return complete
-
-
-def _fill_in_rows(
-    complete: dict[str, Any], row: Mapping[str, Any], stored_action: StoredAction | None, at: str, errors: Errors
-) -> None:
-    """Secret headers, parameters and names of `row` that leave their values unchanged, into `complete`."""
-    stored: Mapping[str, str] = (stored_action.secrets.get("values") or {}) if stored_action else {}
-    moved = stored_action is not None and stored_action.typed_for.url != origin_as_written(row.get("url"))
-    filled: dict[str, str] = {}
-    for place, path, secret_row in secret_rows(row):
-        if secret_row.get("value") not in (None, ""):
-            continue
-        if place not in stored:
-            errors[f"{at}.{path}.value"] = "Enter the secret value."
-        elif moved:
-            errors[f"{at}.{path}.value"] = (
-                "The address has changed: enter the value again, so that it is not sent elsewhere unnoticed."
-            )
-        else:
-            filled[path] = stored[place]
-    if filled:
-        complete |= deepcopy(
-            {key: complete[key] for key in ("headers", "parameters", "related", "secrets") if key in complete}
-        )
-    for path, value in filled.items():
-        target: Any = complete
-        for key in path.split("."):
-            target = target[int(key) if key.isdigit() else key]
-        target["value"] = value
-
-
-def _authorization_with_secret(
-    row: Mapping[str, Any],
-    authorization: Mapping[str, Any],
-    stored_action: StoredAction | None,
-    at: str,
-    errors: Errors,
-) -> dict[str, Any]:
-    complete = dict(authorization)
-    kind = authorization.get("type")
-    key = AUTHORIZATIONS[kind].secret if isinstance(kind, str) and kind in AUTHORIZATIONS else None
-    if kind == "basic" and authorization.get("username") is None and _says_no_password(authorization, stored_action):
-        complete["password"], key = "", "username"
-    if key is None or authorization.get(key) or (kind == "basic" and authorization.get(key) == ""):
-        return complete
-    place = f"{at}.authorization.{key}"
-    words = "user name" if key == "username" else key.replace("_", " ")
-    stored = stored_action.secrets.get(key) if stored_action else None
-    if stored_action is None or not stored or stored_action.definition.get("authorization", {}).get("type") != kind:
-        errors[place] = f"Enter the {words}."
-    elif stored_action.typed_for != secret_scope(row):
-        errors[place] = f"The address has changed: enter the {words} again, so that it is not sent elsewhere unnoticed."
-    else:
-        complete[key] = stored
-    return complete
-
-
-def _says_no_password(authorization: Mapping[str, Any], stored: StoredAction | None) -> bool:
-    """Whether a Basic authorization is to have no password, so that its user name is the secret (specification section 4.4)."""
-    typed = authorization.get("password")
-    return typed == "" or (typed is None and stored is not None and stored.secrets.get("password") == "")
+    return [
+        action if action is not None and action.type == _type_of(row) else None
+        for row, action in zip(rows, matched, strict=True)
+    ]

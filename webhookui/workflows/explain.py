@@ -16,6 +16,7 @@ from webhookui.definitions.tables import FirstMet, Workflow
 from webhookui.delivery import pending
 from webhookui.delivery.pending import Hold
 from webhookui.delivery.tables import Delivery
+from webhookui.workflows.actions import KINDS
 from webhookui.workflows.compiled import CompiledWorkflow, compile_workflow
 from webhookui.workflows.criteria.evaluation import ConditionRow, Subject
 from webhookui.workflows.record_loader import PastRecordLoader, RecordLoader
@@ -246,7 +247,7 @@ def _notes(
         notes.append(
             "What did not hold is judged by what is known today: what it looks at has changed since, or can't be checked."
         )
-    elif held and not delivery_ids and was.document["actions"]:
+    elif held and not delivery_ids and any(KINDS[action["type"]].delivers for action in was.document["actions"]):
         notes.append("The log has no delivery of this save, or no longer has it.")
     if saved.source == "import" and saved.change.workflows_revision is None:
         notes.append("An import that was told not to run workflows runs none.")

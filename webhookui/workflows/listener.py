@@ -1,4 +1,4 @@
-"""Workflows at a save: which fire, and the deliveries they ask for, inside the save's transaction (specification section 3)."""
+"""Workflows at a save: which fire, and their actions, inside the save's transaction (specification section 3)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from webhookui.crm.catalog import Catalog, catalog
 from webhookui.crm.history import RecordChange
 from webhookui.crm.tables import Change
 from webhookui.definitions.tables import FirstMet, Workflow
-from webhookui.delivery.outbox import reserved
-from webhookui.webhooks.request import RequestError, build_request
 from webhookui.webhooks.templating.budget import shared
 from webhookui.webhooks.templating.reasons import reason
 from webhookui.workflows import loop_guard
+from webhookui.workflows.actions.kind import Firing
 from webhookui.workflows.compiled import CompiledWorkflow, load
 from webhookui.workflows.context import ChangeContexts
 from webhookui.workflows.criteria.evaluation import Subject
@@ -43,7 +42,7 @@ class _Cache:
 
 
 class WorkflowListener:
-    """Is called with every change of a record that may run workflows. Does not care how deliveries are sent."""
+    """Is called with every change of a record that may run workflows. Does not care what actions do."""
 
     def __init__(self, address: str, box: SecretBox, loop_limit: int) -> None:
         self.address = address
@@ -93,7 +92,7 @@ class WorkflowListener:
 def _fire_all(
     session: Session, workflows: list[CompiledWorkflow], subject: Subject, contexts: ChangeContexts
 ) -> list[int]:
-    """Writes the deliveries of those whose criteria hold, or can't be checked. Returns their ids."""
+    """Runs the actions of those whose criteria hold, or can't be checked. Returns the workflows' ids."""
     saved, fired = contexts.saved, []
     for workflow in workflows:
         refused = ""
@@ -107,31 +106,11 @@ def _fire_all(
             refused = f"The entry criteria can't be checked: {reason(error)}"
         if not refused and workflow.first_time and not _first_time(session, workflow.id, saved):
             continue
-        _fire(session, workflow, contexts, refused)
+        firing = Firing(workflow.id, workflow.name, contexts, refused)
+        for action in workflow.actions:
+            action.run(session, firing)
         fired.append(workflow.id)
     return fired
-
-
-def _fire(session: Session, workflow: CompiledWorkflow, contexts: ChangeContexts, refused: str) -> None:
-    """A delivery for each webhook. `refused`: why they end as Failed at once."""
-    saved = contexts.saved
-    for row, webhook in workflow.webhooks:
-        with reserved(
-            session,
-            webhook_id=row.id,
-            webhook=webhook,
-            workflow_id=workflow.id,
-            workflow=workflow.name,
-            module=saved.module,
-            record_id=saved.record_id,
-            record_name=saved.name,
-            change=saved.change,
-            caused_by=saved.change.by if saved.change else "",
-        ) as delivery:
-            if refused:
-                raise RequestError("", refused)
-            context = contexts.context(workflow_id=workflow.id, workflow=workflow.name, delivery_id=delivery.id)
-            delivery.request = build_request(webhook, context)
 
 
 def _first_time(session: Session, workflow_id: int, saved: RecordChange) -> bool:

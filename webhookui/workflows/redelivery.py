@@ -13,7 +13,7 @@ from webhookui.core.urls import origin_of
 from webhookui.crm import records
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Change, Record
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery.outbox import reserved
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery, DeliveryRequest
@@ -59,7 +59,7 @@ def redeliver(session: Session, delivery_id: int, payload: str, by: str, address
     if not STATUSES[old.status].final:
         raise NotRedeliverable(UNFINISHED[old.status])
     stored = session.get(DeliveryRequest, delivery_id)
-    row = session.get(WorkflowWebhook, old.webhook_id) if old.webhook_id else None
+    row = session.get(WorkflowAction, old.webhook_id) if old.webhook_id else None
     draft = stored if stored is not None and stored.definition is not None else None
     if row is None and draft is None:
         raise NotRedeliverable("The webhook of this delivery no longer exists.")
@@ -159,7 +159,7 @@ def send_test(
     address: str,
     workflow: str,
     workflow_id: int | None = None,
-    webhook_row: WorkflowWebhook | None = None,
+    webhook_row: WorkflowAction | None = None,
 ) -> Delivery:
     """Sends an unsaved draft for real, for one record, marked as a test. It carries its own definition and secrets."""
     secrets: dict[str, Any] = dict(secrets_of(webhook))

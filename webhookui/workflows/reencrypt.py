@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import bump_revision
 from webhookui.core.secrets import SecretBox
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery.tables import DeliveryRequest
 
 
 def reencrypt_all(session: Session, box: SecretBox) -> int:
     """Every stored secret under the newest key of `box`. Returns how many rows were rewritten."""
     number = 0
-    tables: tuple[type[WorkflowWebhook] | type[DeliveryRequest], ...] = (WorkflowWebhook, DeliveryRequest)
+    tables: tuple[type[WorkflowAction] | type[DeliveryRequest], ...] = (WorkflowAction, DeliveryRequest)
     for table in tables:
         rows: Any = session.scalars(select(table).where(table.secrets.is_not(None)))  # type: ignore[union-attr]
         for row in rows:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace as with_changes
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -14,26 +13,17 @@ from webhookui.core.database import bump_revision, now
 from webhookui.core.errors import NotFound
 from webhookui.core.secrets import SecretBox
 from webhookui.crm.catalog import catalog
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery import pending
-from webhookui.delivery.webhook_cache import seal, unseal
+from webhookui.delivery.webhook_cache import unseal
 from webhookui.people import audit
 from webhookui.people.tables import User
-from webhookui.webhooks.definition import Signing
-from webhookui.webhooks.secret_scope import SecretScope, secret_scope
-from webhookui.webhooks.secret_values import secrets_of, with_markers
-from webhookui.webhooks.signature import new_secret
-from webhookui.webhooks.stored import stored_definition
 from webhookui.workflows import loop_guard, versions
-from webhookui.workflows.document import Action, InvalidDocument, StoredAction, WorkflowDocument, parse
+from webhookui.workflows.actions import KINDS, webhook
+from webhookui.workflows.actions.kind import StoredAction
+from webhookui.workflows.document import Action, InvalidDocument, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
-
-OVERLAP = timedelta(hours=24)
-"""How long the signing secret before the newest one signs too."""
-
-FRESH = "fresh_signing_secrets"
-"""Key of a session's `info`: webhook id → signing secret that was made in this session, to be shown once."""
 
 
 class WorkflowNotFound(NotFound):
@@ -81,13 +71,13 @@ def list_all(session: Session, module: str | None = None, there_at: datetime | N
     return list(session.scalars(query.order_by(Workflow.id)))  # type: ignore[arg-type]
 
 
-def webhooks_of(session: Session, workflow_id: int) -> list[WorkflowWebhook]:
-    """The rows of a workflow's webhooks in their order, without removed ones."""
-    query = select(WorkflowWebhook).where(
-        WorkflowWebhook.workflow_id == workflow_id,  # type: ignore[arg-type]
-        WorkflowWebhook.deleted_at.is_(None),  # type: ignore[union-attr]
+def actions_of(session: Session, workflow_id: int) -> list[WorkflowAction]:
+    """The rows of a workflow's actions in their order, without removed ones."""
+    query = select(WorkflowAction).where(
+        WorkflowAction.workflow_id == workflow_id,  # type: ignore[arg-type]
+        WorkflowAction.deleted_at.is_(None),  # type: ignore[union-attr]
     )
-    return list(session.scalars(query.order_by(WorkflowWebhook.position)))  # type: ignore[arg-type]
+    return list(session.scalars(query.order_by(WorkflowAction.position)))  # type: ignore[arg-type]
 
 
 def create(session: Session, box: SecretBox, document: Any, by: User | None) -> Workflow:
@@ -135,7 +125,7 @@ def delete(session: Session, workflow_id: int, by: User | None) -> None:
     workflow.deleted_at = now()
     workflow.active = False
     workflow.version += 1
-    for row in webhooks_of(session, workflow_id):
+    for row in actions_of(session, workflow_id):
         row.deleted_at = workflow.deleted_at
     session.flush()
     words = f"The workflow was deleted{_by(by)} while this delivery waited."
@@ -159,46 +149,34 @@ def duplicate(session: Session, box: SecretBox, workflow_id: int, by: User | Non
     )
     session.add(copy)
     session.flush()
-    for row in webhooks_of(session, workflow_id):
-        secrets, _ = _open(box, row)
-        fresh = new_secret() if secrets.pop("signing", None) else None
-        twin = WorkflowWebhook(
-            workflow_id=copy.id or 0, position=row.position, title=row.title, definition=dict(row.definition)
+    for row in actions_of(session, workflow_id):
+        twin = WorkflowAction(
+            workflow_id=copy.id or 0,
+            type=row.type,
+            position=row.position,
+            title=row.title,
+            definition=dict(row.definition),
         )
-        _seal(box, twin, {**secrets, **({"signing": [fresh]} if fresh else {})})
         session.add(twin)
-        session.flush()
-        if fresh:
-            _show_once(session, twin, fresh)
+        KINDS[row.type].copy(session, box, row, twin)
     _saved(session, copy, by, "created", {"copy_of": workflow_id})
     return copy
 
 
 def rotate_signing(
     session: Session, box: SecretBox, workflow_id: int, webhook_id: int, by: User | None
-) -> WorkflowWebhook:
+) -> WorkflowAction:
     """Makes a new signing secret for one webhook; the one before signs too until the row's `previous_signing_until`.
 
-    The new one is among `fresh_signing_secrets`. The document stays as it is, and so does its version. Raises
+    The new one is among `actions.webhook.fresh_signing_secrets`. The document stays as it is, and so does its version. Raises
     WorkflowNotFound, for a webhook that is not of the workflow or does not sign, too.
     """
     workflow = get(session, workflow_id)
-    row = next((row for row in webhooks_of(session, workflow_id) if row.id == webhook_id), None)
-    stored = _open(box, row)[0] if row is not None else {}
-    if row is None or not stored.get("signing"):
+    row = next((row for row in actions_of(session, workflow_id) if row.id == webhook_id), None)
+    if row is None or not webhook.rotate_signing(session, box, row):
         raise WorkflowNotFound("This webhook is not signed. Save it with “Sign the request” first.")
-    fresh = new_secret()
-    _seal(box, row, {**stored, "signing": _rotate(row, stored, fresh)})
-    session.flush()
-    _show_once(session, row, fresh)
     _moved(session, workflow, by, "rotated the signing secret of", {"webhook": row.title})
     return row
-
-
-def overlaps(session: Session, workflow_id: int) -> dict[int, datetime]:
-    """Webhook id → until when the signing secret before the newest one signs too, for those in such an overlap."""
-    rows = webhooks_of(session, workflow_id)
-    return {row.id or 0: row.previous_signing_until for row in rows if (row.previous_signing_until or now()) > now()}  # type: ignore[misc]
 
 
 def set_active(session: Session, workflow_id: int, active: bool, by: User | None) -> Workflow:
@@ -252,12 +230,10 @@ def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[st
     was made in this session. Without, it is an export.
     """
     actions = []
-    for row in webhooks_of(session, workflow.id or 0):
-        action = {"type": "webhook", **{key: value for key, value in row.definition.items() if key != "markers"}}
-        fresh = session.info.get(FRESH, {}).get(row.id) if with_ids else None
-        if fresh:
-            action["signing"] = {"secret": fresh}
-        actions.append({"id": row.id, **action} if with_ids else action)
+    for row in actions_of(session, workflow.id or 0):
+        kind = KINDS[row.type]
+        action = kind.document(row)
+        actions.append({"id": row.id, **action, **kind.shown_once(session, row)} if with_ids else action)
     document = {
         "name": workflow.name,
         "description": workflow.description,
@@ -274,14 +250,12 @@ def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[st
     return {"id": workflow.id, "version": workflow.version, **document, **times}
 
 
-def fresh_signing_secrets(session: Session) -> dict[int, str]:
-    """Webhook id → signing secret that was made in this session: to be shown now, and never again."""
-    return dict(session.info.get(FRESH, {}))
-
-
 def stored_actions(session: Session, box: SecretBox, workflow_id: int) -> list[StoredAction]:
     """The actions of a workflow as an edit of it is checked against, their secrets opened."""
-    return [StoredAction(row.id or 0, row.definition, *_open(box, row)) for row in webhooks_of(session, workflow_id)]
+    return [
+        StoredAction(row.id or 0, row.definition, *unseal(box, row.definition, row.secrets), type=row.type)
+        for row in actions_of(session, workflow_id)
+    ]
 
 
 def _zone(by: User | None) -> str:
@@ -301,55 +275,18 @@ def _fill(workflow: Workflow, parsed: WorkflowDocument) -> None:
 def _save_actions(session: Session, box: SecretBox, workflow: Workflow, actions: Sequence[Action]) -> list[int]:
     """Writes the actions over the rows that they replace, so that the log of each stays attached to it. Returns the ids of
     those that are removed."""
-    rows = {row.id: row for row in webhooks_of(session, workflow.id or 0)}
+    rows = {row.id: row for row in actions_of(session, workflow.id or 0)}
     for position, action in enumerate(actions):
         row = rows.pop(action.replaces, None)
         if row is None:
-            row = WorkflowWebhook(workflow_id=workflow.id or 0, position=position, title="")
+            row = WorkflowAction(workflow_id=workflow.id or 0, type=action.type, position=position, title="")
             session.add(row)
         row.position = position
-        row.title = action.webhook.title
-        webhook = (
-            with_changes(action.webhook, signing=Signing(new_secret())) if action.new_signing_secret else action.webhook
-        )
-        stored, typed_for = _open(box, row)
-        webhook = with_markers(webhook, row.definition.get("markers"))
-        row.definition = stored_definition(webhook)
-        if typed_for.url != secret_scope(row.definition).url:
-            stored.pop("signing", None)  # it was for another address, and signs nothing that goes to this one
-        signing = _rotate(row, stored, webhook.signing.secret if webhook.signing else None)
-        _seal(box, row, {**secrets_of(webhook), **({"signing": signing} if signing else {})})
-        session.flush()
-        if action.new_signing_secret and webhook.signing and webhook.signing.secret:
-            _show_once(session, row, webhook.signing.secret)
+        KINDS[action.type].save(session, box, row, action.checked)
     for row in rows.values():
         row.deleted_at = now()
     session.flush()
     return [row.id for row in rows.values() if row.id is not None]
-
-
-def _rotate(row: WorkflowWebhook, stored: Mapping[str, Any], newest: str | None) -> list[str]:
-    """The signing secrets to keep, newest first: the one before stays for the overlap."""
-    before: list[str] = stored.get("signing") or []
-    if newest is None:
-        row.previous_signing_until = None
-        return []
-    if before and before[0] == newest:
-        return before
-    row.previous_signing_until = now() + OVERLAP if before else None
-    return [newest, *before[:1]]
-
-
-def _open(box: SecretBox, row: WorkflowWebhook) -> tuple[dict[str, Any], SecretScope]:
-    return unseal(box, row.definition, row.secrets)
-
-
-def _seal(box: SecretBox, row: WorkflowWebhook, secrets: Mapping[str, Any]) -> None:
-    row.secrets = seal(box, row.definition, secrets)
-
-
-def _show_once(session: Session, row: WorkflowWebhook, secret: str) -> None:
-    session.info.setdefault(FRESH, {})[row.id] = secret
 
 
 def _saved(
@@ -357,7 +294,7 @@ def _saved(
 ) -> None:
     """What every save ends with: it is kept as a version, and told."""
     _moved(session, workflow, by, action, details)
-    versions.note(session, workflow, webhooks_of(session, workflow.id or 0), by, action)
+    versions.note(session, workflow, actions_of(session, workflow.id or 0), by, action)
 
 
 def _moved(
@@ -373,19 +310,17 @@ __all__ = [
     "InvalidDocument",
     "WorkflowConflict",
     "WorkflowNotFound",
+    "actions_of",
     "create",
     "delete",
     "duplicate",
     "end_waiting",
-    "fresh_signing_secrets",
     "get",
     "get_even_deleted",
     "list_all",
-    "overlaps",
     "replace",
     "rotate_signing",
     "set_active",
     "stored_actions",
     "to_document",
-    "webhooks_of",
 ]

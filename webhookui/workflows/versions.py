@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import revision
 from webhookui.crm.tables import Change
-from webhookui.definitions.tables import Workflow, WorkflowVersion, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction, WorkflowVersion
 from webhookui.people.tables import User
+from webhookui.workflows.actions import KINDS
 
 KEYS = ("name", "description", "module", "active", "related_modules", "trigger", "criteria")
 
@@ -32,12 +33,10 @@ class InForce:
     since: datetime
 
 
-def note(
-    session: Session, workflow: Workflow, webhooks: Sequence[WorkflowWebhook], by: User | None, action: str
-) -> None:
+def note(session: Session, workflow: Workflow, actions: Sequence[WorkflowAction], by: User | None, action: str) -> None:
     """Keeps what a save has made of the workflow, secrets left out. Comes after the save has moved the revision."""
     document = {key: getattr(workflow, key) for key in KEYS}
-    document["actions"] = [{"id": row.id, "type": "webhook", **_without_markers(row)} for row in webhooks]
+    document["actions"] = [{"id": row.id, **KINDS[row.type].document(row)} for row in actions]
     session.add(
         WorkflowVersion(
             workflow_id=workflow.id or 0,
@@ -51,10 +50,6 @@ def note(
         )
     )
     session.flush()
-
-
-def _without_markers(row: WorkflowWebhook) -> dict[str, Any]:
-    return {key: value for key, value in row.definition.items() if key != "markers"}
 
 
 def in_force(session: Session, workflow: Workflow, change: Change) -> InForce:

@@ -23,7 +23,7 @@ from tests.support.log_rows import (
     record_of,
 )
 from webhookui.core.database import Database
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.delivery.tables import Endpoint
 from webhookui.web.log.detail import PHASES
 from webhookui.web.log.next_steps import _INPUTS
@@ -120,7 +120,7 @@ def test_the_timings_are_drawn_and_said(client: FlaskClient, db: Database) -> No
 @pytest.mark.parametrize("code", [*_INPUTS, "server_error"])
 def test_a_failure_leads_to_the_input_that_mends_it(client: FlaskClient, db: Database, code: str) -> None:
     with db.write() as session:
-        webhook = session.get(WorkflowWebhook, add_webhook(session))
+        webhook = session.get(WorkflowAction, add_webhook(session))
         assert webhook is not None
         delivery = add_waiting(session, webhook_id=webhook.id, workflow_id=webhook.workflow_id)
         add_attempt(session, delivery, outcome="failed", error="No.", error_code=code, advice="Do this.")
@@ -141,7 +141,7 @@ def test_a_blocked_address_leads_to_the_network_settings(client: FlaskClient, db
 def test_a_plain_user_is_not_led_where_she_may_not_go(app: Flask, db: Database) -> None:
     user = pages.user(app)
     with db.write() as session:
-        webhook = session.get(WorkflowWebhook, add_webhook(session))
+        webhook = session.get(WorkflowAction, add_webhook(session))
         assert webhook is not None
         record_id = record_of(session, pages.USER[0])
         values = {
@@ -158,7 +158,7 @@ def test_a_plain_user_is_not_led_where_she_may_not_go(app: Flask, db: Database) 
 
 def test_what_caused_it_is_told_in_the_words_of_the_form(client: FlaskClient, db: Database) -> None:
     with db.write() as session:
-        webhook = session.get(WorkflowWebhook, add_webhook(session))
+        webhook = session.get(WorkflowAction, add_webhook(session))
         assert webhook is not None
         change = add_change(session, values={"stage": ["Proposal", "Closed Won"], "close_date": [None, "2026-03-01"]})
         values = {"webhook_id": webhook.id, "workflow_id": webhook.workflow_id, "record_id": 7, "change_id": change.id}

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_webhook
 from webhookui.core.database import Database
-from webhookui.definitions.tables import Workflow, WorkflowHold, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction, WorkflowHold
 from webhookui.delivery.tables import Delivery
 
 
@@ -37,7 +37,7 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def workflow(db: Database) -> int:
     with db.write() as session:
-        row = session.get_one(WorkflowWebhook, add_webhook(session))
+        row = session.get_one(WorkflowAction, add_webhook(session))
         workflow_row = session.get_one(Workflow, row.workflow_id)
         workflow_row.name, workflow_row.active = "Sync <deal>", True
         return row.workflow_id

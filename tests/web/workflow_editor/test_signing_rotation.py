@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tests.support import pages
 from tests.support.workflow_form import FORM
 from webhookui.core.database import Database, loads, now
-from webhookui.definitions.tables import WorkflowWebhook
+from webhookui.definitions.tables import WorkflowAction
 from webhookui.installation import Installation
 from webhookui.people.tables import AuditEntry
 from webhookui.workflows import store
@@ -31,7 +31,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    pages.empty(app.extensions["webhookui"].db, "workflow_webhook", "workflow_version", "workflow")
+    pages.empty(app.extensions["webhookui"].db, "workflow_action", "workflow_version", "workflow")
     return pages.admin(app)
 
 
@@ -41,12 +41,12 @@ def db(app: Flask) -> Database:
     return database
 
 
-def only(db: Database) -> WorkflowWebhook:
+def only(db: Database) -> WorkflowAction:
     with db.read() as session:
-        return session.scalars(select(WorkflowWebhook)).one()
+        return session.scalars(select(WorkflowAction)).one()
 
 
-def secrets(app: Flask, row: WorkflowWebhook) -> list[str]:
+def secrets(app: Flask, row: WorkflowAction) -> list[str]:
     installation: Installation = app.extensions["webhookui"]
     signing: list[str] = loads(installation.box.open(row.secrets or ""))["signing"]
     return signing

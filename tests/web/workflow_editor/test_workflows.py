@@ -438,7 +438,7 @@ def test_a_signing_secret_is_typed_or_made_anew_for_another_address(client: Flas
     signing = {"actions.0.authorization.type": "none", "actions.0.signing.on": "1"}
     workflow = saved(client, db, **signing)
     with db.read() as session:
-        [row] = store.webhooks_of(session, workflow.id or 0)
+        [row] = store.actions_of(session, workflow.id or 0)
     moved = {
         **FORM,
         **signing,

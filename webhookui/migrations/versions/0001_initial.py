@@ -531,9 +531,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_workflow_version_workflow_id", "workflow_version", ["workflow_id"])
     op.create_table(
-        "workflow_webhook",
+        "workflow_action",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("workflow_id", sa.Integer(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("definition", sa.JSON(), nullable=False),
@@ -546,7 +547,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_workflow_webhook_workflow_id", "workflow_webhook", ["workflow_id"])
+    op.create_index("ix_workflow_action_workflow_id", "workflow_action", ["workflow_id"])
     op.create_table(
         "link",
         sa.Column("record_id", sa.Integer(), nullable=False),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery.states import STATUSES
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log.queries import LogFilter, hosts
@@ -27,17 +27,17 @@ def choices(session: Session, log_filter: LogFilter) -> Choices:
     """Actions are those of the chosen workflow, or all with their workflow's name."""
     named = select(col(Workflow.id), col(Workflow.name), col(Workflow.deleted_at)).order_by(col(Workflow.name))
     workflows = session.execute(named).all()
-    titles = select(col(WorkflowWebhook.id), col(WorkflowWebhook.title), col(Workflow.name)).join(
-        Workflow, col(Workflow.id) == col(WorkflowWebhook.workflow_id)
+    titles = select(col(WorkflowAction.id), col(WorkflowAction.title), col(Workflow.name)).join(
+        Workflow, col(Workflow.id) == col(WorkflowAction.workflow_id)
     )
     if log_filter.workflow_id is not None:
-        titles = titles.where(col(WorkflowWebhook.workflow_id) == log_filter.workflow_id)
+        titles = titles.where(col(WorkflowAction.workflow_id) == log_filter.workflow_id)
     else:
         titles = titles.where(
-            (col(WorkflowWebhook.deleted_at).is_(None) & col(Workflow.deleted_at).is_(None))
-            | (col(WorkflowWebhook.id) == (log_filter.webhook_id or 0))
+            (col(WorkflowAction.deleted_at).is_(None) & col(Workflow.deleted_at).is_(None))
+            | (col(WorkflowAction.id) == (log_filter.webhook_id or 0))
         )
-    actions = session.execute(titles.order_by(col(Workflow.name), col(WorkflowWebhook.position))).all()
+    actions = session.execute(titles.order_by(col(Workflow.name), col(WorkflowAction.position))).all()
     return Choices(
         workflows=[(i, name if gone is None else f"{name} (deleted)") for i, name, gone in workflows if i is not None],
         actions=[
@@ -64,7 +64,7 @@ def in_words(session: Session, log_filter: LogFilter) -> list[tuple[str, object]
         workflow = session.get(Workflow, log_filter.workflow_id)
         parts.append(("Workflow", workflow.name if workflow else log_filter.workflow_id))
     if log_filter.webhook_id is not None:
-        webhook = session.get(WorkflowWebhook, log_filter.webhook_id)
+        webhook = session.get(WorkflowAction, log_filter.webhook_id)
         parts.append(("Action", webhook.title if webhook else log_filter.webhook_id))
     if log_filter.record_id is not None:
         parts.append(("Record", record_name(session, log_filter.record_id) or log_filter.record_id))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.delivery.endpoint_key import EndpointKey
 from webhookui.delivery.tables import Delivery, Endpoint
 
@@ -82,8 +82,8 @@ def delivery_context(session: Session, delivery: Delivery) -> DeliveryContext:
     ]
     workflow = session.get(Workflow, delivery.workflow_id) if delivery.workflow_id else None
     exists = workflow is not None and workflow.deleted_at is None
-    there = (col(WorkflowWebhook.workflow_id) == delivery.workflow_id) & col(WorkflowWebhook.deleted_at).is_(None)
-    in_order = select(col(WorkflowWebhook.id)).where(there).order_by(col(WorkflowWebhook.position))
+    there = (col(WorkflowAction.workflow_id) == delivery.workflow_id) & col(WorkflowAction.deleted_at).is_(None)
+    in_order = select(col(WorkflowAction.id)).where(there).order_by(col(WorkflowAction.position))
     ids = session.scalars(in_order).all() if exists else []
     return DeliveryContext(
         workflow_exists=exists,

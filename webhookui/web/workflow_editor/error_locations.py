@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+from webhookui.web.workflow_editor.action_forms import action_type
 from webhookui.web.workflow_editor.form_tree import Draft, at
 from webhookui.web.workflow_editor.workflow_draft import STEPS, step_of
+from webhookui.workflows.actions import KINDS
 
 ROW_WORDS = {
     "parameters": "parameter",
@@ -54,9 +56,10 @@ def place_of(path: str, draft: Draft, label_of: Callable[[str], str]) -> str:
     """The place in the whole form. `label_of`: a module's name → its words."""
     parts = path.split(".")
     if parts[0] == "actions" and len(parts) > 1 and parts[1].isdigit():
-        title = (at(draft, f"actions.{parts[1]}") or {}).get("title", "")
+        action = at(draft, f"actions.{parts[1]}") or {}
+        title = action.get("title", "")
         inside = part_of(path, draft, label_of)
-        place = f"Webhook {int(parts[1]) + 1}" + (f" “{title}”" if title else "")
+        place = f"{KINDS[action_type(action)].label} {int(parts[1]) + 1}" + (f" “{title}”" if title else "")
         return f"{place}, {inside}" if inside else place
     return ", ".join([STEPS[step_of(path)][0], *_rows(parts, path, draft, label_of)])
 

@@ -67,16 +67,17 @@ def at(draft: Any, path: str) -> Any:
 
 
 def edit_rows(draft: Draft, command: str) -> str:
-    """Carries out what a row's button asks for: "add:LIST", "remove:LIST.2", "up:LIST.2" or "down:LIST.2".
+    """Carries out what a row's button asks for: "add:LIST" or "add:LIST:TYPE", "remove:LIST.2", "up:LIST.2" or "down:LIST.2".
 
     Answers with the path of the row that it was about; "" when the command speaks of nothing that is there.
     """
     verb, _, path = command.partition(":")
     if verb == "add":
+        path, _, kind = path.partition(":")
         rows = at(draft, path)
         if not isinstance(rows, list):
             return ""
-        rows.append({})
+        rows.append({"type": kind} if kind else {})
         return f"{path}.{len(rows) - 1}"
     parent, _, last = path.rpartition(".")
     rows, position = at(draft, parent), _index(last)

@@ -76,7 +76,7 @@ def secret_to_type_again(session: Session, draft: Draft, position: int, workflow
         key = "username"
     if not key or workflow_id is None or action["authorization"]["stored"] != kind or action["authorization"][key]:
         return ""
-    rows = store.webhooks_of(session, workflow_id)
+    rows = store.actions_of(session, workflow_id)
     row = next((row for row in rows if str(row.id) == action["id"]), None)
     if row is None:
         return ""

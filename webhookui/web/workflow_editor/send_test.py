@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,11 +14,12 @@ from webhookui.crm.listing import search
 from webhookui.crm.tables import Record
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.workflow_draft import at_old_places, document_of, without_blank_rows
-from webhookui.webhooks.definition import AUTHORIZATIONS, MASK, Signing, Webhook
+from webhookui.webhooks.definition import AUTHORIZATIONS, MASK, Webhook
 from webhookui.webhooks.secret_values import secret_rows
-from webhookui.webhooks.signature import new_secret
 from webhookui.workflows import store
-from webhookui.workflows.document import Action, InvalidDocument, StoredAction, parse
+from webhookui.workflows.actions.kind import StoredAction
+from webhookui.workflows.actions.webhook import CheckedWebhook
+from webhookui.workflows.document import InvalidDocument, parse
 
 
 class DraftError(Exception):
@@ -33,18 +33,17 @@ class DraftError(Exception):
 def webhook_at(session: Session, box: SecretBox, draft: Draft, position: int, workflow_id: int | None) -> Webhook:
     """The webhook at a position of the draft with its secrets, typed or stored, for a test. Raises DraftError."""
     stored = store.stored_actions(session, box, workflow_id) if workflow_id is not None else []
-    action = _parsed(catalog(session), draft, position, stored, masked=False)
-    if action.new_signing_secret:
-        return replace(action.webhook, signing=Signing(new_secret()))
-    return action.webhook
+    return _checked(catalog(session), draft, position, stored, masked=False).signed()
 
 
 def webhook_without_secrets(session: Session, draft: Draft, position: int) -> Webhook:
     """The same for the preview: a mask stands for every secret. Raises DraftError."""
-    return _parsed(catalog(session), draft, position, [], masked=True).webhook
+    return _checked(catalog(session), draft, position, [], masked=True).webhook
 
 
-def _parsed(modules: Catalog, draft: Draft, position: int, stored: list[StoredAction], *, masked: bool) -> Action:
+def _checked(
+    modules: Catalog, draft: Draft, position: int, stored: list[StoredAction], *, masked: bool
+) -> CheckedWebhook:
     actions = draft["actions"]
     if not 0 <= position < len(actions):
         raise DraftError({"actions": "There is no such webhook in the form."})
@@ -59,10 +58,11 @@ def _parsed(modules: Catalog, draft: Draft, position: int, stored: list[StoredAc
         document["actions"][0]["title"] = "Untitled webhook"
     named = [action for action in stored if action.id == document["actions"][0]["id"]]
     try:
-        return parse(document, modules, stored=named).actions[0]
+        checked: CheckedWebhook = parse(document, modules, stored=named).actions[0].checked
     except InvalidDocument as error:
         errors = at_old_places(error.errors, moved)
         raise DraftError({_at_position(path, position): words for path, words in errors.items()}) from None
+    return checked
 
 
 def _single_webhook_document(document: dict[str, Any], modules: Catalog) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from webhookui.web.htmx import htmx
 from webhookui.web.workflow_editor.page import flash_signing, form_page
 from webhookui.web.workflow_editor.webhook_editor import typed_webhook, workflow_in_form
 from webhookui.workflows import store
+from webhookui.workflows.actions.webhook import fresh_signing_secrets
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -29,7 +30,7 @@ def rotate() -> ResponseReturnValue:
     with write() as session:
         number = row_number(action_id) or 0
         row = store.rotate_signing(session, installation().box, workflow_in_form() or 0, number, me())
-        secrets = store.fresh_signing_secrets(session)
+        secrets = fresh_signing_secrets(session)
     if not htmx:
         flash_signing(secrets)
         return form_page(draft)  # type: ignore[no-any-return]

@@ -27,6 +27,7 @@ from webhookui.web.workflow_editor.workflow_draft import (
 )
 from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.workflows import loop_guard, store
+from webhookui.workflows.actions.webhook import fresh_signing_secrets
 from webhookui.workflows.document import InvalidDocument
 from webhookui.workflows.trigger import TRIGGERS
 
@@ -92,7 +93,7 @@ def duplicate(workflow_id: int) -> ResponseReturnValue:
     with write() as session:
         store.get(session, workflow_id)
         copy = store.duplicate(session, current.box, workflow_id, me())
-        secrets = store.fresh_signing_secrets(session)
+        secrets = fresh_signing_secrets(session)
     flash(f"“{copy.name}” is a copy, switched off. Change what you like and switch it on.", "success")
     flash_signing(secrets)
     return redirect(f"/settings/workflows/{copy.id}", 303)
@@ -151,7 +152,7 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
             else:
                 workflow = store.get(session, workflow_id)
                 workflow = store.replace(session, current.box, workflow_id, document, me())
-            secrets = store.fresh_signing_secrets(session)
+            secrets = fresh_signing_secrets(session)
             waits = pending.count(session, pending.of_workflow(workflow.id or 0))
     except InvalidDocument as error:
         return form_page(draft, errors=error.errors, workflow=workflow), 422

@@ -13,7 +13,8 @@ from webhookui.crm.catalog import catalog
 from webhookui.crm.records import RecordNotFound
 from webhookui.crm.tables import Record
 from webhookui.current_installation import installation, row_id
-from webhookui.definitions.tables import Workflow, WorkflowWebhook
+from webhookui.definitions.tables import Workflow, WorkflowAction
+from webhookui.web.workflow_editor.action_forms import action_type
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.web.workflow_editor.send_test import latest_record
 from webhookui.web.workflow_editor.workflow_draft import draft_of_form
@@ -59,6 +60,8 @@ def typed_webhook() -> tuple[Draft, int]:
     name = request.form.get("at", "").removeprefix("actions.")
     if not (name.isascii() and name.isdigit() and len(name) < 4 and int(name) < len(draft["actions"])):
         abort(404)
+    if action_type(draft["actions"][int(name)]) != "webhook":
+        abort(404)
     return draft, int(name)
 
 
@@ -94,8 +97,8 @@ def record_in_form(session: Session, draft: Draft, position: int) -> Record | No
     return latest_record(session, draft["module"])
 
 
-def stored_row(session: Session, action_id: str, workflow_id: int | None) -> WorkflowWebhook | None:
+def stored_row(session: Session, action_id: str, workflow_id: int | None) -> WorkflowAction | None:
     """The row of a saved webhook; None for one that is new in the form."""
     if workflow_id is None:
         return None
-    return next((row for row in store.webhooks_of(session, workflow_id) if str(row.id) == action_id), None)
+    return next((row for row in store.actions_of(session, workflow_id) if str(row.id) == action_id), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from webhookui.web.workflow_editor.action_forms import form_of_action
 from webhookui.web.workflow_editor.form_tree import (
     Draft,
     dict_of,
@@ -17,7 +18,6 @@ from webhookui.web.workflow_editor.form_tree import (
     texts_of,
     ticked,
 )
-from webhookui.web.workflow_editor.webhook_draft import document_of_webhook, draft_of_webhook, webhook_draft
 from webhookui.workflows.criteria.operators import OPERATORS
 from webhookui.workflows.trigger import SCHEDULE_OPTIONAL, SCHEDULES
 
@@ -58,7 +58,7 @@ def workflow_draft(raw: Mapping[str, Any]) -> Draft:
             },
         },
         "criteria": {group: [condition_draft(row) for row in rows_of(criteria.get(group))] for group in ("all", "any")},
-        "actions": [webhook_draft(row) for row in rows_of(raw.get("actions"))],
+        "actions": [form_of_action(row).draft(row) for row in rows_of(raw.get("actions"))],
     }
 
 
@@ -88,7 +88,7 @@ def draft_of_form(form: MultiDict[str, str]) -> Draft:
 
 def draft_of_document(document: Mapping[str, Any]) -> Draft:
     """The draft of a stored or imported document. Secrets in it are not taken over."""
-    actions = [draft_of_webhook(action) for action in rows_of(document.get("actions"))]
+    actions = [form_of_action(action).draft_of(action) for action in rows_of(document.get("actions"))]
     return {**workflow_draft({**document, "active": document.get("active", True)}), "actions": actions}
 
 
@@ -104,7 +104,7 @@ def document_of(draft: Draft) -> dict[str, Any]:
         **{key: draft[key] for key in ("name", "description", "module", "active", "related_modules")},
         "trigger": _trigger(draft["trigger"]),
         "criteria": {group: [_condition(row) for row in rows] for group, rows in draft["criteria"].items()},
-        "actions": [document_of_webhook(action) for action in draft["actions"]],
+        "actions": [form_of_action(action).document_of(action) for action in draft["actions"]],
     }
     version = number_or_text(draft["version"])
     if version is not None:

@@ -16,13 +16,15 @@ from webhookui.crm.catalog import Catalog, ModuleInfo, catalog
 from webhookui.crm.records import names_of
 from webhookui.definitions.tables import Workflow
 from webhookui.people.tables import User
+from webhookui.web.workflow_editor.action_forms import ACTION_FORMS, ActionForm, form_of_action
 from webhookui.web.workflow_editor.error_locations import part_of, place_of
 from webhookui.web.workflow_editor.field_choices import Options, comparable_fields, condition_fields
 from webhookui.web.workflow_editor.form_tree import Draft
-from webhookui.web.workflow_editor.webhook_draft import webhook_draft
 from webhookui.web.workflow_editor.workflow_draft import STEPS, condition_draft, step_of
 from webhookui.webhooks.definition import MAX_RELATED
 from webhookui.workflows import store
+from webhookui.workflows.actions import KINDS
+from webhookui.workflows.actions.webhook import overlaps
 from webhookui.workflows.criteria.operators import OPERATORS, operators_for
 from webhookui.workflows.document import MAX_ACTIONS
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
@@ -165,14 +167,22 @@ class WorkflowForm:
         return fields if name in dict(fields) else [*fields, (name, f"{name} (missing)")]
 
     @staticmethod
-    def blank_webhook() -> Draft:
-        """A new webhook, with a first parameter row that invites to type."""
-        return webhook_draft({"parameters": [{}]})
+    def blank_action(kind: str) -> Draft:
+        return ACTION_FORMS[kind].draft({"type": kind, **ACTION_FORMS[kind].blank})
 
     @property
     def blank_parameter(self) -> Draft:
-        parameter: Draft = self.blank_webhook()["parameters"][0]
+        parameter: Draft = self.blank_action("webhook")["parameters"][0]
         return parameter
+
+    @staticmethod
+    def template_of(action: Draft) -> str:
+        return form_of_action(action).template
+
+    @property
+    def action_kinds(self) -> list[tuple[str, str, ActionForm]]:
+        """(type, label, form) of what can be added."""
+        return [(name, KINDS[name].label, form) for name, form in ACTION_FORMS.items()]
 
     @staticmethod
     def blank_condition() -> Draft:
@@ -231,7 +241,7 @@ def form_of(
         record_names=names_of(session, _mentioned_records(draft)),
         errors=errors or {},
         workflow=workflow,
-        overlaps=store.overlaps(session, workflow.id) if workflow and workflow.id else {},
+        overlaps=overlaps(store.actions_of(session, workflow.id)) if workflow and workflow.id else {},
     )
 
 
