@@ -44,16 +44,34 @@ def split(text: str) -> Words:
 # ---- bash -------------------------------------------------------------------------------------------------------------
 
 _VARIABLE = re.compile(r"\$(\w+|\{[^}\n]+\}|\([^)]*\)|[?$!#@*-])|`[^`\n]+`")
-_PLACEHOLDER = re.compile(r"<[\w .:-]+>")
 _ENDS = re.compile(r"[|;]|&&|&(?=\s|$)")
-_CONTINUED = re.compile(r"[\\`][ \t]*(?:\n(?:>[ \t])?|$)")
-"""A line end behind a backslash or PowerShell's backtick, with the prompt of the next line that a terminal shows."""
-_REDIRECTION = re.compile(r"(?:\d*|&)(?:>>|>\||>&|<&|>|<<<|<)[ \t]*")
-_HERE_DOCUMENT = re.compile(r"<<-?[ \t]*['\"]?\w")
-_BRACES = re.compile(r"\{[^\s{}'\"]*(?:,|\.\.)[^\s{}'\"]*\}")
-_TYPOGRAPHIC = {"“": "“”", "”": "“”", "‘": "‘’", "’": "‘’"}
-_ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
-_ANSI_CODE = re.compile(r"u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})")
+_TOKEN = re.compile(
+    rf"""
+    (?P<blank>\s)
+    | (?P<comment>\#[^\n]*)
+    | (?P<continued>[\\`][ \t]*(?:\n(?:>[ \t])?|$))  # PowerShell's backtick, too; > is the prompt of the next line
+    | \\(?P<escaped>.)
+    | \$'(?P<ansi>(?:[^\\']|\\.)*+)'
+    | '(?P<single>[^']*)'
+    | \$?"(?P<double>(?:[^\\"]|\\.)*+)"
+    | [“”](?P<typographic>[^“”]*)[“”]
+    | [‘’](?P<typographic_single>[^‘’]*)[‘’]
+    | (?:\$(?="))?(?P<unclosed>\$'|["'“”‘’])
+    | (?P<placeholder><[\w .:-]+>)
+    | (?P<here_document><<-?[ \t]*['"]?\w)
+    | (?P<redirection>(?:\d*|&)(?:>>|>\||>&|<&|>|<<<|<)[ \t]*)
+    | (?P<braces>\{{[^\s{{}}'"]*(?:,|\.\.)[^\s{{}}'"]*\}})
+    | (?P<variable>{_VARIABLE.pattern})  # as a whole: a blank in it does not end the word
+    | (?P<bare>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_REFUSED = {
+    "unclosed": "A quote {} is never closed.",
+    "here_document": "The text after << comes from standard input; paste it as the value of -d.",
+    "braces": "A shell would split {} into several words; is it not quoted?",
+}
+"""Kind of token → why it can't be read."""
 
 
 class _Shell:
@@ -66,66 +84,42 @@ class _Shell:
         self.word: str | None = None
 
     def read(self) -> Words:
-        while self.at < len(self.text) and not self._is_end():
+        while not self._is_end():
             self._step()
         self._end_word()
         self.parsed.rest = self.text[self.at :]
         return self.parsed
 
     def _is_end(self) -> bool:
-        return _ENDS.match(self.text, self.at) is not None and not self.text.startswith("&>", self.at)
-
-    def _char(self) -> str:
-        return self.text[self.at]
+        return self.at >= len(self.text) or _ENDS.match(self.text, self.at) is not None
 
     def _step(self) -> None:
-        char = self._char()
-        if char.isspace():
+        token = _TOKEN.match(self.text, self.at)
+        assert token is not None and token.lastgroup is not None
+        kind, text, start = token.lastgroup, token[token.lastgroup], self.at
+        self.at = token.end()
+        if self.word is not None and (kind == "comment" or (kind == "redirection" and text[0] not in "<>&")):
+            kind, text, self.at = "bare", text[0], start + 1  # it is one only where a word begins
+        if kind in _REFUSED:
+            raise ShellProblem(_REFUSED[kind].format(text[:40]))
+        if kind == "blank":
             self._end_word()
-            self.at += 1
-        elif char == "#" and self.word is None:
-            self.at = (self.text + "\n").index("\n", self.at)
-        elif continued := _CONTINUED.match(self.text, self.at):
-            self.at = continued.end()
-        elif char == "\\":
-            self._add(self.text[self.at + 1 : self.at + 2])
-            self.at += 2
-        elif self.text.startswith("$'", self.at):
-            self._ansi()
-        elif char == "'":
-            self._plain("'")
-        elif char == '"' or self.text.startswith('$"', self.at):
-            self._double()
-        elif char in _TYPOGRAPHIC:
-            self._plain(_TYPOGRAPHIC[char])
-        elif placeholder := _PLACEHOLDER.match(self.text, self.at):
-            self._add(placeholder[0])
-            self.at = placeholder.end()
-        elif redirection := self._redirection():
-            self._redirect(redirection.end())
-        elif braces := _BRACES.match(self.text, self.at):
-            raise ShellProblem(f"A shell would split {braces[0][:40]} into several words; is it not quoted?")
-        else:
-            self._bare(char)
+        elif kind == "redirection":
+            self._redirect()
+        elif kind == "ansi":
+            self._add(_decoded(_ANSI_CODE.sub(_coded, text.encode("utf-8", "surrogatepass"))))
+        elif kind == "double":
+            for sign in re.finditer(r"\\.|[$`]", text, re.DOTALL):
+                self._note_variable(token.start(kind) + sign.start())
+            self._add(re.sub(r"\\(?:([$`\"\\])|\n)", r"\1", text))
+        elif kind not in ("comment", "continued"):
+            self._note_variable(start)
+            self._add(text)
 
-    def _bare(self, char: str) -> None:
-        """A character, or a substitution as a whole: a blank in it does not end the word."""
-        variable = _VARIABLE.match(self.text, self.at)
-        self._note_variable()
-        self._add(variable[0] if variable else char)
-        self.at += len(variable[0]) if variable else 1
-
-    def _redirection(self) -> re.Match[str] | None:
-        if _HERE_DOCUMENT.match(self.text, self.at):
-            raise ShellProblem("The text after << comes from standard input; paste it as the value of -d.")
-        match = _REDIRECTION.match(self.text, self.at)
-        return match if match and (self.word is None or match[0][0] in "<>&") else None
-
-    def _redirect(self, at: int) -> None:
+    def _redirect(self) -> None:
         """Takes the file's name away; what follows belongs to the command again."""
         self._end_word()
-        self.at = at
-        while self.at < len(self.text) and not self._char().isspace() and not self._is_end():
+        while not self._is_end() and not self.text[self.at].isspace():
             self._step()
         self.word = None
 
@@ -137,59 +131,24 @@ class _Shell:
             self.parsed.words.append(self.word)
         self.word = None
 
-    def _note_variable(self) -> None:
-        variable = _VARIABLE.match(self.text, self.at)
+    def _note_variable(self, at: int) -> None:
+        variable = _VARIABLE.match(self.text, at)
         if variable and variable[0] not in self.parsed.variables:
             self.parsed.variables.append(variable[0])
 
-    def _plain(self, closing: str) -> None:
-        """Up to the next of the closing quotes, nothing in it being special."""
-        start = self.at + 1
-        end = next((place for place in range(start, len(self.text)) if self.text[place] in closing), None)
-        if end is None:
-            raise ShellProblem(f"A quote {self._char()} is never closed.")
-        self._add(self.text[start:end])
-        self.at = end + 1
 
-    def _double(self) -> None:
-        self._add("")
-        self.at += 2 if self._char() == "$" else 1
-        while self.at < len(self.text):
-            char, following = self._char(), self.text[self.at + 1 : self.at + 2]
-            if char == '"':
-                self.at += 1
-                return
-            if char == "\\" and following and following in '$`"\\\n':
-                self._add("" if following == "\n" else following)
-                self.at += 2
-                continue
-            self._note_variable()
-            self._add(char)
-            self.at += 1
-        raise ShellProblem('A quote " is never closed.')
-
-    def _ansi(self) -> None:
-        """`$'…'`, as browsers write it: escapes for bytes, and for characters by their code."""
-        decoded = bytearray()
-        self.at += 2
-        while self.at < len(self.text):
-            char = self._char()
-            self.at += 1
-            if char == "'":
-                self._add(_decoded(bytes(decoded)))
-                return
-            if char == "\\" and (code := _ANSI_CODE.match(self.text, self.at)):
-                self.at = code.end()
-                decoded += _coded(code)
-                continue
-            if char == "\\" and self.at < len(self.text):
-                char = _ANSI.get(self._char(), self._char())
-                self.at += 1
-            decoded += char.encode("utf-8", "surrogatepass")
-        raise ShellProblem("A quote $' is never closed.")
+_ANSI = {
+    b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"e": b"\x1b", b"E": b"\x1b", b"f": b"\f", b"v": b"\v",
+}  # fmt: skip
+_ANSI_CODE = re.compile(
+    rb"\\(?:u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))", re.DOTALL
+)
+"""In `$'…'`, as browsers write it: escapes for characters by their code, for bytes, and for some by a letter."""
 
 
-def _coded(code: re.Match[str]) -> bytes:
+def _coded(code: re.Match[bytes]) -> bytes:
+    if code[5]:
+        return _ANSI.get(code[5], code[5])
     if code[3] or code[4]:
         return bytes([int(code[3], 16) if code[3] else int(code[4], 8) & 0xFF])
     number = int(code[1] or code[2], 16)
@@ -198,17 +157,11 @@ def _coded(code: re.Match[str]) -> bytes:
 
 def _decoded(data: bytes) -> str:
     """Halves of a character outside the basic plane, which JavaScript writes one by one, come together."""
-    if not _is_text(data):
-        return data.decode("utf-8", "surrogateescape")
-    return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _is_text(data: bytes) -> bool:
     try:
-        data.decode("utf-8", "surrogatepass")
+        text = data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return False
-    return True
+        return data.decode("utf-8", "surrogateescape")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 # ---- the Windows command prompt ---------------------------------------------------------------------------------------
