@@ -18,8 +18,8 @@ from webhookui.webhooks.form_body import Rows, form_pairs
 from webhookui.webhooks.naming import LEFT_OUT, Segment
 from webhookui.webhooks.raw_body import kind_of, names_in, raw_body
 from webhookui.webhooks.secret_values import PLAIN, QUERY, URL, marked, named
+from webhookui.webhooks.templating.budget import limited
 from webhookui.webhooks.templating.reasons import reason
-from webhookui.webhooks.templating.sandbox import limited
 from webhookui.webhooks.templating.template import (
     TemplateProblem,
     is_constant,

@@ -20,6 +20,10 @@ NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 MOST_DIGITS = 400
 
 
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
 class JsonText(str):
     """What `tojson` gives: text that is JSON already."""
 

@@ -18,9 +18,9 @@ from jsonpath_ng.ext import parse as parse_ng
 from jsonpath_rfc9535 import JSONPathError
 from jsonpath_rfc9535.node import JSONPathNode
 
-from webhookui.webhooks.paths.jsonpath_rfc import compile_query, exact, is_number, with_decimals
+from webhookui.webhooks.paths.jsonpath_rfc import compile_query, exact, with_decimals
 from webhookui.webhooks.paths.path_error import PathError
-from webhookui.webhooks.values import as_text
+from webhookui.webhooks.values import as_text, is_number
 
 Select = Callable[[Any], list[Any]]
 OPERATORS: dict[str, Callable[[Decimal, Decimal], Decimal]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}

@@ -35,6 +35,8 @@ from jsonpath_rfc9535.parse import Parser
 from jsonpath_rfc9535.selectors import FilterSelector
 from jsonpath_rfc9535.tokens import TokenStream
 
+from webhookui.webhooks.values import is_number
+
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -66,10 +68,6 @@ def with_decimals(value: Any) -> Any:
     if isinstance(value, list):
         return [with_decimals(inner) for inner in value]
     return value
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def equal(left: Any, right: Any) -> bool:

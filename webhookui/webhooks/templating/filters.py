@@ -24,7 +24,7 @@ from jinja2.utils import _PassArg
 from webhookui.core import exact_json
 from webhookui.webhooks.templating.budget import MAX_WIDTH, fits, go_on, is_record, listed, size_of, take, text_fits
 from webhookui.webhooks.templating.reasons import used
-from webhookui.webhooks.values import JsonText, as_text, is_empty, number_of, plain
+from webhookui.webhooks.values import JsonText, as_text, is_empty, is_number, number_of, plain
 
 KINDS = {
     "text": "a text", "number": "a number", "boolean": "true or false", "date": "a date", "datetime": "a time",
@@ -150,11 +150,10 @@ def _formatted(match: re.Match[str], given: Any) -> str:
     if given is None:
         return " " * padding
     if match["kind"] in "fF":
-        sign = "+" if "+" in match["flags"] else " " if " " in match["flags"] else ""
-        text = format(exact(given), f"{sign}.{match['places'] or 6}f")
-        if "-" in match["flags"]:
-            return text.ljust(padding)
-        return text.zfill(padding) if "0" in match["flags"] else text.rjust(padding)
+        flags = match["flags"]
+        aligned = "<" if "-" in flags else "0=" if "0" in flags else ">"
+        sign = "+" if "+" in flags else " " if " " in flags else "-"
+        return format(exact(given), f"{aligned}{sign}{padding or ''}.{match['places'] or 6}f")
     if match["kind"] in "sr":
         return str((match[0][:-1] + "s") % as_text(given))
     return str(match[0] % (int(exact(given)) if match["kind"] in "diuxXoc" else exact(given)))
@@ -172,12 +171,14 @@ def _round(value: Any, precision: int = 0, method: str = "common") -> Decimal:
     return rounded if places >= 0 else rounded.quantize(Decimal(1))
 
 
+def _number(value: Any) -> int | Decimal:
+    return number_of(value) if isinstance(value, str) else int(value) if isinstance(value, bool) else exact(value)
+
+
 def _int(value: Any, default: Any = 0, base: int = 10) -> Any:
     """The whole number that the value is, its fraction cut off; `default` for what is no number."""
     try:
-        if base != 10 and isinstance(value, str):
-            return int(needle(value), base)
-        return int(value if isinstance(value, bool) else number_of(value) if isinstance(value, str) else exact(value))
+        return int(needle(value), base) if base != 10 and isinstance(value, str) else int(_number(value))
     except (ValueError, SecurityError):
         return default
 
@@ -185,9 +186,7 @@ def _int(value: Any, default: Any = 0, base: int = 10) -> Any:
 def _float(value: Any, default: Any = Decimal(0)) -> Any:
     """The number that the value is, exactly; `default` for what is none."""
     try:
-        return Decimal(
-            number_of(value) if isinstance(value, str) else int(value) if isinstance(value, bool) else exact(value)
-        )
+        return Decimal(_number(value))
     except (ValueError, SecurityError):
         return default
 
@@ -289,10 +288,6 @@ def _urlencode(value: Any) -> str:
     return jinja.do_urlencode([(as_text(name), as_text(item)) for name, item in pairs])
 
 
-def _tojson(value: Any) -> JsonText:
-    return JsonText(exact_json.dumps(plain(value)))
-
-
 @jinja.pass_environment
 def _groupby(
     environment: Any, value: Iterable[Any], attribute: Any, default: Any = None, case_sensitive: bool = False
@@ -309,18 +304,14 @@ def _groupby(
     return groups
 
 
-def _center(value: str, width: int = 80) -> str:
-    return value.center(within(width))
-
-
 def _reverse(value: Any) -> Any:
     return value[::-1] if isinstance(value, str) else list(value)[::-1]
 
 
 TEXT_FILTERS: dict[str, Callable[..., str]] = {
-    "capitalize": str.capitalize, "center": _center, "e": jinja.escape, "escape": jinja.escape, "forceescape": jinja.escape,
-    "lower": str.lower, "replace": _replace, "safe": str, "string": str, "striptags": _striptags, "title": jinja.do_title,
-    "trim": _trim, "truncate": _truncate, "upper": str.upper,
+    "capitalize": str.capitalize, "center": lambda value, width=80: value.center(within(width)), "e": jinja.escape,
+    "escape": jinja.escape, "forceescape": jinja.escape, "lower": str.lower, "replace": _replace, "safe": str, "string": str,
+    "striptags": _striptags, "title": jinja.do_title, "trim": _trim, "truncate": _truncate, "upper": str.upper,
 }  # fmt: skip
 LIST_FILTERS: dict[str, tuple[Callable[..., Any], str]] = {
     "batch": (_narrow(jinja.do_batch), "list"), "count": (len, "number"), "first": (lambda value: next(iter(value), None), ""),
@@ -345,7 +336,7 @@ FILTERS: dict[str, Filter] = {
     "int": Filter(_int, NUMBERS_AS_TEXT, "number"),
     "items": Filter(lambda value: list(value.items()), OBJECTS, "list"),
     "round": Filter(_round, NUMBERS, "number"),
-    "tojson": Filter(_tojson, gives="json", as_it_is=True),
+    "tojson": Filter(lambda value: JsonText(exact_json.dumps(plain(value))), gives="json", as_it_is=True),
     "urlencode": Filter(_urlencode, gives="text"),
     "wordcount": Filter(_text(lambda value: len(re.findall(r"\w+", value))).function, gives="number"),
 }
@@ -387,10 +378,6 @@ def needle(text: Any) -> Any:
     if isinstance(text, str) and len(text) > MAX_WIDTH:
         raise SecurityError(f"the text to look for can have at most {MAX_WIDTH} characters.")
     return text
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def exact(value: Any) -> Decimal:

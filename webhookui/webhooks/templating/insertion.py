@@ -89,14 +89,10 @@ def into_xml(pieces: Pieces) -> str:
             match = ILLEGAL.search(piece.text)
             if match:
                 raise NotEncodable(f"XML can't contain the character U+{ord(match.group()):04X}.")
-            inserted = (_put_secret if MARKER.fullmatch(piece.text) else _put)(state, piece.text)
+            inserted = _put_secret(state, piece.text) if MARKER.fullmatch(piece.text) else _PUT[state](piece.text)
             written.append(inserted)
             unread = unread[-_CARRIED:] if not inserted else ""
     return "".join(written)
-
-
-def _put(state: str, text: str) -> str:
-    return _PUT[state](text)
 
 
 def _put_secret(state: str, marker: str) -> str:

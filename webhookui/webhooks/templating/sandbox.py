@@ -26,23 +26,12 @@ from jinja2.visitor import NodeTransformer
 
 from webhookui.core import exact_json
 from webhookui.webhooks.line_breaks import keeping_line_breaks
-from webhookui.webhooks.templating.budget import (
-    MAX_OUTPUT,
-    fits,
-    go_on,
-    is_record,
-    limited,
-    listed,
-    size_of,
-    take,
-    text_fits,
-)
+from webhookui.webhooks.templating.budget import MAX_OUTPUT, fits, go_on, is_record, listed, size_of, take, text_fits
 from webhookui.webhooks.templating.filters import (
     FILTERS,
     KINDS,
     comparable,
     exact,
-    is_number,
     joined,
     kind_of,
     needle,
@@ -50,12 +39,7 @@ from webhookui.webhooks.templating.filters import (
     within,
 )
 from webhookui.webhooks.templating.reasons import used
-from webhookui.webhooks.values import JsonText, as_text, plain
-
-__all__ = [
-    "DATE_METHODS", "DATE_PARTS", "LIST_METHODS", "MAX_OUTPUT", "TEXT_METHODS", "JsonText", "Sandbox", "bounded", "limited",
-    "unoffered",
-]  # fmt: skip
+from webhookui.webhooks.values import as_text, is_number, plain
 
 TEXT_METHODS = frozenset({
     "capitalize", "casefold", "center", "count", "endswith", "find", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
@@ -117,7 +101,7 @@ def bounded(value: Any) -> Any:
     return value
 
 
-class _Generator(CodeGenerator):
+class ComputesNothing(CodeGenerator):
     """Computes nothing while it compiles: that would be outside of any budget."""
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
@@ -129,7 +113,7 @@ class _Generator(CodeGenerator):
 class Sandbox(ImmutableSandboxedEnvironment):
     """`finalize` makes the piece of output out of the value of a placeholder."""
 
-    code_generator_class = _Generator
+    code_generator_class = ComputesNothing
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
     intercepted_unops = frozenset({"+", "-"})
 
@@ -149,7 +133,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests |= {name: _comparing(kind) for name, kind in TESTS_THAT_COMPARE.items()}
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        return super()._generate(watched(source), *args, **kwargs)
+        return super()._generate(_Watch().visit(source).set_environment(self), *args, **kwargs)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return keeping_line_breaks(lambda text: super(Sandbox, self)._parse(text, name, filename), source)
@@ -238,64 +222,51 @@ class Sandbox(ImmutableSandboxedEnvironment):
 class _Watch(NodeTransformer):
     """Puts a watch wherever a value is made or compared without asking the sandbox."""
 
-    def _by(self, name: str, node: Any, *args: nodes.Expr) -> nodes.Filter:
-        return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
-
-    def visit_Const(self, node: nodes.Const) -> nodes.Node:
-        return (
-            self._by("(number)", nodes.Const(repr(node.value), lineno=node.lineno))
-            if type(node.value) is float
-            else node
-        )
-
-    def visit_List(self, node: nodes.List) -> nodes.Node:
-        self.generic_visit(node)
-        return self._by("(made)", node)
-
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
-        self.generic_visit(node)
-        return self._by("(made)", node) if node.ctx == "load" else node
-
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
-        self.generic_visit(node)
-        for pair in node.items:
-            pair.key = self._by("(key)", pair.key)
-        return self._by("(made)", node)
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
-        self.generic_visit(node)
-        return self._by("(pieces)", nodes.List(node.nodes, lineno=node.lineno))
-
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
-        self.generic_visit(node)
-        if not isinstance(node.arg, nodes.Slice):
-            return node
-        ends = (node.arg.start, node.arg.stop, node.arg.step)
-        return self._by("(slice)", node.node, *(end or nodes.Const(None, lineno=node.lineno) for end in ends))
-
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
-        self.generic_visit(node)
-        ops = [part for op in node.ops for part in (nodes.Const(op.op, lineno=node.lineno), op.expr)]
-        return self._by("(compare)", node.expr, *ops)
+    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        visited: nodes.Node = super().generic_visit(node, *args, **kwargs)
+        watch = _WATCHES.get(type(visited))
+        return watch(visited) if watch else visited
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:
-        self.generic_visit(node)
-        if node.expr2 is None:
-            node.expr2 = nodes.Const(None, lineno=node.lineno)
-        return node
+        node.expr2 = node.expr2 or _const(None, node)
+        return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
-        node.iter = self._by("(turns)", node.iter)
+        node.iter = _by("(turns)", node.iter)
         return node
 
 
-def watched(tree: nodes.Template) -> nodes.Template:
-    """The tree with watches in it."""
-    watched_tree: nodes.Template = _Watch().visit(tree)
-    if tree.environment is not None:
-        watched_tree.set_environment(tree.environment)
-    return watched_tree
+def _by(name: str, node: Any, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
+
+
+def _const(value: object, beside: nodes.Node) -> nodes.Const:
+    return nodes.Const(value, lineno=beside.lineno)
+
+
+def _sliced(node: nodes.Getitem) -> nodes.Node:
+    if not isinstance(node.arg, nodes.Slice):
+        return node
+    ends = (node.arg.start, node.arg.stop, node.arg.step)
+    return _by("(slice)", node.node, *(end or _const(None, node) for end in ends))
+
+
+def _compared(node: nodes.Compare) -> nodes.Node:
+    return _by("(compare)", node.expr, *(part for op in node.ops for part in (_const(op.op, node), op.expr)))
+
+
+_WATCHES: dict[type[nodes.Node], Callable[[Any], nodes.Node]] = {
+    nodes.Const: lambda node: _by("(number)", _const(repr(node.value), node)) if type(node.value) is float else node,
+    nodes.List: lambda node: _by("(made)", node),
+    nodes.Tuple: lambda node: _by("(made)", node) if node.ctx == "load" else node,
+    nodes.Dict: lambda node: _by("(made)", node),
+    nodes.Pair: lambda node: nodes.Pair(_by("(key)", node.key), node.value, lineno=node.lineno),
+    nodes.Concat: lambda node: _by("(pieces)", nodes.List(node.nodes, lineno=node.lineno)),
+    nodes.Getitem: _sliced,
+    nodes.Compare: _compared,
+}
+"""Kind of node, its parts being watched already → what stands in its place."""
 
 
 def unoffered(tree: nodes.Template) -> str:

@@ -17,25 +17,23 @@ from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.environment import TemplateExpression
 
 from webhookui.core import exact_json
+from webhookui.webhooks.templating.budget import MAX_OUTPUT, limited
 from webhookui.webhooks.templating.insertion import Inserted, into_json
 from webhookui.webhooks.templating.reasons import reason, syntax
 from webhookui.webhooks.templating.sandbox import (
     DATE_METHODS,
     DATE_PARTS,
     LIST_METHODS,
-    MAX_OUTPUT,
     TEXT_METHODS,
-    JsonText,
+    ComputesNothing,
     Sandbox,
     bounded,
-    limited,
     unoffered,
 )
-from webhookui.webhooks.values import as_text, plain
+from webhookui.webhooks.values import JsonText, as_text, plain
 
 MAX_TEMPLATE = 20_000
 """Characters of a template."""
-NO_PARTS: frozenset[str] = frozenset()
 PARTS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("text", "long_text", "email", "phone", "url", "picklist"), TEXT_METHODS),
     **dict.fromkeys(("date", "datetime"), DATE_METHODS | DATE_PARTS),
@@ -94,30 +92,22 @@ def compiled(source: str) -> _Compiled:
         return _Compiled(source)
     tree = _parsed(source)
     names = _names(tree)
-    try:
+    with _in_words("read"):
         match tree.body:
             case [nodes.Output(nodes=[nodes.TemplateData(data=data)])]:
                 return _Compiled(data)
             case [nodes.Output(nodes=[expression])] if source.startswith("{{") and source.endswith("}}"):
                 return _Compiled(None, names, _alone(expression))
         return _Compiled(None, names, None, _text.from_string(source))
-    except Exception as error:
-        raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None
 
 
-class _Names(meta.TrackingCodeGenerator):
+class _Names(ComputesNothing, meta.TrackingCodeGenerator):
     """Finds the names that a template takes from outside. (Jinja's own finder computes the constants on its way.)"""
-
-    def __init__(self) -> None:
-        super().__init__(_typed)
-        self.optimizer = None
-
-    def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> str:
-        raise nodes.Impossible
 
 
 def _names(tree: nodes.Template) -> frozenset[str]:
-    names = _Names()
+    names = _Names(_typed)
+    names.optimizer = None
     names.visit(tree)
     return frozenset(names.undeclared_identifiers)
 
@@ -133,20 +123,16 @@ def _alone(expression: nodes.Node) -> TemplateExpression:
 def _parsed(source: str, longest: int = MAX_TEMPLATE) -> nodes.Template:
     if len(source) > longest:
         raise TemplateProblem(f"At most {longest} characters.")
-    try:
-        tree = _typed.parse(source)
-        if problem := unoffered(tree):
-            raise TemplateProblem(problem)
-        _text.from_string(source)  # unknown filters and tests show only when code is made
+    with _in_words("read"):
+        try:
+            tree = _typed.parse(source)
+            if problem := unoffered(tree):
+                raise TemplateProblem(problem)
+            _text.from_string(source)  # unknown filters and tests show only when code is made
+        except TemplateSyntaxError as error:
+            place = _place(source, error.lineno)
+            raise TemplateProblem(f"The placeholder can't be read {place}: {syntax(error.message or '')}") from None
         return tree
-    except TemplateProblem:
-        raise
-    except TemplateSyntaxError as error:
-        raise TemplateProblem(
-            f"The placeholder can't be read {_place(source, error.lineno)}: {syntax(error.message or '')}"
-        ) from None
-    except Exception as error:
-        raise TemplateProblem(f"The placeholder can't be read: {reason(error)}") from None
 
 
 def _place(source: str, line: int) -> str:
@@ -155,14 +141,9 @@ def _place(source: str, line: int) -> str:
     return f"at line {line}, column {max(1, column)}"
 
 
-@lru_cache(maxsize=2048)
-def _compiled_url(source: str) -> Template:
-    return _url.from_string(source)
-
-
-@lru_cache(maxsize=2048)
-def _compiled_json(source: str) -> Template:
-    return _json.from_string(source)
+@lru_cache(maxsize=8192)
+def _compiled_in(sandbox: Sandbox, source: str) -> Template:
+    return sandbox.from_string(source)
 
 
 def check(source: str, schema: Schema) -> str:
@@ -255,7 +236,7 @@ def _missing(chain: list[str], schema: Schema, before: Sequence[str] = ()) -> st
             return f"There is no placeholder “{path}”.{hint}"
         if isinstance(part, str):
             rest = chain[position + 1 :]
-            if rest and rest[0] not in PARTS.get(part, NO_PARTS):
+            if rest and rest[0] not in PARTS.get(part, ()):
                 return f"“{path}” is a value and has no “{rest[0]}”."
             return ""
         current = part()
@@ -281,7 +262,7 @@ def render_value(source: str, context: Mapping[str, Any]) -> Any:
         return template.constant
     if template.alone is None:
         return render_text(source, context)
-    with _in_words():
+    with _in_words("filled in"), limited():
         return bounded(plain(template.alone(**_of(context, template.names))))
 
 
@@ -305,7 +286,7 @@ def render_url(source: str, context: Mapping[str, Any]) -> str:
     if first:
         rest = source[first.end() :]
         return render_text(first.group(), context) + (render_url("\0" + rest, context)[1:] if rest else "")
-    return _generated(_compiled_url(source), template.names, context)
+    return _generated(_compiled_in(_url, source), template.names, context)
 
 
 _SEALED = re.compile("\0([A-Za-z0-9+/=]*)\0([A-Za-z0-9+/=]*)\0")
@@ -320,7 +301,7 @@ def render_json(source: str, context: Mapping[str, Any]) -> Any:
         if not isinstance(value, str):
             return value
         return exact_json.loads(value) if value.strip() else None
-    text = into_json(_pieces(_generated(_compiled_json(source), template.names, context, 3 * MAX_OUTPUT)))
+    text = into_json(_pieces(_generated(_compiled_in(_json, source), template.names, context, 3 * MAX_OUTPUT)))
     if len(text) > MAX_OUTPUT:
         raise TemplateProblem(f"The text exceeds {MAX_OUTPUT} characters.")
     return exact_json.loads(text)
@@ -367,7 +348,7 @@ def _pieces(sealed: str) -> list[str | Inserted]:
 def _generated(template: Template, names: frozenset[str], context: Mapping[str, Any], longest: int = MAX_OUTPUT) -> str:
     parts: list[str] = []
     length = 0
-    with _in_words():
+    with _in_words("filled in"), limited():
         for part in template.generate(**_of(context, names)):
             length += len(part)
             if length > longest:
@@ -381,11 +362,11 @@ def _of(context: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words(what: str) -> Iterator[None]:
+    """Says why the placeholder can't be `what`, whatever is raised."""
     try:
-        with limited():
-            yield
+        yield
     except TemplateProblem:
         raise
     except Exception as error:  # whatever a filter of Jinja raises, an assertion too
-        raise TemplateProblem(f"The placeholder can't be filled in: {reason(error)}") from error
+        raise TemplateProblem(f"The placeholder can't be {what}: {reason(error)}") from error
