@@ -47,7 +47,7 @@ class Queue:
         self._lock = threading.Lock()
         self._woken: set[str] = set()
         self._woken_at: dict[tuple[str, int], None] = {}
-        self._jobs: dict[str, Callable[[], bool]] = {}
+        self._jobs: dict[str, Callable[[], bool | None]] = {}
         """While this process works: what each does in a turn; it says whether something is left to do."""
         self._ending = threading.Event()
         self._define_tasks()
@@ -108,20 +108,14 @@ class Queue:
         except Exception as error:
             log.error("wake_at_failed", key=key, error=str(error))
 
-    def _sweep(self, engine: Engine) -> bool:
+    def _sweep(self, engine: Engine) -> None:
         engine.note_wakeup()
         engine.sweep()
-        return False
 
-    def _count(self) -> bool:
-        statistics.observe(self._db)
-        return False
-
-    def _purge(self) -> bool:
+    def _purge(self) -> None:
         limit = retention.before(self._settings.retention_days, now())
         retention.purge(self._db, limit, self._ending.is_set)
         redelivery_jobs.forget(self._db, limit)
-        return False
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
@@ -130,7 +124,7 @@ class Queue:
         mail_sender = self._mail_sender = MailSender(self._settings, self._db, self._box, engine.process.id)
         self._jobs = {
             "sweep": partial(self._sweep, engine),
-            "count": self._count,
+            "count": partial(statistics.observe, self._db),
             "purge": self._purge,
             REDELIVERIES: partial(redelivery_jobs.work, self._db, self._settings.address),
             MAIL: mail_sender.work,

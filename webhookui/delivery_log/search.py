@@ -128,7 +128,8 @@ def _holding(
 
 
 def _candidates(session: Session, log_filter: LogFilter, part: str, newest_first: bool) -> Candidates:
-    groups = buckets_of(session, log_filter) if dimensions_of(log_filter) else None
+    dimensions = dimensions_of(log_filter)
+    groups = buckets_of(session, dimensions) if dimensions else None
     few = groups is not None and sum(groups.values()) <= CHUNK
     if few or len(part) < TEXTS.SHORTEST or log_filter.record_id is not None or not TEXTS.is_there(session):
         return lambda span, size: matching(session, log_filter, span, size, newest_first=newest_first)
@@ -149,7 +150,7 @@ def _is_worth_it(session: Session, groups: dict[int, int]) -> bool:
     """Whether looking into these groups alone saves candidates: not when they hold the most of the log anyway."""
     if len(groups) > TEXTS.MOST_GROUPS:
         return False
-    return 2 * sum(groups.values()) < sum(buckets_of(session, LogFilter()).values())
+    return 2 * sum(groups.values()) < sum(buckets_of(session, {}).values())
 
 
 def _sample(session: Session) -> list[str]:

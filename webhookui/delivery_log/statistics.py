@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -46,21 +46,18 @@ class Counted:
     def total(self) -> int:
         return self.by_status.total()
 
-    def add(self, by_status: Mapping[str, int], durations: Mapping[str, int] | Mapping[int, int]) -> None:
-        self.by_status.update(by_status)
-        self.durations.update({int(key): number for key, number in durations.items()})
-
-    def note_age(self, age_s: float | None) -> None:
-        if age_s is not None:
-            self.oldest_queued_s = max(age_s, self.oldest_queued_s or 0.0)
+    def add(self, part: Counted) -> None:
+        self.by_status.update(part.by_status)
+        self.durations.update(part.durations)
+        if part.oldest_queued_s is not None:
+            self.oldest_queued_s = max(part.oldest_queued_s, self.oldest_queued_s or 0.0)
 
 
 def added(parts: Iterable[Counted]) -> Counted:
     """All of them as one."""
     whole = Counted()
     for part in parts:
-        whole.add(part.by_status, part.durations)
-        whole.note_age(part.oldest_queued_s)
+        whole.add(part)
     return whole
 
 
@@ -71,34 +68,27 @@ def slot_of(time: datetime) -> datetime:
 
 def over_time(session: Session, edges: Sequence[datetime]) -> list[Counted]:
     """What was made between each two of these times, which are in order; a slot counts where it begins."""
-    bars = [Counted() for _ in edges[1:]]
-
-    def bar_of(at: datetime) -> Counted | None:
-        place = bisect_right(edges, at) - 1
-        return bars[place] if 0 <= place < len(bars) else None
-
-    first = slot_of(edges[0].astimezone(UTC))
+    first = counted_until = slot_of(edges[0].astimezone(UTC))
     unfinished = _unfinished(session)
+    parts = [*unfinished.items()]
     stale: list[datetime] = []
-    counted_until = first
     for row in session.execute(select(*_S).where(_S.at >= first).order_by(_S.at)):
-        bar = bar_of(row.at)
+        stored = Counted(oldest_queued_s=row.oldest_queued_s)
+        parts.append((row.at, stored))
         if row.counted:
             counted_until = row.at + SLOT
-        if bar is None:
-            continue
-        bar.note_age(row.oldest_queued_s)
-        if row.counted and row.unfinished != _number(unfinished, row.at) and len(stale) < _RECOUNTED:
+        if row.counted and row.unfinished != unfinished[row.at].total and len(stale) < _RECOUNTED:
             stale.append(row.at)
         elif row.counted:
-            bar.add(row.finished, row.durations)
+            stored.by_status.update(row.finished)
+            stored.durations.update({int(key): number for key, number in row.durations.items()})
     for start, end in [*((at, at + SLOT) for at in stale), (counted_until, None)]:
-        for at, counted in _finished(session, start, end).items():
-            if (bar := bar_of(at)) is not None:
-                bar.add(counted.by_status, counted.durations)
-    for at, statuses in unfinished.items():
-        if (bar := bar_of(at)) is not None:
-            bar.add(statuses, {})
+        parts += _finished(session, start, end).items()
+    bars = [Counted() for _ in edges[1:]]
+    for at, part in parts:
+        place = bisect_right(edges, at) - 1
+        if 0 <= place < len(bars):
+            bars[place].add(part)
     return bars
 
 
@@ -139,7 +129,7 @@ def _count(db: Database, start: datetime, end: datetime) -> None:
     ats = {at for at in (*finished, *unfinished, last) if start <= at < end}
     rows = [
         {
-            "at": at, "counted": True, "finished": dict(finished[at].by_status), "unfinished": _number(unfinished, at),
+            "at": at, "counted": True, "finished": dict(finished[at].by_status), "unfinished": unfinished[at].total,
             "durations": {str(key): number for key, number in finished[at].durations.items()},
         }
         for at in sorted(ats)
@@ -158,7 +148,7 @@ def _recount(db: Database) -> None:
             session.execute(select(_S.at, _S.unfinished).where(_S.counted, _S.unfinished > 0)).all()
         )
         late = [at for at in open_now if at not in noted and session.scalar(select(_S.counted).where(_S.at == at))]
-    for at in [*late, *(at for at, number in noted.items() if number != _number(open_now, at))]:
+    for at in [*late, *(at for at, number in noted.items() if number != open_now[at].total)]:
         _count(db, at, at + SLOT)
 
 
@@ -192,17 +182,13 @@ def _finished(session: Session, start: datetime, end: datetime | None) -> defaul
     return slots
 
 
-def _unfinished(session: Session) -> dict[datetime, Counter[str]]:
+def _unfinished(session: Session) -> defaultdict[datetime, Counted]:
     """Of all times: the index of the statuses finds them, and no index of times is to get in its way."""
     statement = select(_SLOT_TEXT, _D.status, func.count()).where(_D.status.in_(states.OPEN))
-    unfinished: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
+    slots: defaultdict[datetime, Counted] = defaultdict(Counted)
     for slot_text, status, number in session.execute(statement.group_by(text("1"), text("2"))):
-        unfinished[_time(slot_text)][status] += number
-    return unfinished
-
-
-def _number(unfinished: Mapping[datetime, Counter[str]], at: datetime) -> int:
-    return unfinished[at].total() if at in unfinished else 0
+        slots[_time(slot_text)].by_status[status] += number
+    return slots
 
 
 def _time(slot_text: str) -> datetime:

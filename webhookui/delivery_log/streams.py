@@ -124,16 +124,15 @@ def _not_indexed(log_filter: LogFilter, span: Span, tail: str) -> list[str]:
     ]
 
 
-def buckets_of(session: Session, log_filter: LogFilter) -> dict[int, int]:
+def buckets_of(session: Session, dimensions: dict[str, Any]) -> dict[int, int]:
     """The groups that match, and how many deliveries each has."""
-    dimensions = dimensions_of(log_filter)
     sql = f"SELECT id, number FROM log_bucket WHERE number > 0{_equal(dimensions)}"
     return {row.id: row.number for row in session.execute(text(sql), dimensions)}
 
 
 def _groups(session: Session, dimensions: dict[str, Any], span: Span, limit: int, order: str) -> list[int]:
     """The groups that the first `limit` matches are in. Each group's first match is one of them, so `limit` groups do."""
-    ids = _ids(session, f"SELECT id FROM log_bucket WHERE number > 0{_equal(dimensions)}", dimensions)
+    ids = list(buckets_of(session, dimensions))
     if len(ids) <= limit:
         return ids
     first = f"SELECT id FROM delivery WHERE log_bucket_id = g.id{span.condition()} ORDER BY id {order} LIMIT 1"
@@ -190,7 +189,10 @@ def counted(session: Session, log_filter: LogFilter) -> Counts:
     values = {**span.values(), **dimensions, "most": MOST_COUNTED + 1}
     same = _equal(dimensions)
     if log_filter.record_id is not None:
-        return _of_record(session, log_filter.record_id, same, span, values)
+        newest = f"SELECT status FROM delivery WHERE record_id = :record_id{same}{span.condition()} ORDER BY id DESC LIMIT :most"
+        sql = f"SELECT status, count(*) AS n FROM ({newest}) AS newest GROUP BY status"
+        numbers = _by_status(session, sql, values | {"record_id": log_filter.record_id})
+        return Counts(numbers, frozenset(STATUSES) if sum(numbers.values()) > MOST_COUNTED else frozenset())
     rest = f"log_bucket_id IS NULL AND status IN {tuple(STATUSES)}{same}{span.condition()}"
     not_indexed = f"SELECT status, count(*) AS n FROM delivery WHERE {rest} GROUP BY status"
     if not span.is_of_times:
@@ -203,16 +205,9 @@ def counted(session: Session, log_filter: LogFilter) -> Counts:
             f"SELECT '{status}' AS status, count(*) AS n FROM (SELECT 1 FROM delivery"
             f" WHERE log_bucket_id IN ({groups}){span.condition()} LIMIT :most) AS {status}_ones"
         )
-    return _cut(_by_status(session, " UNION ALL ".join(parts), values))
-
-
-def _of_record(session: Session, record_id: int, same: str, span: Span, values: dict[str, Any]) -> Counts:
-    newest = (
-        f"SELECT status FROM delivery WHERE record_id = :record_id{same}{span.condition()} ORDER BY id DESC LIMIT :most"
-    )
-    sql = f"SELECT status, count(*) AS n FROM ({newest}) AS newest GROUP BY status"
-    numbers = _by_status(session, sql, values | {"record_id": record_id})
-    return Counts(numbers, frozenset(STATUSES) if sum(numbers.values()) > MOST_COUNTED else frozenset())
+    numbers = _by_status(session, " UNION ALL ".join(parts), values)
+    more = frozenset(status for status, number in numbers.items() if number > MOST_COUNTED)
+    return Counts(numbers | dict.fromkeys(more, MOST_COUNTED), more)
 
 
 def _by_status(session: Session, sql: str, values: dict[str, Any]) -> dict[str, int]:
@@ -220,10 +215,3 @@ def _by_status(session: Session, sql: str, values: dict[str, Any]) -> dict[str, 
     for status, number in session.execute(_bound(sql, values), values):
         numbers[status] += int(number or 0)
     return numbers
-
-
-def _cut(numbers: dict[str, int]) -> Counts:
-    more = frozenset(status for status, number in numbers.items() if number > MOST_COUNTED)
-    return Counts(
-        {status: min(number, MOST_COUNTED) if status in more else number for status, number in numbers.items()}, more
-    )

@@ -54,9 +54,8 @@ class MailSender:
         self._again = threading.Event()
         self._stopping = False
 
-    def work(self, at: datetime | None = None) -> bool:
-        """Does all that is due, unless another thread is doing it, which then looks once more: nothing is left to do. `at`: the
-        time, for tests."""
+    def work(self, at: datetime | None = None) -> None:
+        """Does all that is due, unless another thread is doing it, which then looks once more. `at`: the time, for tests."""
         self._again.set()
         while not self._stopping and self._again.is_set() and self._busy.acquire(blocking=False):
             try:
@@ -64,7 +63,6 @@ class MailSender:
                 self._work(at or now())
             finally:
                 self._busy.release()
-        return False
 
     def stop(self, timeout_s: float) -> None:
         """Begins no further mail, and waits for the one that is in flight."""
