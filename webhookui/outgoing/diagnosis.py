@@ -230,8 +230,13 @@ def _detail(error: BaseException, clean: Callable[[str], str]) -> str:
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    cleaned = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", clean(text)).strip()
-    return cleaned if len(cleaned) <= 200 else cleaned[:199] + "…"
+    return one_line(clean(text), 200)
+
+
+def one_line(text: str, longest: int) -> str:
+    """Without control characters and halves of characters."""
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 _NO_SWITCH = "verification can't be switched off."

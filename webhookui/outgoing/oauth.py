@@ -94,7 +94,8 @@ class OAuthTokens:
         try:
             return _token_of(answer)
         except ValueError as error:
-            raise TokenRefused(f"The token URL gave no access token: {_short(clean(str(error)))}", _ADVICE) from None
+            words = diagnosis.one_line(clean(str(error)), 300)
+            raise TokenRefused(f"The token URL gave no access token: {words}", _ADVICE) from None
 
 
 def token_request(authorization: Authorization, within_s: float) -> Outgoing:
@@ -146,11 +147,6 @@ def _lifetime_s(expires_in: Any) -> float:
     if math.isnan(seconds):
         raise ValueError(f"its expires_in is {json.dumps(expires_in)}, which is not a number of seconds.")
     return seconds
-
-
-def _short(text: str) -> str:
-    plain = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).split())
-    return plain if len(plain) <= 300 else plain[:299] + "…"
 
 
 _ADVICE = "Check the token URL, the client id and its secret."

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 import time
+from concurrent.futures import Future
 from functools import lru_cache
 
 import requests
@@ -32,16 +33,8 @@ class NameSlow(requests.Timeout):
     """Looking the host's name up took longer than there was time."""
 
 
-class _LookUp:
-    """One look-up under way or done; all who want the name share it."""
-
-    __slots__ = ("addresses", "at", "done", "error")
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.addresses: tuple[Address, ...] = ()
-        self.error: Exception | None = None
-        self.at = 0.0
+LookUp = Future[tuple[tuple[Address, ...], float]]
+"""One look-up under way or done, which all who want the name share: its addresses, and when they came."""
 
 
 class Resolver:
@@ -49,7 +42,7 @@ class Resolver:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._look_ups: dict[str, _LookUp] = {}
+        self._look_ups: dict[str, LookUp] = {}
         self._places = threading.Semaphore(MOST_AT_ONCE)
 
     def addresses(self, host: str, within_s: float) -> tuple[Address, ...]:
@@ -61,21 +54,24 @@ class Resolver:
             host = "localhost"
         end = time.monotonic() + within_s
         look_up = self._cached(host) or self._start(host, within_s)
-        if look_up is None or not look_up.done.wait(max(0.0, end - time.monotonic())):
-            raise NameSlow(f"The name {host} could not be looked up in time.")
-        if look_up.error is not None:
-            raise NameNotFound(f"The name {host} was not found.") from look_up.error
-        return look_up.addresses
+        try:
+            if look_up is None:
+                raise TimeoutError
+            return look_up.result(max(0.0, end - time.monotonic()))[0]
+        except TimeoutError:
+            raise NameSlow(f"The name {host} could not be looked up in time.") from None
+        except Exception as error:
+            raise NameNotFound(f"The name {host} was not found.") from error
 
-    def _cached(self, host: str) -> _LookUp | None:
+    def _cached(self, host: str) -> LookUp | None:
         with self._lock:
             look_up = self._look_ups.get(host)
-            if look_up is not None and look_up.done.is_set() and time.monotonic() - look_up.at > KEPT_S:
+            if look_up is not None and look_up.done() and time.monotonic() - look_up.result()[1] > KEPT_S:
                 del self._look_ups[host]
                 return None
             return look_up
 
-    def _start(self, host: str, within_s: float) -> _LookUp | None:
+    def _start(self, host: str, within_s: float) -> LookUp | None:
         """Starts a look-up, or joins one that was started meanwhile; None when too many are under way."""
         if not self._places.acquire(timeout=max(0.0, within_s)):
             return None
@@ -85,24 +81,20 @@ class Resolver:
                 self._places.release()
                 return look_up
             if len(self._look_ups) >= MOST_KEPT:
-                self._look_ups = {
-                    name: pending for name, pending in self._look_ups.items() if not pending.done.is_set()
-                }
-            look_up = self._look_ups[host] = _LookUp()
+                self._look_ups = {name: pending for name, pending in self._look_ups.items() if not pending.done()}
+            look_up = self._look_ups[host] = LookUp()
         threading.Thread(target=self._run, args=(host, look_up), name="look-up", daemon=True).start()
         return look_up
 
-    def _run(self, host: str, look_up: _LookUp) -> None:
+    def _run(self, host: str, look_up: LookUp) -> None:
         try:
-            look_up.addresses = _look_up(host)
-            look_up.at = time.monotonic()
+            look_up.set_result((_look_up(host), time.monotonic()))
         except Exception as error:
-            look_up.error = error
             with self._lock:  # a failure is not kept: the next one asks again
                 self._look_ups.pop(host, None)
+            look_up.set_exception(error)
         finally:
             self._places.release()
-            look_up.done.set()
 
 
 @lru_cache(maxsize=4096)

@@ -25,29 +25,21 @@ class ContentType:
     escape: str
 
 
-def _json(rows: Rows, _root: str, _style: str) -> bytes:
-    return exact_json.dumps(naming.nest(rows)).encode()
-
-
 def _json_array(rows: Rows, _root: str, _style: str) -> bytes:
     value = naming.nest(rows)
     return exact_json.dumps(value if isinstance(value, list) else [value]).encode()
 
 
-def _xml(rows: Rows, root: str, _style: str) -> bytes:
-    return xml_body(naming.nest(rows), root)
-
-
-def _form(rows: Rows, _root: str, style: str) -> bytes:
-    return form_body(rows, style)
-
-
 CONTENT_TYPES: dict[str, ContentType] = {
     content_type.name: content_type
     for content_type in (
-        ContentType("JSON", "application/json", _json, "j"),
+        ContentType(
+            "JSON", "application/json", lambda rows, _root, _style: exact_json.dumps(naming.nest(rows)).encode(), "j"
+        ),
         ContentType("JSONARRAY", "application/json", _json_array, "j"),
-        ContentType("XML", "application/xml", _xml, "x"),
-        ContentType("FORM", "application/x-www-form-urlencoded", _form, QUERY),
+        ContentType("XML", "application/xml", lambda rows, root, _style: xml_body(naming.nest(rows), root), "x"),
+        ContentType(
+            "FORM", "application/x-www-form-urlencoded", lambda rows, _root, style: form_body(rows, style), QUERY
+        ),
     )
 }

@@ -202,13 +202,10 @@ def _raw(webhook: Webhook, context: Context) -> bytes:
     spoken_of = names_in(webhook.body)
     related = {group.key: context.related(group.module) for group in webhook.related if group.key in spoken_of}
     try:
-        return raw_body(webhook.body, webhook.media_type, {**_only(spoken_of, context.values), **related}, MAX_BODY)
+        values = {name: context.values[name] for name in spoken_of if name in context.values}
+        return raw_body(webhook.body, webhook.media_type, values | related, MAX_BODY)
     except (TemplateProblem, NotEncodable) as problem:
         raise RequestError("body", f"Body: {problem}") from None
-
-
-def _only(names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in names if name in values}
 
 
 def _placed(webhook: Webhook, context: Context) -> Rows:

@@ -191,7 +191,7 @@ def _attempt(attempt: Attempt, detail: Detail, before: AttemptView | None) -> At
         status_line=f"HTTP {attempt.status_code} {responses.get(attempt.status_code or 0, '')}".rstrip(),
         response=response,
         bars=bars(attempt.timing_ms, answered=answered),
-        total_ms=_total(attempt),
+        total_ms=_total(attempt.timing_ms) or None,
         kept_alive=answered and "first_byte" in attempt.timing_ms and not attempt.timing_ms.get("connect"),
         differences=differences,
         is_retry_of=before.attempt.number if before else None,
@@ -207,13 +207,13 @@ def _hop_words(hop: Mapping[str, Any]) -> str:
     return f"{answered} redirected to {hop['method']} {hop['url']}"
 
 
-def _total(attempt: Attempt) -> float | None:
-    return float(attempt.timing_ms.get("total") or sum(attempt.timing_ms.values())) or None
+def _total(timing_ms: dict[str, float]) -> float:
+    return float(timing_ms.get("total") or sum(timing_ms.values()))  # the database gives decimals
 
 
 def bars(timing_ms: dict[str, float], *, answered: bool = True) -> tuple[Bar, ...]:
     """The phases one after another over the whole width; each at least a hair wide, to be seen."""
-    total = float(timing_ms.get("total") or sum(timing_ms.values()))  # the database gives decimals
+    total = _total(timing_ms)
     phases = {phase: max(float(timing_ms.get(phase) or 0), 0.0) for phase in ("connect", "tls", "first_byte")}
     phases["rest" if answered else "unanswered"] = max(total - sum(phases.values()), 0.0)
     drawn, x = [], 0.0

@@ -179,13 +179,13 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
             rows=rows,
             names=names_in(session, info.fields.values(), sides),
             saves=[save for save in history.timeline(session, record_id, 20) if save.version > version],
-            sent=[(name, text) for name, text in request.form.items(multi=True) if _is_typed(name)],
+            sent=[
+                (name, text)
+                for name, text in request.form.items(multi=True)
+                if name not in ("csrf_token", "version", "then") and not name.startswith("take.")
+            ],
         )
     return page, 409
-
-
-def _is_typed(name: str) -> bool:
-    return name not in ("csrf_token", "version", "then") and not name.startswith("take.")
 
 
 detail.add_routes(bp)

@@ -171,10 +171,6 @@ def _cookie(command: Command, value: str) -> None:
     command.cookies.append(value)
 
 
-def _referer(command: Command, value: str) -> None:
-    command.referer = value.removesuffix(";auto")
-
-
 def _set(name: str, kind: Callable[[str], Any] = str) -> Callable[[Command, str], None]:
     def take(command: Command, value: str) -> None:
         try:
@@ -213,7 +209,7 @@ OPTIONS: dict[str, Callable[[Command, str], None] | str] = {
     "--oauth2-bearer": _set("bearer"),
     **dict.fromkeys(("-m", "--max-time"), _set("timeout", _seconds)),
     **dict.fromkeys(("-A", "--user-agent"), _set("user_agent")),
-    **dict.fromkeys(("-e", "--referer"), _referer),
+    **dict.fromkeys(("-e", "--referer"), _set("referer", lambda value: value.removesuffix(";auto"))),
     **dict.fromkeys(("-b", "--cookie"), _cookie),
     **dict.fromkeys(
         ("-o", "--output", "--output-dir", "-w", "--write-out", "-c", "--cookie-jar", "-D", "--dump-header", "--stderr",

@@ -164,19 +164,14 @@ def _function(name: str) -> _Step:
         raise _NotOfTheDialect
     if name == "parent":
         return _Step()
-    prepared = {"sorted": _sorted, "str()": as_text_of_number}.get(name, _as_it_is)
-    return _Step(
-        ng=parse_ng(f"$.`{_doubled(name)}`"), prepared=_text if name.startswith(("sub", "split")) else prepared
-    )
+    prepared = {"sorted": _sorted, "str": as_text_of_number, "sub": _text, "split": _text}
+    ng = parse_ng(f"$.`{_doubled(name)}`")
+    return _Step(ng=ng, prepared=prepared.get(name.partition("(")[0], _Step.prepared))
 
 
 def _doubled(text: str) -> str:
     """Every backslash as two: jsonpath-ng takes one away, and a lone one would vanish from a regular expression."""
     return re.sub(r"\\{1,2}", r"\\\\", text)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 def as_text_of_number(value: Any) -> str:
