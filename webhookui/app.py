@@ -1,7 +1,5 @@
 """The web application: settings → database → queue → doors. The only place that wires things."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command line (specification section 11)."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sqlite3

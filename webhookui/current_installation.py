@@ -1,7 +1,5 @@
 """The services of the application that answers the current request, and what its doors share."""
 
-from __future__ import annotations
-
 import re
 from contextlib import AbstractContextManager
 from urllib.parse import urlsplit

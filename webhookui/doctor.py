@@ -1,7 +1,5 @@
 """`webhookui doctor`: what is right and wrong with an installation, and how to fix it (specification section 11)."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

@@ -1,7 +1,5 @@
 """What a running installation consists of. `open_installation` is used by the web application and the command line alike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from webhookui.core import private_files

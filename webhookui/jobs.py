@@ -4,8 +4,6 @@ The database is the truth, Huey wakes workers: it carries "key K has work" and n
 process loses nothing. A job claims its rows, works in short steps and notes in them how far it is (`redelivery_jobs`).
 """
 
-from __future__ import annotations
-
 import gc
 import threading
 from collections.abc import Callable

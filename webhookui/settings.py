@@ -1,7 +1,5 @@
 """Settings of an installation, read from environment variables with the prefix `WEBHOOKUI_` (specification section 11)."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Engine, sessions, column types, and what differs between SQLite and PostgreSQL. No other module knows which one it is."""
 
-from __future__ import annotations
-
 import fcntl
 import sqlite3
 import threading

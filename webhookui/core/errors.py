@@ -1,7 +1,5 @@
 """What the domain raises and every door answers in one place."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 

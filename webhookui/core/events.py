@@ -1,7 +1,5 @@
 """Events: what happens in a write session, and others take part in. Who listens is said in one place, `installation.py`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Concatenate, Generic, ParamSpec
 from weakref import WeakKeyDictionary

@@ -1,7 +1,5 @@
 """JSON with exact decimals, as it is stored, sent and read everywhere."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 

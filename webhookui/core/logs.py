@@ -1,7 +1,5 @@
 """Logging by structlog: readable lines on a terminal, JSON elsewhere."""
 
-from __future__ import annotations
-
 import logging
 import sys
 

@@ -1,7 +1,5 @@
 """A page of a longer list: the one type of results for lists that are read by id, by cursor or by number."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """What lies in the data folder is for the user that runs webhookui alone, whatever the umask (specification section 9)."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ PostgreSQL's numeric is exact. SQLite reads a JSON number as a float, of 15 digi
 stands for each. Beside `db` and `text_index`, the only module that knows which database it is.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """Huey's storages and its consumer, as this product runs them: inside a process that does other things too."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

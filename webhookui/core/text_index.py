@@ -1,7 +1,5 @@
 """Finding rows by a part of their text. Beside `db`, the only module that knows which database it is."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Two programs that spell a URL differently would show one request and send anothe
 in what comes from here (RFC 3986 sections 2.1, 3.3 and 3.4; RFC 5891 for names of hosts).
 """
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 

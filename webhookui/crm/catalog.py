@@ -1,7 +1,5 @@
 """Modules and fields as the rest of the code sees them: read once, kept until a field changes (specification section 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Sample data to look around in: made-up people and companies at example addresses."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import timedelta
 from typing import Any

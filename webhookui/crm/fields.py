@@ -1,7 +1,5 @@
 """Custom fields: added, changed, moved and removed while everything runs (specification section 2)."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What saves did to a record, while they happen and later; the values that there were then (specification sections 2, 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Lists of records: search, filter, sort, pages (specification section 2). The same queries on SQLite and PostgreSQL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -2,8 +2,6 @@
 listeners inside the same transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The modules and standard fields of the first start (specification sections 2 and 10), as data."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,8 +1,6 @@
 """The order of a list of records, and the cursors that go on in it. The same on SQLite and PostgreSQL
 (specification sections 2, 10)."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Tables of records. Modules and fields are rows; a record's values are one JSON column."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

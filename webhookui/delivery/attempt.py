@@ -10,8 +10,6 @@
 The first three run in a sender's thread and write no row; `record` runs in the transaction that writes results (`results.py`).
 """
 
-from __future__ import annotations
-
 import time
 import traceback
 from collections.abc import Sequence

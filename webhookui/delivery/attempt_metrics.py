@@ -3,8 +3,6 @@
 A group of results adds to a few rows in its own transaction; each process has rows of its own, so that none waits for another.
 """
 
-from __future__ import annotations
-
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable

@@ -1,8 +1,6 @@
 """Captures: values taken out of a response and written into the record, without triggering workflows
 (specification section 5)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import datetime

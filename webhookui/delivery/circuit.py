@@ -6,8 +6,6 @@ key. What can't be reached at all pauses its endpoint for all webhooks: the row'
 (docs/decisions/0029).
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence

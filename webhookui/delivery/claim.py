@@ -1,7 +1,5 @@
 """Taking deliveries in hand, and giving back what a stale process had in hand (specification section 6)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime

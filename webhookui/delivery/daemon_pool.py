@@ -3,8 +3,6 @@
 `concurrent.futures` waits for its threads at the exit of the interpreter; one that is making a connection can't be told to stop.
 """
 
-from __future__ import annotations
-
 import queue
 import sys
 import threading

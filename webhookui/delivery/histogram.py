@@ -3,8 +3,6 @@
 A class is a step of the E12 series (1, 1.2, 1.5, 1.8, 2.2, …): a percentile is right to within some five percent.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Mapping
 

@@ -4,8 +4,6 @@ Nothing is written at a delivery that is held: it waits for its workflow, its we
 Or for a person, where the workflow fired in a loop for the record (docs/decisions/0050).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol

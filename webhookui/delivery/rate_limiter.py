@@ -1,7 +1,5 @@
 """Sending at a limited rate, counted over all senders and worker processes (specification sections 4.5 and 6)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from sqlalchemy import or_, select

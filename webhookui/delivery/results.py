@@ -4,8 +4,6 @@ A result that can't be written (disk full, database locked) is kept and tried ag
 that would not be remembered.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Sequence

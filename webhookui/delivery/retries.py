@@ -3,8 +3,6 @@
 A delivery is as new as the data that it carries: a redelivery that sends again what an older one sent is no newer than that.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

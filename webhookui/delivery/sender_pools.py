@@ -2,8 +2,6 @@
 "nobody waits for a slow neighbour").
 """
 
-from __future__ import annotations
-
 from webhookui.delivery.endpoint_key import EndpointKey
 
 SLOW_SENDERS = 2

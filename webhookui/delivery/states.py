@@ -1,8 +1,6 @@
 """The status machine of a delivery, as tables that the code follows and `docs/delivery.md` is made from
 (specification section 6)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

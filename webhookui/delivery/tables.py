@@ -1,7 +1,5 @@
 """Tables of deliveries. The row that lists read is slim; bodies are in tables of their own."""
 
-from __future__ import annotations
-
 import secrets
 from datetime import datetime
 from typing import Any

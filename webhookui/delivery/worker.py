@@ -5,8 +5,6 @@ in the thread that was woken; one that is new, slow or failing gets threads of i
 what others need.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import threading

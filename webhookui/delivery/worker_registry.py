@@ -4,8 +4,6 @@ No clock of a machine is believed: a process on another machine is stale when it
 own time, whatever the times in it say. Clocks may differ, jump and be set back without anything being sent twice for it.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import threading

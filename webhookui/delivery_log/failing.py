@@ -1,7 +1,5 @@
 """Webhooks that are failing at the moment, and what is paused: the last answer was no success (specification section 7)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -4,8 +4,6 @@ A delivery that is finished never changes again. A while later it is indexed: co
 that no filter tells apart, and entered in the text index. What is not indexed yet is little, and looked through as it is.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

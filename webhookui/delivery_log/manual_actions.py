@@ -3,8 +3,6 @@
 Each is one UPDATE of a delivery that waits, so that a sender that takes it at the same moment either has it or does not.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import case, select, update

@@ -1,7 +1,5 @@
 """The webhook log's queries (specification section 7). Pages go by id, newest first; no query reads a body but `detail`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Whether the queue is being worked on, and how much waits (specification sections 6 and 10)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

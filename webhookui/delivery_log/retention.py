@@ -4,8 +4,6 @@ Attempts, requests, captured values, the counts of the log's groups and the text
 What is not finished is never touched, however old it is.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta

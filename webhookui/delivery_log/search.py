@@ -5,8 +5,6 @@ alone when that leaves few.
 A search stops after so many of them and says how far it came, so that no search, however unlucky, holds anybody up.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable

@@ -4,8 +4,6 @@ What is indexed comes from its buckets: the newest of each that matches are merg
 from an index that holds it alone. The cost goes by the number of buckets, never by the number of deliveries.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Scripted answers: "500 twice, then 200" (specification section 4.6). Pure: no database, no Flask."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Storing what an inspector received, and what it answers next (specification section 4.6). Knows no Flask and sends nothing."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Tables of the inspector: what was received, and what it answers."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

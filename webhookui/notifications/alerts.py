@@ -4,8 +4,6 @@ a loop, webhooks and endpoints that are paused or have recovered (specification 
 Each is called in the transaction in which it happens. `at`: the time, if not now. Nobody is told who is deactivated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any

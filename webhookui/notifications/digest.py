@@ -5,8 +5,6 @@ storm, the first failures are told at once; what follows within ten minutes is g
 See docs/decisions for why (specification section 8).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Notifications inside the app (specification section 8): what happens again while one is unread joins it and counts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What mails say: plain text, and the same as simple HTML with everything from outside escaped (specification section 8)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -4,8 +4,6 @@ The rows are the truth and Huey wakes the senders: whatever is killed, what was 
 several processes one sends at a time; its hold on the server ends with its heartbeat.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The SMTP server: a setting that admins change in the browser (specification section 8). Its password is stored sealed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Outgoing mail: rows that are written first and sent then, so that nothing is lost (specification section 8)."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Talking to the SMTP server, by the standard library; what goes wrong is said in plain words with the server's own."""
 
-from __future__ import annotations
-
 import smtplib
 import socket
 import ssl

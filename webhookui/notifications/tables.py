@@ -1,7 +1,5 @@
 """Tables of messages to people."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import Column, Index, Text, UniqueConstraint

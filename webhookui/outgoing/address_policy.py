@@ -4,8 +4,6 @@ The check sits where the connection is made: a name is looked up, every address 
 to one of those. What a URL looks like plays no part.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The connections that requests makes for us: to judged addresses only, traced, bounded, ended when their time is up."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import ssl

@@ -3,8 +3,6 @@
 A chain of them is a bomb's way of hiding. What else comes (br, zstd) was not asked for, and stays as it came.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any

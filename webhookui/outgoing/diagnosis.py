@@ -2,8 +2,6 @@
 mails and `docs/delivery.md` (`scripts/make_docs.py`).
 """
 
-from __future__ import annotations
-
 import re
 import ssl
 import zlib

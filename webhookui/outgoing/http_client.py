@@ -3,8 +3,6 @@
 Does not care what is sent or why, nor whether an answer counts as a success.
 """
 
-from __future__ import annotations
-
 import time
 import zlib
 from collections.abc import Sequence

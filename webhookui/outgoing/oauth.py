@@ -1,7 +1,5 @@
 """Access tokens of OAuth 2 client credentials (RFC 6749 section 4.4), kept until they expire (specification section 4.4)."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

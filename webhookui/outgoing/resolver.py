@@ -2,8 +2,6 @@
 that hangs holds none of those who wait for it longer than they want to wait.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import socket

@@ -4,8 +4,6 @@ http.client passes over no interim answer but 100 (Continue), bounds a line and 
 be bounded, and reads header fields with the e-mail parser, which takes a fifth of the time that an exchange takes.
 """
 
-from __future__ import annotations
-
 import re
 from email.parser import Parser
 from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead, LineTooLong, UnknownProtocol

@@ -4,8 +4,6 @@
 What a webhook says about itself is not asked. It may have been changed since the delivery was made.
 """
 
-from __future__ import annotations
-
 from requests.exceptions import InvalidURL
 
 from webhookui.outgoing.target import Target, same_origin, target_of

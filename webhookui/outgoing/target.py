@@ -1,7 +1,5 @@
 """Where a URL leads, read the way the connection will be made."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit

@@ -1,7 +1,5 @@
 """Users: made, logged in, changed, deactivated (specification section 9). Passwords are hashed by argon2."""
 
-from __future__ import annotations
-
 from functools import cache
 from zoneinfo import available_timezones
 

@@ -1,7 +1,5 @@
 """The audit list: who changed which workflow, setting or user, and when (specification section 9)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Browser sessions: known to the server, so that a copied cookie is worth nothing once its session has ended
 (specification section 9)."""
 
-from __future__ import annotations
-
 import secrets
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Tables of people: users, their tokens, the audit list, and settings that are changed in the browser."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

@@ -1,7 +1,5 @@
 """API tokens: shown once, stored as a hash (specification section 10)."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Doors for people: one blueprint per page group, thin."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from flask import Flask

@@ -1,7 +1,5 @@
 """Who may open a page: everybody who is logged in, unless it is marked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -2,8 +2,6 @@
 mails can't be sent (specification sections 6 and 8). Pages ask for it now and then; it costs a few rows.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

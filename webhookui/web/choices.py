@@ -1,7 +1,5 @@
 """Words that a form or a URL chooses between: one that is none of them is refused, and not taken for another."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from flask import abort, request

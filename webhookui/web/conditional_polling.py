@@ -5,8 +5,6 @@ question has not changed since it was answered with "nothing" sends the token ba
 answer is the same, and costs neither a session nor a query.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """For whoever watches the installation: liveness, readiness, metrics (specification section 10)."""
 
-from __future__ import annotations
-
 from flask import Blueprint, Response, g, jsonify
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST

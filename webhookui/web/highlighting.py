@@ -1,7 +1,5 @@
 """Code on pages: coloured, and where its lines are indented, foldable by nested `<details>`, which need no script."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

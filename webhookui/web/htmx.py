@@ -1,7 +1,5 @@
 """htmx's requests and what answers tell it, by flask-htmx: `if htmx:`, `htmx.current_url`, `make_response(…, trigger=…)`."""
 
-from __future__ import annotations
-
 from flask_htmx import HTMX, make_response
 
 __all__ = ["htmx", "make_response"]

@@ -1,7 +1,5 @@
 """The installation's figures as Prometheus wants them. What they cost does not grow with the log (specification section 10)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import accumulate
 

@@ -1,7 +1,5 @@
 """The inbox's list, and what every open page asks now and then (specification section 8)."""
 
-from __future__ import annotations
-
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user

@@ -1,7 +1,5 @@
 """Sessions, CSRF, login throttling, security headers and error pages, all by well-kept libraries (specification section 9)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import structlog

@@ -1,7 +1,5 @@
 """What templates may use besides the macros of `_ui.html`: times in the user's zone, numbers, the frame's menu."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """How each authorization goes into a request (specification section 4.4)."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus

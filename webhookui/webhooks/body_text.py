@@ -2,8 +2,6 @@
 (RFC 7303 section 3, specification section 4.5). One way for captures, “Success is”, trees and the log.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Sequence

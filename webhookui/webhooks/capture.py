@@ -1,7 +1,5 @@
 """Captures: values taken out of a response by JSONPath or XPath (specification section 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Content types: nested values as bytes, one entry each (specification section 4.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """FORM bodies and query strings: pairs, nested names in brackets, lists as the webhook says (specification section 4.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote_plus

@@ -1,7 +1,5 @@
 """Names of headers that a webhook may set: in a header row, and for an API key (specification sections 4 and 4.4)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Carriage returns in templates, of which Jinja makes line feeds (specification section 4.2, RAW)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from jinja2 import nodes

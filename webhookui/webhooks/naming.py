@@ -8,8 +8,6 @@ character (a form's input holds no line break), a place more than MAX_DEPTH part
 of a row of type JSON can.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 

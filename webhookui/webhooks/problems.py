@@ -1,7 +1,5 @@
 """What is wrong with an action's document, a sentence at the path of each (specification section 10)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 What a value may be is decided by the media type: in JSON and XML none breaks out of where it stands.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ Authentication in base64. Of less than four characters it can't be told from the
 it stands alone, so that the password "test" leaves "latest" as it is.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -1,7 +1,5 @@
 """From a webhook and a context to the exact request (specification section 4): what the preview shows and every attempt sends."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

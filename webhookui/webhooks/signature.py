@@ -1,7 +1,5 @@
 """Signatures per the Standard Webhooks specification, by its package (specification section 4.5)."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import secrets as random

@@ -5,8 +5,6 @@ The function that builds every request judges, for records of sample values: wha
 it would refuse at each delivery.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """The values that placeholders stand for, as JSON values and as text (specification section 4.1)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta

@@ -2,8 +2,6 @@
 attributes, and `@xmlns`, `@xmlns:x` declare namespaces for the element that they stand in and all within.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache

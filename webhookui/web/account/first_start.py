@@ -1,7 +1,5 @@
 """The doors to the rest: the first admin, login, logout."""
 
-from __future__ import annotations
-
 from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for

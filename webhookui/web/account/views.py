@@ -1,7 +1,5 @@
 """One's own account: name, time zone, password, colour scheme, API tokens."""
 
-from __future__ import annotations
-
 from typing import Any
 from zoneinfo import available_timezones
 

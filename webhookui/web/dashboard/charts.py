@@ -3,8 +3,6 @@
 Each is one image to a screen reader, with a title and a description; the numbers stand in a table beside it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,8 +1,6 @@
 """What the dashboard shows, made ready for its template: spans of time in the user's zone, charts, numbers
 (specification section 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta

@@ -1,8 +1,6 @@
 """The dashboard of the webhook log: deliveries over time, response times, failing endpoints, queue age
 (specification section 7)."""
 
-from __future__ import annotations
-
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 

@@ -1,7 +1,5 @@
 """The inspector: pages that show what arrived, and the address that accepts anything (specification section 4.6)."""
 
-from __future__ import annotations
-
 import threading
 import time
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What changed from one attempt to the next, in its request and in its answer, line by line (specification section 7)."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """*Copy as cURL* (specification section 7): a command for a POSIX shell (bash, zsh) that sends the same request,
 secrets left out."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

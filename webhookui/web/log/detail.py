@@ -1,7 +1,5 @@
 """What the detail of a delivery shows, made ready for its template: payloads, time bars, differences, the next step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import responses

@@ -1,7 +1,5 @@
 """What the log's filters can be set to: workflows and actions by name, removed ones with deliveries among them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import select

@@ -1,7 +1,5 @@
 """From "red" to "what to do": the places of the application where the cause of a failure is fixed (specification section 7)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import select

@@ -3,8 +3,6 @@
 What a third party sent is never rendered: HTML is shown as its source, and bytes that are no text as a hex dump.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The log's URL: what the filter form and the live view say in their query, read into values and written back."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta

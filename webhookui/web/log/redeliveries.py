@@ -4,8 +4,6 @@ may try now and give up, too (specification section 6).
 What can't be read is refused: it never stands for all, nor for another act.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode

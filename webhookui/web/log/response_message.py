@@ -1,7 +1,5 @@
 """The sentence in which a third party says what is wrong, taken out of its answer."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import unescape

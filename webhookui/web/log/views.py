@@ -1,8 +1,6 @@
 """The webhook log in the browser: list, live refresh, detail (specification section 7). It is the admins';
 see docs/decisions/0046."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 
 from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request

@@ -1,7 +1,5 @@
 """One record's page: its fields, each edited in place; related lists; timeline and deliveries, live (specification section 2)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request

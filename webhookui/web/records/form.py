@@ -1,7 +1,5 @@
 """Between a form and the values of a record: what was typed stays as it was typed until it is saved."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What pages show of records: names behind ids, the difference between two people's saves, a record's latest events."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

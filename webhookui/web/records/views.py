@@ -1,7 +1,5 @@
 """Pages of records: list, new, edit, delete, search (specification section 2). One record's page stands in `record_page`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request

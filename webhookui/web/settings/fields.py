@@ -1,7 +1,5 @@
 """Settings → Modules & fields: the fields of each module, and the custom ones among them (specification section 2)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Settings → Mail: the SMTP server with its test, and the outgoing mails (specification section 8)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import abort, flash, make_response, redirect, render_template, request

@@ -1,7 +1,5 @@
 """Settings for admins: users, network, retention, audit list."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any
 

@@ -4,8 +4,6 @@ The request that the document builds is the one that cURL would send: address, h
 What can't be said is refused in words; what differs (nobody types a webhook's User-Agent) is among the notes.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The options of a cURL command that speak of its request, one entry each; what can't be taken over is refused by name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

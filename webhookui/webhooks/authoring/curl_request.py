@@ -3,8 +3,6 @@
 Without what cURL adds of its own: Host, User-Agent, Accept and Content-Length.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from urllib.parse import unquote

@@ -5,8 +5,6 @@ number, text beside XML elements and their order. What no receiver sees is: blan
 comments of XML, and whether a character of a form is percent-encoded.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Every paste comes through here. A body that rows would not say the same comes ov
 refused in words.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

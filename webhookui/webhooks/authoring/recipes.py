@@ -1,7 +1,5 @@
 """Recipes: webhooks prefilled for known services, with what each of them must be told first (specification section 4.6)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

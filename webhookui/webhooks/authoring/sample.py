@@ -1,7 +1,5 @@
 """A sample body of the target, as typed and dotted parameter rows (specification section 4.6)."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

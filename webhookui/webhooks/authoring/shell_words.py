@@ -4,8 +4,6 @@ What people paste is read kindly where a shell would not mean it: line ends with
 quotes, and a bare `&` or `<name>` inside a URL are taken as they look.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

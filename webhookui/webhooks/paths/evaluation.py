@@ -1,7 +1,5 @@
 """Following a path in this process: the values, within bounds of number and size (specification section 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

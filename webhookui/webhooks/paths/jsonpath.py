@@ -1,7 +1,5 @@
 """JSONPath: RFC 9535 first, jsonpath-ng's extended dialect for what the RFC does not have (specification section 5)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import lru_cache

@@ -5,8 +5,6 @@ by jsonpath-ng, on values for which jsonpath-ng's answer is right; for others th
 jsonpath-ng would take, and might take to mean something else than was meant, is refused when saved.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What is wrong with a path of a capture."""
 
-from __future__ import annotations
-
 MAX_PATH = 1000
 """Characters."""
 

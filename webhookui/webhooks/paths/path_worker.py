@@ -5,8 +5,6 @@ A filter in a filter, a regular expression or an XPath that looks at everything 
 hours on a response; inside this process nothing could stop it. Simple paths never come here.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import json

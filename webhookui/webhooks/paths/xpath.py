@@ -1,7 +1,5 @@
 """XPath 1.0 on XML answers, by lxml: no entities, no DTD, no network (specification section 5)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from decimal import Decimal

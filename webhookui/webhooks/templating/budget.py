@@ -4,8 +4,6 @@ Sizes are counted as memory is taken: a character is one, an element of a list f
 where that can't be known, right after a step that can't make much more than it was given.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping

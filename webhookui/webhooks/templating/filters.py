@@ -4,8 +4,6 @@ An absent value goes through every filter but `default` and `tojson` as it is. W
 the product writes for a value (`values.as_text`), never of Python's. What comes out is charged to the budget.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator

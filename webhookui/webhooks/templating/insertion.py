@@ -4,8 +4,6 @@ A text comes as pieces: what was typed, and what placeholders brought. What was 
 value stands in: a JSON string or none, an XML text, attribute, comment or tag.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Why something could not be computed, in words for the log, whatever was raised (specification section 6)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ an end, soon, in little memory, and with a sentence. Only what is in a list here
 (`webhooks.filters`), tests and methods. Wherever a value is made, it is charged to the budget (`webhooks.budget`).
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Callable, Iterator
