@@ -79,7 +79,7 @@ class Queue:
     def wake(self, name: str) -> None:
         """Wakes a worker for a key, or for a job. One wake-up from here that is not answered yet is enough."""
         with self._lock:
-            if name in self._woken and self.engine is not None and self.engine.is_only_worker:
+            if name in self._woken and self.engine is not None and self.engine.registry.is_only_worker:
                 return
             self._woken.add(name)
         try:

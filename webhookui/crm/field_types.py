@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from webhookui.core.database import row_number
+from webhookui.core.exact_json import dumps
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000
@@ -72,6 +73,8 @@ class FieldType:
     typed: Callable[[Any], Any] = lambda stored: stored
     show: Callable[[Any, tzinfo], str] = lambda stored, _zone: str(stored)
     empty: Any = None
+    fit: Callable[[list[Any]], Any] | None = None
+    """What it takes for values out of a response; None: what `fitted` says."""
 
     def parse(self, raw: Any, field: FieldInfo) -> Any:
         """The stored form; the type's empty value for nothing. Raises FieldError."""
@@ -81,6 +84,13 @@ class FieldType:
             return self.read(raw, field)
         except (ArithmeticError, ValueError, RecursionError):
             raise FieldError(f"This can't be stored in a field of type {self.label}.") from None
+
+    def fitted(self, values: list[Any]) -> Any:
+        """Values out of a response in the shape that the type reads: one as it is, several as joined text."""
+        if self.fit is not None:
+            return self.fit(values)
+        value = _joined(values)
+        return as_text(value) if self.family in ("text", "choice") and value is not None else value
 
     def nothing(self) -> Any:
         """The stored form of an empty field."""
@@ -280,23 +290,68 @@ def _plain(stored: Any, _zone: tzinfo = UTC) -> str:
     return format(stored, "f") if isinstance(stored, Decimal) else str(stored)
 
 
+def as_text(value: Any) -> str:
+    """A value out of a response; lists and objects as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal) and abs(value.adjusted()) < 40:
+        return format(value, "f")
+    return dumps(value) if isinstance(value, list | dict) else str(value)
+
+
+_TIME_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([Tt ]\d{2}:\d{2}.*)")
+_DAY_IN_A_ZONE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})")
+
+
+def _day(values: list[Any]) -> Any:
+    """The day of a date-time as it is written, in the zone that it is written in; anything else as it is."""
+    value = _joined(values)
+    text = value.strip() if isinstance(value, str) else ""
+    if match := _DAY_IN_A_ZONE.fullmatch(text):  # xs:date of XML Schema
+        return match[1]
+    if match := _TIME_OF_DAY.fullmatch(text):
+        try:
+            datetime.fromisoformat(text.upper())
+        except ValueError:
+            return value
+        return match[1]
+    return value
+
+
+def _joined(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else ", ".join(map(as_text, values))
+
+
+def _numeric(values: list[Any]) -> Any:
+    value = _joined(values)
+    return as_text(value) if isinstance(value, bool) else value
+
+
+def _chosen(values: list[Any]) -> list[str]:
+    return [as_text(part) for value in values for part in (value if isinstance(value, list) else [value])]
+
+
 FIELD_TYPES: dict[str, FieldType] = {
     field_type.name: field_type
     for field_type in (
         FieldType("text", "Text", "text", "text", _text),
         FieldType("long_text", "Long text", "text", "textarea", partial(_text, most=MAX_LONG_TEXT)),
-        FieldType("number", "Number", "number", "number", _number, show=_plain),
-        FieldType("currency", "Currency", "number", "number", _currency, lambda stored: Decimal(str(stored)), _plain),
+        FieldType("number", "Number", "number", "number", _number, show=_plain, fit=_numeric),
+        FieldType(
+            "currency", "Currency", "number", "number", _currency, lambda stored: Decimal(str(stored)), _plain, fit=_numeric,
+        ),
         FieldType(
             "checkbox", "Checkbox", "boolean", "checkbox", _checkbox, bool,
             lambda stored, _zone: "yes" if stored else "no", False,
         ),
-        FieldType("date", "Date", "date", "date", _date, date.fromisoformat),
+        FieldType("date", "Date", "date", "date", _date, date.fromisoformat, fit=_day),
         FieldType("datetime", "Date and time", "datetime", "datetime-local", _datetime, typed_time, _show_time),
         FieldType("picklist", "Picklist", "choice", "select", _picklist),
         FieldType(
             "multi_picklist", "Multi-select picklist", "choices", "checkboxes", _multi_picklist, list,
-            lambda stored, _zone: ", ".join(stored), [],
+            lambda stored, _zone: ", ".join(stored), [], _chosen,
         ),
         FieldType("email", "E-mail", "text", "email", _email),
         FieldType("phone", "Phone", "text", "tel", _phone),

@@ -127,15 +127,15 @@ class _Misconfigured(Exception):
     pass
 
 
+@dataclass(frozen=True)
 class Sender:
     """Makes attempts. One for a process; its threads share it. `address`: of this application, whose inspector is reachable."""
 
-    def __init__(self, webhooks: WebhookCache, box: SecretBox, transport: Transport, tokens: OAuthTokens, address: str):
-        self._webhooks = webhooks
-        self._box = box
-        self._transport = transport
-        self._tokens = tokens
-        self._address = address
+    webhooks: WebhookCache
+    box: SecretBox
+    transport: Transport
+    tokens: OAuthTokens
+    address: str
 
     def attempt(self, claimed: Claimed) -> Result:
         """What goes wrong is the result; raises nothing but http_client.Interrupted and NotSent."""
@@ -158,10 +158,10 @@ class Sender:
 
     def _resolve(self, claimed: Claimed) -> ResolvedWebhook:
         if claimed.definition is not None:
-            return assemble(self._box, claimed.definition, claimed.secrets)
-        resolved = self._webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
+            return assemble(self.box, claimed.definition, claimed.secrets)
+        resolved = self.webhooks.get(claimed.webhook_id) if claimed.webhook_id is not None else None
         if resolved is not None and not resolved.may_go_to(claimed.url):  # it was moved just now, perhaps
-            resolved = self._webhooks.get(claimed.webhook_id or 0, at_once=True)
+            resolved = self.webhooks.get(claimed.webhook_id or 0, at_once=True)
         if resolved is None:
             raise _Misconfigured("The webhook of this delivery no longer exists.")
         return resolved
@@ -173,7 +173,7 @@ class Sender:
         authorization, message_id = resolved.webhook.authorization, claimed.message_id
         if resolved.has_secrets:
             check_goes_to(resolved.typed_for.url, claimed.url)
-        token = self._tokens.get(authorization, resolved.typed_for, end) if authorization.type == "oauth2" else None
+        token = self.tokens.get(authorization, resolved.typed_for, end) if authorization.type == "oauth2" else None
         marked = authorize(_plain(claimed), authorization, token)
         request = resolved.revealed(marked)
         signature: Sequence[tuple[str, str]] = (("webhook-id", message_id),)
@@ -216,7 +216,7 @@ class Sender:
         """Looks at the switch a last time and sends the request (docs/decisions/0028). Whoever looked earlier could still send
         for a workflow that has been switched off meanwhile. A test carries its own definition, and is not held."""
         claimed = prepared.claimed
-        if claimed.definition is None and self._webhooks.state(claimed.webhook_id) != "on":
+        if claimed.definition is None and self.webhooks.state(claimed.webhook_id) != "on":
             raise NotSent
         outgoing = Outgoing(
             request.method,
@@ -225,10 +225,10 @@ class Sender:
             request.body,
             max(0.0, prepared.end - time.monotonic()),
             resolved.webhook.follow_redirects,
-            is_inspector(request.url, self._address),
+            is_inspector(request.url, self.address),
             prepared.redactor,
         )
-        return _redacted(self._transport.exchange(outgoing, hops), prepared.redactor)
+        return _redacted(self.transport.exchange(outgoing, hops), prepared.redactor)
 
     def _forget_token(self, resolved: ResolvedWebhook, refused: Request) -> bool:
         """After a 401: makes sure that the access token of the request is not used again, since it may have been revoked. Returns
@@ -236,7 +236,7 @@ class Sender:
         if resolved.webhook.authorization.type != "oauth2":
             return False
         token = dict(refused.headers).get("Authorization", "").removeprefix("Bearer ")
-        self._tokens.forget(resolved.webhook.authorization, resolved.typed_for, token)
+        self.tokens.forget(resolved.webhook.authorization, resolved.typed_for, token)
         return True
 
 

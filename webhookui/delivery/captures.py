@@ -1,19 +1,17 @@
 """Captures: values taken out of a response and written into the record, without triggering workflows
 (specification section 5)."""
 
-import re
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import dumps
 from webhookui.crm import records
-from webhookui.crm.catalog import ModuleInfo, UnknownModule, catalog
+from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
-from webhookui.crm.records import Actor, InvalidRecord, RecordNotFound
+from webhookui.crm.field_types import as_text as as_text
+from webhookui.crm.records import Actor, InvalidRecord
+from webhookui.crm.tables import Record
 from webhookui.delivery.claim import Claimed
 from webhookui.delivery.tables import CapturedValue
 from webhookui.webhooks.capture import Taken
@@ -31,27 +29,13 @@ def write_captures(session: Session, claimed: Claimed, taken: Sequence[Taken], *
     if claimed.test:
         _note_all(session, claimed, taken, "test", "A test writes nothing into the record.")
         return note
-    module = _module(session, claimed.module)
-    if module is None or claimed.record_id is None or not _exists(session, claimed):
+    module = catalog(session).modules.get(claimed.module)
+    record = session.get(Record, claimed.record_id) if claimed.record_id is not None else None
+    if module is None or record is None or record.module != module.name:
         _note_all(session, claimed, taken, "no_record", NO_RECORD)
         return f"{note} {NO_RECORD}" if note else NO_RECORD
     _write(session, claimed, module, taken)
     return note
-
-
-def _module(session: Session, name: str) -> ModuleInfo | None:
-    try:
-        return catalog(session).module(name)
-    except UnknownModule:
-        return None
-
-
-def _exists(session: Session, claimed: Claimed) -> bool:
-    try:
-        records.get(session, claimed.module, claimed.record_id or 0)
-    except RecordNotFound:
-        return False
-    return True
 
 
 def _write(session: Session, claimed: Claimed, module: ModuleInfo, taken: Sequence[Taken]) -> None:
@@ -101,58 +85,19 @@ def _save(session: Session, claimed: Claimed, values: dict[str, Any]) -> dict[st
 
 
 def fitting(taken: Taken, field_type: str) -> Any:
-    """The value in the shape that the field takes: numbers as text for a text field, several as a list or joined text."""
-    values = list(taken.values)
-    if not taken.row.all:
-        values = values[:1]
-    if field_type == "multi_picklist":
-        flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
-        return [as_text(value) for value in flat]
-    if field_type == "date" and len(values) == 1:
-        return day_of(values[0])
-    value: Any = values[0] if len(values) == 1 else ", ".join(as_text(value) for value in values)
-    if isinstance(value, bool) and field_type in ("number", "currency"):
-        return as_text(value)
-    return as_text(value) if FIELD_TYPES[field_type].family in ("text", "choice") and value is not None else value
+    """What the row takes, in the shape that the field takes."""
+    return FIELD_TYPES[field_type].fitted(list(taken.values if taken.row.all else taken.values[:1]))
 
 
-_TIME_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([Tt ]\d{2}:\d{2}.*)")
-_DAY_IN_A_ZONE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})")
-
-
-def day_of(value: Any) -> Any:
-    """The day of a date-time as it is written, in the zone that it is written in; anything else as it is."""
-    text = value.strip() if isinstance(value, str) else ""
-    if match := _DAY_IN_A_ZONE.fullmatch(text):  # xs:date of XML Schema
-        return match[1]
-    if match := _TIME_OF_DAY.fullmatch(text):
-        try:
-            datetime.fromisoformat(text.upper())
-        except ValueError:
-            return value
-        return match[1]
-    return value
-
-
-def shown(row: CapturedValue, field_type: str | None) -> str:
+def shown(row: CapturedValue) -> str:
     """A captured value in the Details of the log."""
     if row.outcome not in ("written", "does_not_fit", "test"):
         return "–"
     if row.value is None:
         return "(empty)" if row.outcome == "written" else "null"
-    if field_type == "multi_picklist" and isinstance(row.value, list) and row.outcome == "written":
-        return ", ".join(as_text(value) for value in row.value)
+    if row.outcome == "written" and isinstance(row.value, list):
+        return ", ".join(map(as_text, row.value))
     return as_text(row.value)
-
-
-def as_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal) and abs(value.adjusted()) < 40:
-        return format(value, "f")
-    return dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 def _plain(taken: Taken) -> Any:

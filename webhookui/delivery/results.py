@@ -7,7 +7,7 @@ that would not be remembered.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import compress
@@ -53,33 +53,26 @@ WAITING = 2000
 """Results that may wait to be written; senders stop until there is room."""
 
 
+@dataclass(eq=False)
 class ResultWriter:
     """The thread that writes results. `wake(key)` and `wake_at(key, time)` wake workers for what the results made due."""
 
-    def __init__(
-        self,
-        db: Database,
-        process: str,
-        schedule: RetrySchedule,
-        circuits: Circuits,
-        body_limit: int,
-        wake: Callable[[str], None],
-        wake_at: Callable[[str, datetime], None],
-    ) -> None:
-        self._db = db
-        self._process = process
-        self._schedule = schedule
-        self._circuits = circuits
-        self._body_limit = body_limit
-        self._wake = wake
-        self._wake_at = wake_at
+    db: Database
+    process: str
+    schedule: RetrySchedule
+    circuits: Circuits
+    body_limit: int
+    wake: Callable[[str], None]
+    wake_at: Callable[[str, datetime], None]
+    error_state: str | None = None
+    """Why results can't be written at the moment, in words; None when they can."""
+
+    def __post_init__(self) -> None:
         self._results: list[Result] = []
         self._handed_over = self._dealt_with = 0
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="results", daemon=True)
-        self.error_state: str | None = None
-        """Why results can't be written at the moment, in words; None when they can."""
 
     def start(self) -> None:
         self._thread.start()
@@ -149,26 +142,26 @@ class ResultWriter:
 
     def _write(self, group: Sequence[Result]) -> None:
         wakeups: list[Callable[[], None]] = []
-        with self._db.write() as session:
+        with self.db.write() as session:
             mine = self._still_mine(session, group)
             if mine:
-                recorded = [record(session, result, self._schedule) for result in mine]
+                recorded = [record(session, result, self.schedule) for result in mine]
                 connection = session.connection()
-                connection.execute(_INSERT, [_attempt_row(result, self._body_limit) for result in mine])
+                connection.execute(_INSERT, [_attempt_row(result, self.body_limit) for result in mine])
                 connection.execute(_UPDATE, [_delivery_row(*pair) for pair in zip(mine, recorded, strict=True)])
                 attempt_metrics.count(
-                    session, self._process, [(result.outcome, result.duration_ms / 1000) for result in mine]
+                    session, self.process, [(result.outcome, result.duration_ms / 1000) for result in mine]
                 )
                 # All that the group ended as Failed at once: a storm costs the listeners one call for each group.
                 ended = [row.status == "failed" and row.error != REMOVED for row in recorded]
                 if any(ended):
                     tell_failed(session, [result.claimed.id for result in compress(mine, ended)])
-                observed = self._circuits.observe(session, mine)
+                observed = self.circuits.observe(session, mine)
                 for key, event in observed.moved:
                     log.warning(f"endpoint_{event}", key=key)
                     endpoint_changed.send(session, key)
                 wakeups = self._wakeups(session, mine, recorded)
-                wakeups += [partial(self._wake_at, key, due) for key, due in observed.due.items()]
+                wakeups += [partial(self.wake_at, key, due) for key, due in observed.due.items()]
         for wakeup in wakeups:
             wakeup()
         for result in group:
@@ -177,7 +170,7 @@ class ResultWriter:
     def _still_mine(self, session: Session, group: Sequence[Result]) -> list[Result]:
         """Without what another process took over because this one was taken for stale."""
         ids = [result.claimed.id for result in group]
-        held = set(session.connection().scalars(_HELD, {"ids": ids, "process": self._process}))
+        held = set(session.connection().scalars(_HELD, {"ids": ids, "process": self.process}))
         return [result for result in group if result.claimed.id in held]
 
     def _wakeups(
@@ -188,10 +181,10 @@ class ResultWriter:
         keys = {claimed.endpoint_key for claimed in first}
         waiting = {key for key in keys if has_waiting(session, key)}
         waiting |= waiting_elsewhere(session, [claimed.record_id for claimed in first if claimed.record_id], keys)
-        wakeups: list[Callable[[], None]] = [partial(self._wake, key) for key in waiting]
+        wakeups: list[Callable[[], None]] = [partial(self.wake, key) for key in waiting]
         for result, row in zip(results, recorded, strict=True):
             if row.due is not None:
-                wakeups.append(partial(self._wake_at, result.claimed.endpoint_key, row.due))
+                wakeups.append(partial(self.wake_at, result.claimed.endpoint_key, row.due))
         return wakeups
 
 

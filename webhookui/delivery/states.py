@@ -31,7 +31,8 @@ STATUSES: dict[str, Status] = {
 
 FINAL = tuple(name for name, status in STATUSES.items() if status.final)
 OPEN = tuple(name for name, status in STATUSES.items() if not status.final)
-WAITING = tuple(name for name in OPEN if name != "dispatched")
+IN_HAND = ("dispatched",)
+WAITING = tuple(name for name in OPEN if name not in IN_HAND)
 """Not in the hands of a sender: what may be claimed, held, tried now or given up."""
 
 

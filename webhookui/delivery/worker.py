@@ -67,7 +67,7 @@ class Engine:
         self._wake_at = wake_at
         host = host_identity()
         self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
-        self._registry = WorkerRegistry(self.process)
+        self.registry = WorkerRegistry(self.process)
         self._good_until = 0.0
         policy = policy_of(settings)
         self._transport = Transport(
@@ -77,7 +77,7 @@ class Engine:
         self._sender = Sender(self._webhooks, box, self._transport, OAuthTokens(self._transport), settings.address)
         schedule = RetrySchedule(settings.retry_delays, settings.retry_jitter)
         self._circuits = Circuits(db, CircuitRules(settings.pause_after, settings.probe_delays), wake)
-        self._writer = ResultWriter(
+        self.writer = ResultWriter(
             db, self.process.id, schedule, self._circuits, settings.response_limit, wake, wake_at
         )
         self._pools = SenderPools()
@@ -88,20 +88,10 @@ class Engine:
         self._slow = DaemonThreads(SLOW_THREADS, "slow-pool")
         self._heart = threading.Thread(target=self._live, name="heartbeat", daemon=True)
 
-    @property
-    def is_only_worker(self) -> bool:
-        """Whether no other process works on the queue, as far as it was seen recently."""
-        return self._registry.is_only_worker
-
-    @property
-    def error_state(self) -> str | None:
-        """What keeps this process from writing results down, in words; None when nothing does."""
-        return self._writer.error_state
-
     def start(self) -> None:
         """Registers the process, takes over what stale ones left, and wakes workers for all that is due."""
         self._beat()
-        self._writer.start()
+        self.writer.start()
         self.sweep()
         self._heart.start()
 
@@ -115,7 +105,7 @@ class Engine:
         self._wait_for_senders(end)
         self._transport.interrupt()
         self._wait_for_senders(time.monotonic() + GIVING_UP_S)
-        if self._writer.stop(max(GIVING_UP_S, end - time.monotonic())):
+        if self.writer.stop(max(GIVING_UP_S, end - time.monotonic())):
             try:
                 if interrupted := claim.recover(self._db, [self.process.id]):
                     log.warning("interrupted", deliveries=interrupted, processes=[self.process.id])
@@ -133,7 +123,7 @@ class Engine:
     def sweep(self) -> None:
         """Takes over what stale processes had in hand, and wakes workers for every pool with something due."""
         with self._db.read() as session:
-            gone = self._registry.stale_workers(session)
+            gone = self.registry.stale_workers(session)
         if gone:
             interrupted = claim.recover(self._db, gone)
             with self._db.write() as session:
@@ -234,7 +224,7 @@ class Engine:
         if not self._may_send(pool):
             return []
         if self._circuits.draining(name):
-            self._writer.wait()
+            self.writer.wait()
         size = self._circuits.permit(name, _batch_size(pool))
         if not size:
             return []
@@ -270,7 +260,7 @@ class Engine:
         for position, claimed in enumerate(batch):
             try:
                 result = self._sender.attempt(claimed)
-                self._writer.put(result)
+                self.writer.put(result)
                 pool.quick = result.answer is not None and result.duration_ms < QUICK_MS
             except Interrupted:
                 pass  # it stays dispatched, and is marked so at the end of the stop
@@ -310,7 +300,7 @@ class Engine:
                 if time.monotonic() + LOOK_S >= self._good_until:
                     self._beat()
                 with self._db.read() as session:
-                    gone = self._registry.stale_workers(session)
+                    gone = self.registry.stale_workers(session)
                 if gone:
                     self.sweep()
             except SQLAlchemyError as error:

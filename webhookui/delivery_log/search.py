@@ -8,7 +8,7 @@ A search stops after so many of them and says how far it came, so that no search
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, func, select, text
@@ -38,38 +38,40 @@ SAMPLE_LASTS_S = 60.0
 _SAMPLES: WeakKeyDictionary[Engine, tuple[float, list[str]]] = WeakKeyDictionary()
 
 
+@dataclass
 class Search:
     """One search, as far as it has come: more may be asked of it. Not kept longer than its session."""
 
-    def __init__(self, session: Session, log_filter: LogFilter, span: Span, newest_first: bool = True) -> None:
-        self._session = session
-        self._log_filter = log_filter
-        self._span = span
-        self._newest_first = newest_first
-        self._part = (log_filter.q or "").lower()
-        self._candidates = _candidates(session, log_filter, self._part, newest_first)
+    session: Session
+    log_filter: LogFilter
+    span: Span
+    newest_first: bool = True
+    matches: dict[int, str] = field(default_factory=dict)
+    """Matches in order, id → status."""
+    stopped: int | None = None
+    """The id up to which candidates were looked at; None when these were all."""
+
+    def __post_init__(self) -> None:
+        self._part = (self.log_filter.q or "").lower()
+        self._candidates = _candidates(self.session, self.log_filter, self._part, self.newest_first)
         self._examined = 0
         self._at_end = False
-        self.matches: dict[int, str] = {}
-        """Matches in order, id → status."""
-        self.stopped: int | None = None
-        """The id up to which candidates were looked at; None when these were all."""
 
     def extend(self, limit: int, most: int) -> None:
         """Goes on until there are `limit` matches, or until so many candidates were looked at as `most` says."""
         while not self._at_end and len(self.matches) < limit and self._examined < most:
             size = min(self._likely(limit), most - self._examined)
-            ids = self._candidates(self._span, size)
-            self.matches |= _holding(self._session, self._log_filter, self._span, ids, self._part, self._newest_first)
+            ids = self._candidates(self.span, size)
+            self.matches |= _holding(self.session, self.log_filter, self.span, ids, self._part, self.newest_first)
             self._examined += len(ids)
             if len(ids) < size:
                 self._at_end, self.stopped = True, None
                 return
             self.stopped = ids[-1]
-            if self._newest_first:
-                self._span = replace(self._span, below=self.stopped)
+            if self.newest_first:
+                self.span = replace(self.span, below=self.stopped)
             else:
-                self._span = replace(self._span, above=self.stopped)
+                self.span = replace(self.span, above=self.stopped)
 
     def _likely(self, limit: int) -> int:
         """Candidates that are likely to hold what is still wanting, as things go."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from webhookui.core.errors import Invalid
 
 LONGEST_DELAY_S = 60.0
@@ -87,13 +89,11 @@ PRESETS: dict[str, tuple[str, Script]] = {
 """Name → (label, script) that the form can be filled with."""
 
 
+_STEPS = TypeAdapter(tuple[Step, ...])
+
+
 def from_stored(steps: Sequence[Mapping[str, Any]]) -> Script:
-    return Script(
-        tuple(
-            Step(int(step["times"]), int(step["status"]), step["content_type"], step["body"], float(step["delay_s"]))
-            for step in steps
-        )
-    )
+    return Script(_STEPS.validate_python(steps))
 
 
 def parse(rows: Sequence[Mapping[str, str]]) -> Script:

@@ -6,6 +6,7 @@ several processes one sends at a time; its hold on the server ends with its hear
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.errors import MessageError
 from pathlib import Path
@@ -40,14 +41,16 @@ _M = OutgoingMail.__table__.c  # type: ignore[attr-defined]
 _S = MailServer.__table__.c  # type: ignore[attr-defined]
 
 
+@dataclass(eq=False)
 class MailSender:
     """One for a worker process, known as `process`; its threads share it."""
 
-    def __init__(self, settings: Settings, db: Database, box: SecretBox, process: str) -> None:
-        self._settings = settings
-        self._db = db
-        self._box = box
-        self._process = process
+    settings: Settings
+    db: Database
+    box: SecretBox
+    process: str
+
+    def __post_init__(self) -> None:
         self._busy = threading.Lock()
         self._again = threading.Event()
         self._stopping = False
@@ -70,27 +73,27 @@ class MailSender:
 
     def _work(self, at: datetime) -> None:
         while self._is_so(lambda session: digest.anything_due(session, at)):
-            with self._db.write() as session:
-                digest.write_due(session, self._settings.address, at)
+            with self.db.write() as session:
+                digest.write_due(session, self.settings.address, at)
         if self._is_so(lambda session: bool(_due(session, at, 1))) and self._take_hold():
             try:
                 while not self._stopping and self._send_some(at):
                     pass
             finally:
-                self._write_server(_S.held_by == self._process, held_by=None)
+                self._write_server(_S.held_by == self.process, held_by=None)
 
     def _is_so(self, question: Callable[[Session], bool]) -> bool:
-        with self._db.read() as session:
+        with self.db.read() as session:
             return question(session)
 
     def _send_some(self, at: datetime) -> bool:
         """Sends or keeps a batch. Whether there may be more to do now."""
-        with self._db.read() as session:
+        with self.db.read() as session:
             mails = _due(session, at, BATCH)
             state = session.get(MailServer, 1)
             server, problem = None, ""
             try:
-                server = mail_settings.load(session, self._box)
+                server = mail_settings.load(session, self.box)
             except SecretUnreadable as error:
                 problem = str(error)
         if mails and problem:
@@ -123,7 +126,7 @@ class MailSender:
                         self._refused(mail, error, at)
                     else:
                         self._mark(mail, status="sent", sent_at=now(), error=None, next_attempt_at=None)
-                        kept_file(self._settings, mail).unlink(missing_ok=True)
+                        kept_file(self.settings, mail).unlink(missing_ok=True)
                         log.info("mail_sent", mail=mail.id)
                     sent += 1
         except ServerUnusable as error:
@@ -146,8 +149,8 @@ class MailSender:
 
     def _keep(self, mail: OutgoingMail) -> None:
         """As a file first: a process that dies in between writes it once more."""
-        content = _or_refused(outgoing_mail.as_file, mail, outgoing_mail.own_address(self._settings.address))
-        file = kept_file(self._settings, mail)
+        content = _or_refused(outgoing_mail.as_file, mail, outgoing_mail.own_address(self.settings.address))
+        file = kept_file(self.settings, mail)
         private_files.make_folder(file.parent)
         private_files.write(file, content)
         self._mark(mail, status="kept", next_attempt_at=None)
@@ -155,21 +158,21 @@ class MailSender:
 
     def _mark(self, mail: OutgoingMail, **values: Any) -> None:
         waits = update(OutgoingMail).where(_M.id == mail.id, _M.status == "waiting")
-        with self._db.write() as session:
+        with self.db.write() as session:
             session.connection().execute(waits.values(**values))
 
     def _take_hold(self) -> bool:
         """Whether this process is the one to send. A holder that is not seen any more has lost its hold."""
         alive = select(WorkerProcess.id).where(WorkerProcess.seen_at > now() - STALE_AFTER)  # type: ignore[call-overload, arg-type]
-        free = or_(_S.held_by.is_(None), _S.held_by == self._process, _S.held_by.not_in(alive))
-        with self._db.write() as session:
+        free = or_(_S.held_by.is_(None), _S.held_by == self.process, _S.held_by.not_in(alive))
+        with self.db.write() as session:
             session.execute(insert_or_update(session, MailServer).values(id=1, tries=0).on_conflict_do_nothing())
-            take = update(MailServer).where(_S.id == 1, free).values(held_by=self._process)
+            take = update(MailServer).where(_S.id == 1, free).values(held_by=self.process)
             return bool(session.connection().execute(take).rowcount)
 
     def _note_error_state(self, words: str, at: datetime) -> None:
         log.warning("mail_server_trouble", error=words)
-        with self._db.write() as session:
+        with self.db.write() as session:
             row = session.get(MailServer, 1)
             if row is None:
                 return
@@ -178,7 +181,7 @@ class MailSender:
             row.tries, row.next_try_at = row.tries + 1, at + wait
 
     def _write_server(self, condition: Any, **values: Any) -> None:
-        with self._db.write() as session:
+        with self.db.write() as session:
             session.connection().execute(update(MailServer).where(_S.id == 1, condition).values(**values))
 
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,17 @@ IDLE_S = 20.0
 """Seconds after which a kept connection is not used again: firewalls forget those that are silent, and tell nobody."""
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """What the exchange under way has told: its connection, how long its parts took, and what ended it before its time."""
 
-    __slots__ = ("connect_s", "connection", "deadline", "ended", "fresh", "tls_s")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.connection: Any = None
-        self.fresh = False
-        self.ended = ""
-        """"late" or "interrupted"."""
-        self.connect_s = 0.0
-        self.tls_s = 0.0
+    deadline: float
+    connection: Any = None
+    fresh: bool = False
+    ended: str = ""
+    """"late" or "interrupted"."""
+    connect_s: float = 0.0
+    tls_s: float = 0.0
 
 
 class _ThisThread(threading.local):

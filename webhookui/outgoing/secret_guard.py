@@ -6,7 +6,8 @@ What a webhook says about itself is not asked. It may have been changed since th
 
 from requests.exceptions import InvalidURL
 
-from webhookui.outgoing.target import Target, same_origin, target_of
+from webhookui.core.urls import origin_of
+from webhookui.outgoing.target import same_origin, target_of
 from webhookui.webhooks.secret_scope import SecretElsewhere, host_pattern
 
 
@@ -21,7 +22,7 @@ def check_goes_to(typed_for: str, url: str) -> None:
             f"They were entered for {_shown(typed_for)}" if typed_for else "It is not known what they were entered for"
         )
         raise SecretElsewhere(
-            f"This request goes to {_address(target)}, which the webhook's secrets were not entered for; nothing was sent. "
+            f"This request goes to {origin_of(target.url)}, which the webhook's secrets were not entered for; nothing was sent. "
             f"{words}. Redeliver it: it then goes to the webhook's address as it is now."
         )
 
@@ -41,10 +42,5 @@ def goes_to(typed_for: str, url: str) -> bool:
     return same_origin(allowed, target)
 
 
-def _address(target: Target) -> str:
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{target.scheme}://{host}:{target.port}"
-
-
 def _shown(typed_for: str) -> str:
-    return typed_for if "{" in typed_for else _address(target_of(typed_for))
+    return typed_for if "{" in typed_for else origin_of(target_of(typed_for).url)

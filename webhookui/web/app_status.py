@@ -54,15 +54,11 @@ class Watch:
     def banners(self) -> Banners:
         with self._lock:
             if time.monotonic() - self._looked_at >= self.FRESH_S:
-                self._banners = _look()
+                with read() as session:
+                    queue = queue_health.queue_state(session)
+                    self._banners = Banners(None if queue.worked_on else queue, mail_sender.error_state(session))
                 self._looked_at = time.monotonic()
             return self._banners
-
-
-def _look() -> Banners:
-    with read() as session:
-        queue = queue_health.queue_state(session)
-        return Banners(None if queue.worked_on else queue, mail_sender.error_state(session))
 
 
 def app_status() -> AppStatus:

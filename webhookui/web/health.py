@@ -37,8 +37,8 @@ def readyz() -> ResponseReturnValue:
     if current != head:
         return jsonify({"status": "unavailable", "reason": "the database is not migrated"}), 503
     engine = installation().queue.engine
-    if engine is not None and engine.error_state:
-        return jsonify({"status": "unavailable", "reason": engine.error_state}), 503
+    if engine is not None and engine.writer.error_state:
+        return jsonify({"status": "unavailable", "reason": engine.writer.error_state}), 503
     with read() as session:
         worked_on = queue_health.queue_state(session).worked_on
     if engine is not None and not worked_on:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.delivery.histogram import percentile
-from webhookui.delivery.states import STATUSES
+from webhookui.delivery.states import FINAL, IN_HAND, STATUSES, WAITING
 from webhookui.delivery_log import queries, queue_health, statistics
 from webhookui.delivery_log.failing import failing
 from webhookui.delivery_log.statistics import Counted
@@ -77,9 +77,7 @@ def dashboard(session: Session, name: str, zone: ZoneInfo) -> dict[str, Any]:
         for start, end, counts in zip(edges, edges[1:], counted, strict=False)
     )
     total = statistics.added(counted)
-    statuses = tuple(
-        status for status in ("success", "failed", "retry", "queued", "dispatched") if total.by_status[status]
-    )
+    statuses = tuple(status for status in (*FINAL, *reversed(WAITING), *IN_HAND) if total.by_status[status])
     good, bad = total.by_status.get("success", 0), total.by_status.get("failed", 0)
     return {
         "name": name,

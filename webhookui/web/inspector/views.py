@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import quote
 
@@ -260,9 +261,8 @@ def _view(row: InspectedRequest) -> RequestView:
 
 def _typed() -> list[dict[str, str]]:
     """The form's rows; a browser sends one list per column."""
-    columns = {field: request.form.getlist(field) for field in _FIELDS}
-    number = max((len(values) for values in columns.values()), default=0)
-    return [{field: values[i] if i < len(values) else "" for field, values in columns.items()} for i in range(number)]
+    columns = (request.form.getlist(field) for field in _FIELDS)
+    return [dict(zip(_FIELDS, row, strict=True)) for row in zip_longest(*columns, fillvalue="")]
 
 
 def _rows(script: Script) -> list[dict[str, str]]:

@@ -148,15 +148,10 @@ def detail_view(
         response_message=response_message(latest.response) if latest and failed and latest.attempt.status_code else "",
         steps=next_steps(delivery, latest.attempt.error_code if latest else "configuration", around),
         captures=tuple(
-            (row, shown(row, _type_of(module, row.field)), *OUTCOMES.get(row.outcome, (row.outcome, "neutral")))
-            for row in detail.captures
+            (row, shown(row), *OUTCOMES.get(row.outcome, (row.outcome, "neutral"))) for row in detail.captures
         ),
         request_line=request_line(delivery.method, delivery.url),
     )
-
-
-def _type_of(module: ModuleInfo | None, field: str) -> str | None:
-    return module.fields[field].type if module and field in module.fields else None
 
 
 def body_file(delivery_id: int | None, attempt: int | None = None) -> str:

@@ -68,10 +68,8 @@ def new() -> ResponseReturnValue:
     query, ids = _query(), _ids()
     with read() as session:
         if ids is None and not query.errors:
-            counts, words = (
-                queries.counts(session, query.log_filter, thorough=True),
-                in_words(session, query.log_filter),
-            )
+            counts = queries.counts(session, query.log_filter, thorough=True)
+            words = in_words(session, query.log_filter)
         else:
             counts, words = queries.counts_of_ids(session, ids or []), []
     return render_template(
