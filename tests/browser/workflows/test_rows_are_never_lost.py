@@ -45,25 +45,22 @@ class Typed:
     """(module, key, rows)."""
 
 
+ROWS = """(path) => [...document.getElementById(path).querySelectorAll(":scope > [data-list-rows] > [data-row]")].map((row) => {
+  const the = (key) => {
+    const found = row.querySelectorAll(`[name='${row.id}.${key}']`);
+    if (found.length !== 1) throw new Error(`${found.length} inputs ${row.id}.${key}`);
+    return found[0];
+  };
+  return [row.id, ...["name", "value", "type"].map((key) => the(key).value),
+    ...["required", "omit_empty"].map((key) => the(key).checked)];
+})"""
+
+
 def rows_of(page: Page, list_path: str) -> list[Row]:
     """The rows of a list; their inputs must be named by the places where they stand."""
-    rows = []
-    for position, row in enumerate(_rows(page, list_path).all()):
-        path = f"{list_path}.{position}"
-        assert row.get_attribute("id") == path
-        inputs = {
-            key: row.locator(f"[name='{path}.{key}']") for key in ("name", "value", "type", "required", "omit_empty")
-        }
-        rows.append(
-            Row(
-                inputs["name"].input_value(),
-                inputs["value"].input_value(),
-                inputs["type"].input_value(),
-                inputs["required"].is_checked(),
-                inputs["omit_empty"].is_checked(),
-            )
-        )
-    return rows
+    rows = page.evaluate(ROWS, list_path)
+    assert [path for path, *_ in rows] == [f"{list_path}.{position}" for position in range(len(rows))]
+    return [Row(*values) for _, *values in rows]
 
 
 def _rows(page: Page, list_path: str) -> Locator:
