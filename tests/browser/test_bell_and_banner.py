@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from tests.support import pages
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
+from webhookui.core.database import Database
+from webhookui.delivery.tables import Delivery
 
 pytestmark = pytest.mark.browser
 
@@ -37,13 +41,18 @@ def look(page: Page) -> None:
     """Time passes for the page, until it has looked once more and shows what it was told.
 
     To wait for the answer alone would not do: a look that is due before the page has read it is put off, and then dropped
-    together with the element that the answer replaces.
+    together with the element that the answer replaces. Then its time passes once more.
     """
     page.evaluate("""() => {
-      window.looked = new Promise((done) => document.addEventListener("htmx:afterRequest", done, { once: true }));
+      window.looked = false;
+      document.addEventListener("htmx:afterRequest", () => { window.looked = true; }, { once: true });
     }""")
-    page.clock.run_for(21_000)
-    page.evaluate("() => window.looked.then(() => null)")
+
+    def looked() -> bool:
+        page.clock.run_for(21_000)
+        return page.evaluate("window.looked")
+
+    until(looked, 30)
 
 
 def look_until(page: Page, there: bool, words: str) -> None:
@@ -54,6 +63,12 @@ def look_until(page: Page, there: bool, words: str) -> None:
         return (words in banner.inner_text()) is there
 
     until(so, 30, banner.inner_text)
+
+
+def queued_earlier(installation: Running, delivery: int) -> None:
+    """By two minutes: ages are shown in steps of ten seconds at least."""
+    with closing(Database(f"sqlite:///{installation.folder / 'webhookui.db'}")) as db, db.write() as session:
+        session.get_one(Delivery, delivery).created_at -= timedelta(minutes=2)
 
 
 def start_worker(installation: Running) -> None:
@@ -69,8 +84,9 @@ def test_the_banner_comes_with_the_age_of_the_oldest_and_goes_when_the_queue_is_
     log_in(page, halves.address)
     expect(page.locator("#banners")).to_contain_text("The queue is not being worked on. No worker process is running")
     expect(page.locator("#banners")).to_contain_text("No delivery is waiting yet")
-    close_a_deal(halves)
-    look_until(page, True, "has been Queued for")
+    _, delivery = close_a_deal(halves)
+    queued_earlier(halves, delivery)
+    look_until(page, True, "has been Queued for 2 min")
     start_worker(halves)
     look_until(page, False, "not being worked on")
     receiver.wait_for(1)
