@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support import postgres, prepared
 from tests.support.receiver import Receiver, receiving
@@ -44,11 +46,32 @@ def _alone(item: pytest.Item | None) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests take long begin first, lest one process be left with them in the end while the others have nothing to do.
-    What is to be alone stands together: whoever waits for that waits for all that runs."""
-    alone = {item.path for item in items if _alone(item)}
+    """What is to be alone comes first: whoever waits for that waits for all that runs. Then what takes long, lest one process be
+    left with it in the end while the others have nothing to do: the browser's files, and those of many tests."""
     browser = {item.path for item in items if item.get_closest_marker("browser")}
-    items.sort(key=lambda item: (item.path not in alone, item.path not in browser, item.path, not _alone(item)))
+    size = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not _alone(item), item.path not in browser, -size[item.path], item.path))
+
+
+class Files(LoadFileScheduling):
+    """A file's tests run in one process, the files in the order of the tests, and those that are alone all in one."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "alone" if _has_alone(self.config.rootpath / file) else file
+
+
+@cache
+def _has_alone(file: Path) -> bool:
+    return "@pytest.mark.alone" in file.read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files | None:
+    return Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 class Turns:
