@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support import pages
 from tests.support.looks import without_complaints
@@ -33,3 +33,10 @@ def strict(page: Page) -> Iterator[None]:
 def address(app: Flask) -> Iterator[str]:
     with pages.served(app) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, address: str) -> Iterator[Page]:
+    """The admin's, for tests that share one."""
+    with pages.window(browser, address) as page:
+        yield page

@@ -32,11 +32,11 @@ def db(app: Flask) -> Database:
 
 
 @pytest.fixture
-def log(page: Page, address: str, db: Database) -> Iterator[Page]:
+def log(window: Page, address: str, db: Database) -> Iterator[Page]:
     """A page that is logged in; at the end it must not have complained about anything."""
-    with without_complaints(page):
-        pages.log_in(page.context, address)
-        yield page
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with without_complaints(window):
+        yield window
 
 
 def rows(page: Page) -> list[int]:

@@ -35,10 +35,10 @@ def address(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def crm(page: Page, address: str) -> Iterator[Page]:
-    with without_complaints(page):
-        pages.log_in(page.context, address)
-        yield page
+def crm(window: Page, address: str) -> Iterator[Page]:
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with without_complaints(window):
+        yield window
 
 
 def make(app: Flask, module: str, **values: Any) -> int:

@@ -138,7 +138,12 @@ def window(browser: Browser, address: str, account: tuple[str, str] | None = ADM
 
 
 def afresh(page: Page, address: str, size: tuple[int, int], reduced_motion: Literal["reduce", "no-preference"]) -> None:
-    """A shared window as a new one would be: nothing of the test before is stored, light, of this size."""
+    """A shared window as a new one would be: nothing of the test before is stored, held, open or offline; light, of this size."""
+    page.context.set_offline(False)
+    page.unroute_all(behavior="ignoreErrors")
+    for other in page.context.pages:
+        if other != page:
+            other.close()
     page.goto(f"{address}/static/app.css")
     page.evaluate("sessionStorage.clear(); localStorage.clear()")
     page.set_viewport_size({"width": size[0], "height": size[1]})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.support import pages
 from tests.support.form_page import new_workflow
@@ -28,12 +28,6 @@ def db(app: Flask) -> Database:
         values = {"name": "Big deal", "amount": "1200.50", "stage": "New", "contact": contact.id}
         records.create(session, "deals", values, ANN)
     return database
-
-
-@pytest.fixture(scope="module")
-def window(browser: Browser, address: str) -> Iterator[Page]:
-    with pages.window(browser, address) as page:
-        yield page
 
 
 @pytest.fixture

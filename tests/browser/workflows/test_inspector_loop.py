@@ -24,6 +24,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def address(installation: Running) -> str:
+    return installation.address
+
+
 @pytest.fixture
 def deal(installation: Running) -> Iterator[int]:
     """A deal; afterwards nothing is left that would fire."""
@@ -34,14 +39,14 @@ def deal(installation: Running) -> Iterator[int]:
 
 
 @pytest.fixture
-def form(page: Page, installation: Running, deal: int) -> Iterator[Page]:
+def form(window: Page, address: str, deal: int) -> Iterator[Page]:
     """A webhook that calls an inspector, by the button that is there for it."""
-    pages.log_in(page.context, installation.address)
-    with new_workflow(page, installation.address, "deals", "Into the inspector"):
-        add_webhook(page)
-        page.get_by_role("button", name="Use the inspector").click()
-        type_parameters(page, ("deal", "{{ name }}"), ("amount", "{{ amount }}"))
-        yield page
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with new_workflow(window, address, "deals", "Into the inspector"):
+        add_webhook(window)
+        window.get_by_role("button", name="Use the inspector").click()
+        type_parameters(window, ("deal", "{{ name }}"), ("amount", "{{ amount }}"))
+        yield window
 
 
 def opened_inspector(form: Page) -> Page:

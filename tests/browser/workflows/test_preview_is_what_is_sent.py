@@ -80,6 +80,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
+def address(installation: Running) -> str:
+    return installation.address
+
+
+@pytest.fixture(scope="module")
 def contact(installation: Running) -> int:
     """A contact whose values try to break out of every content type, with an organization and two deals."""
     call = installation.call
@@ -95,10 +100,10 @@ def contact(installation: Running) -> int:
 
 
 @pytest.fixture
-def form(page: Page, installation: Running) -> Iterator[Page]:
-    pages.log_in(page.context, installation.address)
-    with new_workflow(page, installation.address, "contacts"):
-        yield page
+def form(window: Page, address: str) -> Iterator[Page]:
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with new_workflow(window, address, "contacts"):
+        yield window
 
 
 def build(page: Page, url: str, case: Case, contact: int) -> None:

@@ -27,6 +27,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def address(installation: Running) -> str:
+    return installation.address
+
+
 @pytest.fixture
 def deal(installation: Running) -> Iterator[int]:
     values = {"name": "Till system", "amount": "18400.00", "stage": "New"}
@@ -36,12 +41,12 @@ def deal(installation: Running) -> Iterator[int]:
 
 
 @pytest.fixture
-def form(page: Page, installation: Running, deal: int, receiver: Receiver) -> Iterator[Page]:
+def form(window: Page, address: str, deal: int, receiver: Receiver) -> Iterator[Page]:
     """A webhook of a new workflow on deals."""
-    pages.log_in(page.context, installation.address)
-    with new_workflow(page, installation.address, "deals", "With secrets"):
-        add_webhook_to(page, f"{receiver.url}/hook")
-        yield page
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with new_workflow(window, address, "deals", "With secrets"):
+        add_webhook_to(window, f"{receiver.url}/hook")
+        yield window
 
 
 def open_webhook(page: Page, installation: Running) -> None:

@@ -37,6 +37,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def address(installation: Running) -> str:
+    return installation.address
+
+
 @pytest.fixture
 def deal(installation: Running) -> int:
     values = {"name": "Till system", "amount": "18400.00", "stage": "New"}
@@ -45,12 +50,12 @@ def deal(installation: Running) -> int:
 
 
 @pytest.fixture
-def form(page: Page, installation: Running, deal: int, receiver: Receiver) -> Iterator[Page]:
+def form(window: Page, address: str, deal: int, receiver: Receiver) -> Iterator[Page]:
     """A webhook of a new workflow on deals, ready to be sent."""
-    pages.log_in(page.context, installation.address)
-    with new_workflow(page, installation.address, "deals", "Invoices"):
-        add_webhook_to(page, f"{receiver.url}/invoices")
-        yield page
+    pages.afresh(window, address, (1280, 720), "no-preference")
+    with new_workflow(window, address, "deals", "Invoices"):
+        add_webhook_to(window, f"{receiver.url}/invoices")
+        yield window
 
 
 def send_test(page: Page, status: str = "Success") -> Locator:
