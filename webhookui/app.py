@@ -32,8 +32,8 @@ def files_folder(name: str) -> Path:
     return packed if packed.is_dir() else package.parent / name
 
 
-def create_app(settings: Settings | None = None, *, consumer: bool = False) -> Flask:
-    """The application on an opened installation; with `consumer`, the queue is worked on in this process too."""
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application on an opened installation."""
     from webhookui import api, web
     from webhookui.web.conditional_polling import ConditionalPolling
 
@@ -59,8 +59,6 @@ def create_app(settings: Settings | None = None, *, consumer: bool = False) -> F
     web.init_app(app)
     api.init_app(app)
     web.security.csrf.exempt(api.bp)
-    if consumer:
-        installation.queue.start()
     return app
 
 

@@ -200,10 +200,8 @@ class Circuits:
                 failures[bad] = failures.get(bad, self._failures.get(bad, 0)) + 1
                 state = self._state(bad, changed)
                 most = PAUSED_AGAIN_AFTER if state == "draining" else self._rules.pause_after
-                if state == "open":
-                    changed[bad] = self._probe_failed(session, bad, result, observed)
-                elif failures[bad] >= most:
-                    changed[bad] = self._pause(session, bad, result, observed)
+                if state == "open" or failures[bad] >= most:
+                    changed[bad] = self._failed(session, bad, result, observed, probed=state == "open")
         if failures or changed:
             after_commit(session, lambda: self._learn(failures, changed))
         return observed
@@ -225,37 +223,27 @@ class Circuits:
                 self._move(session, name, "draining", "closed")
                 after_commit(session, partial(self._learn, {name: 0}, {name: _CLOSED}))
 
-    def _pause(self, session: Session, name: str, result: Result, observed: Observed) -> _Circuit:
+    def _failed(self, session: Session, name: str, result: Result, observed: Observed, *, probed: bool) -> _Circuit:
+        """Pauses it, unless another process has done so already; or puts the next probe off, unless the request that failed was
+        in flight already when it was paused."""
         row = self._row(session, name) or Endpoint(endpoint_key=name)
-        if row.state != "open":  # another process may have paused it already
+        is_fresh = row.state != "open"
+        if is_fresh:
             row.state, row.opened_at, row.failures_in_a_row = "open", now(), self._rules.pause_after
-            row.next_probe_at = self._rules.next_probe(0)
-            row.last_error = result.diagnosis.error if result.diagnosis else None
             session.add(row)
             observed.moved.append((name, "paused"))
-        return self._probe_due(row, result, observed)
-
-    def _probe_failed(self, session: Session, name: str, result: Result, observed: Observed) -> _Circuit:
-        """The next probe later, unless the request was in flight already when it was paused."""
-        row = self._row(session, name)
-        if row is None or row.state != "open":
-            return self._pause(session, name, result, observed)
-        if row.opened_at is None or result.at >= row.opened_at:
-            row.failures_in_a_row += 1
+        if is_fresh or (probed and (row.opened_at is None or result.at >= row.opened_at)):
+            row.failures_in_a_row += not is_fresh
             row.next_probe_at = self._rules.next_probe(row.failures_in_a_row - self._rules.pause_after)
             row.last_error = result.diagnosis.error if result.diagnosis else None
-        return self._probe_due(row, result, observed)
+        if row.next_probe_at is not None:
+            observed.due[result.claimed.endpoint_key] = row.next_probe_at
+        return _Circuit("open", row.next_probe_at)
 
     @staticmethod
     def _row(session: Session, key: str) -> Endpoint | None:
         session.flush()
         return session.get(Endpoint, key, with_for_update=True, populate_existing=True)
-
-    @staticmethod
-    def _probe_due(row: Endpoint, result: Result, observed: Observed) -> _Circuit:
-        if row.next_probe_at is not None:
-            observed.due[result.claimed.endpoint_key] = row.next_probe_at
-        return _Circuit("open", row.next_probe_at)
 
     def _recovered(self, session: Session, name: str, observed: Observed) -> _Circuit:
         if self._move(session, name, "open", "draining"):

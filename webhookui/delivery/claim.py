@@ -14,13 +14,14 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
 )
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import Database, now
+from webhookui.core.database import Database, UtcDateTime, now
 from webhookui.delivery import attempt_metrics, pending, states
 from webhookui.delivery.tables import Attempt, Delivery, DeliveryRequest
 
@@ -149,19 +150,20 @@ def release(db: Database, process: str, ids: Collection[int]) -> None:
     if not ids:
         return
     with db.write() as session:
-        mine = (_D.id.in_(ids), _D.claimed_by == process, _D.status == "dispatched")
-        back = {"claimed_by": None, "version": _D.version + 1}
-        never_sent = _D.attempt_count == 0
-        for condition, values in (
-            (never_sent, {"status": states.after("released_unsent", "dispatched"), "next_attempt_at": None}),
-            (~never_sent, {"status": states.after("released", "dispatched"), "next_attempt_at": now()}),
-        ):
-            session.execute(
-                update(Delivery)
-                .where(*mine, condition)
-                .values(**back, **values)
-                .execution_options(synchronize_session=False)
+        session.execute(
+            update(Delivery)
+            .where(_D.id.in_(ids), _D.claimed_by == process, _D.status == "dispatched")
+            .values(
+                status=case(
+                    (_D.attempt_count == 0, states.after("released_unsent", "dispatched")),
+                    else_=states.after("released", "dispatched"),
+                ),
+                next_attempt_at=case((_D.attempt_count > 0, literal(now(), UtcDateTime()))),
+                claimed_by=None,
+                version=_D.version + 1,
             )
+            .execution_options(synchronize_session=False)
+        )
 
 
 def recover(db: Database, gone: Collection[str]) -> list[int]:

@@ -38,12 +38,14 @@ LOOPS: Condition = and_(
 
 @dataclass(frozen=True)
 class Hold:
-    """Why a waiting delivery is not sent. `words`: for a row; `sentence`: for its detail; `rank` tells the holds apart."""
+    """Why a waiting delivery is not sent. `words`: for a row; `sentence`: for its detail; `advice`: what can be done about it;
+    `rank` tells the holds apart."""
 
     name: str
     rank: int
     words: str
     sentence: str
+    advice: str
 
 
 HOLDS: dict[str, Hold] = {
@@ -52,19 +54,23 @@ HOLDS: dict[str, Hold] = {
         Hold(
             "workflow_off", 1, "workflow is off",
             "The workflow is switched off: this delivery is held until it is switched on again.",
+            "Its workflow is switched off, so nothing of it is sent: switch the workflow on first.",
         ),
         Hold(
             "loop", 4, "workflow loops",
             "The workflow is held for this record: it fired {fired} times within a minute because of saves through the API. "
             "Its deliveries wait until an admin releases them.",
+            "Its workflow is held for this record, for which it fired in a loop: press “Release” first.",
         ),
         Hold(
             "endpoint_paused", 2, "endpoint is paused",
             "The endpoint is paused because it can’t be reached: this delivery waits until a probe is answered.",
+            "Its endpoint is paused: press “Resume now” above the webhook log, or wait for the next probe.",
         ),
         Hold(
             "webhook_paused", 3, "webhook is paused",
             "The webhook is paused because it keeps failing: this delivery waits until a probe succeeds.",
+            "Its webhook is paused: press “Resume now” above the webhook log, or wait for the next probe.",
         ),
     )
 }  # fmt: skip

@@ -5,10 +5,10 @@ Each is one UPDATE of a delivery that waits, so that a sender that takes it at t
 
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import now
+from webhookui.core.database import UtcDateTime, now
 from webhookui.delivery import pending, states
 from webhookui.delivery.claim import goes_before
 from webhookui.delivery.tables import Delivery
@@ -21,16 +21,6 @@ class NotWaiting(Exception):
     """The delivery can't be tried now or given up; the text says why and what can be done."""
 
 
-HELD = {
-    "workflow_off": "Its workflow is switched off, so nothing of it is sent: switch the workflow on first.",
-    "loop": "Its workflow is held for this record, for which it fired in a loop: press “Release” first.",
-    "endpoint_paused": "Its endpoint is paused: press “Resume now” above the webhook log, or wait for the next probe.",
-    "webhook_paused": "Its webhook is paused: press “Resume now” above the webhook log, or wait for the next probe.",
-}
-"""What holds a delivery → why it is not tried now."""
-IN_THE_AIR = "It is being sent right now; its answer will decide."
-
-
 def try_now(session: Session, delivery_id: int) -> Delivery:
     """Makes the next attempt of what waits due at once; all that follows is as if its time had come by itself.
 
@@ -39,7 +29,7 @@ def try_now(session: Session, delivery_id: int) -> Delivery:
     delivery = _waiting(session, delivery_id)
     held = pending.holds(session, [delivery]).get(delivery_id)  # type: ignore[list-item]
     if held is not None:
-        raise NotWaiting(HELD[held.name])
+        raise NotWaiting(held.advice)
     first = _goes_first(session, delivery)
     if first is not None:
         raise NotWaiting(f"Delivery {first}, of an earlier save of the same record, goes first: try that one now.")
@@ -48,7 +38,7 @@ def try_now(session: Session, delivery_id: int) -> Delivery:
         .where(_D.id == delivery_id, _D.status.in_(states.WAITING))
         .values(
             status=case((_D.status == "retry", states.after("hurried", "retry")), else_=_D.status),
-            next_attempt_at=case((_D.status == "retry", now())),
+            next_attempt_at=case((_D.status == "retry", literal(now(), UtcDateTime()))),
             version=_D.version + 1,
         )
         .execution_options(synchronize_session=False)
@@ -72,8 +62,8 @@ def _waiting(session: Session, delivery_id: int) -> Delivery:
 
 
 def _refuse_unless_waiting(delivery: Delivery) -> None:
-    if delivery.status == "dispatched":
-        raise NotWaiting(IN_THE_AIR)
+    if delivery.status in states.IN_HAND:
+        raise NotWaiting("It is being sent right now; its answer will decide.")
     if delivery.status not in states.WAITING:
         raise NotWaiting(f"It has ended: {states.STATUSES[delivery.status].label}. It can be redelivered.")
 
