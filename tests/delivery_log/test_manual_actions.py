@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests.conftest import BOTH, database_url
+from tests.support import postgres, prepared
 from tests.support.receiver import Answer, Receiver
 from tests.support.running import until
 from tests.support.sending import Sending
@@ -27,8 +28,6 @@ def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sending]:
         tmp_path, database_url=database_url(request.param, request), retry_delays=(3600, 7200), workers=2
     )
     if request.param == "postgresql":
-        from tests.support import prepared
-
         with new_room.db.write() as session:
             prepared.ann(session)
     try:
@@ -178,3 +177,18 @@ def test_what_has_attempts_to_come_is_not_redelivered(status: str, payload: str,
     with room.db.write() as session, pytest.raises(redelivery.NotRedeliverable, match="Try now"):
         redelivery.redeliver(session, delivery, payload, "Ann", "http://127.0.0.1:8000")
     assert [delivery.id for delivery in room.deliveries()] == [delivery]
+
+
+@pytest.mark.postgresql
+def test_a_retry_is_due_at_once_wherever_the_server_counts_its_time(
+    postgresql_server: postgres.Server, tmp_path: Path, receiver: Receiver
+) -> None:
+    url = f"{postgresql_server.database()}&options=-c%20timezone%3DAsia/Tokyo"
+    room = Sending(tmp_path, database_url=url, retry_delays=(3600,), workers=2)
+    try:
+        with room.db.write() as session:
+            prepared.ann(session)
+        row = try_now(room, in_retry(room, receiver, Answer(500, b"{}")))
+        assert row.next_attempt_at is not None and abs((now() - row.next_attempt_at).total_seconds()) < 60
+    finally:
+        room.close()
