@@ -384,9 +384,8 @@ def is_unavailable(error: Exception) -> bool:
     """Whether an error speaks of the database's state (full, locked, out of reach), not of what was to be written."""
     if isinstance(error, DBAPIError):
         beyond_its_limits = str(getattr(error.orig, "sqlstate", None) or "").startswith("54")
-        return (
-            isinstance(error, OperationalError | InterfaceError) and not beyond_its_limits
-        ) or error.connection_invalidated
+        of_its_state = isinstance(error, OperationalError | InterfaceError) and not beyond_its_limits
+        return of_its_state or error.connection_invalidated
     return isinstance(error, OSError | PoolTimeout)
 
 

@@ -33,11 +33,9 @@ def url_problem(url: str) -> str:
         return "it can't contain a user name or password; choose an authorization instead."
     if port == 0 or parts.netloc.endswith(":"):
         return "the port is not valid."
-    return (
-        ""
-        if ascii_host(parts.hostname) and NETLOC.fullmatch(parts.netloc)
-        else f"“{parts.hostname[:80]}” is not a valid host name."
-    )
+    if ascii_host(parts.hostname) and NETLOC.fullmatch(parts.netloc):
+        return ""
+    return f"“{parts.hostname[:80]}” is not a valid host name."
 
 
 def dot_segment(url: str) -> str:

@@ -1,31 +1,28 @@
 """The modules and standard fields of the first start (specification sections 2 and 10), as data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webhookui.crm.catalog import FieldInfo, changed
+from webhookui.crm.catalog import FieldInfo, ModuleInfo, changed
 from webhookui.crm.tables import Module, ModuleField
 
 F = FieldInfo
+ON_EVERY_MODULE = (F("owner", "Owner", "user", in_list=True), F("description", "Description", "long_text"))
 DEAL_STAGES = ("New", "Qualifying", "Proposal", "Negotiation", "Closed Won", "Closed Lost")
 
 
-@dataclass(frozen=True)
-class M:
-    """One module; `owner` and `description` are added to each."""
-
-    name: str
-    label: str
-    singular: str
-    icon: str
-    name_fields: Sequence[str]
-    fields: Sequence[FieldInfo]
+def M(
+    name: str, label: str, singular: str, icon: str, name_fields: tuple[str, ...], fields: Sequence[FieldInfo]
+) -> ModuleInfo:
+    """One module; the owner and the description are added to each."""
+    return ModuleInfo(
+        name, label, singular, icon, name_fields, {field.name: field for field in (*fields, *ON_EVERY_MODULE)}
+    )
 
 
-MODULES: tuple[M, ...] = (
+MODULES: tuple[ModuleInfo, ...] = (
     M("organizations", "Organizations", "Organization", "building", ("name",), (
         F("name", "Name", required=True),
         F("website", "Website", "url", in_list=True),
@@ -110,8 +107,6 @@ MODULES: tuple[M, ...] = (
     )),
 )  # fmt: skip
 
-ON_EVERY_MODULE = (F("owner", "Owner", "user", in_list=True), F("description", "Description", "long_text"))
-
 
 def seed(session: Session) -> None:
     """Adds the modules and standard fields that are missing; leaves alone what is there."""
@@ -128,7 +123,7 @@ def seed(session: Session) -> None:
             )
         )  # fmt: skip
         session.flush()
-        for place, field in enumerate((*module.fields, *ON_EVERY_MODULE)):
+        for place, field in enumerate(module.fields.values()):
             columns = {"module": module.name, "options": list(field.options), "position": place}
             session.add(ModuleField(**{**vars(field), **columns}))
     changed(session)

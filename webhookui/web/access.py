@@ -38,9 +38,8 @@ class AdminPages(Blueprint):
 
 def may_read_delivery(session: Session, delivery: Delivery) -> bool:
     """The log is the admins'; the owner of a record may look into its own deliveries, which mails and the bell link to."""
-    return (
-        me().is_admin or records.owners_of(session, [delivery.record_id or 0]).get(delivery.record_id or 0) == me().id
-    )
+    record_id = delivery.record_id or 0
+    return me().is_admin or records.owners_of(session, [record_id]).get(record_id) == me().id
 
 
 def me() -> User:

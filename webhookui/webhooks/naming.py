@@ -9,6 +9,7 @@ of a row of type JSON can.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 Segment = str | int
@@ -63,15 +64,14 @@ def _escaped(key: str) -> str:
     return "\\" + text if key.isascii() and key.isdecimal() and len(key) < 10 else text
 
 
+@dataclass(slots=True)
 class _Node:
-    """A place in the making: children by segment, or a leaf that some row fills."""
+    """A place in the making: children by segment, or a leaf that some row fills. `name`, `row`: which spoke of it first."""
 
-    __slots__ = ("children", "leaf", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.leaf = False
-        self.children: dict[Segment, _Node] = {}
+    name: str = ""
+    row: int = 0
+    leaf: bool = False
+    children: dict[Segment, "_Node"] = field(default_factory=dict)
 
 
 def check(names: Sequence[str], repeatable: int = 0) -> list[NamingError]:
@@ -80,26 +80,20 @@ def check(names: Sequence[str], repeatable: int = 0) -> list[NamingError]:
     `repeatable`: so many of them, from the first, may stand there again, unless they say by an index which one they are.
     """
     errors: list[NamingError] = []
-    root = _Node("")
-    places: list[tuple[Segment, ...] | None] = []
-    for position, name in enumerate(names):
+    root = _Node()
+    for row, name in enumerate(names):
         try:
             segments = split(name)
         except ValueError as error:
-            errors.append(NamingError(str(error), position))
-            places.append(None)
+            errors.append(NamingError(str(error), row))
             continue
-        places.append(segments)
-        may_repeat = position < repeatable and not any(isinstance(segment, int) for segment in segments)
-        problem = _place(root, name, segments, may_repeat=may_repeat)
-        if problem:
-            errors.append(NamingError(problem, position))
-    for message, position in _gaps(root, places):
-        errors.append(NamingError(message, position))
-    return sorted(errors, key=lambda error: error.position)
+        may_repeat = row < repeatable and not any(isinstance(segment, int) for segment in segments)
+        if problem := _place(root, name, row, segments, may_repeat=may_repeat):
+            errors.append(NamingError(problem, row))
+    return sorted([*errors, *_gaps(root, ())], key=lambda error: error.position)
 
 
-def _place(root: _Node, name: str, segments: Sequence[Segment], *, may_repeat: bool) -> str:
+def _place(root: _Node, name: str, row: int, segments: Sequence[Segment], *, may_repeat: bool) -> str:
     node = root
     for depth, segment in enumerate(segments):
         if node.leaf:
@@ -108,9 +102,7 @@ def _place(root: _Node, name: str, segments: Sequence[Segment], *, may_repeat: b
         if kinds and isinstance(segment, int) not in kinds:
             other = next(iter(node.children.values())).name
             return f"“{name}” can't be combined with “{other}”: the same place can't be a list and an object."
-        if segment not in node.children:
-            node.children[segment] = _Node(name)
-        node = node.children[segment]
+        node = node.children.setdefault(segment, _Node(name, row))
         if depth == len(segments) - 1:
             if node.leaf and may_repeat:
                 return ""
@@ -123,24 +115,16 @@ def _place(root: _Node, name: str, segments: Sequence[Segment], *, may_repeat: b
     return ""
 
 
-def _gaps(root: _Node, places: Sequence[tuple[Segment, ...] | None]) -> Iterator[tuple[str, int]]:
-    first_row: dict[tuple[Segment, ...], int] = {}
-    for position, place in enumerate(places):
-        for depth in range(1, len(place or ()) + 1):
-            first_row.setdefault((place or ())[:depth], position)
-    pending: list[tuple[tuple[Segment, ...], _Node]] = [((), root)]
-    while pending:
-        path, node = pending.pop()
-        indexes = sorted(key for key in node.children if isinstance(key, int))
-        for expected, index in enumerate(indexes):
-            if index != expected:
-                before = join((*path, expected))
-                yield (
-                    f"“{join((*path, index))}” leaves a gap: “{before}” is missing. Indexes start at 0.",
-                    first_row[(*path, index)],
-                )
-                break
-        pending += [((*path, key), child) for key, child in node.children.items()]
+def _gaps(node: _Node, path: tuple[Segment, ...]) -> Iterator[NamingError]:
+    indexes = sorted(key for key in node.children if isinstance(key, int))
+    for expected, index in enumerate(indexes):
+        if index != expected:
+            place, before = join((*path, index)), join((*path, expected))
+            words = f"“{place}” leaves a gap: “{before}” is missing. Indexes start at 0."
+            yield NamingError(words, node.children[index].row)
+            break
+    for key, child in node.children.items():
+        yield from _gaps(child, (*path, key))
 
 
 LEFT_OUT = object()

@@ -98,11 +98,8 @@ def _escape(webhook: Webhook) -> str:
     """How a secret is written into what the parameters make, or into a body of one's own."""
     if webhook.method == "GET":
         return QUERY
-    return (
-        kind_of(webhook.media_type).escape
-        if webhook.content_type == RAW
-        else CONTENT_TYPES[webhook.content_type].escape
-    )
+    is_raw = webhook.content_type == RAW
+    return (kind_of(webhook.media_type) if is_raw else CONTENT_TYPES[webhook.content_type]).escape
 
 
 def _with_secrets(webhook: Webhook, context: Context, escape: str) -> Context:

@@ -154,13 +154,9 @@ def in_ms(ms: float | None) -> str:
     """ "12 ms", "1.2 s"."""
     if ms is None:
         return "–"
-    return (
-        f"{ms:.0f} ms"
-        if ms < 1000
-        else f"{ms / 1000:.1f} s".replace(".0 ", " ")
-        if ms < 10_000
-        else f"{ms / 1000:.0f} s"
-    )
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.1f} s".replace(".0 ", " ") if ms < 10_000 else f"{ms / 1000:.0f} s"
 
 
 def in_s(seconds: float | None) -> str:

@@ -41,31 +41,22 @@ def tree_of(body: bytes, content_type: str = "") -> Node | None:
         return None
 
 
+_KINDS = {type(None): "null", bool: "boolean", str: "text"}
+"""… of values that are no numbers."""
+
+
 def _json(name: str, value: Any, path: str, left: list[int]) -> Node:
     left[0] -= 1
-    if isinstance(value, dict):
+    if isinstance(value, dict | list):
         children = []
-        for key, inner in value.items():
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             if left[0] > 0:
-                children.append(_json(key, inner, path + _member(key), left))
-        return Node(name, "object", path, "JSONPATH", "" if children else "{}", tuple(children))
-    if isinstance(value, list):
-        children = []
-        for index, inner in enumerate(value):
-            if left[0] > 0:
-                children.append(_json(str(index), inner, f"{path}[{index}]", left))
-        return Node(name, "array", path, "JSONPATH", "" if children else "[]", tuple(children))
-    kind = (
-        "null"
-        if value is None
-        else "boolean"
-        if isinstance(value, bool)
-        else "text"
-        if isinstance(value, str)
-        else "number"
-    )
+                step = _member(key) if isinstance(key, str) else f"[{key}]"
+                children.append(_json(str(key), inner, path + step, left))
+        kind, empty = ("object", "{}") if isinstance(value, dict) else ("array", "[]")
+        return Node(name, kind, path, "JSONPATH", "" if children else empty, tuple(children))
     shown = "null" if value is None else getattr(value, "digits", None) or as_text(value)
-    return Node(name, kind, path, "JSONPATH", shown[:300])
+    return Node(name, _KINDS.get(type(value), "number"), path, "JSONPATH", shown[:300])
 
 
 def _member(key: str) -> str:
