@@ -170,7 +170,7 @@ class World:
         with self.room.db.write() as session:
             action = self.action(self.chance.choice(self.places))
             document = {"name": "W", "module": "contacts", "trigger": {"on": "create"}, "actions": [action]}
-            webhook = parse(document, catalog(session)).actions[0].webhook
+            webhook = parse(document, catalog(session)).actions[0].checked.webhook
             record = records.get(session, "contacts", self.contact)
             send_test(session, self.room.box, webhook, record, by="Ann", address="http://crm", workflow="W")
 
