@@ -280,15 +280,12 @@ def demo() -> None:
     click.echo("The sample data is already there; nothing was added." if there else "Added sample data.")
 
 
-def _measurements() -> dict[str, str]:
-    """Name → what it measures; none where the package was installed from a wheel, which leaves them out."""
-    return benchmarks.BENCHMARKS if benchmarks is not None else {}
+MEASUREMENTS: dict[str, str] = benchmarks.BENCHMARKS if benchmarks is not None else {}
+"""Name → what it measures; none where the package was installed from a wheel, which leaves them out."""
 
 
-@main.command(
-    help="Measure, and print the figures as JSON. " + " ".join(f"{n}: {w}" for n, w in _measurements().items())
-)
-@click.argument("name", type=click.Choice(list(_measurements())) if benchmarks is not None else str)
+@main.command(help="Measure, and print the figures as JSON. " + " ".join(f"{n}: {w}" for n, w in MEASUREMENTS.items()))
+@click.argument("name", type=click.Choice(list(MEASUREMENTS)) if benchmarks is not None else str)
 def bench(name: str) -> None:
     if benchmarks is None:
         raise Stop("The measurements come with a checkout of the source, and not with the package.")

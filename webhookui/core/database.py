@@ -271,10 +271,6 @@ class Database:
             self._watch = sqlite3.connect(self._path, timeout=30, check_same_thread=False, isolation_level=None)
         return self._watch
 
-    def is_reachable(self) -> bool:
-        with self.engine.connect() as connection:
-            return connection.execute(text("select 1")).scalar() == 1
-
     def backup(self, target: Path) -> None:
         """A consistent copy while others write (SQLite's backup interface)."""
         if not self.is_sqlite:

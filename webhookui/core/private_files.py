@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 FILE, FOLDER = 0o600, 0o700
@@ -33,10 +34,8 @@ def close_folder(instance: Path, *others: Path) -> None:
     that may lie elsewhere. What belongs to somebody else is left to `exposed`."""
     for path, mode in _ours(instance, others):
         if path.stat().st_mode & 0o777 & ~mode:
-            try:
+            with suppress(PermissionError):
                 path.chmod(path.stat().st_mode & mode)
-            except PermissionError:
-                continue
 
 
 def exposed(instance: Path, *others: Path) -> list[Path]:

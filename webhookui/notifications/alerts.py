@@ -98,10 +98,10 @@ def endpoint_changed(session: Session, key: str, at: datetime | None = None) -> 
     name = names(session, [key])[key]
     why = "can’t be reached" if EndpointKey(key).is_endpoint else "keeps failing"
     if row.state == "open":
-        title, text = f"{name} is paused: it {why}", row.last_error
+        title, text, tone = f"{name} is paused: it {why}", row.last_error, "warning"
     else:
-        title, text = f"{name} has recovered", "What was waiting for it is being sent at a limited rate."
-    tone = "warning" if row.state == "open" else "success"
+        title, tone = f"{name} has recovered", "success"
+        text = "What was waiting for it is being sent at a limited rate."
     _tell_admins(session, "endpoint", key, at or now(), title=title, text=text or "", url="/log", tone=tone)
 
 

@@ -23,7 +23,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from jinja2.visitor import NodeTransformer
 
 from webhookui.core import exact_json
-from webhookui.webhooks.line_breaks import keeping_line_breaks
 from webhookui.webhooks.templating.budget import MAX_OUTPUT, fits, go_on, is_record, listed, size_of, take, text_fits
 from webhookui.webhooks.templating.filters import (
     FILTERS,
@@ -64,6 +63,9 @@ PARTS: tuple[tuple[type | tuple[type, ...], frozenset[str]], ...] = (
 )  # fmt: skip
 """What else can be looked up."""
 STRFTIME = re.compile(r"(?:[^%]|%[-_0^#]?[aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%])*")
+
+_BLANKS = "\x1d\x1e\x1f\x1c\x85\u2028\u2029\u1680\u205f"
+"""Characters that are blanks between the words of a template, one of which stands for a carriage return while it is read."""
 
 STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign, nodes.Scope)
 """What may stand between {% and %}: if, for and set."""
@@ -134,7 +136,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super()._generate(_Watch().visit(source).set_environment(self), *args, **kwargs)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        return keeping_line_breaks(lambda text: super(Sandbox, self)._parse(text, name, filename), source)
+        """With every line break as it was typed: Jinja makes line feeds of carriage returns."""
+        blank = next((candidate for candidate in _BLANKS if candidate not in source), "") if "\r" in source else ""
+        tree = super()._parse(source.replace("\r", blank) if blank else source, name, filename)
+        for node in tree.find_all((nodes.TemplateData, nodes.Const)) if blank else ():
+            text = "data" if isinstance(node, nodes.TemplateData) else "value"
+            if isinstance(getattr(node, text), str):
+                setattr(node, text, getattr(node, text).replace(blank, "\r"))
+        return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is behind an empty reference is empty; a record has fields, no methods; a number has neither."""
