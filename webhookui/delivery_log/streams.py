@@ -130,7 +130,7 @@ def buckets_of(session: Session, dimensions: dict[str, Any]) -> dict[int, int]:
 
 def _groups(session: Session, dimensions: dict[str, Any], span: Span, limit: int, order: str) -> list[int]:
     """The groups that the first `limit` matches are in. Each group's first match is one of them, so `limit` groups do."""
-    ids = list(buckets_of(session, dimensions))
+    ids = _ids(session, f"SELECT id FROM log_bucket WHERE number > 0{_equal(dimensions)}", dimensions)
     if len(ids) <= limit:
         return ids
     first = f"SELECT id FROM delivery WHERE log_bucket_id = g.id{span.condition()} ORDER BY id {order} LIMIT 1"
