@@ -37,7 +37,27 @@ document.addEventListener("htmx:configRequest", ({ target, detail: { formData } 
     if (name.endsWith(".search") || formData.getAll(name).every((value) => value === "")) formData.delete(name);
   }
   if (formData.getAll("columns").join(" ") === target.dataset.columns) formData.delete("columns");
+  for (const operator of target.querySelectorAll("[data-filter] > select")) {
+    const isAsked = takes(operator) === "none" || formData.has(operator.name.replace("op[", "filter["));
+    if (operator.value === operator.dataset.usual || !isAsked) formData.delete(operator.name);
+  }
 });
+
+// ---- filters: the part for values that the operator takes ----
+const takes = (operator) => operator.selectedOptions[0].dataset.value;
+
+function showParts(filter) {
+  const kind = takes(filter.querySelector("select"));
+  for (const part of filter.querySelectorAll("[data-for]")) {
+    part.hidden = part.dataset.for !== kind;
+    for (const input of part.querySelectorAll("input, select")) input.disabled = part.hidden;
+  }
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-filter] > select")) showParts(target.parentElement);
+}, { capture: true });
+document.addEventListener("htmx:load", () => document.querySelectorAll("[data-filter]").forEach(showParts));
 
 // ---- popovers: one at a time ----
 

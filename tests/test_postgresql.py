@@ -25,6 +25,7 @@ from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
 from webhookui.core.database import Database
 from webhookui.crm import listing, records
+from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Record
@@ -228,5 +229,7 @@ def test_letters_beyond_a_to_z_are_found_and_sorted_without_regard_to_case(insta
         for name in ("Émile", "éva", "Zoe"):
             records.create(session, "contacts", {"last_name": name}, SYSTEM)
     with installation.db.read() as session:
-        contacts = listing.page(session, ListQuery("contacts", sort="name", filters={"last_name": "É"}))
+        contacts = listing.page(
+            session, ListQuery("contacts", sort="name", filters=[Filter("last_name", operands=("É",))])
+        )
     assert [contact.name for contact in contacts.items] == ["Émile", "éva"]

@@ -26,6 +26,7 @@ from tests.web.records.test_records import form
 from webhookui.core.database import Database
 from webhookui.crm import history, listing, records
 from webhookui.crm.field_types import FIELD_TYPES, FieldError
+from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Record
@@ -203,7 +204,7 @@ def test_sort_and_filter_lose_no_digit(installation: Installation) -> None:
             deals = listing.page(session, ListQuery("deals", sort=sort)).items
             assert [deal.values["amount"] for deal in deals] == [*order, None]
         for text in AMOUNTS:
-            deals = listing.page(session, ListQuery("deals", filters={"amount": text})).items
+            deals = listing.page(session, ListQuery("deals", filters=[Filter("amount", operands=(text,))])).items
             assert [record.values["amount"] for record in deals] == [Decimal(text)]
 
 

@@ -14,10 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from tests.conftest import BOTH, database_url
 from tests.support.working import Working, working
+from webhookui.crm.operators import OPERATORS
 from webhookui.crm.tables import Change
 from webhookui.delivery.events import deliveries_failed
 from webhookui.delivery.tables import Delivery, DeliveryRequest
-from webhookui.workflows.criteria.operators import OPERATORS
 
 ANYWHERE = "http://127.0.0.1:9/"
 HEALTHY = {"url": ANYWHERE, "parameters": [{"name": "n", "value": "{{ last_name }}"}]}

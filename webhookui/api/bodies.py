@@ -11,6 +11,7 @@ from webhookui.api.errors import ApiError, invalid
 from webhookui.core import exact_json
 from webhookui.core.database import row_number
 from webhookui.core.paging import Item, Page
+from webhookui.crm.operators import OPERATORS
 from webhookui.webhooks.problems import UNSTORABLE
 
 TWICE = "This is given twice; give one value."
@@ -90,7 +91,13 @@ def check_args(allowed: Collection[str]) -> None:
         group = f"{name.partition('[')[0]}[]" if name.endswith("]") else name
         if group not in allowed:
             fields[name] = f"There is no parameter “{name}” here."
-        elif len(values) > 1:
+        elif len(values) > 1 and not _takes_many(name):
             fields[name] = TWICE
     if fields:
         raise ApiError(422, "invalid", " ".join(f"{name}: {words}" for name, words in fields.items()), fields)
+
+
+def _takes_many(name: str) -> bool:
+    """Whether a filter's operator takes several values: `op[stage]=is_any_of`."""
+    operator = OPERATORS.get(request.args.get(name.replace("filter[", "op[", 1), ""))
+    return name.startswith("filter[") and operator is not None and operator.value in ("two", "list")

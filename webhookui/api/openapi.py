@@ -15,10 +15,10 @@ from webhookui.api.blueprint import bp
 from webhookui.api.bodies import check_args
 from webhookui.api.openapi_examples import EXAMPLES
 from webhookui.core.database import LARGEST_ID
+from webhookui.crm.operators import OPERATORS
 from webhookui.delivery.pending import HOLDS
 from webhookui.delivery.states import STATUSES
 from webhookui.workflows.actions import KINDS
-from webhookui.workflows.criteria.operators import OPERATORS
 from webhookui.workflows.redelivery import PAYLOADS
 from webhookui.workflows.trigger import DOES_NOT_RUN, OFFERED, RECURRENCES
 
@@ -170,6 +170,10 @@ SORT: Schema = {
     "description": "A field, or id, name, created_at, updated_at; `-` before it: descending.",
 }
 FILTER: Schema = {"type": "object", "additionalProperties": TEXT, "description": "Field → value: `filter[stage]=New`."}
+OPERATOR: Schema = {
+    "type": "object", "additionalProperties": {"enum": [name for name, of in OPERATORS.items() if not of.on_change]},
+    "description": "Field → operator of its filter: `op[amount]=at_least`. Without one, a text contains and everything else is.",
+}  # fmt: skip
 R, W, D = "/records/{module}", "/workflows", "/deliveries"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -177,7 +181,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/modules/{module}", "One module", _ref("Module"), errors=(404,)),
     Operation(
         "get", R, "Records of a module; filter[field]=value filters", _page("Record"),
-        query={"q": TEXT, "sort": SORT, "filter[]": FILTER, **PAGE}, errors=(404, 422),
+        query={"q": TEXT, "sort": SORT, "filter[]": FILTER, "op[]": OPERATOR, **PAGE}, errors=(404, 422),
     ),
     Operation("post", R, "Create a record", _ref("Record"), 201, VALUES, errors=(400, 404, 415, 422)),
     Operation("get", R + "/{id}", "One record", _ref("Record"), errors=(404,)),

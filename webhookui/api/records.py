@@ -15,6 +15,7 @@ from webhookui.api.errors import invalid
 from webhookui.crm import listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES, iso_time
+from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, write
@@ -22,18 +23,28 @@ from webhookui.current_installation import read, write
 
 @bp.get("/records/<module>")
 def list_records(module: str) -> ResponseReturnValue:
-    filters = {}
-    for name, text in request.args.items():
-        match = re.fullmatch(r"filter\[(\w+)\]", name)
-        if match:
-            filters[match.group(1)] = text
-        elif name.startswith("filter"):
-            raise invalid(name, "Write filter[field]=value.", f"“{name}” is not filter[field].")
-    query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), filters)
+    query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), _filters())
     with read() as session:
         info = catalog(session).module(module)
         listed = listing.page_after(session, query, request.args.get("cursor", ""), limit())
     return jsonify(page_document(listed, lambda record: record_document(info, record)))
+
+
+def _filters() -> list[Filter]:
+    """`filter[field]=value`, and `op[field]=operator` for another than the field's usual one."""
+    filters = []
+    for name, texts in request.args.lists():
+        match = re.fullmatch(r"(filter|op)\[(\w+)\]", name)
+        if not match:
+            if name.startswith(("filter", "op[")):
+                raise invalid(name, "Write filter[field]=value.", f"“{name}” is not filter[field].")
+            continue
+        field = match[2]
+        operator = request.args.get(f"op[{field}]", "")
+        if match[1] == "filter" or f"filter[{field}]" not in request.args:
+            operands = texts if match[1] == "filter" else []
+            filters.append(Filter(field, operator, tuple(operands)))
+    return filters
 
 
 @bp.post("/records/<module>")

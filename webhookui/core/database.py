@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -28,8 +29,8 @@ from webhookui.core.exact_json import dumps, loads
 from webhookui.core.sql_numbers import sort_key_of_json
 
 __all__ = [
-    "JSON", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "bump_revision", "dumps", "insert_or_update",
-    "loads", "now", "revision", "row_number",
+    "BYTEWISE", "JSON", "Bytewise", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "bump_revision",
+    "dumps", "insert_or_update", "loads", "now", "revision", "row_number",
 ]  # fmt: skip
 
 
@@ -67,6 +68,27 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+BYTEWISE = String().with_variant(String(collation="C"), "postgresql")
+"""Type of a column whose text is compared character by character, as SQLite compares every text."""
+
+
+class Bytewise(FunctionElement[str]):
+    """A text that is compared as those of a BYTEWISE column are."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(Bytewise)
+def _as_it_is(element: Bytewise, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)})"
+
+
+@compiles(Bytewise, "postgresql")
+def _with_collation(element: Bytewise, compiler: Any, **options: Any) -> str:
+    return f'({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
 class TextWithoutNul(StrDumper):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Integer, Select, String, column, select, table, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -108,6 +108,61 @@ class TextIndex:
             "SELECT 1 FROM sqlite_master WHERE name = :name" if _is_sqlite(session) else "SELECT to_regclass(:name)"
         )
         return session.scalar(text(statement), {"name": self.name}) is not None
+
+
+class ColumnIndex:
+    """Finds the rows of a table by a part of three characters or more of one of its columns. The database keeps it: SQLite in an
+    FTS5 table beside it, by triggers; PostgreSQL by an index of pg_trgm. Where it has no trigrams, there is none.
+
+    A migration that rebuilds the table must `create` it again.
+    """
+
+    def __init__(self, table: str, column: str) -> None:
+        self.table, self.column, self.name = table, column, f"{table}_text"
+
+    def create(self, connection: Connection) -> None:
+        """For a migration."""
+        statements = self._postgresql() if connection.dialect.name != "sqlite" else self._sqlite()
+        with suppress(DBAPIError), connection.begin_nested():
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    def _postgresql(self) -> list[str]:
+        on = f"{self.table} USING gin ({self.column} gin_trgm_ops)"
+        return ["CREATE EXTENSION IF NOT EXISTS pg_trgm", f"CREATE INDEX ix_{self.name} ON {on}"]
+
+    def _sqlite(self) -> list[str]:
+        how = f"content='{self.table}', content_rowid='id', tokenize='trigram', detail=none, columnsize=0"
+        add = f"INSERT INTO {self.name} (rowid, {self.column}) VALUES (new.id, new.{self.column});"  # noqa: S608
+        columns = f"({self.name}, rowid, {self.column})"
+        drop = f"INSERT INTO {self.name} {columns} VALUES ('delete', old.id, old.{self.column});"  # noqa: S608
+        moved = f"UPDATE OF {self.column} ON {self.table} WHEN old.{self.column} <> new.{self.column}"
+        return [
+            f"CREATE VIRTUAL TABLE {self.name} USING fts5({self.column}, {how})",
+            f"CREATE TRIGGER {self.name}_insert AFTER INSERT ON {self.table} BEGIN {add} END",
+            f"CREATE TRIGGER {self.name}_update AFTER {moved} BEGIN {drop} {add} END",
+            f"CREATE TRIGGER {self.name}_delete AFTER DELETE ON {self.table} BEGIN {drop} END",
+        ]
+
+    def candidates(self, session: Session, part: str) -> Select[Any] | None:
+        """A query for the ids of rows that may hold the part; None when the index does not help."""
+        if len(part) < TextIndex.SHORTEST or "\0" in part or not self.is_there(session):
+            return None
+        if not _is_sqlite(session):
+            rows = table(self.table, column("id", Integer), column(self.column, String)).c
+            return select(rows.id).where(rows[self.column].like(f"%{_literally(part)}%"))
+        trigrams = sorted({part[at : at + 3] for at in range(len(part) - 2)})[: self._MOST]
+        match = " AND ".join(map(_quoted, trigrams))
+        texts = table(self.name, column("rowid", Integer), column(self.name, String)).c
+        return select(texts.rowid).where(texts[self.name].op("MATCH")(match))
+
+    _MOST = 20
+    """Trigrams of a part that are looked for."""
+
+    def is_there(self, session: Session) -> bool:
+        known = "SELECT 1 FROM sqlite_master WHERE name = :name" if _is_sqlite(session) else "SELECT to_regclass(:name)"
+        name = self.name if _is_sqlite(session) else f"ix_{self.name}"
+        return session.scalar(text(known), {"name": name}) is not None
 
 
 def _is_sqlite(session: Session) -> bool:

@@ -31,6 +31,7 @@ class ModuleInfo:
     icon: str
     name_fields: tuple[str, ...]
     fields: Mapping[str, FieldInfo]
+    id: int = 0
 
     @cached_property
     def references(self) -> tuple[FieldInfo, ...]:
@@ -117,13 +118,19 @@ def _read(session: Session) -> Catalog:
     for row in session.scalars(rows.order_by(ModuleField.position, ModuleField.id)):  # type: ignore[arg-type]
         fields.setdefault(row.module, {})[row.name] = FieldInfo(
             row.name, row.label, row.type, row.required, row.custom, row.in_list, row.position, tuple(row.options),
-            row.target, row.default,
+            row.target, row.default, row.id or 0,
         )  # fmt: skip
     modules = session.scalars(select(Module).order_by(Module.position))  # type: ignore[arg-type]
     return Catalog(
         {
             row.name: ModuleInfo(
-                row.name, row.label, row.singular, row.icon, tuple(row.name_fields), fields.get(row.name, {})
+                row.name,
+                row.label,
+                row.singular,
+                row.icon,
+                tuple(row.name_fields),
+                fields.get(row.name, {}),
+                row.id or 0,
             )
             for row in modules
         }

@@ -16,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from webhookui.core.database import row_number
 from webhookui.core.exact_json import dumps
+from webhookui.core.sql_numbers import sort_key
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000
@@ -52,6 +53,8 @@ class FieldInfo:
     options: tuple[str, ...] = ()
     target: str | None = None
     default: Any = None
+    id: int = 0
+    """Of the field's row; 0 for one that has none yet."""
 
     @property
     def kind(self) -> FieldType:
@@ -75,6 +78,8 @@ class FieldType:
     empty: Any = None
     fit: Callable[[list[Any]], Any] | None = None
     """What it takes for values out of a response; None: what `fitted` says."""
+    key: Callable[[Any], str] = lambda stored: text_key(stored)
+    """The text that sorts as the values do, character by character: what lists are sorted and filtered by. Never empty."""
 
     def parse(self, raw: Any, field: FieldInfo) -> Any:
         """The stored form; the type's empty value for nothing. Raises FieldError."""
@@ -114,6 +119,19 @@ class FieldType:
         """For lists, search and CSV; empty for nothing."""
         zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
         return "" if stored is None else self.show(stored, zone)
+
+
+LONGEST_KEY = 200
+"""Characters of a text that decide its place in a list; what they leave open, the id decides."""
+
+
+def text_key(text: Any) -> str:
+    return str(text)[:LONGEST_KEY].lower()
+
+
+def id_key(row_id: int) -> str:
+    """As many digits as the largest id has."""
+    return f"{row_id:010}"
 
 
 def storable(text: str) -> str:
@@ -338,25 +356,29 @@ FIELD_TYPES: dict[str, FieldType] = {
     for field_type in (
         FieldType("text", "Text", "text", "text", _text),
         FieldType("long_text", "Long text", "text", "textarea", partial(_text, most=MAX_LONG_TEXT)),
-        FieldType("number", "Number", "number", "number", _number, show=_plain, fit=_numeric),
+        FieldType("number", "Number", "number", "number", _number, show=_plain, fit=_numeric, key=sort_key),
         FieldType(
             "currency", "Currency", "number", "number", _currency, lambda stored: Decimal(str(stored)), _plain, fit=_numeric,
+            key=sort_key,
         ),
         FieldType(
             "checkbox", "Checkbox", "boolean", "checkbox", _checkbox, bool,
-            lambda stored, _zone: "yes" if stored else "no", False,
+            lambda stored, _zone: "yes" if stored else "no", False, key=lambda stored: str(int(stored)),
         ),
         FieldType("date", "Date", "date", "date", _date, date.fromisoformat, fit=_day),
-        FieldType("datetime", "Date and time", "datetime", "datetime-local", _datetime, typed_time, _show_time),
+        FieldType(
+            "datetime", "Date and time", "datetime", "datetime-local", _datetime, typed_time, _show_time,
+            key=lambda stored: stored.zfill(20),
+        ),
         FieldType("picklist", "Picklist", "choice", "select", _picklist),
         FieldType(
             "multi_picklist", "Multi-select picklist", "choices", "checkboxes", _multi_picklist, list,
-            lambda stored, _zone: ", ".join(stored), [], _chosen,
+            lambda stored, _zone: ", ".join(stored), [], _chosen, lambda stored: text_key(", ".join(stored)),
         ),
         FieldType("email", "E-mail", "text", "email", _email),
         FieldType("phone", "Phone", "text", "tel", _phone),
         FieldType("url", "URL", "text", "url", _url),
-        FieldType("reference", "Reference", "reference", "record", _id),
-        FieldType("user", "User", "user", "user", _id),
+        FieldType("reference", "Reference", "reference", "record", _id, key=id_key),
+        FieldType("user", "User", "user", "user", _id, key=id_key),
     )
 }  # fmt: skip

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.core.errors import Invalid, NotFound
+from webhookui.crm import record_keys
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog, changed
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.records import lifted
@@ -87,6 +88,7 @@ def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
     row.position = max((field.position for field in info.fields.values()), default=0) + 1
     session.add(row)
     session.flush()
+    record_keys.add_field(session, module, row.id or 0)
     _moved(session, by, "created", row, {"type": row.type})
     return catalog(session).module(module).fields[name]
 
@@ -141,6 +143,7 @@ def remove(session: Session, module: str, name: str, by: User) -> int:
     number = sum(
         _strip(session, left, info.fields[name], batch, by) for batch in _holding(session, info.fields[name], module)
     )
+    record_keys.remove_field(session, info.fields[name].id)
     if info.fields[name].kind.family == "reference":
         mine = select(_R.id).where(_R.module == module)
         session.execute(delete(Link).where(Link.field == name, Link.record_id.in_(mine)))  # type: ignore[arg-type, attr-defined]
@@ -158,7 +161,7 @@ def without(modules: Catalog, module: str, name: str) -> Catalog:
     """The catalog as it would be without the field."""
     info = modules.module(module)
     fields = {key: field for key, field in info.fields.items() if key != name}
-    left = ModuleInfo(info.name, info.label, info.singular, info.icon, info.name_fields, fields)
+    left = replace(info, fields=fields)
     return Catalog({key: left if key == module else module_info for key, module_info in modules.modules.items()})
 
 
@@ -291,10 +294,10 @@ def _strip(session: Session, info: ModuleInfo, field: FieldInfo, rows: Sequence[
     changes, records = [], []
     for record_id, name, version, values in rows:
         left = {key: value for key, value in values.items() if key != field.name}
-        record_name, search_text = lifted(info, left)
+        record_name, search_text, sort_keys = lifted(info, left)
         records.append(
             {"id": record_id, "values": left, "version": version + 1, "updated_at": time, "name": record_name,
-             "search_text": search_text}
+             "search_text": search_text, "sort_keys": sort_keys}
         )  # fmt: skip
         changes.append(
             {"record_id": record_id, "module": info.name, "record_name": name, "kind": "update", "at": time, "source": "system",

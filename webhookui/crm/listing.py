@@ -1,134 +1,217 @@
-"""Lists of records: search, filter, sort, pages (specification section 2). The same queries on SQLite and PostgreSQL."""
+"""Lists of records: search, filter, sort, pages (specification section 2). The same queries on SQLite and PostgreSQL.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+A page costs the same with a thousand records as with a million. When some condition narrows the list to a few, an index gives
+their ids, and they are put in order here. Otherwise the list is read in its order, from an index, until the page is full.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import dumps, row_number
 from webhookui.core.paging import Page, one_page
-from webhookui.core.sql_numbers import json_number
-from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
-from webhookui.crm.field_types import FieldError
-from webhookui.crm.sorting import InvalidListing, sort_order
+from webhookui.crm.catalog import catalog
+from webhookui.crm.field_types import text_key
+from webhookui.crm.filters import Filter, condition, has_word
+from webhookui.crm.record_keys import NAME, key_in
+from webhookui.crm.sorting import ByColumn, ByKey, ByReference, Mark, in_order, sort_order
 from webhookui.crm.tables import Record
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
+FEW = 2000
+"""So many records are put in order here rather than found in an index's order."""
+COUNTED = 10_000
+"""Further than this nobody counts."""
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What to list. `sort`: a field's name, with "-" before it for descending; `filters`: field → text."""
+    """What to list. `sort`: a field's name, with "-" before it for descending. `zone`: of the user, whose days are meant."""
 
     module: str
     q: str = ""
     sort: str = "-updated_at"
-    filters: Mapping[str, str] = field(default_factory=dict)
+    filters: Sequence[Filter] = ()
+    zone: tzinfo = UTC
 
 
-def page(session: Session, query: ListQuery, page: int = 1, per_page: int = 50) -> Page[Record]:
-    """One page by number, for people. Raises InvalidListing."""
-    info = catalog(session).module(query.module)
-    where = _where(info, query)
-    total = session.scalar(select(func.count()).select_from(Record).where(*where)) or 0
-    pages = max(1, -(-total // per_page))
-    page = min(max(1, page), pages)
-    statement = (
-        select(Record)
-        .where(*where)
-        .order_by(*sort_order(info, query.sort).clauses())
-        .limit(per_page)
-        .offset((page - 1) * per_page)
+Place = tuple[int, Mark]
+"""(stretch, mark) of a row: where it stands in the list."""
+
+
+class _List:
+    """One list: its order and its conditions, and the ids of its records when they are few."""
+
+    def __init__(self, session: Session, query: ListQuery) -> None:
+        self.session = session
+        self.info = catalog(session).module(query.module)
+        self.order = sort_order(session, self.info, query.sort)
+        self.conditions = [has_word(session, word) for word in query.q.casefold().split()]
+        self.conditions += [condition(session, self.info, asked, query.zone) for asked in query.filters]
+        self.few = self._few()
+
+    @property
+    def where(self) -> list[ColumnElement[bool]]:
+        return [condition.holds for condition in self.conditions]
+
+    def _few(self) -> Select[Any] | None:
+        """The candidates of the condition with the fewest, if they are few."""
+        counted = [
+            (_counted(self.session, condition.candidates, FEW + 1), condition.candidates)
+            for condition in self.conditions
+            if condition.candidates is not None
+        ]
+        number, candidates = min(counted, key=lambda pair: pair[0], default=(FEW + 1, None))
+        return candidates if number <= FEW else None
+
+    def total(self) -> int:
+        """How many there are; COUNTED + 1 for more than anybody counts."""
+        only = self.conditions[0] if len(self.conditions) == 1 else None
+        if self.few is None and only is not None and only.exact and only.candidates is not None:
+            return _counted(self.session, only.candidates, COUNTED + 1)
+        ids = select(_R.id).where(_R.module == self.info.name, *self.where)
+        return _counted(self.session, ids if self.few is None else ids.where(_R.id.in_(self.few)), COUNTED + 1)
+
+    def read(self, after: Place | None, limit: int, *, backward: bool = False) -> list[tuple[Place, Record]]:
+        """The rows that follow a place, nearest first."""
+        if self.few is not None:
+            return self._read_few(self.few, after, limit, backward)
+        rows: list[tuple[Place, Record]] = []
+        for number, stretch in _from(self.order.stretches, after, backward):
+            start = after[1] if after is not None and after[0] == number else None
+            descending = self.order.descending != backward
+            statement = in_order(stretch, descending=descending, after=start, columns=(Record,)).where(*self.where)
+            found = self.session.execute(statement.limit(limit - len(rows))).all()
+            rows += [((number, tuple(row[1:])), row[0]) for row in found]
+            if len(rows) >= limit:
+                break
+        return rows
+
+    def _read_few(
+        self, candidates: Select[Any], after: Place | None, limit: int, backward: bool
+    ) -> list[tuple[Place, Record]]:
+        def sortable(place: Place) -> Any:
+            return place[0], _Descending(place[1]) if self.order.descending else place[1]
+
+        places = sorted(self._places(candidates), key=sortable)
+        if after is not None:
+            at = bisect_left(places, sortable(after), key=sortable)
+            behind = bisect_right(places, sortable(after), key=sortable)
+            places = places[:at] if backward else places[behind:]
+        shown = (places[::-1] if backward else places)[:limit]
+        ids = [place[1][-1] for place in shown]
+        records = {record.id: record for record in self.session.scalars(select(Record).where(_R.id.in_(ids)))}
+        return [(place, records[place[1][-1]]) for place in shown]
+
+    def _places(self, candidates: Select[Any]) -> list[Place]:
+        """Where each of a few records stands."""
+        field = self.order.field
+        first = self.order.stretches[0]
+        value = first.column if isinstance(first, ByColumn) else key_in(_R, field)
+        statement = select(_R.id, value).where(_R.id.in_(candidates), _R.module == self.info.name, *self.where)
+        rows = [(row_id, key) for row_id, key in self.session.execute(statement)]
+        if isinstance(first, ByColumn):
+            return [(0, (row_id,) if value is _R.id else (key, row_id)) for row_id, key in rows]
+        names = self._names({int(key) for _, key in rows if key}) if isinstance(first, ByReference) else {}
+        stretches = [stretch for stretch in self.order.stretches if isinstance(stretch, ByKey)]
+        exact = {stretch.only: number for number, stretch in enumerate(self.order.stretches) if stretch in stretches}
+        others = exact.pop(None, 0)
+        places: list[Place] = []
+        for row_id, key in rows:
+            if key in exact:
+                places.append((exact[key], (row_id,)))
+            elif names:
+                places.append((others, (names.get(int(key), ""), int(key), row_id)))
+            else:
+                places.append((others, (key, row_id)))
+        return places
+
+    def _names(self, ids: set[int]) -> dict[int, str]:
+        key = key_in(_R, NAME).label("key")
+        return {row.id: row.key for row in self.session.execute(select(_R.id, key).where(_R.id.in_(ids)))}
+
+
+def _from(stretches: Sequence[Any], after: Place | None, backward: bool) -> list[tuple[int, Any]]:
+    numbered = list(enumerate(stretches))
+    if backward:
+        numbered.reverse()
+        return [pair for pair in numbered if after is None or pair[0] <= after[0]]
+    return [pair for pair in numbered if after is None or pair[0] >= after[0]]
+
+
+class _Descending:
+    """Turns the order of what it holds."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Descending) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Descending) and bool(self.value == other.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _counted(session: Session, ids: Select[Any], most: int) -> int:
+    """How many there are, as far as `most`."""
+    return session.scalar(select(func.count()).select_from(ids.limit(most).subquery())) or 0
+
+
+def page(session: Session, query: ListQuery, cursor: str = "", per_page: int = 50, *, before: str = "") -> Page[Record]:
+    """The first page, the one after a cursor, or the one before one, for people. Raises InvalidListing.
+
+    A cursor says where a record stands: what is made, changed or deleted meanwhile shifts nothing. `total` is COUNTED + 1 for
+    more than that.
+    """
+    listed = _List(session, query)
+    backward = bool(before)
+    rows = listed.read(
+        listed.order.read(before or cursor) if before or cursor else None, per_page + 1, backward=backward
     )
-    following, preceding = page + 1 if page < pages else None, page - 1 if page > 1 else None
-    return Page(list(session.scalars(statement)), following, preceding, total)
+    is_full = len(rows) > per_page
+    if (backward and not is_full) or (cursor and not rows):
+        return page(
+            session, query, per_page=per_page
+        )  # a whole first page, also where less than one is before the cursor
+    rows = rows[:per_page][::-1] if backward else rows[:per_page]
+    first, last = (listed.order.cursor(*rows[at][0]) for at in (0, -1)) if rows else ("", "")
+    return Page(
+        [record for _, record in rows],
+        last if backward or is_full else None,
+        first if backward or cursor else None,
+        listed.total(),
+    )
 
 
 def page_after(session: Session, query: ListQuery, cursor: str, limit: int) -> Page[Record]:
-    """One page by cursor, for programs. Raises InvalidListing.
-
-    A cursor says the last record's sort value and id: what is made, changed or deleted meanwhile shifts nothing.
-    """
-    info = catalog(session).module(query.module)
-    order = sort_order(info, query.sort)
-    statement = select(Record, order.carried).where(*_where(info, query)).order_by(*order.clauses())
-    if cursor:
-        statement = statement.where(order.after(cursor))
-    rows = one_page(
-        session.execute(statement.limit(limit + 1)).all(), limit, lambda row: order.cursor(row[1], row[0].id)
-    )
-    return Page([record for record, _ in rows.items], rows.next_page)
+    """One page by cursor, for programs. Raises InvalidListing."""
+    listed = _List(session, query)
+    rows = listed.read(listed.order.read(cursor) if cursor else None, limit + 1)
+    following = one_page(rows, limit, lambda row: listed.order.cursor(*row[0]))
+    return Page([record for _, record in following.items], following.next_page)
 
 
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:
-    """Records of all modules, or of one, whose text has all the words; best names first."""
-    words = q.casefold().split()
-    statement = select(Record).where(*(_has(word) for word in words))
-    if module:
-        statement = statement.where(_R.module == module)
-    first = func.lower(_R.name).like(_pattern(q.casefold()[:500])[1:], escape="\\")
-    return list(session.scalars(statement.order_by(first.desc(), _R.updated_at.desc(), _R.id.desc()).limit(limit)))
-
-
-LONGEST_PATTERN = 50_000
-"""Bytes of a pattern that SQLite takes; nothing that is stored would match a longer one."""
-
-
-def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    pattern = _pattern(text)
-    if len(pattern.encode("utf-8", "replace")) > LONGEST_PATTERN:
-        return false()
-    return column.like(pattern, escape="\\")
-
-
-def _pattern(text: str) -> str:
-    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-
-
-def _has(word: str) -> ColumnElement[bool]:
-    return or_(_contains(_R.search_text, word), _contains(func.lower(_R.name), word))
-
-
-def _where(info: ModuleInfo, query: ListQuery) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [_R.module == info.name]
-    conditions += [_has(word) for word in query.q.casefold().split()]
-    for name, text in query.filters.items():
-        if str(text).strip():
-            conditions.append(_matches(_field(info, name), str(text).strip()))
-    return conditions
-
-
-def _field(info: ModuleInfo, name: str) -> FieldInfo:
-    field = info.fields.get(name)
-    if field is None:
-        raise InvalidListing(name, f"{info.label} has no field “{name}”.")
-    return field
-
-
-def _value(field: FieldInfo) -> ColumnElement[Any]:
-    """The field's stored value as text."""
-    return _R["values"][field.name].as_string()
-
-
-def _matches(field: FieldInfo, text: str) -> ColumnElement[bool]:
-    """Text contains; everything else equals, as the field's type reads the filter's text."""
-    family = field.kind.family
-    if family == "text":
-        return _contains(func.lower(_value(field)), text.lower())
-    try:
-        stored = field.kind.parse(text, field)
-    except FieldError as error:
-        raise InvalidListing(field.name, str(error)) from None
-    if family in ("reference", "user") and row_number(str(stored)) is None:
-        return false()
-    if field.name == "owner":
-        return _R.owner_id == stored
-    if family == "boolean":
-        return _R["values"][field.name].as_boolean() == stored
-    if family == "number":
-        return json_number(_R["values"], field.name) == stored
-    if family == "choices":
-        return and_(*(_contains(func.lower(_value(field)), dumps(value.lower())) for value in stored))
-    return _value(field) == cast(str(stored), String)
+    """Records of all modules, or of one, whose text has all the words: names that begin with it first, then the latest."""
+    modules = catalog(session).modules
+    infos = [modules[module]] if module else list(modules.values())
+    records: dict[int | None, tuple[bool, Record]] = {}
+    for info in infos:
+        listed = _List(session, ListQuery(info.name, q))
+        named = ByKey(-info.id).beginning(text_key(q.strip())) if q.strip() else None
+        if named is not None:
+            rows = session.scalars(named.where(*listed.where).limit(limit))
+            records |= {record.id: (True, record) for record in rows}
+        records = {record.id: (False, record) for _, record in listed.read(None, limit)} | records
+    best = sorted(records.values(), key=lambda row: (row[0], row[1].updated_at, row[1].id), reverse=True)
+    return [record for _, record in best[:limit]]

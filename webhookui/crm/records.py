@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import LARGEST_ID, now, revision
 from webhookui.core.errors import Invalid, NotFound
+from webhookui.crm import record_keys
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
 from webhookui.crm.field_types import FieldError
 from webhookui.crm.history import RecordChange, record_saved, values_at
@@ -70,6 +71,7 @@ def create(
     _lift(info, record)
     session.add(record)
     session.flush()
+    record_keys.add(session, info, record.id or 0, record.sort_keys)
     _link(session, info, record, {}, full)
     filled = {name: [None, value] for name, value in full.items() if value not in (None, [], False)}
     change = _note(session, record, "create", actor, filled, run_workflows)
@@ -107,8 +109,10 @@ def update(
     record.values = after
     record.version += 1
     last_saved, record.updated_at = record.updated_at, now()
+    keys = record.sort_keys
     _lift(info, record)
     session.flush()
+    record_keys.move(session, info, record_id, keys, record.sort_keys)
     _link(session, info, record, before, after)
     change = _note(session, record, "update", actor, changed, run_workflows)
     _tell(session, RecordChange.of(change, record, after, before, last_saved), run_workflows)
@@ -129,6 +133,7 @@ def delete(session: Session, module: str, record_id: int, actor: Actor, *, run_w
         if pointing is not None and pointing.id != record_id:
             update(session, pointing.module, link.record_id, {link.field: None}, system, run_workflows=False)
     session.execute(sql_delete(Link).where((_L.record_id == record_id) | (_L.target_id == record_id)))
+    record_keys.remove(session, catalog(session).module(module), record_id, record.sort_keys)
     session.delete(record)
     session.flush()
 
@@ -240,15 +245,16 @@ def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
 
 def _lift(info: ModuleInfo, record: Record) -> None:
     """Keeps the columns that lists and searches use in step with the values."""
-    record.name, record.search_text = lifted(info, record.values)
+    record.name, record.search_text, record.sort_keys = lifted(info, record.values)
     record.owner_id = record.values.get("owner")
 
 
-def lifted(info: ModuleInfo, values: Mapping[str, Any]) -> tuple[str, str]:
-    """(the record's name, what a search looks into)"""
+def lifted(info: ModuleInfo, values: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """(the record's name, what a search looks into, its sort keys)"""
     name = " ".join(str(values[name]) for name in info.name_fields if values.get(name))[:500]
     texts = (field.kind.text(values.get(name)) for name, field in info.fields.items() if field.kind.is_searched)
-    return name, " ".join(text for text in texts if text).casefold()[:10_000]
+    search_text = " ".join(text for text in texts if text).casefold()[:10_000]
+    return name, search_text, record_keys.keys_of(info, values, name)
 
 
 def _link(

@@ -124,6 +124,6 @@ def seed(session: Session) -> None:
         )  # fmt: skip
         session.flush()
         for place, field in enumerate(module.fields.values()):
-            columns = {"module": module.name, "options": list(field.options), "position": place}
+            columns = {"id": None, "module": module.name, "options": list(field.options), "position": place}
             session.add(ModuleField(**{**vars(field), **columns}))
     changed(session)

@@ -1,27 +1,32 @@
-"""The order of a list of records, and the cursors that go on in it. The same on SQLite and PostgreSQL
-(specification sections 2, 10)."""
+"""The order of a list of records, as stretches that an index holds in order, and the cursors that go on in it
+(specification sections 2, 10). The same on SQLite and PostgreSQL."""
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Integer, String, and_, case, cast, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
+from sqlalchemy.orm import Session
 
-from webhookui.core.database import UtcDateTime, row_number
+from webhookui.core.database import row_number
 from webhookui.core.exact_json import dumps, loads
-from webhookui.core.sql_numbers import CarriedNumber, json_number
-from webhookui.crm.catalog import FieldInfo, ModuleInfo
-from webhookui.crm.tables import Record
-from webhookui.people.tables import User
+from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
+from webhookui.crm.field_types import id_key, text_key
+from webhookui.crm.record_keys import NAME
+from webhookui.crm.tables import Link, Record, RecordKey
+from webhookui.people import accounts
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
+_KEYS = RecordKey.__table__.alias("sorted_by")  # type: ignore[attr-defined]
+_K = _KEYS.c
+_L = Link.__table__.c  # type: ignore[attr-defined]
 
-LONGEST_TEXT = 200
-"""Characters of a text that decide its place; what they leave open, the id decides."""
 NOT_OURS = "This cursor is not valid. Use next_cursor of the previous page."
+Mark = tuple[Any, ...]
+"""Where a row stands within its stretch: its key, if the stretch has several, and its id."""
 
 
 class InvalidListing(Exception):
@@ -33,115 +38,180 @@ class InvalidListing(Exception):
         self.part = part
 
 
+class Stretch(Protocol):
+    """A part of a sorted list, which an index holds in order. `columns` make a row's mark."""
+
+    @property
+    def columns(self) -> tuple[ColumnElement[Any], ...]: ...
+
+    def rows(self, *columns: Any) -> Select[Any]:
+        """Its records, in no order yet."""
+        ...
+
+    def read(self, carried: Sequence[Any]) -> Mark:
+        """A mark that a cursor has carried. Raises ValueError, TypeError."""
+        ...
+
+
+def in_order(stretch: Stretch, *, descending: bool, after: Mark | None, columns: Sequence[Any]) -> Select[Any]:
+    """The query for a stretch's rows, from behind a mark on: the columns that are asked for, then its mark."""
+    statement = stretch.rows(*columns, *stretch.columns)
+    if after is not None:
+        mark = [literal(value, column.type) for value, column in zip(after, stretch.columns, strict=True)]
+        here, there = tuple_(*stretch.columns), tuple_(*mark)
+        statement = statement.where(here < there if descending else here > there)
+        first = stretch.columns[0]
+        if first.table is not stretch.columns[-1].table:  # type: ignore[attr-defined]  # no index has them all: where to begin
+            statement = statement.where(first <= mark[0] if descending else first >= mark[0])
+    return statement.order_by(*(column.desc() if descending else column.asc() for column in stretch.columns))
+
+
 @dataclass(frozen=True)
-class _Kind:
-    """How values are compared: `key` makes what is compared of a column or of a value that a cursor carried, `read` reads it."""
+class ByColumn:
+    """All records of a module by a column that has an index."""
 
-    key: Callable[[ColumnElement[Any]], ColumnElement[Any]]
-    read: Callable[[Any], Any]
-    type: Any
+    module: str
+    column: ColumnElement[Any]
+
+    @property
+    def columns(self) -> tuple[ColumnElement[Any], ...]:
+        return (_R.id,) if self.column is _R.id else (self.column, _R.id)
+
+    def rows(self, *columns: Any) -> Select[Any]:
+        return select(*columns).where(_R.module == self.module)
+
+    def read(self, carried: Sequence[Any]) -> Mark:
+        times = [datetime.fromisoformat(_text(value)) for value in carried[:-1]]
+        return (*times, _id(carried[-1]))
 
 
-def _read_text(carried: Any) -> str:
-    if not isinstance(carried, str) or len(carried) > LONGEST_TEXT:
+@dataclass(frozen=True)
+class ByKey:
+    """The records that have a value in a field, or exactly the one with the key `only`, or none of those in `without`."""
+
+    field_id: int
+    only: str | None = None
+    without: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[ColumnElement[Any], ...]:
+        return (_K.record_id,) if self.only is not None else (_K.key, _K.record_id)
+
+    def rows(self, *columns: Any) -> Select[Any]:
+        statement = select(*columns).join_from(_KEYS, Record, _R.id == _K.record_id).where(_K.field_id == self.field_id)
+        if self.only is not None:
+            return statement.where(_K.key == self.only)
+        return statement.where(_K.key > "", _K.key.not_in(self.without) if self.without else True)  # type: ignore[arg-type]
+
+    def beginning(self, text: str) -> Select[Any]:
+        """Its records whose key begins with a text, in order."""
+        statement = self.rows(Record).where(_K.key >= text, _K.key < text + "\U0010ffff")
+        return statement.order_by(_K.key, _K.record_id)
+
+    def read(self, carried: Sequence[Any]) -> Mark:
+        return (*map(_text, carried[:-1]), _id(carried[-1]))
+
+
+@dataclass(frozen=True)
+class ByReference:
+    """The records that refer to one of another module, in the order of the names there."""
+
+    module: str
+    field: str
+    target_id: int
+    """Of the module that it refers to."""
+
+    columns = (_K.key, _K.record_id, _L.record_id)
+
+    def rows(self, *columns: Any) -> Select[Any]:
+        link = and_(_L.target_id == _K.record_id, _L.field == self.field)
+        statement = select(*columns).join_from(_KEYS, Link, link).join(Record, _R.id == _L.record_id)
+        # Other modules may have a field of that name; the function keeps SQLite from beginning with the module's records.
+        return statement.where(_K.field_id == -self.target_id, func.coalesce(_R.module, "") == self.module)
+
+    def read(self, carried: Sequence[Any]) -> Mark:
+        name, target, record = carried
+        return _text(name), _id(target), _id(record)
+
+
+def _text(carried: Any) -> str:
+    if not isinstance(carried, str) or len(carried) > 1000:
         raise ValueError
     return carried
 
 
-def _read_whole(carried: Any) -> int:
-    number = row_number(_read_text(carried))
+def _id(carried: Any) -> int:
+    number = None if isinstance(carried, bool) else row_number(str(carried))
     if number is None:
         raise ValueError
     return number
 
 
-TEXT = _Kind(lambda value: func.lower(func.substr(value, 1, LONGEST_TEXT)), _read_text, String)
-NUMBER = _Kind(lambda value: value, lambda carried: CarriedNumber.checked(_read_text(carried)), CarriedNumber)
-WHOLE = _Kind(lambda value: value, _read_whole, Integer)
-TIME = _Kind(lambda value: value, lambda carried: datetime.fromisoformat(_read_text(carried)), UtcDateTime)
-
-LIFTED: dict[str, tuple[ColumnElement[Any], _Kind]] = {
-    "id": (_R.id, WHOLE),
-    "name": (_R.name, TEXT),
-    "created_at": (_R.created_at, TIME),
-    "updated_at": (_R.updated_at, TIME),
-}
-"""What every module can be sorted by beside its fields."""
-
-
 @dataclass(frozen=True)
 class SortOrder:
-    """By a value, empty ones last, and by id so that pages never overlap."""
+    """By a value, empty ones last, and by id so that pages never overlap. `stretches` follow one another in the list."""
 
     sort: str
-    value: ColumnElement[Any]
-    kind: _Kind
+    field: str
+    stretches: tuple[Stretch, ...]
+    descending: bool
 
-    @property
-    def descending(self) -> bool:
-        return self.sort.startswith("-")
-
-    @property
-    def carried(self) -> ColumnElement[Any]:
-        """What a cursor says of a row."""
-        return func.substr(self.value, 1, LONGEST_TEXT) if self.kind is TEXT else self.value
-
-    def clauses(self) -> tuple[ColumnElement[Any], ...]:
-        key = self.kind.key(self.value)
-        if self.descending:
-            return key.is_(None), key.desc(), _R.id.desc()
-        return key.is_(None), key.asc(), _R.id.asc()
-
-    def cursor(self, carried: Any, record_id: int | None) -> str:
-        sort_value = carried.isoformat() if isinstance(carried, datetime) else carried
-        content = dumps([self.sort, None if sort_value is None else str(sort_value), record_id])
+    def cursor(self, stretch: int, mark: Mark) -> str:
+        """For programs and links: where a row stands."""
+        carried = [value.isoformat() if isinstance(value, datetime) else value for value in mark]
+        content = dumps([self.sort, stretch, *carried])
         return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
-    def after(self, cursor: str) -> ColumnElement[bool]:
-        """What comes after the row that a cursor speaks of. Raises InvalidListing."""
-        carried, record_id = self._read(cursor)
-        key = self.kind.key(self.value)
-        later_id = _R.id < record_id if self.descending else _R.id > record_id
-        if carried is None:
-            return and_(key.is_(None), later_id)
-        bound = self.kind.key(literal(carried, self.kind.type))
-        return or_(key < bound if self.descending else key > bound, and_(key == bound, later_id), key.is_(None))
-
-    def _read(self, cursor: str) -> tuple[Any, int]:
+    def read(self, cursor: str) -> tuple[int, Mark]:
+        """(stretch, mark) of a cursor. Raises InvalidListing."""
         try:
-            sort, carried, record_id = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            if isinstance(record_id, bool) or row_number(str(record_id)) is None or not isinstance(sort, str):
+            sort, stretch, *carried = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if not isinstance(sort, str):
                 raise ValueError
-            value = None if carried is None else self.kind.read(carried) if sort == self.sort else carried
-        except (ValueError, TypeError, RecursionError, binascii.Error):
+            if sort != self.sort:
+                words = f"This cursor belongs to a list sorted by “{sort[:60]}”. Start again without a cursor."
+                raise InvalidListing("cursor", words, "cursor")
+            number = _id(stretch)
+            mark = self.stretches[number].read(carried)
+            if len(mark) != len(self.stretches[number].columns):
+                raise ValueError
+        except (ValueError, TypeError, IndexError, RecursionError, binascii.Error):
             raise InvalidListing("cursor", NOT_OURS, "cursor") from None
-        if sort != self.sort:
-            words = f"This cursor belongs to a list sorted by “{sort[:60]}”. Start again without a cursor."
-            raise InvalidListing("cursor", words, "cursor")
-        return value, record_id
+        return number, mark
 
 
-def sort_order(info: ModuleInfo, sort: str) -> SortOrder:
+_COLUMNS: Mapping[str, ColumnElement[Any]] = {"id": _R.id, "created_at": _R.created_at, "updated_at": _R.updated_at}
+"""What every module can be sorted by beside its fields and its name."""
+
+
+def sort_order(session: Session, info: ModuleInfo, sort: str) -> SortOrder:
     """`sort`: the name of a field, with "-" before it for descending. Raises InvalidListing.
 
     A reference and a user sort by their names, a picklist by the order of its options.
     """
-    name = sort.removeprefix("-") or "updated_at"
-    if name in LIFTED and name not in info.fields:
-        return SortOrder(sort, *LIFTED[name])
+    name, descending = sort.removeprefix("-") or "updated_at", sort.startswith("-")
     field = info.fields.get(name)
-    if field is None:
+    if field is not None:
+        filled = _stretches(session, info, field)
+        empty = ByKey(field.id, only="")
+        return SortOrder(sort, name, (*(reversed(filled) if descending else filled), empty), descending)
+    if name == "name":
+        stretches = (ByKey(-info.id), ByKey(-info.id, only=""))
+        return SortOrder(sort, NAME, stretches, descending)
+    if name not in _COLUMNS:
         raise InvalidListing(name, f"{info.label} has no field “{name}”.", "sort")
-    return SortOrder(sort, *_of_field(field))
+    return SortOrder(sort, name, (ByColumn(info.name, _COLUMNS[name]),), descending)
 
 
-def _of_field(field: FieldInfo) -> tuple[ColumnElement[Any], _Kind]:
-    value = _R["values"][field.name].as_string()
-    family = field.kind.family
-    if family in ("reference", "user"):
-        target = (Record if family == "reference" else User).__table__.alias().c  # type: ignore[union-attr]
-        return select(target.name).where(target.id == cast(value, Integer)).scalar_subquery(), TEXT
-    if family == "choice" and field.options:
-        places = [(value == option, place) for place, option in enumerate(field.options)]
-        return case((value.is_(None), null()), *places, else_=len(field.options)), WHOLE
-    return (json_number(_R["values"], field.name), NUMBER) if family == "number" else (value, TEXT)
+def _stretches(session: Session, info: ModuleInfo, field: FieldInfo) -> list[Stretch]:
+    """Those of the records that have a value, ascending."""
+    if field.kind.family == "reference":
+        return [ByReference(info.name, field.name, catalog(session).module(field.target or "").id)]
+    if field.kind.family == "user":
+        users = sorted(accounts.all_users(session), key=lambda user: (text_key(user.name), user.id))
+        keys = tuple(id_key(user.id or 0) for user in users)
+    elif field.kind.family == "choice":
+        keys = tuple(map(text_key, field.options))
+    else:
+        return [ByKey(field.id)]
+    return [*(ByKey(field.id, only=key) for key in keys), ByKey(field.id, without=keys)]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from webhookui.core.database import JSON, UtcDateTime, now
+from webhookui.core.database import BYTEWISE, JSON, UtcDateTime, now
 
 
 class Module(SQLModel, table=True):
@@ -55,8 +55,8 @@ class Record(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_record_module_updated", "module", "updated_at", "id"),
-        Index("ix_record_module_name", "module", "name", "id"),
-        Index("ix_record_module_owner", "module", "owner_id"),
+        Index("ix_record_module_created", "module", "created_at", "id"),
+        Index("ix_record_module", "module", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -67,9 +67,24 @@ class Record(SQLModel, table=True):
     """Moves by one with every save; a save that names an older one is refused."""
     values: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     search_text: str = Field(default="", sa_column=Column(Text, nullable=False))
-    """Case-folded text of all fields that a search looks into."""
+    """Case-folded text of all fields that a search looks into; `core.text_index.ColumnIndex` finds parts of it."""
+    sort_keys: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Field → `FieldType.key` of its value, for those that have one; "" → the name's. The same as the rows of RecordKey."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class RecordKey(SQLModel, table=True):
+    """The index of all fields, custom ones too: a row for each field of each record, in the order of its values."""
+
+    __tablename__ = "record_key"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    field_id: int = Field(primary_key=True)
+    """`ModuleField.id`; of a record's name, minus `Module.id`."""
+    key: str = Field(sa_column=Column(BYTEWISE, primary_key=True))
+    """Of `Record.sort_keys`; empty for an empty field."""
+    record_id: int = Field(primary_key=True)
 
 
 class Link(SQLModel, table=True):

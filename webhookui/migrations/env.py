@@ -16,8 +16,8 @@ def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 
 def _is_ours(name: str | None, kind: str, _parent: Any) -> bool:
-    """Not what the text index is made of: it is no table of the metadata."""
-    return not (kind == "table" and (name or "").startswith("log_search"))
+    """Not what the text indexes are made of: they are not in the metadata."""
+    return not (kind in ("table", "index") and (name or "").startswith(("log_search", "record_text", "ix_record_text")))
 
 
 def run() -> None:

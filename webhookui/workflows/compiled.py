@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import Catalog
+from webhookui.crm.operators import Clock
 from webhookui.definitions.tables import Workflow, WorkflowAction
 from webhookui.workflows.actions import KINDS
 from webhookui.workflows.actions.kind import ActionKind, Firing
 from webhookui.workflows.criteria.evaluation import Criteria, compile_criteria
-from webhookui.workflows.criteria.operators import Clock
 from webhookui.workflows.record_loader import RecordLoader
 from webhookui.workflows.trigger import TRIGGERS
 

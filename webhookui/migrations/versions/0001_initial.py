@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from webhookui.core.text_index import TextIndex
+from webhookui.core.text_index import ColumnIndex, TextIndex
 
 revision = "0001"
 down_revision = None
@@ -458,6 +458,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("values", sa.JSON(), nullable=False),
         sa.Column("search_text", sa.Text(), nullable=False),
+        sa.Column("sort_keys", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -470,9 +471,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_record_module_name", "record", ["module", "name", "id"])
-    op.create_index("ix_record_module_owner", "record", ["module", "owner_id"])
+    op.create_index("ix_record_module", "record", ["module", "id"])
+    op.create_index("ix_record_module_created", "record", ["module", "created_at", "id"])
     op.create_index("ix_record_module_updated", "record", ["module", "updated_at", "id"])
+    op.create_table(
+        "record_key",
+        sa.Column("field_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("record_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("field_id", "key", "record_id"),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "user_session",
         sa.Column("token_hash", sa.String(), nullable=False),
@@ -565,3 +574,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_link_target", "link", ["target_id", "field", "record_id"])
     TextIndex("log_search").create(op.get_bind())
+    ColumnIndex("record", "search_text").create(op.get_bind())

@@ -1,11 +1,15 @@
-"""What a list of records shows, as its URL says it: search, filters, sort, columns, page (specification section 2)."""
+"""What a list of records shows, as its URL says it: search, filters, sort, columns, place (specification section 2)."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
 from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
+from webhookui.crm.filters import Filter, filter_operators, usual_operator
 from webhookui.crm.listing import ListQuery
 from webhookui.current_installation import row_id
 
@@ -16,18 +20,26 @@ LIFTED = ("name", "created_at", "updated_at")
 
 @dataclass(frozen=True)
 class RecordQuery:
-    """The state of a list page. `filters`: field → text, only those with one; `columns`: empty for the module's own choice."""
+    """The state of a list page. `filters`: one a field at the most; `columns`: empty for the module's own choice."""
 
     info: ModuleInfo
     q: str = ""
     sort: str = DEFAULT_SORT
-    filters: dict[str, str] = field(default_factory=dict)
+    filters: tuple[Filter, ...] = ()
     columns: tuple[str, ...] = ()
-    page: int = 1
+    after: str = ""
+    before: str = ""
+    """Cursors: where the page starts, or ends."""
+    first: int = 1
+    """The place of its first record among all, as far as the links that led here know."""
 
-    @property
-    def list_query(self) -> ListQuery:
-        return ListQuery(self.info.name, self.q, self.sort, self.filters)
+    def list_query(self, zone: tzinfo) -> ListQuery:
+        return ListQuery(self.info.name, self.q, self.sort, self.filters, zone)
+
+    def filter_on(self, field: FieldInfo) -> Filter:
+        """The filter on a field; an empty one when there is none."""
+        empty = Filter(field.name, usual_operator(field))
+        return next((asked for asked in self.filters if asked.field == field.name), empty)
 
     @property
     def shown(self) -> tuple[FieldInfo, ...]:
@@ -41,12 +53,20 @@ class RecordQuery:
         return bool(self.q or self.filters)
 
     def url(self, **changes: object) -> str:
-        """The page's address with something changed; `filter_stage=None` takes that filter away. It starts at page 1."""
+        """The page's address with something changed; `without="stage"` takes that filter away. It starts at the first page."""
         parts: list[tuple[str, str]] = []
-        plain = {"q": self.q, "sort": self.sort if self.sort != DEFAULT_SORT else "", "page": ""}
+        plain = {
+            "q": self.q,
+            "sort": self.sort if self.sort != DEFAULT_SORT else "",
+            "after": "",
+            "before": "",
+            "first": "",
+        }
         plain |= {name: str(value or "") for name, value in changes.items() if name in plain}
-        parts += [(name, value) for name, value in plain.items() if value and (name, value) != ("page", "1")]
-        parts += [(f"filter[{name}]", text) for name, text in self.filters.items() if f"filter_{name}" not in changes]
+        parts += [(name, value) for name, value in plain.items() if value]
+        for asked in self.filters:
+            if asked.field != changes.get("without"):
+                parts += filter_parts(self.info, asked)
         parts += [("columns", name) for name in self.columns]
         address = f"/records/{self.info.name}"
         return f"{address}?{urlencode(parts)}" if parts else address
@@ -60,14 +80,35 @@ class RecordQuery:
         return {name: "ascending", f"-{name}": "descending"}.get(self.sort, "none")
 
 
+def filter_parts(info: ModuleInfo, asked: Filter) -> list[tuple[str, str]]:
+    """A filter as the URL says it: `filter[stage]=New`, and `op[stage]=is_not` when that is not the field's usual operator."""
+    operator = (
+        [] if asked.operator == usual_operator(info.fields[asked.field]) else [(f"op[{asked.field}]", asked.operator)]
+    )
+    return operator + [(f"filter[{asked.field}]", text) for text in asked.operands]
+
+
 def read_query(info: ModuleInfo, args: MultiDict[str, str]) -> RecordQuery:
     """From the URL. What it can't mean is left out: an old link still shows the list."""
-    filters = {name: args[f"filter[{name}]"].strip() for name in info.fields if args.get(f"filter[{name}]", "").strip()}
     sort = args.get("sort", DEFAULT_SORT)
     if sort.removeprefix("-") not in (*info.fields, *LIFTED, "id"):
         sort = DEFAULT_SORT
     columns = tuple(dict.fromkeys(name for name in args.getlist("columns") if name in info.fields))
     if columns == tuple(field_info.name for field_info in info.list_fields):
         columns = ()
-    page = max(1, args.get("page", 1, type=row_id))
-    return RecordQuery(info, args.get("q", "").strip(), sort, filters, columns, page)
+    filters = tuple(asked for field in info.fields.values() if (asked := _filter(field, args)) is not None)
+    first = max(1, args.get("first", 1, type=row_id))
+    return RecordQuery(
+        info, args.get("q", "").strip(), sort, filters, columns, args.get("after", ""), args.get("before", ""), first
+    )
+
+
+def _filter(field: FieldInfo, args: MultiDict[str, str]) -> Filter | None:
+    """The filter on a field, if it has all that its operator takes."""
+    operators = {operator.name: operator for operator in filter_operators(field)}
+    operator = operators.get(args.get(f"op[{field.name}]", "")) or operators[usual_operator(field)]
+    texts = [text.strip() for text in args.getlist(f"filter[{field.name}]") if text.strip()]
+    if operator.value == "none":
+        return Filter(field.name, operator.name)
+    wanted = texts if operator.value == "list" else texts[: 2 if operator.value == "two" else 1]
+    return Filter(field.name, operator.name, tuple(wanted)) if wanted else None

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.paging import Page, one_page
 from webhookui.crm import history, records
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation, catalog
+from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.listing import page as list_page
 from webhookui.crm.tables import Change, Record
@@ -72,7 +73,7 @@ def related_lists(session: Session, modules: Catalog, record: Record) -> list[Re
         if not relation.to_many:
             continue
         info = modules.module(relation.module)
-        query = ListQuery(relation.module, filters={relation.field: str(record.id)})
+        query = ListQuery(relation.module, filters=[Filter(relation.field, "is", (str(record.id),))])
         page = list_page(session, query, per_page=RELATED_SHOWN)
         names = names_in(session, info.list_fields, [row.values for row in page.items])
         lists.append(RelatedList(relation, info, page, names))

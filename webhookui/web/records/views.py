@@ -10,6 +10,7 @@ from webhookui.core.errors import Invalid
 from webhookui.core.paging import Page
 from webhookui.crm import history, listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
+from webhookui.crm.filters import filter_operators, usual_operator
 from webhookui.crm.records import RecordConflict
 from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
@@ -73,17 +74,19 @@ def index(module: str) -> ResponseReturnValue:
             info=info,
             query=query,
             page=page,
-            per_page=PER_PAGE,
             names=names,
             problem=problem,
-            form=form_of(session, info, query.filters),
+            most=listing.COUNTED,
+            form=form_of(session, info, {asked.field: (asked.operands or ("",))[0] for asked in query.filters}),
+            operators={field.name: filter_operators(field) for field in info.fields.values()},
+            usual_operator=usual_operator,
         )
 
 
 def _listed(session: Session, query: RecordQuery) -> tuple[Page[Record], InvalidListing | None]:
     """A filter that can't be read shows nothing, and its words; an old link still opens."""
     try:
-        return listing.page(session, query.list_query, query.page, PER_PAGE), None
+        return listing.page(session, query.list_query(zone()), query.after, PER_PAGE, before=query.before), None
     except InvalidListing as error:
         return Page([]), error
 

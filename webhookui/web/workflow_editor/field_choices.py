@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from webhookui.crm.catalog import Catalog, FieldInfo
 from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.operators import COMPARABLE_FAMILIES
 from webhookui.workflows.context import DELIVERY_SCHEMA, RECORD_SCHEMA, WORKFLOW_SCHEMA
-from webhookui.workflows.criteria.operators import COMPARABLE_FAMILIES
 from webhookui.workflows.field_path import USER_FIELDS
 
 Options = list[tuple[str, list[tuple[str, str]]]]

@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from webhookui.crm.operators import OPERATORS
 from webhookui.web.workflow_editor.action_forms import form_of_action
 from webhookui.web.workflow_editor.form_tree import (
     Draft,
@@ -18,7 +19,6 @@ from webhookui.web.workflow_editor.form_tree import (
     texts_of,
     ticked,
 )
-from webhookui.workflows.criteria.operators import OPERATORS
 from webhookui.workflows.trigger import SCHEDULE_OPTIONAL, SCHEDULES
 
 STEPS: Mapping[str, tuple[str, tuple[str, ...]]] = {

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import row_number
 from webhookui.crm.catalog import Catalog, ModuleInfo, catalog
+from webhookui.crm.operators import OPERATORS, operators_for
 from webhookui.crm.records import names_of
 from webhookui.definitions.tables import Workflow
 from webhookui.people.tables import User
@@ -25,7 +26,6 @@ from webhookui.webhooks.definition import MAX_RELATED
 from webhookui.workflows import store
 from webhookui.workflows.actions import KINDS
 from webhookui.workflows.actions.webhook import overlaps
-from webhookui.workflows.criteria.operators import OPERATORS, operators_for
 from webhookui.workflows.document import MAX_ACTIONS
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
 

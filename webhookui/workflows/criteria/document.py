@@ -7,8 +7,8 @@ from typing import Any
 
 from webhookui.crm.catalog import Catalog
 from webhookui.crm.field_types import FIELD_TYPES, FieldError, storable
+from webhookui.crm.operators import COMPARABLE_FAMILIES, MAX_DAYS, OPERATORS, Operator, operators_for
 from webhookui.workflows.criteria.evaluation import constant, is_day
-from webhookui.workflows.criteria.operators import COMPARABLE_FAMILIES, MAX_DAYS, OPERATORS, Operator, operators_for
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
 from webhookui.workflows.trigger import TRIGGERS, Errors, refuse_unknown
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from webhookui.crm.catalog import Catalog
 from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.operators import OPERATORS, Clock, Operator, comparable, really_changed
 from webhookui.webhooks.templating.reasons import reason
-from webhookui.workflows.criteria.operators import OPERATORS, Clock, Operator, comparable, really_changed
 from webhookui.workflows.field_path import FieldPath, UnknownField, resolve
 from webhookui.workflows.record_loader import RecordLoader
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookui.workflows.criteria.operators import OPERATORS, Clock, comparable, operators_for, really_changed
+from webhookui.crm.operators import OPERATORS, Clock, comparable, operators_for, really_changed
 
 NOON = Clock(datetime(2026, 3, 10, 12, tzinfo=UTC))
 FAMILIES = ("text", "number", "boolean", "date", "datetime", "choice", "choices", "reference", "user")
