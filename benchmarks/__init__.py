@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 BENCHMARKS = {
+    "records": "Lists of records with 1,000,000 contacts, beside the same with 1,000.",
     "log": "The webhook log's pages with 1,000,000 deliveries, beside the same with 1,000.",
     "idle": "The processor's share that open log pages take while nothing happens.",
     "latency": "From a save's response to the receiver's first byte, idle.",

@@ -129,7 +129,7 @@ def run(small: int = 1000, large: int = 1_000_000, repetitions: int = 15) -> dic
             both = [(bench_log, paths[name]) for bench_log, paths in zip(logs, pages, strict=True)]
             answers = [partial(bench_log.answer_ms, path) for bench_log, path in both]
             queries = [partial(bench_log.query_ms, path) for bench_log, path in both]
-            figures[name] = _compare(repetitions, *answers) | {"queries": _compare(repetitions, *queries)}
+            figures[name] = compare(repetitions, *answers) | {"queries": compare(repetitions, *queries)}
         figures |= _live(logs, repetitions)
     ratios = [figure["ratio"] for figure in figures.values()]
     return {
@@ -154,12 +154,12 @@ def _live(logs: list[Log], repetitions: int) -> dict[str, Any]:
         return ask
 
     return {
-        "live: nothing moved": _compare(repetitions, *(still(bench_log) for bench_log in logs)),
-        "live: one moved": _compare(repetitions, *(moved(bench_log) for bench_log in logs)),
+        "live: nothing moved": compare(repetitions, *(still(bench_log) for bench_log in logs)),
+        "live: one moved": compare(repetitions, *(moved(bench_log) for bench_log in logs)),
     }
 
 
-def _compare(repetitions: int, small: Callable[[], float], large: Callable[[], float]) -> dict[str, Any]:
+def compare(repetitions: int, small: Callable[[], float], large: Callable[[], float]) -> dict[str, Any]:
     """In turn; the first rounds warm caches up and are not counted."""
     times = [(small(), large()) for _ in range(repetitions + 3)][3:]
     medians = [percentile([pair[side] for pair in times], 0.5) for side in (0, 1)]

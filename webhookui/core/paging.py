@@ -11,12 +11,13 @@ Place = int | str
 @dataclass(frozen=True)
 class Page(Generic[Item]):
     """`next_page` and `previous_page` say where these start: an id, a cursor or a page's number; None when there is none.
-    `total`: items of all pages, where they are counted."""
+    `total`: items of all pages, where they are counted; `has_more`: there are more than that."""
 
     items: list[Item]
     next_page: Place | None = None
     previous_page: Place | None = None
     total: int = 0
+    has_more: bool = False
 
 
 def one_page(items: Sequence[Item], limit: int, place: Callable[[Item], Place | None]) -> Page[Item]:

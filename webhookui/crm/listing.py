@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -26,8 +27,8 @@ from webhookui.crm.tables import Record
 _R = Record.__table__.c  # type: ignore[attr-defined]
 FEW = 2000
 """So many records are put in order here rather than found in an index's order."""
-COUNTED = 10_000
-"""Further than this nobody counts."""
+COUNTED, COUNTED_ONE_BY_ONE = 10_000, 1000
+"""Further than this nobody counts: in an index, and where each record is looked at."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,23 @@ class _List:
         number, candidates = min(counted, key=lambda pair: pair[0], default=(FEW + 1, None))
         return candidates if number <= FEW else None
 
-    def total(self) -> int:
-        """How many there are; COUNTED + 1 for more than anybody counts."""
+    def total(self) -> tuple[int, bool]:
+        """How many there are, and whether there are more than were counted."""
+        if self.few is not None:
+            return len(self._places), False
         only = self.conditions[0] if len(self.conditions) == 1 else None
-        if self.few is None and only is not None and only.exact and only.candidates is not None:
-            return _counted(self.session, only.candidates, COUNTED + 1)
-        ids = select(_R.id).where(_R.module == self.info.name, *self.where)
-        return _counted(self.session, ids if self.few is None else ids.where(_R.id.in_(self.few)), COUNTED + 1)
+        if only is not None and only.exact and only.candidates is not None:
+            ids, most = only.candidates, COUNTED
+        else:
+            ids = select(_R.id).where(_R.module == self.info.name, *self.where)
+            most = COUNTED if not self.conditions else COUNTED_ONE_BY_ONE
+        number = _counted(self.session, ids, most + 1)
+        return min(number, most), number > most
 
     def read(self, after: Place | None, limit: int, *, backward: bool = False) -> list[tuple[Place, Record]]:
         """The rows that follow a place, nearest first."""
         if self.few is not None:
-            return self._read_few(self.few, after, limit, backward)
+            return self._read_few(after, limit, backward)
         rows: list[tuple[Place, Record]] = []
         for number, stretch in _from(self.order.stretches, after, backward):
             start = after[1] if after is not None and after[0] == number else None
@@ -93,36 +99,36 @@ class _List:
                 break
         return rows
 
-    def _read_few(
-        self, candidates: Select[Any], after: Place | None, limit: int, backward: bool
-    ) -> list[tuple[Place, Record]]:
-        def sortable(place: Place) -> Any:
-            return place[0], _Descending(place[1]) if self.order.descending else place[1]
-
-        places = sorted(self._places(candidates), key=sortable)
+    def _read_few(self, after: Place | None, limit: int, backward: bool) -> list[tuple[Place, Record]]:
+        places = self._places
         if after is not None:
-            at = bisect_left(places, sortable(after), key=sortable)
-            behind = bisect_right(places, sortable(after), key=sortable)
+            at = bisect_left(places, self._sortable(after), key=self._sortable)
+            behind = bisect_right(places, self._sortable(after), key=self._sortable)
             places = places[:at] if backward else places[behind:]
         shown = (places[::-1] if backward else places)[:limit]
         ids = [place[1][-1] for place in shown]
         records = {record.id: record for record in self.session.scalars(select(Record).where(_R.id.in_(ids)))}
         return [(place, records[place[1][-1]]) for place in shown]
 
-    def _places(self, candidates: Select[Any]) -> list[Place]:
-        """Where each of a few records stands."""
+    def _sortable(self, place: Place) -> Any:
+        return place[0], _Descending(place[1]) if self.order.descending else place[1]
+
+    @cached_property
+    def _places(self) -> list[Place]:
+        """Where each of a few records stands, in order."""
         field = self.order.field
         first = self.order.stretches[0]
         value = first.column if isinstance(first, ByColumn) else key_in(_R, field)
-        statement = select(_R.id, value).where(_R.id.in_(candidates), _R.module == self.info.name, *self.where)
+        statement = select(_R.id, value).where(_R.id.in_(self.few), _R.module == self.info.name, *self.where)
         rows = [(row_id, key) for row_id, key in self.session.execute(statement)]
+        places: list[Place] = []
         if isinstance(first, ByColumn):
-            return [(0, (row_id,) if value is _R.id else (key, row_id)) for row_id, key in rows]
+            places = [(0, (row_id,) if value is _R.id else (key, row_id)) for row_id, key in rows]
+            return sorted(places, key=self._sortable)
         names = self._names({int(key) for _, key in rows if key}) if isinstance(first, ByReference) else {}
         stretches = [stretch for stretch in self.order.stretches if isinstance(stretch, ByKey)]
         exact = {stretch.only: number for number, stretch in enumerate(self.order.stretches) if stretch in stretches}
         others = exact.pop(None, 0)
-        places: list[Place] = []
         for row_id, key in rows:
             if key in exact:
                 places.append((exact[key], (row_id,)))
@@ -130,7 +136,7 @@ class _List:
                 places.append((others, (names.get(int(key), ""), int(key), row_id)))
             else:
                 places.append((others, (key, row_id)))
-        return places
+        return sorted(places, key=self._sortable)
 
     def _names(self, ids: set[int]) -> dict[int, str]:
         key = key_in(_R, NAME).label("key")
@@ -170,8 +176,7 @@ def _counted(session: Session, ids: Select[Any], most: int) -> int:
 def page(session: Session, query: ListQuery, cursor: str = "", per_page: int = 50, *, before: str = "") -> Page[Record]:
     """The first page, the one after a cursor, or the one before one, for people. Raises InvalidListing.
 
-    A cursor says where a record stands: what is made, changed or deleted meanwhile shifts nothing. `total` is COUNTED + 1 for
-    more than that.
+    A cursor says where a record stands: what is made, changed or deleted meanwhile shifts nothing.
     """
     listed = _List(session, query)
     backward = bool(before)
@@ -185,12 +190,8 @@ def page(session: Session, query: ListQuery, cursor: str = "", per_page: int = 5
         )  # a whole first page, also where less than one is before the cursor
     rows = rows[:per_page][::-1] if backward else rows[:per_page]
     first, last = (listed.order.cursor(*rows[at][0]) for at in (0, -1)) if rows else ("", "")
-    return Page(
-        [record for _, record in rows],
-        last if backward or is_full else None,
-        first if backward or cursor else None,
-        listed.total(),
-    )
+    following, preceding = last if backward or is_full else None, first if backward or cursor else None
+    return Page([record for _, record in rows], following, preceding, *listed.total())
 
 
 def page_after(session: Session, query: ListQuery, cursor: str, limit: int) -> Page[Record]:

@@ -74,6 +74,15 @@ def add_field(session: Session, module: str, field_id: int) -> None:
     session.execute(insert(RecordKey).from_select(["field_id", "key", "record_id"], empty))
 
 
+def rebuild(session: Session, info: ModuleInfo) -> None:
+    """All rows of a module anew, from the records' own columns: after many were written at once."""
+    for name, number in ids_of(info).items():
+        remove_field(session, number)
+        key = key_in(_R, name)
+        rows = select(literal(number), key, _R.id).where(_R.module == info.name).order_by(key, _R.id)
+        session.execute(insert(RecordKey).from_select(["field_id", "key", "record_id"], rows))
+
+
 def remove_field(session: Session, field_id: int) -> None:
     session.execute(delete(RecordKey).where(_K.field_id == field_id))
 

@@ -76,7 +76,6 @@ def index(module: str) -> ResponseReturnValue:
             page=page,
             names=names,
             problem=problem,
-            most=listing.COUNTED,
             form=form_of(session, info, {asked.field: (asked.operands or ("",))[0] for asked in query.filters}),
             operators={field.name: filter_operators(field) for field in info.fields.values()},
             usual_operator=usual_operator,
