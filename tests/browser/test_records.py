@@ -219,6 +219,7 @@ def test_the_lists_url_says_its_state_and_the_back_button_works(app: Flask, crm:
     crm.locator("#filter-stage").select_option("New")
     expect(crm.locator(".list-name")).to_have_count(2)
     expect(crm.locator(".chip")).to_contain_text("Stage: New")
+    crm.get_by_text("Filter", exact=True).click()
     crm.get_by_role("link", name=re.compile("^Name")).click()
     expect(crm.locator(".list-name")).to_have_text(["Urlish one", "Urlish three"])
     crm.reload()
@@ -227,6 +228,38 @@ def test_the_lists_url_says_its_state_and_the_back_button_works(app: Flask, crm:
     expect(crm.locator(".list-name")).to_have_count(3)
     crm.go_back()
     expect(crm.locator(".list-name")).to_have_count(2)
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280, 1920])
+def test_each_filter_has_room_and_takes_what_its_operator_takes(
+    app: Flask, crm: Page, address: str, width: int
+) -> None:
+    for name, amount in (("One", "5"), ("Two", "15"), ("Three", "20"), ("Four", "21")):
+        make(app, "deals", name=name, amount=amount, next_step=f"roomy {width}")
+    crm.set_viewport_size({"width": width, "height": 800})
+    crm.goto(f"{address}/records/deals?q=roomy+{width}")
+    crm.get_by_text("Filter", exact=True).click()
+    for name, operator in (("amount", "between"), ("stage", "is_any_of"), ("close_date", "in_the_next_days")):
+        crm.locator(f"[name='op[{name}]']").select_option(operator)
+    panel = crm.locator(".filter-grid").bounding_box()
+    assert panel is not None and panel["x"] >= 0 and panel["x"] + panel["width"] <= width
+    for control in crm.locator(".filter-grid").locator("input:not([type=checkbox]):visible, select:visible").all():
+        box = control.bounding_box()
+        assert box is not None and box["width"] > 100, control.get_attribute("name")
+        assert panel["x"] < box["x"] and box["x"] + box["width"] < panel["x"] + panel["width"]
+    assert crm.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    first, last = crm.locator("[name='filter[amount]']:visible").all()
+    first.fill("15")
+    last.fill("20")
+    last.press("Tab")
+    expect(crm.locator(".list-name")).to_have_text(["Three", "Two"])
+    expect(crm.locator(".chip")).to_have_text(re.compile(r"Amount between\s+15 and 20"))
+    crm.locator("[name='op[amount]']").select_option("greater_than")
+    crm.locator("[name='filter[amount]']:visible").fill("20")
+    crm.locator("[name='filter[amount]']:visible").press("Tab")
+    expect(crm.locator(".list-name")).to_have_text(["Four"])
+    crm.reload()
+    expect(crm.locator(".list-name")).to_have_text(["Four"])
 
 
 def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:

@@ -160,9 +160,11 @@ class ColumnIndex:
     """Trigrams of a part that are looked for."""
 
     def is_there(self, session: Session) -> bool:
-        known = "SELECT 1 FROM sqlite_master WHERE name = :name" if _is_sqlite(session) else "SELECT to_regclass(:name)"
+        statement = (
+            "SELECT 1 FROM sqlite_master WHERE name = :name" if _is_sqlite(session) else "SELECT to_regclass(:name)"
+        )
         name = self.name if _is_sqlite(session) else f"ix_{self.name}"
-        return session.scalar(text(known), {"name": name}) is not None
+        return session.scalar(text(statement), {"name": name}) is not None
 
 
 def _is_sqlite(session: Session) -> bool:

@@ -145,8 +145,8 @@ def _is(session: Session, field: FieldInfo, asked: _Operands) -> Condition:
 
 def _any_of(session: Session, field: FieldInfo, asked: _Operands) -> Condition:
     if field.kind.family == "choices":
-        each = [_choices(session, field, [text]) for text in asked.texts]
-        return Condition(or_(false(), *(condition.holds for condition in each)))
+        options = [_choices(session, field, [text]).holds for text in asked.texts]
+        return Condition(or_(false(), *options))
     return _any(session, field, asked, asked.texts)
 
 

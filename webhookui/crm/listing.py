@@ -93,8 +93,8 @@ class _List:
             start = after[1] if after is not None and after[0] == number else None
             descending = self.order.descending != backward
             statement = in_order(stretch, descending=descending, after=start, columns=(Record,)).where(*self.where)
-            found = self.session.execute(statement.limit(limit - len(rows))).all()
-            rows += [((number, tuple(row[1:])), row[0]) for row in found]
+            for record, *mark in self.session.execute(statement.limit(limit - len(rows))):
+                rows.append(((number, tuple(mark)), record))
             if len(rows) >= limit:
                 break
         return rows

@@ -58,8 +58,8 @@ def in_order(stretch: Stretch, *, descending: bool, after: Mark | None, columns:
     statement = stretch.rows(*columns, *stretch.columns)
     if after is not None:
         mark = [literal(value, column.type) for value, column in zip(after, stretch.columns, strict=True)]
-        here, there = tuple_(*stretch.columns), tuple_(*mark)
-        statement = statement.where(here < there if descending else here > there)
+        row, bound = tuple_(*stretch.columns), tuple_(*mark)
+        statement = statement.where(row < bound if descending else row > bound)
         first = stretch.columns[0]
         if first.table is not stretch.columns[-1].table:  # type: ignore[attr-defined]  # no index has them all: where to begin
             statement = statement.where(first <= mark[0] if descending else first >= mark[0])

@@ -110,5 +110,5 @@ def _filter(field: FieldInfo, args: MultiDict[str, str]) -> Filter | None:
     texts = [text.strip() for text in args.getlist(f"filter[{field.name}]") if text.strip()]
     if operator.value == "none":
         return Filter(field.name, operator.name)
-    wanted = texts if operator.value == "list" else texts[: 2 if operator.value == "two" else 1]
-    return Filter(field.name, operator.name, tuple(wanted)) if wanted else None
+    operands = texts if operator.value == "list" else texts[: 2 if operator.value == "two" else 1]
+    return Filter(field.name, operator.name, tuple(operands)) if operands else None
