@@ -74,6 +74,14 @@ def add_field(session: Session, module: str, field_id: int) -> None:
     session.execute(insert(RecordKey).from_select(["field_id", "key", "record_id"], empty))
 
 
+def distinct(session: Session, field_id: int) -> list[str]:
+    """The keys of a field that has few of them, in order: a look into the index for each."""
+    keys = select(func.min(_K.key).label("key")).where(_K.field_id == field_id, _K.key > "").cte("keys", recursive=True)
+    following = select(func.min(_K.key)).where(_K.field_id == field_id, _K.key > keys.c.key).scalar_subquery()
+    keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
+    return list(session.scalars(select(keys.c.key).where(keys.c.key.is_not(None))))
+
+
 def rebuild(session: Session, info: ModuleInfo) -> None:
     """All rows of a module anew, from the records' own columns: after many were written at once."""
     for name, number in ids_of(info).items():

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import row_number
 from webhookui.core.exact_json import dumps, loads
+from webhookui.crm import record_keys
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.field_types import id_key, text_key
 from webhookui.crm.record_keys import NAME
@@ -87,11 +88,11 @@ class ByColumn:
 
 @dataclass(frozen=True)
 class ByKey:
-    """The records that have a value in a field, or exactly the one with the key `only`, or none of those in `without`."""
+    """The records that have a value in a field, or exactly the one with the key `only`, or one of those in `among`."""
 
     field_id: int
     only: str | None = None
-    without: tuple[str, ...] = ()
+    among: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> tuple[ColumnElement[Any], ...]:
@@ -101,7 +102,7 @@ class ByKey:
         statement = select(*columns).join_from(_KEYS, Record, _R.id == _K.record_id).where(_K.field_id == self.field_id)
         if self.only is not None:
             return statement.where(_K.key == self.only)
-        return statement.where(_K.key > "", _K.key.not_in(self.without) if self.without else True)  # type: ignore[arg-type]
+        return statement.where(_K.key > "" if self.among is None else _K.key.in_(self.among))
 
     def beginning(self, text: str) -> Select[Any]:
         """Its records whose key begins with a text, in order."""
@@ -214,4 +215,5 @@ def _stretches(session: Session, info: ModuleInfo, field: FieldInfo) -> list[Str
         keys = tuple(map(text_key, field.options))
     else:
         return [ByKey(field.id)]
-    return [*(ByKey(field.id, only=key) for key in keys), ByKey(field.id, without=keys)]
+    retired = tuple(key for key in record_keys.distinct(session, field.id) if key not in keys)
+    return [*(ByKey(field.id, only=key) for key in keys), ByKey(field.id, among=retired)]
