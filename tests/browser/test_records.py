@@ -262,6 +262,19 @@ def test_each_filter_has_room_and_takes_what_its_operator_takes(
     expect(crm.locator(".list-name")).to_have_text(["Four"])
 
 
+def test_a_row_leads_to_its_record_and_the_head_stays_in_sight(app: Flask, crm: Page, address: str) -> None:
+    for number in range(40):
+        deal = make(app, "deals", name=f"Tall {number:02}", amount="12")
+    crm.goto(f"{address}/records/deals?q=tall&sort=name")
+    crm.locator("#list tbody tr").last.scroll_into_view_if_needed()
+    head, list_ = crm.locator("#list thead th").first.bounding_box(), crm.locator("#list .table-responsive").bounding_box()
+    assert head is not None and list_ is not None and abs(head["y"] - list_["y"]) < 3
+    amount = crm.locator("#list tbody tr").last.get_by_text("12.00").bounding_box()
+    assert amount is not None
+    crm.mouse.click(amount["x"] + 2, amount["y"] + 2)
+    crm.wait_for_url(f"**/records/deals/{deal}")
+
+
 def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:
     deal = make(app, "deals", name="Keyed")
     crm.goto(f"{address}/records/deals/{deal}")
