@@ -267,12 +267,38 @@ def test_a_row_leads_to_its_record_and_the_head_stays_in_sight(app: Flask, crm: 
         deal = make(app, "deals", name=f"Tall {number:02}", amount="12")
     crm.goto(f"{address}/records/deals?q=tall&sort=name")
     crm.locator("#list tbody tr").last.scroll_into_view_if_needed()
-    head, list_ = crm.locator("#list thead th").first.bounding_box(), crm.locator("#list .table-responsive").bounding_box()
+    head, list_ = (
+        crm.locator("#list thead th").first.bounding_box(),
+        crm.locator("#list .table-responsive").bounding_box(),
+    )
     assert head is not None and list_ is not None and abs(head["y"] - list_["y"]) < 3
     amount = crm.locator("#list tbody tr").last.get_by_text("12.00").bounding_box()
     assert amount is not None
     crm.mouse.click(amount["x"] + 2, amount["y"] + 2)
     crm.wait_for_url(f"**/records/deals/{deal}")
+
+
+def test_columns_that_were_ticked_stay_and_a_list_gets_a_name(app: Flask, crm: Page, address: str) -> None:
+    make(app, "deals", name="Named list", stage="New", probability="30")
+    crm.goto(f"{address}/records/deals?q=named+list")
+    crm.get_by_text("Columns", exact=True).click()
+    with crm.expect_response("**/columns"), crm.expect_response("**/records/deals?*"):
+        crm.get_by_role("checkbox", name="Probability (%)").check()
+    expect(crm.locator("#list thead")).to_contain_text("Probability")
+    crm.get_by_text("Columns", exact=True).click()
+    crm.get_by_text("Filter", exact=True).click()
+    crm.locator("#filter-stage").select_option("New")
+    expect(crm.locator(".chip")).to_contain_text("Stage: New")
+    crm.get_by_text("Views", exact=True).click()
+    crm.get_by_label("Save this list as").fill("The new ones")
+    crm.get_by_role("button", name="Save view").click()
+    expect(crm.get_by_text("The view “The new ones” was saved.")).to_be_visible()
+    crm.goto(f"{address}/records/deals")
+    expect(crm.locator("#list thead")).to_contain_text("Probability")
+    crm.get_by_text("Views", exact=True).click()
+    crm.get_by_role("link", name="The new ones").click()
+    expect(crm.locator(".chip")).to_contain_text("Stage: New")
+    expect(crm.locator(".list-name")).to_have_text(["Named list"])
 
 
 def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:

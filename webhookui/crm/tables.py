@@ -87,6 +87,22 @@ class RecordKey(SQLModel, table=True):
     record_id: int = Field(primary_key=True)
 
 
+class ListView(SQLModel, table=True):
+    """A saved view of a module's list. The one without a name holds the columns that its user chose, in `query`."""
+
+    __tablename__ = "list_view"
+    __table_args__ = (UniqueConstraint("user_id", "module", "name"), Index("ix_list_view_module", "module"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    module: str = Field(foreign_key="module.name")
+    user_id: int = Field(foreign_key="user.id")
+    name: str
+    query: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """Of the list's URL."""
+    shared: bool = False
+    """For everybody."""
+
+
 class Link(SQLModel, table=True):
     """A reference: `record_id`'s field `field` points to `target_id`."""
 

@@ -558,6 +558,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_workflow_action_workflow_id", "workflow_action", ["workflow_id"])
     op.create_table(
+        "list_view",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("module", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["module"],
+            ["module.name"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("user_id", "module", "name"),
+    )
+    op.create_index("ix_list_view_module", "list_view", ["module"])
+    op.create_table(
         "link",
         sa.Column("record_id", sa.Integer(), nullable=False),
         sa.Column("field", sa.String(), nullable=False),

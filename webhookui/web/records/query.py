@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from urllib.parse import urlencode
 
@@ -32,6 +32,10 @@ class RecordQuery:
     """Cursors: where the page starts, or ends."""
     first: int = 1
     """The place of its first record among all, as far as the links that led here know."""
+    own_columns: tuple[str, ...] = ()
+    """Those that the user chose for the module: shown when the URL names none."""
+    view: int = 0
+    """The saved view that the page was opened by."""
 
     def list_query(self, zone: tzinfo) -> ListQuery:
         return ListQuery(self.info.name, self.q, self.sort, self.filters, zone)
@@ -44,9 +48,9 @@ class RecordQuery:
     @property
     def shown(self) -> tuple[FieldInfo, ...]:
         """The fields that are columns, beside the name."""
-        if self.columns:
-            return tuple(self.info.fields[name] for name in self.columns if name in self.info.fields)
-        return self.info.list_fields
+        columns = self.columns or self.own_columns
+        shown = tuple(self.info.fields[name] for name in columns if name in self.info.fields)
+        return shown or self.info.list_fields
 
     @property
     def is_narrowed(self) -> bool:
@@ -68,8 +72,15 @@ class RecordQuery:
             if asked.field != changes.get("without"):
                 parts += filter_parts(self.info, asked)
         parts += [("columns", name) for name in self.columns]
+        parts += [("view", str(self.view))] if self.view else []
         address = f"/records/{self.info.name}"
         return f"{address}?{urlencode(parts)}" if parts else address
+
+    @property
+    def saved(self) -> str:
+        """What a view keeps of it: the URL's query with the columns that are shown, from the first page on."""
+        columns = tuple(field.name for field in self.shown)
+        return replace(self, columns=columns, view=0).url().partition("?")[2]
 
     def sorted_by(self, name: str) -> str:
         """The address behind a column's head: ascending, then descending."""
@@ -88,19 +99,18 @@ def filter_parts(info: ModuleInfo, asked: Filter) -> list[tuple[str, str]]:
     return operator + [(f"filter[{asked.field}]", text) for text in asked.operands]
 
 
-def read_query(info: ModuleInfo, args: MultiDict[str, str]) -> RecordQuery:
+def read_query(info: ModuleInfo, args: MultiDict[str, str], own_columns: tuple[str, ...] = ()) -> RecordQuery:
     """From the URL. What it can't mean is left out: an old link still shows the list."""
     sort = args.get("sort", DEFAULT_SORT)
     if sort.removeprefix("-") not in (*info.fields, *LIFTED, "id"):
         sort = DEFAULT_SORT
     columns = tuple(dict.fromkeys(name for name in args.getlist("columns") if name in info.fields))
-    if columns == tuple(field_info.name for field_info in info.list_fields):
-        columns = ()
     filters = tuple(asked for field in info.fields.values() if (asked := _filter(field, args)) is not None)
     first = max(1, args.get("first", 1, type=row_id))
     return RecordQuery(
-        info, args.get("q", "").strip(), sort, filters, columns, args.get("after", ""), args.get("before", ""), first
-    )
+        info, args.get("q", "").strip(), sort, filters, columns, args.get("after", ""), args.get("before", ""), first,
+        own_columns, args.get("view", 0, type=row_id),
+    )  # fmt: skip
 
 
 def _filter(field: FieldInfo, args: MultiDict[str, str]) -> Filter | None:

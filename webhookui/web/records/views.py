@@ -1,14 +1,16 @@
 """Pages of records: list, new, edit, delete, search (specification section 2). One record's page stands in `record_page`."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from webhookui.core.errors import Invalid
 from webhookui.core.paging import Page
-from webhookui.crm import history, listing, records
+from webhookui.crm import history, list_views, listing, records
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.filters import filter_operators, usual_operator
 from webhookui.crm.records import RecordConflict
@@ -66,7 +68,8 @@ def index(module: str) -> ResponseReturnValue:
     """The list. Its URL says search, filters, sort, columns and page."""
     with read() as session:
         info = catalog(session).module(module)
-        query = read_query(info, request.args)
+        query = read_query(info, request.args, list_views.chosen_columns(session, module, me()))
+        saved_views = list_views.views(session, module, me())
         page, problem = _listed(session, query)
         names = names_in(session, query.shown, [record.values for record in page.items])
         return render_template(
@@ -79,7 +82,43 @@ def index(module: str) -> ResponseReturnValue:
             form=form_of(session, info, {asked.field: (asked.operands or ("",))[0] for asked in query.filters}),
             operators={field.name: filter_operators(field) for field in info.fields.values()},
             usual_operator=usual_operator,
+            views=saved_views,
+            view=next((view for view in saved_views if view.id == query.view), None),
+            may_delete=list_views.may_delete,
+            me=me(),
         )
+
+
+@bp.post("/<module>/columns")
+def choose_columns(module: str) -> ResponseReturnValue:
+    """Keeps the columns that the user ticked (`columns`)."""
+    with write() as session:
+        list_views.choose_columns(session, module, me(), request.form.getlist("columns"))
+    return "", 204
+
+
+@bp.post("/<module>/views")
+def save_view(module: str) -> ResponseReturnValue:
+    """Names the list as it is: `query` of its URL, `name`, `shared`."""
+    asked = request.form.get("query", "")
+    try:
+        with write() as session:
+            query = read_query(catalog(session).module(module), MultiDict(parse_qsl(asked))).saved
+            shared = request.form.get("shared") == "1"
+            view = list_views.save(session, module, me(), request.form.get("name", ""), query, shared=shared)
+    except Invalid as error:
+        flash(" ".join(error.errors.values()), "danger")
+        return redirect(f"/records/{module}?{asked}", 303)
+    flash(f"The view “{view.name}” was saved.", "success")
+    return redirect(f"/records/{module}?{view.query}&view={view.id}", 303)
+
+
+@bp.post("/<module>/views/<int:view_id>/delete")
+def delete_view(module: str, view_id: int) -> ResponseReturnValue:
+    with write() as session:
+        view = list_views.delete(session, module, view_id, me())
+    flash(f"The view “{view.name}” was deleted.", "success")
+    return redirect(f"/records/{module}", 303)
 
 
 def _listed(session: Session, query: RecordQuery) -> tuple[Page[Record], InvalidListing | None]:
