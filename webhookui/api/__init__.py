@@ -1,7 +1,5 @@
 """Doors for programs: the REST API under /api/v1 (specification section 10)."""
 
-from __future__ import annotations
-
 from flask import Flask
 
 from webhookui.api import auth, deliveries, errors, modules, openapi, records, workflows  # noqa: F401 - their calls hang on bp

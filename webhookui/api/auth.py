@@ -1,7 +1,5 @@
 """Who calls: `Authorization: Bearer TOKEN`. Records are for everybody, workflows and deliveries for admins."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar

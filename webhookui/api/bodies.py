@@ -1,7 +1,5 @@
 """Reading what a call sends: JSON bodies with exact decimals, and the keys of a page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from typing import Any
 

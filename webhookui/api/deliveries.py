@@ -1,7 +1,5 @@
 """Deliveries: the webhook log for programs."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Errors of the API: `{"error": {"code", "message", "fields"}}` with the right status, one place for each domain exception."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Modules with their fields and relations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import jsonify

@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document, made from one table of operations; a test holds it against the routes that there are."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Any

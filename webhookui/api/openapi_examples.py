@@ -1,7 +1,5 @@
 """Examples in the OpenAPI document; a test holds each against its schema."""
 
-from __future__ import annotations
-
 from typing import Any
 
 EXAMPLES: dict[str, list[Any]] = {

@@ -1,7 +1,5 @@
 """Records: list, create, read, change, delete."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

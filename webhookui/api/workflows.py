@@ -1,7 +1,5 @@
 """Workflows as documents, and why one would or would not fire."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

@@ -1,8 +1,6 @@
 """The filters of a list of records: an operator and its operands for a field, as conditions of the database (specification
 sections 2 and 3). Operators mean what they mean in entry criteria, on the value as it is stored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo

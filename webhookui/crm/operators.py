@@ -11,8 +11,6 @@ a frozenset, a date is a `date`, a date-time an aware `datetime`. None is the em
   orders of a multi-select), and only then look at what the value is or was, without regard to case.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo

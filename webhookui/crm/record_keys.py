@@ -1,7 +1,5 @@
 """The sort keys of records in step with their values: what lists are sorted and filtered by (specification section 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

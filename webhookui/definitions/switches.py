@@ -1,7 +1,5 @@
 """What is switched on: of what is off or removed nothing goes out (specification section 3, "Switched off")."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Literal
 

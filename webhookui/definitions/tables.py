@@ -1,7 +1,5 @@
 """Tables of workflows and their actions."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

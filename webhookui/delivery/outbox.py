@@ -1,7 +1,5 @@
 """The outbox: deliveries are written in the transaction of the save that caused them (specification section 6)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit

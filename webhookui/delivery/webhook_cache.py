@@ -1,7 +1,5 @@
 """The webhooks that deliveries belong to, with their secrets opened, kept in memory until a workflow changes."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ part of the OpenAPI document, and the value that requests are built from.
 Each option is one field, with its rule. `webhooks.document` checks what concerns more than one field.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field

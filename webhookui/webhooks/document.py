@@ -4,8 +4,6 @@
 placeholders or the fields of the module.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,8 +1,6 @@
 """The authorization in an action's document: what may be saved, and what it can't stand beside
 (specification sections 4.4 and 10)."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

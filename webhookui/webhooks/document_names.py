@@ -1,7 +1,5 @@
 """The names of an action's rows: dot notation, and what the content type makes of them (specification section 4.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from webhookui.webhooks import naming

@@ -1,7 +1,5 @@
 """RAW in an action's document: its media type and body, and what has no place beside them (specification sections 4.2 and 10)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Secret rows of an action's document: what may be saved (specification sections 4.1 and 10)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

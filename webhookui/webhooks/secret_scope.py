@@ -4,8 +4,6 @@ They are kept with the secrets. When an edit gives the webhook another one, the 
 is put onto a request that goes anywhere else, whatever the webhook says by then.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ letters and digits, which no encoding changes, and can't be guessed; its last le
 it stands. At the last moment `reveal` puts the secrets in, `veil` the mask for people.
 """
 
-from __future__ import annotations
-
 import re
 import secrets as random
 from collections import ChainMap, Counter

@@ -1,7 +1,5 @@
 """A webhook's document as its row keeps it, and back: null in the place of secrets, and the markers that stand for them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any

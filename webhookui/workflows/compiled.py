@@ -1,7 +1,5 @@
 """Workflows compiled from their rows: what the listener asks at every save, and what an explanation goes through."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

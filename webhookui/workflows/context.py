@@ -4,8 +4,6 @@ Everything is lazy: a referenced record, a user or the related records are read 
 a record, a user or the like is a mapping but no dict: by itself it is its name (`webhooks.values.plain`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any

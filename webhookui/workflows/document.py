@@ -1,7 +1,5 @@
 """The whole workflow document: what may be saved, with a sentence at the path of what may not (specification section 10)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Why did a workflow (not) fire? Trigger, loop guard, recurrence, conditions and what they saw (specification section 3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal

@@ -1,7 +1,5 @@
 """Fields by the path that criteria name them with: `stage`, `contact.email`, `owner.name` (specification section 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches

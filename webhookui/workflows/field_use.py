@@ -1,7 +1,5 @@
 """Which workflows speak of a field: what would not be valid any more if it were removed (specification section 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

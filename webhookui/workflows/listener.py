@@ -1,7 +1,5 @@
 """Workflows at a save: which fire, and their actions, inside the save's transaction (specification section 3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary

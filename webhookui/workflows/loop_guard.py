@@ -4,8 +4,6 @@ held for that record until an admin releases it (specification section 6; docs/d
 Nothing is counted on the side: the saves and the deliveries that are stored anyhow are, under the record's lock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Records and users that criteria and templates look at, read once per save and only when something asks for them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """Redelivering: a new delivery that links to the old one (specification section 6), and tests of unsaved drafts (section 4.6)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit

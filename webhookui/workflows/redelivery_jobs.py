@@ -5,8 +5,6 @@ The job is a row; the queue only wakes its worker. Deliveries are taken in the o
 also says how far the job is: whatever is killed, whenever, none is left out and none is sent twice.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Encrypting what is stored with a new key (specification section 4.4)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import select

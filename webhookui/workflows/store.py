@@ -1,7 +1,5 @@
 """Workflows in the database: made from documents, turned back into documents (specification sections 3, 4.4 and 10)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any

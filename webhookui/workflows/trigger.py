@@ -1,7 +1,5 @@
 """Triggers, recurrences and schedules as tables, and the check of a document's "trigger" (specification sections 3 and 10)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Versions of workflows: each save of one is kept, and each past change finds the one that was in force
 (specification section 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What a list of records shows, as its URL says it: search, filters, sort, columns, place (specification section 2)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from urllib.parse import urlencode

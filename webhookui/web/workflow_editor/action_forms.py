@@ -1,7 +1,5 @@
 """How each kind of action is typed in the workflow form: an entry for each of `workflows.actions.KINDS`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

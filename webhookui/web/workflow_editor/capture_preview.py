@@ -1,8 +1,6 @@
 """What the capture rows of a draft would have taken of a response: a test's, or a sample that was pasted
 (specification section 4.6)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Where in the workflow form a document path is, in words: "Webhook 1 “Create invoice”, parameter 3"."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
 

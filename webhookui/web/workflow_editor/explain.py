@@ -1,7 +1,5 @@
 """The page "Why did it (not) fire?" (specification section 3)."""
 
-from __future__ import annotations
-
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session

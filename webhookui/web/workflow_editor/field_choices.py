@@ -1,7 +1,5 @@
 """The fields that menus of the workflow form offer: for conditions, for placeholders, for captures."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from webhookui.crm.catalog import Catalog, FieldInfo

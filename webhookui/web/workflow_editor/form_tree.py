@@ -5,8 +5,6 @@ keys are all digits is a list, in the order of its numbers; gaps close up. What 
 the deeper one: a form can't do that, only a made-up request.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Export and import of workflows as the JSON document (specification sections 3 and 10)."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,8 +1,6 @@
 """What an admin does with a workflow that is held because it fires in a loop: Release and Give up all
 (specification section 6)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, request

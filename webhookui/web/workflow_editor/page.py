@@ -1,7 +1,5 @@
 """The workflow form as a page: what its templates need, whichever endpoint draws it (specification section 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones

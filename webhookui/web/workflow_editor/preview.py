@@ -1,7 +1,5 @@
 """The exact request of a draft, as the next delivery would send it, with a mask for every secret (specification section 4.6)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from requests.exceptions import InvalidURL

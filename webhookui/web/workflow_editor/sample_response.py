@@ -4,8 +4,6 @@
 Each endpoint gets the whole form as it is typed. Nothing is saved.
 """
 
-from __future__ import annotations
-
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 

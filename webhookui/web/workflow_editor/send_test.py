@@ -1,8 +1,6 @@
 """Trying out the webhook that is being built: it alone, checked as if the workflow had nothing else
 (specification section 4.6)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Rotating a webhook's signing secret from its form (specification section 4.5)."""
 
-from __future__ import annotations
-
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 

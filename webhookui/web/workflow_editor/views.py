@@ -1,7 +1,5 @@
 """Settings → Automation → Workflows: the list, the stepwise form, duplicate, switch, delete (specification section 3)."""
 
-from __future__ import annotations
-
 from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 

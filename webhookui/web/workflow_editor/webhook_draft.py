@@ -4,8 +4,6 @@ A draft has every input of the form, whatever is switched on at the moment: part
 stay as they were typed. The document has only what counts.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What the endpoints of the webhook form share: the posted draft, the webhook and the record that it is about."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any
 

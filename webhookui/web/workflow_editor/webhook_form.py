@@ -3,8 +3,6 @@
 They get the whole workflow form as it is typed, and `at`, the path of the webhook in it (`actions.1`). Nothing is saved.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request

@@ -3,8 +3,6 @@
 Each gets the whole form as it is typed and answers with the webhook drawn anew. Nothing is saved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

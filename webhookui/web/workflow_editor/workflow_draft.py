@@ -1,7 +1,5 @@
 """The workflow form: its draft, as typed ↔ the workflow document (specification sections 3 and 10)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

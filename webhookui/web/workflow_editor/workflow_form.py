@@ -1,7 +1,5 @@
 """What the templates of the workflow form ask for: the draft, its errors, and the choices that follow from it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

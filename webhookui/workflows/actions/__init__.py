@@ -1,8 +1,6 @@
 """The kinds of action that a workflow can have (specification section 4). A new one is an entry here, and its form one in
 `web.workflow_editor.action_forms`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from webhookui.workflows.actions.kind import ActionKind

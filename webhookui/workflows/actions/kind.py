@@ -1,7 +1,5 @@
 """What makes a kind of action: the check of its document, its row, and what it does when a workflow fires."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The secrets that an edit of a webhook leaves unchanged: null in its document (specification section 10)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any

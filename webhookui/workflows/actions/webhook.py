@@ -1,7 +1,5 @@
 """The webhook as a kind of action: a delivery for each change that fires its workflow (specification section 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The check of a document's "criteria", with a sentence at the path of what may not be saved (specification section 10)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

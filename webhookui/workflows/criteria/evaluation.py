@@ -1,7 +1,5 @@
 """Entry criteria: compiled once per version of a workflow into callables, evaluated, and explained (specification section 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
