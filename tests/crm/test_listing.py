@@ -246,3 +246,11 @@ def test_the_keys_of_a_list_are_those_of_its_records_whatever_was_saved(installa
             (key.field_id, key.key, key.record_id) for key in session.query(RecordKey) if key.field_id in ids.values()
         }
         assert kept == {(number, row.sort_keys.get(name, ""), row.id) for row in rows for name, number in ids.items()}
+
+
+def test_a_search_of_any_number_of_words_is_answered(installation: Installation) -> None:
+    with installation.db.read() as session:
+        assert (
+            listing.page(session, ListQuery("deals", " ".join(f"word{number}" for number in range(3000)))).items == []
+        )
+        assert listing.search(session, " ".join(f"word{number}" for number in range(3000))) == []

@@ -55,9 +55,9 @@ def filter_operators(field: FieldInfo) -> tuple[Operator, ...]:
     return tuple(operator for operator in operators_for(field.kind.family) if not operator.on_change)
 
 
-def has_word(session: Session, word: str) -> Condition:
+def has_word(session: Session, word: str, *, indexed: bool = True) -> Condition:
     """Records with a word, in lower case, somewhere in what is searched."""
-    return Condition(_contains(_R.search_text, word), TEXT.candidates(session, word))
+    return Condition(_contains(_R.search_text, word), TEXT.candidates(session, word) if indexed else None)
 
 
 def condition(session: Session, info: ModuleInfo, asked: Filter, zone: tzinfo) -> Condition:

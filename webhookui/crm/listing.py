@@ -27,6 +27,10 @@ from webhookui.crm.tables import Record
 _R = Record.__table__.c  # type: ignore[attr-defined]
 FEW = 2000
 """So many records are put in order here rather than found in an index's order."""
+MOST_WORDS = 100
+"""Of a search; of more, the longest. SQLite takes a thousand."""
+LOOKED_UP = 5
+"""Words of a search, the longest ones, that are looked up in the index of texts."""
 COUNTED, COUNTED_ONE_BY_ONE = 10_000, 1000
 """Further than this nobody counts: in an index, and where each record is looked at."""
 
@@ -53,7 +57,8 @@ class _List:
         self.session = session
         self.info = catalog(session).module(query.module)
         self.order = sort_order(session, self.info, query.sort)
-        self.conditions = [has_word(session, word) for word in query.q.casefold().split()]
+        words = sorted(set(query.q.casefold().split()), key=len, reverse=True)[:MOST_WORDS]
+        self.conditions = [has_word(session, word, indexed=place < LOOKED_UP) for place, word in enumerate(words)]
         self.conditions += [condition(session, self.info, asked, query.zone) for asked in query.filters]
         self.few = self._few()
 
@@ -108,7 +113,7 @@ class _List:
         shown = (places[::-1] if backward else places)[:limit]
         ids = [place[1][-1] for place in shown]
         records = {record.id: record for record in self.session.scalars(select(Record).where(_R.id.in_(ids)))}
-        return [(place, records[place[1][-1]]) for place in shown]
+        return [(place, records[place[1][-1]]) for place in shown if place[1][-1] in records]
 
     def _sortable(self, place: Place) -> Any:
         return place[0], _Descending(place[1]) if self.order.descending else place[1]
@@ -180,14 +185,12 @@ def page(session: Session, query: ListQuery, cursor: str = "", per_page: int = 5
     """
     listed = _List(session, query)
     backward = bool(before)
-    rows = listed.read(
-        listed.order.read(before or cursor) if before or cursor else None, per_page + 1, backward=backward
-    )
+    place = listed.order.read(before or cursor) if before or cursor else None
+    rows = listed.read(place, per_page + 1, backward=backward)
     is_full = len(rows) > per_page
     if (backward and not is_full) or (cursor and not rows):
-        return page(
-            session, query, per_page=per_page
-        )  # a whole first page, also where less than one is before the cursor
+        # The first page is a whole one, also where less than one is left before the cursor.
+        return page(session, query, per_page=per_page)
     rows = rows[:per_page][::-1] if backward else rows[:per_page]
     first, last = (listed.order.cursor(*rows[at][0]) for at in (0, -1)) if rows else ("", "")
     following, preceding = last if backward or is_full else None, first if backward or cursor else None
