@@ -45,7 +45,7 @@ def fill(db: Database) -> None:
             for _ in range(hours % 7 + 1):
                 add_delivery(session, created_at=now() - timedelta(hours=hours), duration_ms=80.0)
         add_delivery(session, created_at=now() - timedelta(hours=2), status="failed", duration_ms=4000.0, error="No.")
-        add_waiting(session, created_at=now() - timedelta(minutes=3))
+        add_waiting(session, created_at=now())  # in the hour of now, also when that has just begun
         session.add(
             Endpoint(endpoint_key="https://b.example:8443", state="open", opened_at=now(), last_error="It refused.")
         )
