@@ -26,7 +26,6 @@ from sqlmodel import Field, SQLModel
 
 from webhookui.core import private_files
 from webhookui.core.exact_json import dumps, loads
-from webhookui.core.sql_numbers import sort_key_of_json
 
 __all__ = [
     "BYTEWISE", "JSON", "Bytewise", "Database", "Revision", "SQLModel", "UtcDateTime", "after_commit", "bump_revision",
@@ -174,7 +173,6 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
             # SQLite's own lower() knows A to Z only.
             connection.create_function("lower", 1, _lower, deterministic=True)
-            connection.create_function("sort_key", 1, sort_key_of_json, deterministic=True)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
