@@ -144,22 +144,22 @@ class ColumnIndex:
             f"CREATE TRIGGER {self.name}_delete AFTER DELETE ON {self.table} BEGIN {drop} END",
         ]
 
-    def candidates(self, session: Session, part: str) -> Select[Any] | None:
-        """A query for the ids of rows that may hold the part; None when the index does not help."""
-        if len(part) < TextIndex.SHORTEST or "\0" in part or not self.is_there(session):
+    def candidates(self, session: Session, *parts: str) -> Select[Any] | None:
+        """A query for the ids of rows that may hold all of the parts; None when the index does not help."""
+        parts = tuple(part for part in parts if len(part) >= TextIndex.SHORTEST and "\0" not in part)
+        if not parts or not self.is_there(session):
             return None
         if not _is_sqlite(session):
             rows = table(self.table, column("id", Integer), column(self.column, String)).c
-            return select(rows.id).where(rows[self.column].like(f"%{_literally(part)}%"))
+            return select(rows.id).where(*(rows[self.column].like(f"%{_literally(part)}%") for part in parts))
         # Side by side they say nearly as much as all of them, and each one more is a longer list to go through.
-        starts = [*range(0, len(part) - 2, 3)[: self._MOST], len(part) - 3]
-        trigrams = sorted({part[at : at + 3] for at in starts})
-        match = " AND ".join(map(_quoted, trigrams))
+        trigrams = {part[at : at + 3] for part in parts for at in (*range(0, len(part) - 2, 3), len(part) - 3)}
+        match = " AND ".join(map(_quoted, sorted(trigrams)[: self._MOST]))
         texts = table(self.name, column("rowid", Integer), column(self.name, String)).c
         return select(texts.rowid).where(texts[self.name].op("MATCH")(match))
 
     _MOST = 20
-    """Trigrams of a part that are looked for."""
+    """Trigrams that are looked for."""
 
     def is_there(self, session: Session) -> bool:
         statement = (

@@ -55,9 +55,9 @@ def filter_operators(field: FieldInfo) -> tuple[Operator, ...]:
     return tuple(operator for operator in operators_for(field.kind.family) if not operator.on_change)
 
 
-def has_word(session: Session, word: str, *, indexed: bool = True) -> Condition:
-    """Records with a word, in lower case, somewhere in what is searched."""
-    return Condition(_contains(_R.search_text, word), TEXT.candidates(session, word) if indexed else None)
+def has_words(session: Session, words: Sequence[str]) -> Condition:
+    """Records with all of these words, in lower case, somewhere in what is searched."""
+    return Condition(and_(*(_contains(_R.search_text, word) for word in words)), TEXT.candidates(session, *words))
 
 
 def condition(session: Session, info: ModuleInfo, asked: Filter, zone: tzinfo) -> Condition:
@@ -191,7 +191,7 @@ def _text_condition(session: Session, field: FieldInfo, part: str, holds: Column
 def _choices(session: Session, field: FieldInfo, options: Sequence[str]) -> Condition:
     holds = and_(*(_contains(func.lower(_value(field)), dumps(option.lower())) for option in options))
     return Condition(
-        func.coalesce(holds, false()), TEXT.candidates(session, max(options, key=len, default="").casefold())
+        func.coalesce(holds, false()), TEXT.candidates(session, *(option.casefold() for option in options))
     )
 
 

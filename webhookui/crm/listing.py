@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from webhookui.core.paging import Page, one_page
 from webhookui.crm.catalog import catalog
 from webhookui.crm.field_types import text_key
-from webhookui.crm.filters import Filter, condition, has_word
+from webhookui.crm.filters import Condition, Filter, condition, has_words
 from webhookui.crm.record_keys import NAME, key_in
 from webhookui.crm.sorting import ByColumn, ByKey, ByReference, Mark, in_order, sort_order
 from webhookui.crm.tables import Record
@@ -29,8 +29,6 @@ FEW = 2000
 """So many records are put in order here rather than found in an index's order."""
 MOST_WORDS = 100
 """Of a search; of more, the longest. SQLite takes a thousand."""
-LOOKED_UP = 5
-"""Words of a search, the longest ones, that are looked up in the index of texts."""
 COUNTED, COUNTED_ONE_BY_ONE = 10_000, 1000
 """Further than this nobody counts: in an index, and where each record is looked at."""
 
@@ -50,31 +48,42 @@ Place = tuple[int, Mark]
 """(stretch, mark) of a row: where it stands in the list."""
 
 
+@dataclass(frozen=True)
+class _Searched:
+    """Conditions, and the ids of all records that they may hold for, if an index says that these are few."""
+
+    conditions: Sequence[Condition]
+    few: Sequence[int] | None
+
+    @classmethod
+    def of(cls, session: Session, conditions: Sequence[Condition]) -> _Searched:
+        few: Sequence[int] | None = None
+        for candidates in (asked.candidates for asked in conditions if asked.candidates is not None):
+            ids = session.scalars(candidates.limit((FEW if few is None else len(few)) + 1)).all()
+            if len(ids) <= FEW and (few is None or len(ids) < len(few)):
+                few = ids
+        return cls(conditions, few)
+
+
+def _words(session: Session, q: str) -> list[Condition]:
+    words = sorted(set(q.casefold().split()), key=len, reverse=True)[:MOST_WORDS]
+    return [has_words(session, words)] if words else []
+
+
 class _List:
     """One list: its order and its conditions, and the ids of its records when they are few."""
 
-    def __init__(self, session: Session, query: ListQuery) -> None:
+    def __init__(self, session: Session, query: ListQuery, searched: _Searched | None = None) -> None:
         self.session = session
         self.info = catalog(session).module(query.module)
         self.order = sort_order(session, self.info, query.sort)
-        words = sorted(set(query.q.casefold().split()), key=len, reverse=True)[:MOST_WORDS]
-        self.conditions = [has_word(session, word, indexed=place < LOOKED_UP) for place, word in enumerate(words)]
-        self.conditions += [condition(session, self.info, asked, query.zone) for asked in query.filters]
-        self.few = self._few()
+        filters = [condition(session, self.info, asked, query.zone) for asked in query.filters]
+        searched = searched or _Searched.of(session, [*_words(session, query.q), *filters])
+        self.conditions, self.few = searched.conditions, searched.few
 
     @property
     def where(self) -> list[ColumnElement[bool]]:
         return [condition.holds for condition in self.conditions]
-
-    def _few(self) -> Select[Any] | None:
-        """The candidates of the condition with the fewest, if they are few."""
-        counted = [
-            (_counted(self.session, condition.candidates, FEW + 1), condition.candidates)
-            for condition in self.conditions
-            if condition.candidates is not None
-        ]
-        number, candidates = min(counted, key=lambda pair: pair[0], default=(FEW + 1, None))
-        return candidates if number <= FEW else None
 
     def total(self) -> tuple[int, bool]:
         """How many there are, and whether there are more than were counted."""
@@ -131,9 +140,12 @@ class _List:
             places = [(0, (row_id,) if value is _R.id else (key, row_id)) for row_id, key in rows]
             return sorted(places, key=self._sortable)
         names = self._names({int(key) for _, key in rows if key}) if isinstance(first, ByReference) else {}
-        stretches = [stretch for stretch in self.order.stretches if isinstance(stretch, ByKey)]
-        exact = {stretch.only: number for number, stretch in enumerate(self.order.stretches) if stretch in stretches}
-        others = exact.pop(None, 0)
+        exact = {
+            stretch.only: number for number, stretch in enumerate(self.order.stretches) if isinstance(stretch, ByKey)
+        }
+        others = exact.pop(
+            None, 0
+        )  # the stretch of many keys: the only other kind is of a reference, which is the first
         for row_id, key in rows:
             if key in exact:
                 places.append((exact[key], (row_id,)))
@@ -209,9 +221,10 @@ def search(session: Session, q: str, limit: int = 20, module: str | None = None)
     """Records of all modules, or of one, whose text has all the words: names that begin with it first, then the latest."""
     modules = catalog(session).modules
     infos = [modules[module]] if module else list(modules.values())
+    searched = _Searched.of(session, _words(session, q))
     records: dict[int | None, tuple[bool, Record]] = {}
     for info in infos:
-        listed = _List(session, ListQuery(info.name, q))
+        listed = _List(session, ListQuery(info.name, q), searched)
         named = ByKey(-info.id).beginning(text_key(q.strip())) if q.strip() else None
         if named is not None:
             rows = session.scalars(named.where(*listed.where).limit(limit))
