@@ -254,3 +254,15 @@ def test_a_search_of_any_number_of_words_is_answered(installation: Installation)
             listing.page(session, ListQuery("deals", " ".join(f"word{number}" for number in range(3000)))).items == []
         )
         assert listing.search(session, " ".join(f"word{number}" for number in range(3000))) == []
+
+
+def test_a_long_text_hides_no_other_field_from_the_search_and_from_filters(installation: Installation) -> None:
+    with installation.db.write() as session:
+        ann = accounts.all_users(session)[0]
+        fields.add(session, "tasks", FieldSpec("Last of all"), ann)
+        values = {"subject": "Long", "description": "word " * 4000, "last_of_all": "needle"}
+        task = records.create(session, "tasks", values, ANN).id
+    with installation.db.read() as session:
+        by_search = listing.page(session, ListQuery("tasks", "needle"))
+        by_filter = listing.page(session, ListQuery("tasks", filters=[Filter("last_of_all", "contains", ("eedl",))]))
+        assert [record.id for record in (*by_search.items, *by_filter.items)] == [task, task]

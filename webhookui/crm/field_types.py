@@ -20,6 +20,8 @@ from webhookui.core.sql_numbers import sort_key
 
 MAX_TEXT = 1000
 MAX_LONG_TEXT = 100_000
+SEARCHED = 10_000
+"""Characters of a long text that the search looks into."""
 MAX_CHOSEN = 1000
 """Values of a multi-select picklist, repeated ones counted."""
 MAX_DIGITS, MAX_WHOLE_DIGITS, MAX_PLACES = 28, 22, 6
@@ -109,6 +111,15 @@ class FieldType:
     def is_searched(self) -> bool:
         """Whether the search of records looks into it."""
         return self.has_options or self.family in ("text", "number")
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the search looks into the beginning alone."""
+        return self.control == "textarea"
+
+    def searched(self, stored: Any) -> str:
+        """What the search looks into."""
+        return self.text(stored)[: SEARCHED if self.is_long else None]
 
     @property
     def template_type(self) -> str:

@@ -184,7 +184,7 @@ def _ends_with(session: Session, field: FieldInfo, asked: _Operands) -> Conditio
 
 def _text_condition(session: Session, field: FieldInfo, part: str, holds: ColumnElement[bool]) -> Condition:
     """On a text that the search of records looks into: its beginning, of a long one, is in the index of texts."""
-    indexed = field.kind.is_searched and field.kind.control != "textarea"
+    indexed = field.kind.is_searched and not field.kind.is_long
     return Condition(func.coalesce(holds, false()), TEXT.candidates(session, part.casefold()) if indexed else None)
 
 

@@ -252,8 +252,8 @@ def _lift(info: ModuleInfo, record: Record) -> None:
 def lifted(info: ModuleInfo, values: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
     """(the record's name, what a search looks into, its sort keys)"""
     name = " ".join(str(values[name]) for name in info.name_fields if values.get(name))[:500]
-    texts = (field.kind.text(values.get(name)) for name, field in info.fields.items() if field.kind.is_searched)
-    search_text = " ".join(text for text in texts if text).casefold()[:10_000]
+    texts = (field.kind.searched(values.get(name)) for name, field in info.fields.items() if field.kind.is_searched)
+    search_text = " ".join(text for text in texts if text).casefold()
     return name, search_text, record_keys.keys_of(info, values, name)
 
 
