@@ -15,12 +15,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-import requests
-
-from benchmarks import percentile
+from benchmarks.asked import Asked, compare
 from benchmarks.many import Action, fill
 from benchmarks.server import Server
-from webhookui.core.database import Database, now
+from webhookui.core.database import now
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
@@ -30,28 +28,15 @@ from webhookui.settings import Settings
 WITHIN = 3.0
 
 
-class Log:
+class Log(Asked):
     """One of the two installations."""
 
     def __init__(self, server: Server, deliveries: int) -> None:
-        self.server = server
+        super().__init__(server)
         self.deliveries = deliveries
         installation = open_installation(Settings(instance=server.folder))  # type: ignore[call-arg]
         self.actions: list[Action] = fill(installation.db, deliveries)
         installation.close()
-
-    def open(self) -> None:
-        """Once the server runs: a session, and the database for the queries alone."""
-        self.browser: requests.Session = self.server.browser()
-        self.db = Database(f"sqlite:///{self.server.folder / 'webhookui.db'}")
-
-    def answer_ms(self, path: str) -> float:
-        started = time.perf_counter()
-        answer = self.browser.get(self.server.address + path, timeout=120)
-        taken = time.perf_counter() - started
-        if answer.status_code not in (200, 204):
-            raise RuntimeError(f"{path}: {answer.status_code}")
-        return taken * 1000
 
     def query_ms(self, path: str) -> float:
         args = {name: values[0] for name, values in parse_qs(path.partition("?")[2]).items()}
@@ -156,15 +141,4 @@ def _live(logs: list[Log], repetitions: int) -> dict[str, Any]:
     return {
         "live: nothing moved": compare(repetitions, *(still(bench_log) for bench_log in logs)),
         "live: one moved": compare(repetitions, *(moved(bench_log) for bench_log in logs)),
-    }
-
-
-def compare(repetitions: int, small: Callable[[], float], large: Callable[[], float]) -> dict[str, Any]:
-    """In turn; the first rounds warm caches up and are not counted."""
-    times = [(small(), large()) for _ in range(repetitions + 3)][3:]
-    medians = [percentile([pair[side] for pair in times], 0.5) for side in (0, 1)]
-    return {
-        "small_ms": round(medians[0], 2),
-        "large_ms": round(medians[1], 2),
-        "ratio": round(medians[1] / medians[0], 2),
     }

@@ -12,12 +12,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import requests
-
-from benchmarks.log import compare
+from benchmarks.asked import Asked, compare
 from benchmarks.many_records import fill
 from benchmarks.server import Server
-from webhookui.core.database import Database
 from webhookui.core.sql_numbers import sort_key
 from webhookui.crm import records
 from webhookui.crm.catalog import catalog
@@ -31,11 +28,11 @@ WITHIN = 3.0
 SYSTEM = Actor("system", "Benchmark")
 
 
-class Contacts:
+class Contacts(Asked):
     """One of the two installations."""
 
     def __init__(self, server: Server, number: int) -> None:
-        self.server, self.number = server, number
+        super().__init__(server)
         installation = open_installation(Settings(instance=server.folder))  # type: ignore[call-arg]
         fill(installation.db, number)
         with installation.db.read() as session:
@@ -44,19 +41,6 @@ class Contacts:
             order = sort_order(session, catalog(session).module("contacts"), "turnover")
             self.cursor = order.cursor(0, (sort_key(500_000), 1))
         installation.close()
-
-    def open(self) -> None:
-        """Once the server runs."""
-        self.browser: requests.Session = self.server.browser()
-        self.db = Database(f"sqlite:///{self.server.folder / 'webhookui.db'}")
-
-    def answer_ms(self, path: str) -> float:
-        started = time.perf_counter()
-        answer = self.browser.get(self.server.address + path, timeout=300)
-        taken = time.perf_counter() - started
-        if answer.status_code != 200:
-            raise RuntimeError(f"{path}: {answer.status_code}")
-        return taken * 1000
 
     def save_ms(self) -> float:
         started = time.perf_counter()

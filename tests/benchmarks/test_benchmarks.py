@@ -13,6 +13,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "growth": {"short": 50, "long": 500, "deliveries": 100, "saves": 5, "rounds": 1},
     "isolation": {"endpoints": 3, "backlog": 4, "saves": 10, "pause_s": 0.0},
     "latency": {"saves": 5, "pause_s": 0.0},
+    "records": {"small": 20, "large": 200, "repetitions": 1},
     "save_cost": {"workflows": 5, "saves": 5},
     "throughput": {"deliveries": 100, "receivers": 2},
 }
@@ -20,6 +21,7 @@ FIGURES = {
     "growth": ("throughput_ratio", "save_ratio"),
     "isolation": ("alone_ms", "beside_ms", "p99_ratio"),
     "latency": ("save_ms", "save_to_receiver_ms"),
+    "records": ("pages", "worst_ratio", "save"),
     "save_cost": ("ratio", "mean_ratio"),
     "throughput": ("receivers_1", "receivers_2"),
 }

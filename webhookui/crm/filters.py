@@ -14,7 +14,7 @@ from webhookui.core.text_index import ColumnIndex
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import LONGEST_KEY, FieldError, iso_time
 from webhookui.crm.operators import OPERATORS, Operator, operators_for
-from webhookui.crm.record_keys import key_in
+from webhookui.crm.record_keys import beginning, key_in
 from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record, RecordKey
 
@@ -174,7 +174,7 @@ def _starts_with(session: Session, field: FieldInfo, asked: _Operands) -> Condit
     text = asked.text.lower()
     if not text or len(text) > LONGEST_KEY:
         return _text_condition(session, field, text, _like(func.lower(_value(field)), f"{_literally(text)}%"))
-    return _by_key(field, lambda key: and_(key >= text, key < text + "\U0010ffff"))
+    return _by_key(field, lambda key: beginning(key, text))
 
 
 def _ends_with(session: Session, field: FieldInfo, asked: _Operands) -> Condition:

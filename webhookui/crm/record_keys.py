@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Bytewise
@@ -32,6 +32,11 @@ def keys_of(info: ModuleInfo, values: Mapping[str, Any], name: str) -> dict[str,
 def key_in(columns: Any, field: str) -> ColumnElement[str]:
     """The key of a field in a record's own column: what the index says of it, too."""
     return Bytewise(func.coalesce(columns.sort_keys[field].as_string(), ""))
+
+
+def beginning(key: Any, text: str) -> ColumnElement[bool]:
+    """Whether a key begins with a text, as a stretch of the index."""
+    return and_(key >= text, key < text + "\U0010ffff")
 
 
 def ids_of(info: ModuleInfo) -> dict[str, int]:
@@ -78,15 +83,6 @@ def distinct(session: Session, field_id: int) -> list[str]:
     following = select(func.min(_K.key)).where(_K.field_id == field_id, _K.key > keys.c.key).scalar_subquery()
     keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
     return list(session.scalars(select(keys.c.key).where(keys.c.key.is_not(None))))
-
-
-def rebuild(session: Session, info: ModuleInfo) -> None:
-    """All rows of a module anew, from the records' own columns: after many were written at once."""
-    for name, number in ids_of(info).items():
-        remove_field(session, number)
-        key = key_in(_R, name)
-        rows = select(literal(number), key, _R.id).where(_R.module == info.name).order_by(key, _R.id)
-        session.execute(insert(RecordKey).from_select(["field_id", "key", "record_id"], rows))
 
 
 def remove_field(session: Session, field_id: int) -> None:

@@ -106,7 +106,7 @@ class ByKey:
 
     def beginning(self, text: str) -> Select[Any]:
         """Its records whose key begins with a text, in order."""
-        statement = self.rows(Record).where(_K.key >= text, _K.key < text + "\U0010ffff")
+        statement = self.rows(Record).where(record_keys.beginning(_K.key, text))
         return statement.order_by(_K.key, _K.record_id)
 
     def read(self, carried: Sequence[Any]) -> Mark:
