@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.crm import records
 from webhookui.crm.catalog import ModuleInfo, catalog
-from webhookui.crm.field_types import FIELD_TYPES, FieldError
-from webhookui.crm.field_types import as_text as as_text
+from webhookui.crm.field_types import FIELD_TYPES, FieldError, as_text
 from webhookui.crm.records import Actor, InvalidRecord
 from webhookui.crm.tables import Record
 from webhookui.delivery.claim import Claimed

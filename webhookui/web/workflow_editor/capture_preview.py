@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
-from webhookui.crm.field_types import FIELD_TYPES, FieldError
-from webhookui.delivery.captures import as_text, fitting
+from webhookui.crm.field_types import FIELD_TYPES, FieldError, as_text
+from webhookui.delivery.captures import fitting
 from webhookui.web.workflow_editor.form_tree import Draft
 from webhookui.webhooks import capture
 from webhookui.webhooks.capture import Taken
