@@ -22,10 +22,11 @@ from sqlmodel import col
 from tests.support.receiver import Answer, Received, Receiver, receiving
 from tests.support.running import until
 from tests.support.sending import Sending, sending
+from webhookui.core.background_jobs import Job
 from webhookui.core.database import now
 from webhookui.crm import records
 from webhookui.crm.catalog import catalog
-from webhookui.delivery.tables import Delivery, RedeliveryJob
+from webhookui.delivery.tables import Delivery
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.document import InvalidDocument, parse
 from webhookui.workflows.redelivery import NotRedeliverable, redeliver, send_test
@@ -162,9 +163,7 @@ class World:
 
     def _no_job(self) -> bool:
         with self.room.db.read() as session:
-            return (
-                session.scalar(select(RedeliveryJob).where(col(RedeliveryJob.finished_at).is_(None)).limit(1)) is None
-            )
+            return session.scalar(select(Job).where(col(Job.finished_at).is_(None)).limit(1)) is None
 
     def test_a_draft(self) -> None:
         with self.room.db.write() as session:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from webhookui.core import private_files
+from webhookui.core.background_jobs import job_waiting
 from webhookui.core.database import Database
 from webhookui.core.secrets import SecretBox
 from webhookui.crm import seed
@@ -10,14 +11,13 @@ from webhookui.crm.history import record_saved
 from webhookui.delivery.events import deliveries_due, deliveries_failed, deliveries_waiting, endpoint_changed
 from webhookui.delivery.tables import Delivery  # noqa: F401 - every table is known before the database is opened
 from webhookui.inspector.tables import InspectedRequest  # noqa: F401
-from webhookui.jobs import MAIL, REDELIVERIES, Queue
+from webhookui.jobs import JOBS, MAIL, Queue
 from webhookui.migrations import migrate
 from webhookui.notifications import alerts
 from webhookui.notifications.outgoing_mail import mail_waiting
 from webhookui.settings import Settings
 from webhookui.workflows.listener import WorkflowListener
 from webhookui.workflows.loop_guard import workflow_held
-from webhookui.workflows.redelivery_jobs import redeliveries_waiting
 
 
 @dataclass(frozen=True)
@@ -53,5 +53,5 @@ def open_installation(settings: Settings | None = None) -> Installation:
     deliveries_waiting.connect(db, lambda _session, key: queue.wake(key))
     deliveries_due.connect(db, lambda _session, key, at: queue.wake_at(key, at))
     mail_waiting.connect(db, lambda _session: queue.wake(MAIL))
-    redeliveries_waiting.connect(db, lambda _session: queue.wake(REDELIVERIES))
+    job_waiting.connect(db, lambda _session: queue.wake(JOBS))
     return Installation(settings, db, box, queue)

@@ -1,7 +1,7 @@
 """The queue: one task, which works for an endpoint key or does a turn of a job in the background.
 
 The database is the truth, Huey wakes workers: it carries "key K has work" and no more, so that a task lost with a killed
-process loses nothing. A job claims its rows, works in short steps and notes in them how far it is (`redelivery_jobs`).
+process loses nothing. A job claims its rows, works in short steps and notes in them how far it is (`core.background_jobs`).
 """
 
 import gc
@@ -13,6 +13,8 @@ from functools import partial
 import structlog
 from huey import crontab
 
+from webhookui.core import background_jobs
+from webhookui.core.background_jobs import JobKind
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
@@ -26,7 +28,7 @@ from webhookui.workflows import redelivery_jobs
 log = structlog.get_logger("webhookui.jobs")
 
 JOIN_S = 3.0
-MAIL, REDELIVERIES = "mail", "redeliveries"
+MAIL, JOBS = "mail", "jobs"
 """Jobs that what happens wakes; every job is woken each minute besides."""
 
 
@@ -38,6 +40,8 @@ class Queue:
         self._db = db
         self._box = box
         self.huey = make_huey(db, settings.instance)
+        self.kinds: dict[str, JobKind] = {redelivery_jobs.REDELIVERY: redelivery_jobs.kind(settings.address)}
+        """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None
         self._mail_sender: MailSender | None = None
         self._indexer: LogIndexer | None = None
@@ -113,7 +117,7 @@ class Queue:
     def _purge(self) -> None:
         limit = retention.before(self._settings.retention_days, now())
         retention.purge(self._db, limit, self._ending.is_set)
-        redelivery_jobs.forget(self._db, limit)
+        background_jobs.forget(self._db, limit)
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
@@ -124,7 +128,7 @@ class Queue:
             "sweep": partial(self._sweep, engine),
             "count": partial(statistics.observe, self._db),
             "purge": self._purge,
-            REDELIVERIES: partial(redelivery_jobs.work, self._db, self._settings.address),
+            JOBS: partial(background_jobs.work, self._db, self.kinds),
             MAIL: mail_sender.work,
         }
         self._consumer = InnerConsumer(
@@ -136,7 +140,7 @@ class Queue:
         self._consumer.start()
         _settle_memory()
         self.wake(MAIL)
-        self.wake(REDELIVERIES)
+        self.wake(JOBS)
 
     def stop(self) -> None:
         """A graceful stop: what is in flight is finished within the settings' `stop_timeout`."""

@@ -86,7 +86,7 @@ def test_it_holds_for_every_table_that_numbers_its_rows(tmp_path: Path) -> None:
     migrate(database, tmp_path)
     tables = numbering(database)
     database.close()
-    assert {"record", "delivery", "change", "workflow", "user", "api_token", "redelivery_job"} <= tables
+    assert {"record", "delivery", "change", "workflow", "user", "api_token", "job"} <= tables
     assert not tables & without_autoincrement(tmp_path / "new.db")
 
 

@@ -14,9 +14,11 @@ from sqlalchemy import func, select, text
 
 from tests.conftest import BOTH, database_url
 from tests.support.log_rows import add_attempt, add_change, add_delivery, add_failed, add_waiting
+from webhookui.core import background_jobs
+from webhookui.core.background_jobs import Job
 from webhookui.core.database import Database, now
 from webhookui.crm.tables import Change
-from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest, RedeliveryJob
+from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
 from webhookui.delivery_log import indexing, queries, retention
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.migrations import migrate
@@ -123,9 +125,9 @@ def test_old_redelivery_jobs_are_forgotten_and_running_ones_are_not(db: Database
         old, fresh, running = (redelivery_jobs.start(session, "original", "Ann", ids=[1]) for _ in range(3))
         old.finished_at, fresh.finished_at = OLD["finished_at"], now()
         running.created_at = OLD["created_at"]
-    redelivery_jobs.forget(db, LIMIT)
+    background_jobs.forget(db, LIMIT)
     with db.read() as session:
-        assert {job.id for job in session.scalars(select(RedeliveryJob))} == {fresh.id, running.id}
+        assert {job.id for job in session.scalars(select(Job))} == {fresh.id, running.id}
 
 
 def test_saves_pass_while_a_purge_is_at_work(file: Database) -> None:

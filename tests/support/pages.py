@@ -60,7 +60,7 @@ def app_in(folder: Path, database_url: str = "") -> Iterator[Flask]:
 
 
 LOG = (
-    "captured_value", "attempt", "delivery_request", "delivery", "delivery_slot", "log_bucket", "redelivery_job", "endpoint",
+    "captured_value", "attempt", "delivery_request", "delivery", "delivery_slot", "log_bucket", "job", "endpoint",
 )  # fmt: skip
 """What the log and the dashboard show."""
 WORK = (

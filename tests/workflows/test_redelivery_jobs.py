@@ -15,9 +15,10 @@ from tests.support.log_rows import add_copies, add_failed
 from tests.support.prepared import EMAIL, PASSWORD
 from tests.support.receiver import Receiver
 from tests.support.running import Running, running, until
+from webhookui.core.background_jobs import Job
 from webhookui.core.database import Database
 from webhookui.definitions.tables import WorkflowAction
-from webhookui.delivery.tables import Delivery, RedeliveryJob
+from webhookui.delivery.tables import Delivery
 
 MANY = 2000
 
@@ -77,9 +78,9 @@ def database(installation: Running) -> Database:
     return Database(f"sqlite:///{installation.folder / 'webhookui.db'}")
 
 
-def job_of(db: Database) -> RedeliveryJob:
+def job_of(db: Database) -> Job:
     with db.read() as session:
-        return session.scalars(select(RedeliveryJob)).one()
+        return session.scalars(select(Job)).one()
 
 
 def repeated(db: Database) -> Counter[int | None]:
@@ -96,14 +97,14 @@ def test_cancelled_in_the_middle_it_makes_no_more_and_tells_what_it_made(
 ) -> None:
     browser, db = Browser(installation), database(installation)
     page = begin(browser)
-    until(lambda: job_of(db).redelivered >= 100, 30)
+    until(lambda: job_of(db).created >= 100, 30)
     browser.post(page, f"{page}/cancel")
-    redelivered = job_of(db).redelivered
+    redelivered = job_of(db).created
     assert 100 <= redelivered < MANY
     assert f"{redelivered:,} sent again, {MANY - redelivered:,} not processed" in " ".join(browser.get(page).split())
     until(lambda: len(receiver.requests) >= redelivered, 60, lambda: f"{len(receiver.requests)} of {redelivered}")
     assert len(repeated(db)) == redelivered
-    assert job_of(db).redelivered == redelivered
+    assert job_of(db).created == redelivered
 
 
 def test_killed_in_the_middle_it_goes_on_after_the_start_and_none_is_sent_twice(
@@ -111,15 +112,15 @@ def test_killed_in_the_middle_it_goes_on_after_the_start_and_none_is_sent_twice(
 ) -> None:
     browser, db = Browser(installation), database(installation)
     page = begin(browser)
-    until(lambda: job_of(db).redelivered >= 100, 30)
+    until(lambda: job_of(db).created >= 100, 30)
     installation.kill()
     job = job_of(db)
     assert job.finished_at is None
-    assert 100 <= job.redelivered < MANY
-    assert len(repeated(db)) == job.redelivered  # what is written is counted, and what is counted is written
+    assert 100 <= job.created < MANY
+    assert len(repeated(db)) == job.created  # what is written is counted, and what is counted is written
     installation.start()
-    until(lambda: job_of(db).finished_at is not None, 60, lambda: str(job_of(db).redelivered))
-    assert (job_of(db).redelivered, job_of(db).refused) == (MANY, 0)
+    until(lambda: job_of(db).finished_at is not None, 60, lambda: str(job_of(db).created))
+    assert (job_of(db).created, job_of(db).rejected) == (MANY, 0)
     times = repeated(db)
     assert len(times) == MANY and set(times.values()) == {1}
     assert f"{MANY:,} sent again" in Browser(installation).get(page)

@@ -2,7 +2,16 @@
 
 from flask import Flask
 
-from webhookui.api import auth, deliveries, errors, modules, openapi, records, workflows  # noqa: F401 - their calls hang on bp
+from webhookui.api import (  # noqa: F401 - their calls hang on bp
+    auth,
+    deliveries,
+    errors,
+    jobs,
+    modules,
+    openapi,
+    records,
+    workflows,
+)
 from webhookui.api.blueprint import bp
 
 

@@ -118,6 +118,15 @@ ATTEMPT = _object(
         "error": _nullable("string"), "error_code": _nullable("string"), "advice": _nullable("string"),
     }
 )  # fmt: skip
+JOB = _object(
+    {
+        "id": NUMBER, "kind": TEXT, "state": {"enum": ["waiting", "running", "finished", "cancelled", "failed"]},
+        "done": NUMBER, "total": _nullable("integer"), "created": NUMBER, "updated": NUMBER, "skipped": NUMBER,
+        "rejected": NUMBER, "error": _nullable("string"), "created_at": TIME,
+        "finished_at": _nullable("string", format="date-time"),
+    },
+    ["id", "kind", "state", "done", "total", "created", "updated", "rejected"],
+)  # fmt: skip
 MODULE = _object(
     {
         "name": TEXT, "label": TEXT, "singular": TEXT,
@@ -147,6 +156,8 @@ class Operation:
     body: Schema | None = None
     query: dict[str, Schema] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
+    media_type: str = "application/json"
+    """Of the answer."""
 
 
 def _page(of: str) -> Schema:
@@ -172,7 +183,7 @@ OPERATOR: Schema = {
     "type": "object", "additionalProperties": {"enum": [name for name, of in OPERATORS.items() if not of.on_change]},
     "description": "Field → operator of its filter: `op[amount]=at_least`. Without one, a text contains and everything else is.",
 }  # fmt: skip
-R, W, D = "/records/{module}", "/workflows", "/deliveries"
+R, J, W, D = "/records/{module}", "/jobs/{id}", "/workflows", "/deliveries"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/modules", "All modules with their fields and relations", _page("Module"), query=PAGE, errors=(422,)),
@@ -188,6 +199,11 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(400, 404, 409, 415, 422),
     ),
     Operation("delete", R + "/{id}", "Delete a record", None, 204, errors=(404,)),
+    Operation("get", J, "How far a job in the background is", _ref("Job"), errors=(403, 404)),
+    Operation("post", J + "/cancel", "End a job where it is; what it has done stays", _ref("Job"), errors=(403, 404)),
+    Operation(
+        "get", J + "/rejected.csv", "The rejected rows, each with its reason", TEXT, errors=(403, 404), media_type="text/csv"
+    ),
     Operation("get", W, "All workflows", _page("Workflow"), query=PAGE, errors=(403, 422)),
     Operation("post", W, "Create a workflow", _ref("Workflow"), 201, _ref("Workflow"), errors=(400, 403, 415, 422)),
     Operation("get", W + "/{id}", "One workflow", _ref("Workflow"), errors=(403, 404)),
@@ -227,7 +243,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {
-    "Module": MODULE, "Record": RECORD, "Condition": CONDITION,
+    "Module": MODULE, "Record": RECORD, "Job": JOB, "Condition": CONDITION,
     "Action": {"oneOf": [_ref(action["title"]) for action in ACTIONS]},
     **{action["title"]: {**action, "properties": {"id": NUMBER, **action["properties"]}} for action in ACTIONS}, **ACTION_PARTS,
     "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
@@ -296,7 +312,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     ] + [_query_parameter(name, schema) for name, schema in operation.query.items()]
     answer: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
-        answer["content"] = {"application/json": {"schema": operation.answer}}
+        answer["content"] = {operation.media_type: {"schema": operation.answer}}
     refused = {"$ref": "#/components/responses/Refused"}
     operation_document: dict[str, Any] = {
         "summary": operation.summary,

@@ -248,32 +248,3 @@ class DeliverySlot(SQLModel, table=True):
     """Class of duration (`delivery/histogram.py`) → finished deliveries whose last attempt took so long."""
     oldest_queued_s: float | None = None
     """Seconds that the oldest queued delivery had waited, at its worst."""
-
-
-class RedeliveryJob(SQLModel, table=True):
-    """Redelivering the selected deliveries, or all that match a filter: what is to be done, and how far it is."""
-
-    __tablename__ = "redelivery_job"
-
-    id: int | None = Field(default=None, primary_key=True)
-    payload: str
-    """One of `redelivery_jobs.ACTS`."""
-    by: str
-    """Who asked for it, by name."""
-    ids: list[int] | None = Field(default=None, sa_column=Column(JSON))
-    """The selected deliveries, in order …"""
-    log_filter: dict[str, str] | None = Field(default=None, sa_column=Column(JSON))
-    """… or the filter, as `LogFilter.to_args` writes it."""
-    total: int | None = None
-    """Deliveries to send again; None when a filter matches more than are counted."""
-    position: int = 0
-    """Id of the last delivery that is done. It moves in the transaction of what was done."""
-    up_to: int
-    """The newest delivery when the job began: what it makes itself is not sent again by it."""
-    redelivered: int = 0
-    refused: int = 0
-    reasons: dict[str, list[int]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    """Why deliveries were refused: sentence → [how many, the first of them, …]."""
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
-    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    cancelled_by: str | None = None

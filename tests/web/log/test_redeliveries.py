@@ -16,11 +16,15 @@ from sqlalchemy.orm import Session
 
 from tests.support import pages
 from tests.support.log_rows import add_delivery, add_failed, add_webhook
+from webhookui.core import background_jobs
+from webhookui.core.background_jobs import Job
 from webhookui.core.database import Database, now
-from webhookui.delivery.tables import Delivery, RedeliveryJob
+from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import indexing, search
 from webhookui.notifications.tables import Notice, Notification, OutgoingMail
 from webhookui.workflows import redelivery_jobs
+
+KINDS = {redelivery_jobs.REDELIVERY: redelivery_jobs.kind("http://127.0.0.1:8000")}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def client(app: Flask) -> FlaskClient:
 
 def work(db: Database) -> None:
     """What a worker does when the bell rings."""
-    while redelivery_jobs.work(db, "http://127.0.0.1:8000"):
+    while background_jobs.work(db, KINDS):
         pass
 
 
@@ -183,7 +187,7 @@ def test_a_cancelled_job_makes_nothing_more_and_says_who_ended_it(client: FlaskC
     ids = failed(db, 30, status=MANY[act])
     job = client.post("/log/redeliver", data={"ids": ids, "payload": act, "asked": "1"}).headers["Location"]
     number = int(job.rpartition("/")[2])
-    redelivery_jobs._batch(db, number, "http://127.0.0.1:8000")
+    background_jobs.step(db, KINDS, number, redelivery_jobs.REDELIVERY)
     client.post(f"{job}/cancel")
     work(db)
     page = " ".join(client.get(job).text.split())
@@ -250,7 +254,7 @@ def test_only_admins_redeliver(app: Flask, client: FlaskClient, db: Database) ->
     for path in (f"/log/{ids[0]}/redeliver", "/log/redeliver", "/log/redeliveries", f"{job}/cancel"):
         assert user.post(path, data={"ids": ids}).status_code == 403, path
     with db.read() as session:
-        assert [redelivery_job.finished_at for redelivery_job in session.query(RedeliveryJob)] == [None]
+        assert [redelivery_job.finished_at for redelivery_job in session.query(Job)] == [None]
 
 
 def test_a_job_that_does_not_exist_is_not_found(client: FlaskClient, db: Database) -> None:
@@ -366,7 +370,7 @@ def test_what_can_not_be_read_stands_neither_for_all_nor_for_another_act(
     work(db)
     assert repeated(db) == []
     with db.read() as session:
-        assert list(session.query(RedeliveryJob)) == []
+        assert list(session.query(Job)) == []
 
 
 def test_the_page_that_asks_speaks_of_the_selected_and_not_of_a_filter(client: FlaskClient, db: Database) -> None:

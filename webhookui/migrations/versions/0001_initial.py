@@ -237,24 +237,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("endpoint_key"),
     )
     op.create_table(
-        "redelivery_job",
+        "job",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("payload", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
-        sa.Column("ids", sa.JSON(), nullable=True),
-        sa.Column("log_filter", sa.JSON(), nullable=True),
+        sa.Column("user_id", sa.Integer(), nullable=True),
+        sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=True),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("up_to", sa.Integer(), nullable=False),
-        sa.Column("redelivered", sa.Integer(), nullable=False),
-        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("created", sa.Integer(), nullable=False),
+        sa.Column("updated", sa.Integer(), nullable=False),
+        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
         sa.Column("reasons", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("finished_at", sa.DateTime(), nullable=True),
         sa.Column("cancelled_by", sa.String(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_redelivery_job_finished_at", "redelivery_job", ["finished_at"])
+    op.create_index("ix_job_finished_at", "job", ["finished_at"])
+    op.create_table(
+        "job_rejection",
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("row", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "number"),
+    )
     op.create_table(
         "revision",
         sa.Column("name", sa.String(length=40), nullable=False),

@@ -14,9 +14,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from webhookui.core.database import now, row_number
+from webhookui.core import background_jobs
+from webhookui.core.background_jobs import Job
+from webhookui.core.database import row_number
 from webhookui.current_installation import installation, read, write
-from webhookui.delivery.tables import RedeliveryJob
 from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.web.access import AdminPages
@@ -26,7 +27,7 @@ from webhookui.web.log.filter_choices import in_words
 from webhookui.web.log.query import LogQuery, pairs, read_query
 from webhookui.workflows import redelivery_jobs
 from webhookui.workflows.redelivery import PAYLOADS, NotRedeliverable, redeliver
-from webhookui.workflows.redelivery_jobs import ACTS, Act
+from webhookui.workflows.redelivery_jobs import ACTS, REDELIVERY, Act
 
 bp = AdminPages("redeliveries", __name__)
 
@@ -101,7 +102,7 @@ def create() -> ResponseReturnValue:
 @bp.get("/redeliveries")
 def index() -> ResponseReturnValue:
     with read() as session:
-        jobs = [_progress(session, job) for job in redelivery_jobs.newest(session)]
+        jobs = [_progress(session, job) for job in background_jobs.newest(session, [REDELIVERY])]
     return render_template("log/redeliveries.html", jobs=jobs)
 
 
@@ -110,8 +111,12 @@ def running() -> ResponseReturnValue:
     """The strip above the log: what runs, and what the strip has shown and has ended meanwhile (`seen`, ids)."""
     seen = pairs(request.args.get("seen", ""))
     with read() as session:
-        still_running = {job.id: job for job in redelivery_jobs.running(session)}
-        ended = [job for job in redelivery_jobs.newest(session) if job.id in seen and job.id not in still_running]
+        still_running = {job.id: job for job in background_jobs.running(session, [REDELIVERY])}
+        ended = [
+            job
+            for job in background_jobs.newest(session, [REDELIVERY])
+            if job.id in seen and job.id not in still_running
+        ]
         jobs = [_progress(session, job) for job in [*ended, *still_running.values()]]
     return render_template("log/_redelivering.html", redelivering=jobs)
 
@@ -120,7 +125,7 @@ def running() -> ResponseReturnValue:
 def show(job_id: int) -> ResponseReturnValue:
     """How far a job is, and what came of it; the fragment alone for htmx."""
     with read() as session:
-        progress = _progress(session, redelivery_jobs.get(session, job_id))
+        progress = _progress(session, background_jobs.get(session, job_id, REDELIVERY))
     template = "log/_redelivery.html" if htmx else "log/redelivery.html"
     return render_template(template, progress=progress, job=progress.job)
 
@@ -128,7 +133,7 @@ def show(job_id: int) -> ResponseReturnValue:
 @bp.post("/redeliveries/<int:job_id>/cancel")
 def cancel(job_id: int) -> ResponseReturnValue:
     with write() as session:
-        redelivery_jobs.cancel(session, job_id, current_user.name)
+        background_jobs.cancel(session, installation().queue.kinds, job_id, current_user.name, REDELIVERY)
     return redirect(f"/log/redeliveries/{job_id}", 303)
 
 
@@ -136,39 +141,31 @@ def cancel(job_id: int) -> ResponseReturnValue:
 class Progress:
     """A job as its page shows it."""
 
-    job: RedeliveryJob
+    job: Job
     act: Act
     words: list[tuple[str, object]]
     """What it is about: its filter, in words."""
-    part: float
-    """0…1"""
-    left_s: float | None
-    """Seconds that are left, when that can be said."""
+    ids: Sequence[int] | None
+    """The selected deliveries."""
     since: str
     """When it began, in the user's time, as the log's URL has it."""
 
     @property
-    def done(self) -> int:
-        return self.job.redelivered + self.job.refused
+    def acted(self) -> int:
+        """Deliveries that the act was done to."""
+        return self.job.created + self.job.updated
 
 
 def running_jobs(session: Session) -> list[Progress]:
     """For the log's page."""
-    return [_progress(session, job) for job in redelivery_jobs.running(session)]
+    return [_progress(session, job) for job in background_jobs.running(session, [REDELIVERY])]
 
 
-def _progress(session: Session, job: RedeliveryJob) -> Progress:
-    done = job.redelivered + job.refused
-    part = job.position / max(1, job.up_to)
-    if job.total is not None:
-        part = min(1.0, done / max(1, job.total))
-    gone_s = (now() - job.created_at).total_seconds()
-    left_s = gone_s * (1 - part) / part if done and gone_s > 3 and job.finished_at is None else None
-    words = in_words(session, LogFilter.from_args(job.log_filter)) if job.log_filter is not None else []
+def _progress(session: Session, job: Job) -> Progress:
+    ids, args = job.arguments["ids"], job.arguments["filter"]
+    words = in_words(session, LogFilter.from_args(args)) if args is not None else []
     begun = job.created_at.astimezone(ZoneInfo(current_user.time_zone))
-    return Progress(
-        job, ACTS[job.payload], words, part if job.finished_at is None else 1.0, left_s, f"{begun:%Y-%m-%dT%H:%M}"
-    )
+    return Progress(job, ACTS[job.arguments["act"]], words, ids, f"{begun:%Y-%m-%dT%H:%M}")
 
 
 def _ask(**more: str) -> ResponseReturnValue:
