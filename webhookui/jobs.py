@@ -18,12 +18,13 @@ from webhookui.core.background_jobs import JobKind
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
+from webhookui.crm import record_jobs
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
 from webhookui.notifications.mail_sender import MailSender, forget_old
 from webhookui.settings import Settings
-from webhookui.workflows import redelivery_jobs
+from webhookui.workflows import redelivery_jobs, run_now
 
 log = structlog.get_logger("webhookui.jobs")
 
@@ -40,7 +41,11 @@ class Queue:
         self._db = db
         self._box = box
         self.huey = make_huey(db, settings.instance)
-        self.kinds: dict[str, JobKind] = {redelivery_jobs.REDELIVERY: redelivery_jobs.kind(settings.address)}
+        self.kinds: dict[str, JobKind] = {
+            redelivery_jobs.REDELIVERY: redelivery_jobs.kind(settings.address),
+            **record_jobs.KINDS,
+            run_now.RUN: run_now.kind(settings.address),
+        }
         """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None
         self._mail_sender: MailSender | None = None

@@ -16,9 +16,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support import log_rows, pages
 from tests.support.looks import WIDE, problems_of, without_complaints
+from webhookui.core import background_jobs
 from webhookui.core.database import Database, now
-from webhookui.crm import demo, fields, history, records
+from webhookui.crm import demo, fields, history, record_jobs, records
 from webhookui.crm.fields import FieldSpec
+from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import CapturedValue, Endpoint
 from webhookui.delivery_log import statistics
@@ -92,6 +94,13 @@ LOOKS: dict[str, Look] = {
     "records of a user": Look("/records/contacts", who="user"),
     "records, nothing found": Look("/records/deals?q=nothing-like-this"),
     "records, filtered": Look("/records/deals?q=e&sort=-amount", open_all),
+    "records, some selected": Look("/records/deals", click("#list input[name=ids]")),
+    "many, a field to change": Look(f"/records/deals/many?act=change&ids={DEAL}&field=stage"),
+    "many, a workflow to run": Look("/records/deals/many?act=run&scope=matching"),
+    "many, asked to delete": Look("/records/deals/many?act=delete&scope=matching&query=q%3De"),
+    "jobs": Look("/jobs/"),
+    "jobs, none": Look("/jobs/", who="user"),
+    "job": Look("/jobs/{change}"),
     "record": Look(f"/records/deals/{DEAL}"),
     "record, one field": Look(f"/records/deals/{DEAL}/fields/amount/edit"),
     "record, asked to delete": Look(f"/records/deals/{DEAL}", click("[data-ask]")),
@@ -152,7 +161,7 @@ NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
     "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
     "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
-    "redeliveries.running", "dashboard.live",
+    "redeliveries.running", "dashboard.live", "jobs.rejected",
 }  # fmt: skip
 """Endpoints that answer with a file, a part of a page, or a redirect."""
 
@@ -217,6 +226,10 @@ def furnished(db: Database) -> dict[str, Any]:
         for status in ("queued", "success", "success"):
             log_rows.add_attempt(session, log_rows.add_delivery(session, status=status, duration_ms=80.0, **columns))
         theirs = log_rows.add_failed(session, module="deals", record_id=log_rows.record_of(session, pages.USER[0]))
+        bulk = record_jobs.start_change(
+            session, "deals", Chosen([deal.id, 999]), {"stage": "Closed Won"}, Actor("person", "Ann")
+        )
+        background_jobs.reject(session, bulk, 999, "It was deleted in the meantime.", ["999", ""])
         job = redelivery_jobs.start(session, "original", "Ann", ids=[failed.id or 0, 999])
         log_rows.add_attempt(
             session, failed, response_headers=[["Content-Type", "image/png"]], response_body=b"\x00" * 99
@@ -241,7 +254,7 @@ def furnished(db: Database) -> dict[str, Any]:
         digest.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,
-            "theirs": theirs.id}  # fmt: skip
+            "theirs": theirs.id, "change": bulk.id}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

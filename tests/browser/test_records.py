@@ -13,7 +13,9 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.support import pages
 from tests.support.looks import without_complaints
-from webhookui.crm import records
+from webhookui.core import background_jobs
+from webhookui.crm import record_jobs, records
+from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.records import Actor
 
 pytestmark = pytest.mark.browser
@@ -153,8 +155,8 @@ def test_the_page_shows_what_others_save_but_not_under_ones_hands(app: Flask, cr
     expect(crm.locator("#detail-amount .detail-value")).to_have_text("12.00")
 
 
-def held_answer(page: Page) -> Callable[[], None]:
-    """The next live answer that brings something, as the server makes it now; it comes when what this gives is called."""
+def held_answer(page: Page, cause: Callable[[], None]) -> Callable[[], None]:
+    """The live answer that `cause` makes, as the server makes it now; it comes when what this gives is called."""
     held: list[Callable[[], None]] = []
 
     def hold(route: Route) -> None:
@@ -167,6 +169,7 @@ def held_answer(page: Page) -> Callable[[], None]:
         return late()
 
     page.route("**/live?*", hold)
+    cause()
     while not held:
         page.wait_for_timeout(20)
     return held[0]
@@ -175,8 +178,7 @@ def held_answer(page: Page) -> Callable[[], None]:
 def test_an_answer_made_before_a_save_does_not_bring_back_what_was_there(app: Flask, crm: Page, address: str) -> None:
     deal = make(app, "deals", name="Crossing", amount="10")
     crm.goto(f"{address}/records/deals/{deal}")
-    change(app, "deals", deal, next_step="Call")
-    late = held_answer(crm)
+    late = held_answer(crm, partial(change, app, "deals", deal, next_step="Call"))
     crm.get_by_role("link", name="Edit Amount").click()
     crm.locator("#in-place-amount").fill("20")
     crm.locator("#in-place-amount").press("Enter")
@@ -197,8 +199,7 @@ def test_an_answer_made_before_a_save_does_not_bring_back_what_was_there(app: Fl
 def test_a_form_that_was_opened_before_an_answer_came_stays(app: Flask, crm: Page, address: str) -> None:
     deal = make(app, "deals", name="Overtaking", amount="10")
     crm.goto(f"{address}/records/deals/{deal}")
-    change(app, "deals", deal, amount="11", next_step="Call")
-    late = held_answer(crm)
+    late = held_answer(crm, partial(change, app, "deals", deal, amount="11", next_step="Call"))
     crm.get_by_role("link", name="Edit Amount").click()
     crm.locator("#in-place-amount").fill("12")
     late()
@@ -299,6 +300,47 @@ def test_columns_that_were_ticked_stay_and_a_list_gets_a_name(app: Flask, crm: P
     crm.get_by_role("link", name="The new ones").click()
     expect(crm.locator(".chip")).to_contain_text("Stage: New")
     expect(crm.locator(".list-name")).to_have_text(["Named list"])
+
+
+def test_ticked_rows_are_changed_together_and_the_page_follows_the_job(app: Flask, crm: Page, address: str) -> None:
+    deals = [make(app, "deals", name=f"Ticked {letter}", stage="New") for letter in "abc"]
+    crm.goto(f"{address}/records/deals?q=ticked")
+    bar = crm.locator(".selection-bar")
+    expect(bar).to_be_hidden()
+    crm.get_by_label("Select Ticked a").check()
+    expect(bar).to_contain_text("1 selected")
+    crm.get_by_label("Select all deals on this page").check()
+    expect(bar).to_contain_text("3 selected")
+    crm.get_by_label("Select Ticked c").uncheck()
+    bar.get_by_role("button", name="Continue").click()
+    expect(crm.get_by_role("heading", level=1)).to_have_text("Change 2 deals")
+    crm.get_by_label("Field").select_option("Stage")
+    crm.get_by_label("New value").select_option("Negotiation")
+    crm.get_by_role("button", name="Change 2 deals").click()
+    expect(crm.locator("#job")).to_contain_text("waiting for a worker")
+    installation = app.extensions["webhookui"]
+    background_jobs.work(installation.db, installation.queue.kinds)
+    expect(crm.locator("#job")).to_contain_text("2 changed")
+    assert [value(app, deal, "stage") for deal in deals] == ["Negotiation", "Negotiation", "New"]
+
+
+def test_a_form_that_a_bulk_change_ran_over_is_told_and_loses_nothing(app: Flask, crm: Page, address: str) -> None:
+    deal = make(app, "deals", name="Run over", stage="New", next_step="Call")
+    crm.goto(f"{address}/records/deals/{deal}/edit")
+    crm.get_by_label("Stage").select_option("Proposal")
+    crm.get_by_label("Next step").fill("Write")
+    installation = app.extensions["webhookui"]
+    with installation.db.write() as session:
+        record_jobs.start_change(session, "deals", Chosen([deal]), {"stage": "Negotiation"}, EVA)
+    background_jobs.work(installation.db, installation.queue.kinds)
+    crm.get_by_role("button", name="Save", exact=True).click()
+    expect(crm.get_by_role("heading", level=1)).to_have_text("Somebody else saved this record")
+    expect(crm.get_by_role("row", name=re.compile("Stage"))).to_contain_text("Negotiation")
+    crm.get_by_role("button", name="Save the chosen values").click()
+    assert (value(app, deal, "stage"), value(app, deal, "next_step")) in (
+        ("Proposal", "Write"),
+        ("Negotiation", "Write"),
+    )
 
 
 def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:

@@ -7,7 +7,7 @@ from flask import request
 
 from webhookui.api.errors import ApiError, invalid
 from webhookui.core import exact_json
-from webhookui.core.database import row_number
+from webhookui.core.database import LARGEST_ID, row_number
 from webhookui.core.paging import Item, Page
 from webhookui.crm.operators import OPERATORS
 from webhookui.webhooks.problems import UNSTORABLE
@@ -54,6 +54,18 @@ def object_body(allowed: Collection[str], *, required: Collection[str] = ()) -> 
     if fields:
         raise ApiError(422, "invalid", "; ".join(f"{key}: {words}" for key, words in fields.items()), fields)
     return body
+
+
+def ids_in(body: dict[str, Any], key: str) -> list[int]:
+    """A list of ids of rows. Raises ApiError 422."""
+    value = body[key]
+    if not isinstance(value, list) or not all(_is_id(item) for item in value):
+        raise invalid(key, "A list of ids.", f"{key} must be a list of ids.")
+    return value
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID
 
 
 def limit() -> int:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from webhookui.core.errors import NotFound
+from webhookui.core.errors import Invalid, NotFound
 from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.sorting import InvalidListing
 from webhookui.delivery_log.manual_actions import NotWaiting
@@ -55,7 +55,8 @@ def _invalid(fields: Mapping[str, str]) -> ResponseReturnValue:
 def _invalid_query(error: InvalidFilter | InvalidListing) -> ResponseReturnValue:
     path = error.field
     if isinstance(error, InvalidListing):
-        path = f"filter[{error.field}]" if error.part == "filter" else error.part
+        in_query = f"filter[{error.field}]" if request.method == "GET" else f"filter.{error.field}"
+        path = in_query if error.part == "filter" else error.part
     return answer(422, "invalid", str(error), {path: str(error)})
 
 
@@ -95,7 +96,7 @@ def register(bp: Blueprint) -> None:
 HANDLERS: dict[type[Exception], Any] = {
     NotFound: lambda error: answer(404, "not_found", str(error)),
     InvalidRecord: lambda error: _invalid({f"values.{field}": words for field, words in error.errors.items()}),
-    InvalidDocument: lambda error: _invalid(error.errors),
+    **dict.fromkeys((Invalid, InvalidDocument), lambda error: _invalid(error.errors)),
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),
     RecordConflict: _record_conflict,
     WorkflowConflict: _workflow_conflict,

@@ -52,3 +52,10 @@ def job_document(job: Job) -> dict[str, Any]:
         "created_at": iso_time(job.created_at),
         "finished_at": iso_time(job.finished_at) if job.finished_at else None,
     }
+
+
+def accepted(job: Job) -> ResponseReturnValue:
+    """The answer to a call that has started a job."""
+    answer = jsonify(job_document(job))
+    answer.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    return answer, 202

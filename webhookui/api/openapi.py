@@ -173,6 +173,16 @@ LOG: dict[str, Schema] = {
     "host": TEXT, "status_code": ROW, "since": TIME, "until": TIME, "q": TEXT, "test": FLAG,
 }  # fmt: skip
 VALUES = _object({"values": {"type": "object"}}, ["values"], **NO_MORE)
+BULK = _object(
+    {
+        "ids": _list(ROW), "values": {"type": "object"}, "delete": FLAG,
+        "filter": {
+            "type": "object",
+            "description": 'Field → value, or → {"operator", "value"}; `q`: words. An empty one matches all of the module.',
+        },
+    },
+    **NO_MORE, description="Either ids or filter; either values or delete.",
+)  # fmt: skip
 CHANGE = _object({"values": {"type": "object"}, "version": _nullable("integer")}, ["values"], **NO_MORE)
 SORT: Schema = {
     "type": "string",
@@ -199,6 +209,10 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(400, 404, 409, 415, 422),
     ),
     Operation("delete", R + "/{id}", "Delete a record", None, 204, errors=(404,)),
+    Operation(
+        "post", R + "/bulk", "Set fields of many records, or delete them: the ids, or all that a filter matches",
+        _ref("Job"), 202, BULK, errors=(400, 404, 415, 422),
+    ),
     Operation("get", J, "How far a job in the background is", _ref("Job"), errors=(403, 404)),
     Operation("post", J + "/cancel", "End a job where it is; what it has done stays", _ref("Job"), errors=(403, 404)),
     Operation(
@@ -216,6 +230,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "post", W + "/{id}/explain", "Why it fired, or not, at a record's latest save or at one change, by its version then",
         {"type": "object"}, 200,
         _object({"record_id": ROW, "change_id": ROW}, ["record_id"], **NO_MORE), errors=(400, 403, 404, 415, 422),
+    ),
+    Operation(
+        "post", W + "/{id}/run", "Run it for these records now, whatever its trigger", _ref("Job"), 202,
+        _object({"record_ids": _list(ROW), "anyway": FLAG}, ["record_ids"], **NO_MORE), errors=(400, 403, 404, 415, 422),
     ),
     Operation(
         "get", W + "/{id}/holds", "Records for which it is held, because saves through the API make it fire in a loop",

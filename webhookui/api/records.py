@@ -6,15 +6,17 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webhookui.api.auth import actor
+from webhookui.api.auth import actor, me
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import limit, object_body, page_document
+from webhookui.api.bodies import ids_in, limit, object_body, page_document
 from webhookui.api.errors import invalid
-from webhookui.crm import listing, records
+from webhookui.api.jobs import accepted
+from webhookui.crm import listing, record_jobs, records
 from webhookui.crm.catalog import ModuleInfo, catalog
-from webhookui.crm.field_types import FIELD_TYPES, iso_time
+from webhookui.crm.field_types import FIELD_TYPES, as_text, iso_time
 from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
+from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, write
 
@@ -85,6 +87,52 @@ def delete_record(module: str, record_id: int) -> ResponseReturnValue:
         catalog(session).module(module)
         records.delete(session, module, record_id, actor())
     return "", 204
+
+
+@bp.post("/records/<module>/bulk")
+def change_records(module: str) -> ResponseReturnValue:
+    """Sets `values` in the records `ids`, or in all that `filter` matches, or deletes them: a job."""
+    with read() as session:
+        catalog(session).module(module)
+    body = object_body({"ids", "filter", "values", "delete"})
+    chosen = _chosen(module, body)
+    deletes = body.get("delete", False)
+    if not isinstance(deletes, bool):
+        raise invalid("delete", "true or false.", "delete must be true or false.")
+    if deletes == ("values" in body):
+        raise invalid("values", "Give either values, or delete: true.")
+    with write() as session:
+        if deletes:
+            job = record_jobs.start_deletion(session, module, chosen, actor())
+        else:
+            job = record_jobs.start_change(session, module, chosen, _values(body), actor())
+    return accepted(job)
+
+
+def _chosen(module: str, body: dict[str, Any]) -> Chosen:
+    """`ids`, or `filter`: {"q": words, field: value, field: {"operator", "value"}}; an empty one stands for all."""
+    if ("ids" in body) == ("filter" in body):
+        raise invalid("ids", "Give either ids or filter.")
+    if "ids" in body:
+        return Chosen(ids_in(body, "ids"))
+    asked = body["filter"]
+    if not isinstance(asked, dict):
+        raise invalid("filter", "This must be an object: field → value.")
+    q = asked.get("q", "")
+    if not isinstance(q, str):
+        raise invalid("filter.q", "This must be text.")
+    filters = tuple(_filter(name, value) for name, value in asked.items() if name != "q")
+    return Chosen(query=ListQuery(module, q, "id", filters, me().zone))
+
+
+def _filter(name: str, value: Any) -> Filter:
+    operator = ""
+    if isinstance(value, dict):
+        if not isinstance(value.get("operator"), str) or set(value) - {"operator", "value"}:
+            raise invalid(f"filter.{name}", 'Write it as a value, or as {"operator", "value"}.')
+        operator, value = value["operator"], value.get("value")
+    operands = value if isinstance(value, list) else [] if value is None else [value]
+    return Filter(name, operator, tuple(as_text(operand) for operand in operands))
 
 
 def _values(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,17 +6,19 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webhookui.api.auth import admin_only, me
+from webhookui.api.auth import actor, admin_only, me
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import cursor, json_body, limit, object_body, page_document
+from webhookui.api.bodies import cursor, ids_in, json_body, limit, object_body, page_document
 from webhookui.api.errors import invalid
+from webhookui.api.jobs import accepted
 from webhookui.core.database import LARGEST_ID
 from webhookui.core.paging import one_page
 from webhookui.crm import records
 from webhookui.crm.field_types import iso_time
+from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.tables import Change
 from webhookui.current_installation import installation, read, write
-from webhookui.workflows import loop_guard, store
+from webhookui.workflows import loop_guard, run_now, store
 from webhookui.workflows.explain import Explanation, explain, explain_change
 
 
@@ -122,6 +124,21 @@ def explain_workflow(workflow_id: int) -> ResponseReturnValue:
         except records.RecordNotFound as error:
             raise invalid("record_id", str(error)) from None
         return jsonify(_explained(explain(session, workflow, record)))
+
+
+@bp.post("/workflows/<int:workflow_id>/run")
+@admin_only
+def run_workflow(workflow_id: int) -> ResponseReturnValue:
+    """Runs it for the records `record_ids`, whatever its trigger; its criteria are checked unless `anyway`: a job."""
+    with read() as session:
+        store.get(session, workflow_id)
+    body = object_body({"record_ids", "anyway"}, required={"record_ids"})
+    anyway = body.get("anyway", False)
+    if not isinstance(anyway, bool):
+        raise invalid("anyway", "true or false.", "anyway must be true or false.")
+    chosen = Chosen(ids_in(body, "record_ids"))
+    with write() as session:
+        return accepted(run_now.start(session, workflow_id, chosen, actor(), anyway=anyway))
 
 
 def _id_in(body: dict[str, Any], key: str) -> int:

@@ -217,6 +217,26 @@ def page_after(session: Session, query: ListQuery, cursor: str, limit: int) -> P
     return Page([record for _, record in following.items], following.next_page)
 
 
+def total(session: Session, query: ListQuery) -> tuple[int, bool]:
+    """How many records match, and whether there are more than were counted. Raises InvalidListing."""
+    return _List(session, query).total()
+
+
+def ids_after(session: Session, query: ListQuery, after: int, up_to: int, limit: int) -> Sequence[int]:
+    """Ids of those that match, ascending, from `after` (not included) to `up_to`. Raises InvalidListing."""
+    listed = _List(session, query)
+    mine = (_R.module == listed.info.name, _R.id > after, _R.id <= up_to)
+    statement = select(_R.id).where(*mine, *listed.where).order_by(_R.id).limit(limit)
+    if listed.few is not None:
+        statement = statement.where(_R.id.in_(listed.few))
+    return session.scalars(statement).all()
+
+
+def newest_id(session: Session, module: str) -> int:
+    """The highest id of a module's records; 0 when there is none."""
+    return session.scalar(select(func.max(_R.id)).where(_R.module == module)) or 0
+
+
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:
     """Records of all modules, or of one, whose text has all the words: names that begin with it first, then the latest."""
     modules = catalog(session).modules

@@ -184,6 +184,11 @@ def related(session: Session, record: Record, relation: Relation) -> list[Record
     return list(session.scalars(statement.order_by(_R.id.desc()).limit(50)))
 
 
+def checked(session: Session, module: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored forms of values that are to be set. Raises InvalidRecord."""
+    return _checked(session, catalog(session).module(module), values)
+
+
 def _checked(
     session: Session,
     info: ModuleInfo,

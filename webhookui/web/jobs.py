@@ -23,8 +23,8 @@ def index() -> ResponseReturnValue:
     with read() as session:
         names = [kind for kind in kinds if kind != REDELIVERY]
         jobs = background_jobs.newest(session, names, user_id=None if me().is_admin else me().id)
-        modules = catalog(session).modules
-    return render_template("jobs/index.html", jobs=jobs, kinds=kinds, modules=modules)
+        infos = catalog(session).modules
+    return render_template("jobs/index.html", jobs=jobs, kinds=kinds, infos=infos)
 
 
 @bp.get("/<int:job_id>")

@@ -48,13 +48,17 @@ class CompiledWorkflow:
         return Clock(at, loader.zone(self.created_by)) if self.criteria.counts_days else Clock(at)
 
 
-def load(session: Session, modules: Catalog, module: str) -> tuple[CompiledWorkflow, ...]:
-    """The active workflows of a module, compiled, in the order in which they were made."""
+def load(
+    session: Session, modules: Catalog, module: str, workflow_id: int | None = None
+) -> tuple[CompiledWorkflow, ...]:
+    """The active workflows of a module, or one of them, compiled, in the order in which they were made."""
     query = select(*Workflow.__table__.columns).where(  # type: ignore[attr-defined]
         Workflow.module == module,  # type: ignore[arg-type]
         Workflow.active,  # type: ignore[arg-type]
         Workflow.deleted_at.is_(None),  # type: ignore[union-attr]
     )
+    if workflow_id is not None:
+        query = query.where(Workflow.id == workflow_id)  # type: ignore[arg-type]
     rows = session.execute(query.order_by(Workflow.id)).mappings().all()  # type: ignore[arg-type]
     actions = _actions(session, [row["id"] for row in rows])
     return tuple(compile_workflow(dict(row), actions.get(row["id"], ()), modules) for row in rows)

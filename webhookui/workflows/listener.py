@@ -104,7 +104,7 @@ def _fire_all(
             refused = f"The entry criteria can't be checked: {reason(error)}"
         if not refused and workflow.first_time and not _first_time(session, workflow.id, saved):
             continue
-        firing = Firing(workflow.id, workflow.name, contexts, refused)
+        firing = Firing(workflow.id, workflow.name, contexts, refused=refused)
         for action in workflow.actions:
             action.run(session, firing)
         fired.append(workflow.id)

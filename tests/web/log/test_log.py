@@ -89,7 +89,7 @@ def test_a_filter_that_can_not_be_read_shows_nothing(client: FlaskClient, db: Da
         add_failed(session)
     page = client.get(f"/log?{query}").text
     assert "The filter can’t be read" in page and "Show all deliveries" in page
-    assert ids(page) == [] and 'class="log-bulk"' not in page
+    assert ids(page) == [] and 'class="selection-bar"' not in page
     assert client.get(f"/log/live?{query}&first=1&flow=1&recount=1").status_code == 204
 
 

@@ -18,7 +18,7 @@ from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
-from webhookui.web.records import detail
+from webhookui.web.records import detail, many
 from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
@@ -86,6 +86,7 @@ def index(module: str) -> ResponseReturnValue:
             view=next((view for view in saved_views if view.id == query.view), None),
             may_delete=list_views.may_delete,
             me=me(),
+            acts=many.ACTS,
         )
 
 
@@ -228,3 +229,4 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
 
 
 detail.add_routes(bp)
+many.add_routes(bp)

@@ -36,6 +36,8 @@ class Firing:
     workflow_id: int
     workflow: str
     contexts: ChangeContexts
+    caused_by: str = ""
+    """Who asked for it, by name; empty: who saved."""
     refused: str = ""
     """Why its criteria can't be checked. What its actions would do is then not done, and said where people look for it."""
 

@@ -117,7 +117,7 @@ class WebhookKind(ActionKind):
             record_id=saved.record_id,
             record_name=saved.name,
             change=saved.change,
-            caused_by=saved.change.by if saved.change else "",
+            caused_by=firing.caused_by or (saved.change.by if saved.change else ""),
         ) as delivery:
             if firing.refused:
                 raise RequestError("", firing.refused)
