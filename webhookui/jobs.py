@@ -88,9 +88,12 @@ class Queue:
     def wake(self, name: str) -> None:
         """Wakes a worker for a key, or for a job. One wake-up from here that is not answered yet is enough."""
         with self._lock:
-            if name in self._woken and self.engine is not None and self.engine.registry.is_only_worker:
-                return
-            self._woken.add(name)
+            if self.engine is not None and self.engine.registry.is_only_worker:
+                if name in self._woken:
+                    return
+                self._woken.add(name)
+            else:  # another process may take it, and nothing is heard of that
+                self._woken.discard(name)
         try:
             self._work(name)
         except Exception as error:  # the rows are written; the next minute will find them

@@ -314,6 +314,7 @@ def test_ticked_rows_are_changed_together_and_the_page_follows_the_job(app: Flas
     crm.get_by_label("Select Ticked c").uncheck()
     bar.get_by_role("button", name="Continue").click()
     expect(crm.get_by_role("heading", level=1)).to_have_text("Change 2 deals")
+    crm.wait_for_load_state("load")  # htmx listens from then on
     crm.get_by_label("Field").select_option("Stage")
     crm.get_by_label("New value").select_option("Negotiation")
     crm.get_by_role("button", name="Change 2 deals").click()

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.receiver import Receiver
 from tests.support.running import Running, until
+from tests.support.sending import sending
 from tests.support.working import Working, working
 from webhookui.core.database import now
 from webhookui.delivery import worker_registry
@@ -85,6 +86,20 @@ def test_who_holds_a_delivery_and_is_not_known_is_dead(crm: Working) -> None:
             Delivery(status="dispatched", module="deals", method="GET", url="http://x/", claimed_by="forgotten")
         )
     assert stale_workers(crm, WorkerRegistry(ME)) == ["forgotten"]
+
+
+def test_a_wake_up_that_a_process_which_has_just_joined_took_is_made_up_for(tmp_path: Path, receiver: Receiver) -> None:
+    """Both knew of nobody else, so neither woke anybody twice: what the one took, the other waited for until the next minute."""
+    with sending(tmp_path) as room:
+        room.hook(receiver.url)
+        room.settled(room.save())
+        key = room.last()[0].endpoint_key
+        with room.installation.queue._lock:
+            room.installation.queue._woken.add(key)  # and the one that joined has taken it from the queue
+        delivery = room.save()
+        assert room.logged(delivery).delivery.status == "queued"
+        add(room, "joined", host_identity(), os.getppid())
+        assert room.settled(delivery).delivery.status == "success"
 
 
 def test_every_save_of_a_web_process_wakes_the_worker(tmp_path: Path, receiver: Receiver) -> None:

@@ -299,9 +299,11 @@ class Engine:
                 # No sooner than it must: each commit makes every open page of the log ask once in earnest.
                 if time.monotonic() + LOOK_S >= self._good_until:
                     self._beat()
+                was_only = self.registry.is_only_worker
                 with self._db.read() as session:
                     gone = self.registry.stale_workers(session)
-                if gone:
+                # One that has joined may have taken wake-ups that this process still counted on.
+                if gone or was_only != self.registry.is_only_worker:
                     self.sweep()
             except SQLAlchemyError as error:
                 log.error("heartbeat_failed", error=str(error))
