@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.errors import MessageError
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,11 +122,13 @@ class MailSender:
                     if self._stopping:
                         break
                     try:
-                        connection.send(_or_refused(outgoing_mail.as_message, mail, server.from_address), mail.to)
+                        connection.send(_or_refused(self._message, mail, server.from_address), mail.to)
                     except MailRefused as error:
                         self._refused(mail, error, at)
                     else:
-                        self._mark(mail, status="sent", sent_at=now(), error=None, next_attempt_at=None)
+                        self._mark(
+                            mail, status="sent", sent_at=now(), error=None, next_attempt_at=None, sealed_link=None
+                        )
                         kept_file(self.settings, mail).unlink(missing_ok=True)
                         log.info("mail_sent", mail=mail.id)
                     sent += 1
@@ -135,6 +138,11 @@ class MailSender:
             self._note_error_state(str(error), at)
             return False
         return True
+
+    def _message(self, mail: OutgoingMail, sender: str) -> EmailMessage:
+        if mail.sealed_link is None:
+            return outgoing_mail.as_message(mail, sender)
+        return outgoing_mail.as_message(mail, sender, self.box.open(mail.sealed_link))
 
     def _refused(self, mail: OutgoingMail, error: MailRefused, at: datetime) -> None:
         again = None if error.for_good else dict(enumerate(REFUSED_AGAIN_AFTER)).get(mail.attempt_count)
@@ -189,7 +197,7 @@ def _or_refused(build: Callable[[OutgoingMail, str], Built], mail: OutgoingMail,
     """A mail that can't be built must not stop the others. Raises MailRefused."""
     try:
         return build(mail, sender)
-    except (ValueError, MessageError) as error:
+    except (ValueError, MessageError, SecretUnreadable) as error:
         raise MailRefused(f"This mail can't be sent: {error}", for_good=True) from error
 
 

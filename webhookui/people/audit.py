@@ -33,6 +33,12 @@ def note(
     )
 
 
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What differs, for an entry's details: name → [before, after]."""
+    names = dict.fromkeys((*before, *after))
+    return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
+
+
 def page(session: Session, *, limit: int = 50, before: int | None = None) -> Page[AuditEntry]:
     """Newest first."""
     statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)  # type: ignore[union-attr]

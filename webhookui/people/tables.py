@@ -18,6 +18,7 @@ class User(SQLModel, table=True):
     """Lower case."""
     name: str
     password_hash: str
+    """Empty until somebody who was invited has set a password: nobody can log in with that."""
     role: str = "user"
     active: bool = True
     time_zone: str = "UTC"
@@ -29,6 +30,11 @@ class User(SQLModel, table=True):
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+    @property
+    def is_invited(self) -> bool:
+        """Invited, and has not set a password yet."""
+        return not self.password_hash
 
     @property
     def zone(self) -> ZoneInfo:
@@ -47,6 +53,21 @@ class UserSession(SQLModel, table=True):
     token_hash: str = Field(primary_key=True)
     user_id: int = Field(foreign_key="user.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class PasswordLink(SQLModel, table=True):
+    """A link that sets a user's password once. Only the SHA-256 of what it says is stored."""
+
+    __tablename__ = "password_link"
+
+    token_hash: str = Field(primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    kind: str
+    """Of `people.password_links.LASTS`."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    voided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ApiToken(SQLModel, table=True):
