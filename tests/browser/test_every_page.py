@@ -147,6 +147,8 @@ LOOKS: dict[str, Look] = {
     "users": Look("/settings/users", open_all),
     "invite user": Look("/settings/users/new"),
     "user": Look("/settings/users/2"),
+    "user, records": Look("/settings/users/2/records"),
+    "user, no records": Look("/settings/users/1/records"),
     "user, with a new link": Look("/settings/users/2", lambda page: page.get_by_role("button", name="Make a").click()),
     "set password": Look("/set-password?link={link}", who="nobody"),
     "set password, used link": Look("/set-password?link=nonsense", who="nobody", status=410),

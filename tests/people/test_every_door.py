@@ -53,7 +53,7 @@ DOORS: dict[str, str] = {
          "redeliveries.redeliver_selected", "redeliveries.create", "redeliveries.index", "redeliveries.show",
          "redeliveries.cancel", "redeliveries.new", "redeliveries.running", "records.workflows", "settings.index",
          "settings.audit_list", "settings.network", "users.index", "users.invite", "users.new", "users.show",
-         "users.update", "users.set_active", "users.create_link",
+         "users.update", "users.set_active", "users.records", "users.create_link",
          "mail.server", "mail.save", "mail.outgoing_list", "mail.show", "mail.download", "mail.send_one", "mail.send_kept",
          "mail.try_now", "mail.remove", "mail.test", "settings.retention_periods", "fields.index", "fields.show", "fields.create",
          "fields.edit", "fields.update", "fields.move", "fields.ask", "fields.remove", "fields.new", "webhook_form.curl",

@@ -6,6 +6,7 @@ from flask import flash, redirect, render_template, request
 from flask import session as flask_session
 from flask.typing import ResponseReturnValue
 
+from webhookui.crm import ownership
 from webhookui.current_installation import installation, read, write
 from webhookui.notifications import link_mail, mail_settings
 from webhookui.people import accounts, password_links, tokens
@@ -79,6 +80,7 @@ def _user(user_id: int, code: int = 200, **more: Any) -> ResponseReturnValue:
         open_link = password_links.still_open(session).get(user_id)
         token_count = len(tokens.of_user(session, user_id))
         has_mail = mail_settings.is_set(session)
+        owned = ownership.owned_by(session, user_id)
     shown = {"form": {}, "errors": {}, "new_link": "", "is_mailed": False} | more
     return render_template(
         "settings/users/show.html",
@@ -87,6 +89,7 @@ def _user(user_id: int, code: int = 200, **more: Any) -> ResponseReturnValue:
         open_link=open_link,
         token_count=token_count,
         has_mail=has_mail,
+        owned=owned,
         **shown,
     ), code
 
@@ -106,9 +109,17 @@ def update(user_id: int) -> ResponseReturnValue:
     return redirect(f"/settings/users/{user_id}", 303)
 
 
+@bp.get("/<int:user_id>/records")
+def records(user_id: int) -> ResponseReturnValue:
+    """The hand-over: whose records these are, by module, with the lists that change their owner."""
+    with read() as session:
+        user, owned = accounts.get(session, user_id), ownership.owned_by(session, user_id)
+    return render_template("settings/users/records.html", user=user, owned=owned)
+
+
 @bp.post("/<int:user_id>/active")
 def set_active(user_id: int) -> ResponseReturnValue:
-    """`active`: "false" ends the user's sessions, API tokens and links at once; records stay."""
+    """`active`: "false" ends the user's sessions, API tokens and links at once; records stay, to be handed over."""
     active = chosen("active", ("true", "false")) == "true"
     try:
         with write() as session:
