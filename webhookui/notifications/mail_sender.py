@@ -26,6 +26,7 @@ from webhookui.notifications import digest, mail_settings, outgoing_mail, smtp
 from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.notifications.smtp import MailRefused, ServerUnusable
 from webhookui.notifications.tables import MailServer, Notification, OutgoingMail
+from webhookui.people import stored_settings
 from webhookui.settings import Settings
 
 log = structlog.get_logger("webhookui.mail")
@@ -208,8 +209,8 @@ def kept_file(settings: Settings, mail: OutgoingMail) -> Path:
 
 def forget_old(settings: Settings, db: Database, at: datetime) -> int:
     """Removes mails and notifications that are older than deliveries are kept; what still waits stays. Returns how many mails."""
-    before = at - timedelta(days=settings.retention_days)
     with db.write() as session:
+        before = at - timedelta(days=stored_settings.retention_days(session, settings))
         old = list(
             session.scalars(select(OutgoingMail).where(_M.created_at < before, _M.status != "waiting").limit(1000))
         )
