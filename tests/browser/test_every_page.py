@@ -162,7 +162,9 @@ LOOKS: dict[str, Look] = {
     "notifications": Look("/notifications"),
     "notifications, none": Look("/notifications", who="user"),
     "network": Look("/settings/network"),
-    "audit": Look("/settings/audit"),
+    "audit": Look("/settings/audit", open_all),
+    "audit, nothing matches": Look("/settings/audit?q=nothing-like-this"),
+    "audit, a filter that can not be read": Look("/settings/audit?since=never", status=422),
     "account": Look("/account/", open_all),
 }
 NO_PAGES = {

@@ -52,7 +52,7 @@ DOORS: dict[str, str] = {
          "log.try_now", "log.give_up", "redeliveries.redeliver_one",
          "redeliveries.redeliver_selected", "redeliveries.create", "redeliveries.index", "redeliveries.show",
          "redeliveries.cancel", "redeliveries.new", "redeliveries.running", "records.workflows", "settings.index",
-         "settings.audit_list", "settings.network", "settings.save_network", "settings.save_retention_periods",
+         "audit.index", "settings.network", "settings.save_network", "settings.save_retention_periods",
          "users.index", "users.invite", "users.new", "users.show",
          "users.update", "users.set_active", "users.records", "users.create_link",
          "mail.server", "mail.save", "mail.outgoing_list", "mail.show", "mail.download", "mail.send_one", "mail.send_kept",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Column
+from sqlalchemy import Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
@@ -89,6 +89,10 @@ class AuditEntry(SQLModel, table=True):
     """Who changed which workflow, setting or user, and when."""
 
     __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index("ix_audit_entry_kind", "subject_type", "id"),
+        Index("ix_audit_entry_user", "user_id", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
@@ -101,6 +105,9 @@ class AuditEntry(SQLModel, table=True):
     subject_id: str = ""
     subject: str = ""
     details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Name → [before, after], or a plain value."""
+    search_text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """All of its words, case-folded."""
 
 
 class StoredSetting(SQLModel, table=True):

@@ -14,6 +14,7 @@ BLUEPRINTS = {
     "account.views": "/account",
     "settings.views": "/settings",
     "settings.users": "/settings/users",
+    "settings.audit": "/settings/audit",
     "settings.fields": "/settings/modules",
     "settings.mail": "/settings/mail",
     "workflow_editor.views": "/settings/workflows",

@@ -32,9 +32,12 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"])
+    op.create_index("ix_audit_entry_kind", "audit_entry", ["subject_type", "id"])
+    op.create_index("ix_audit_entry_user", "audit_entry", ["user_id", "id"])
     op.create_table(
         "change",
         sa.Column("id", sa.Integer(), nullable=False),

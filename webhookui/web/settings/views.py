@@ -1,15 +1,15 @@
-"""Settings for admins: network, retention, audit list."""
+"""Settings for admins: network, retention."""
 
 from typing import Any
 
 from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webhookui.current_installation import installation, read, row_id, write
+from webhookui.current_installation import installation, read, write
 from webhookui.delivery_log import queries, retention
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.outgoing import allowances
-from webhookui.people import audit, stored_settings
+from webhookui.people import stored_settings
 from webhookui.people.stored_settings import RETENTIONS, InvalidSetting
 from webhookui.web.access import AdminPages, me
 
@@ -79,11 +79,3 @@ def save_retention_periods() -> ResponseReturnValue:
         return _retention(422, form=request.form, errors=error.errors)
     flash("Saved. What is older is deleted from now on, a little each minute.", "success")
     return redirect("/settings/retention", 303)
-
-
-@bp.get("/audit")
-def audit_list() -> ResponseReturnValue:
-    before = request.args.get("before", type=row_id)
-    with read() as session:
-        page = audit.page(session, before=before)
-    return render_template("settings/audit.html", page=page, before=before)
