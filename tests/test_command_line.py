@@ -27,7 +27,8 @@ from webhookui.crm import records
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import WorkerProcess
 from webhookui.installation import Installation, open_installation
-from webhookui.people import accounts, tokens
+from webhookui.people import accounts, password_links, sessions, tokens
+from webhookui.people.password_links import LinkUnusable
 from webhookui.settings import Settings
 from webhookui.workflows import store
 
@@ -97,6 +98,48 @@ def test_users_are_created_with_a_password_from_standard_input(run: Run, install
 )  # fmt: skip
 def test_a_user_that_can_not_be_is_refused_in_words(run: Run, ann: str, email: str, password: str, words: str) -> None:
     assert words in refused(run("user", "create", email, typed=password + "\n"))
+
+
+def test_a_password_is_set_from_standard_input_and_ends_the_sessions(
+    run: Run, ann: str, installation: Installation
+) -> None:
+    with installation.db.write() as session:
+        user = accounts.by_email(session, ann)
+        cookie = sessions.begin(session, user)
+        link = password_links.create(session, user, "forgotten", "tests")
+    words = good(run("user", "password", " Ann@Example.com", typed="another horse battery\n"))
+    assert words == "Set the password of ann@example.com; all sessions of this user have ended.\n"
+    with installation.db.write() as session:
+        assert accounts.authenticate(session, ann, PASSWORD) is None
+        assert accounts.authenticate(session, ann, "another horse battery") is not None
+        assert sessions.user_of(session, cookie) is None
+        with pytest.raises(LinkUnusable, match="no longer valid"):
+            password_links.get(session, link.token)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "words"),
+    [("nobody@example.com", PASSWORD, "no user with the e-mail address nobody@example.com"),
+     ("ann@example.com", "short", "password: At least 10"), ("ann@example.com", "", "password: At least 10")],
+)  # fmt: skip
+def test_a_password_that_can_not_be_set_is_refused_in_words(
+    run: Run, ann: str, installation: Installation, email: str, password: str, words: str
+) -> None:
+    assert words in refused(run("user", "password", email, typed=password + "\n"))
+    with installation.db.write() as session:
+        assert accounts.authenticate(session, ann, PASSWORD) is not None
+
+
+def test_the_password_of_who_is_deactivated_is_set_and_does_not_let_them_in(
+    run: Run, ann: str, installation: Installation
+) -> None:
+    good(run("user", "create", "off@example.com", typed=PASSWORD))
+    with installation.db.write() as session:
+        off = accounts.by_email(session, "off@example.com")
+        accounts.change_user(session, off, by=off, active=False)
+    assert "is deactivated" in good(run("user", "password", "off@example.com", typed="another horse battery"))
+    with installation.db.write() as session:
+        assert accounts.authenticate(session, "off@example.com", "another horse battery") is None
 
 
 def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
@@ -369,7 +412,8 @@ def test_a_port_that_is_taken_is_said_with_a_way_out(run: Run) -> None:
 
 def test_every_command_of_the_readme_is_there_and_tells_what_it_does() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
-    for words in (["run"], ["web"], ["worker"], ["user", "create"], ["token", "create"], ["workflows", "import"],
+    for words in (["run"], ["web"], ["worker"], ["user", "create"], ["user", "password"],
+                  ["token", "create"], ["workflows", "import"],
                   ["workflows", "export"], ["demo"], ["doctor"], ["backup"], ["keys", "rotate"], ["bench"]):  # fmt: skip
         assert f"webhookui {' '.join(words)}" in readme
         shown = CliRunner().invoke(cli.main, [*words, "--help"])

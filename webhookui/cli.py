@@ -180,10 +180,7 @@ def user() -> None:
 @click.option("--name", help="The person's name; by default the part before the @.")
 def create_user(email: str, admin: bool, name: str | None) -> None:
     """Create a user. The password is asked for, or read from standard input."""
-    if sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
+    password = _password()
     with opened() as installation, installation.db.write() as session:
         user = accounts.create_user(
             session,
@@ -195,6 +192,29 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
             by="command line",
         )
     click.echo(f"Created {'the admin' if admin else 'the user'} {user.email}.")
+
+
+@user.command("password")
+@click.argument("email")
+def set_password(email: str) -> None:
+    """Set a user's password, which is asked for, or read from standard input. Ends the user's sessions."""
+    with opened() as installation:
+        with installation.db.read() as session:
+            accounts.by_email(session, email)  # nobody types a password for an address that is not there
+        password = _password()
+        with installation.db.write() as session:
+            user = accounts.by_email(session, email)
+            accounts.set_password(session, user, password, "command line")
+    words = "" if user.active else " The user is deactivated and can't log in until an admin activates the account."
+    click.echo(f"Set the password of {user.email}; all sessions of this user have ended.{words}")
+
+
+def _password() -> str:
+    """From a prompt, or from standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return password
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @main.group()
@@ -342,13 +362,14 @@ def keys() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Make a new key and encrypt every stored secret with it."""
-    from webhookui.notifications import mail_settings
+    from webhookui.notifications import mail_settings, outgoing_mail
     from webhookui.workflows.reencrypt import reencrypt_all
 
     with opened() as installation:
         box = installation.box.add_key()
         with installation.db.write() as session:
-            number = reencrypt_all(session, box) + mail_settings.reencrypt(session, box)
+            stores = (reencrypt_all, mail_settings.reencrypt, outgoing_mail.reencrypt)
+            number = sum(reencrypt(session, box) for reencrypt in stores)
     click.echo(f"A new key is in use; {number} stored secrets were encrypted with it.")
 
 

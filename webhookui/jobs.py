@@ -23,6 +23,7 @@ from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
 from webhookui.notifications.mail_sender import MailSender, forget_old
+from webhookui.people import stored_settings
 from webhookui.settings import Settings
 from webhookui.workflows import redelivery_jobs, run_now
 
@@ -123,7 +124,9 @@ class Queue:
         engine.sweep()
 
     def _purge(self) -> None:
-        limit = retention.before(self._settings.retention_days, now())
+        with self._db.read() as session:
+            days = stored_settings.retention_days(session, self._settings)
+        limit = retention.before(days, now())
         retention.purge(self._db, limit, self._ending.is_set)
         background_jobs.forget(self._db, limit)
 

@@ -72,7 +72,7 @@ def test_the_token_of_a_deactivated_user_stops_working_at_once(app: Flask, call:
     assert gone("GET", "/modules").status_code == 200
     with app.extensions["webhookui"].db.write() as session:
         ann = accounts.by_email(session, "ann@example.com")
-        accounts.set_access(session, accounts.by_email(session, "gone@example.com"), role="user", active=False, by=ann)
+        accounts.change_user(session, accounts.by_email(session, "gone@example.com"), active=False, by=ann)
     error_of(gone("GET", "/modules"), 401, "unauthorized")
 
 

@@ -25,7 +25,7 @@ from webhookui.crm.records import Actor
 from webhookui.delivery.tables import CapturedValue, Endpoint
 from webhookui.delivery_log import statistics
 from webhookui.notifications import alerts, digest
-from webhookui.people import accounts
+from webhookui.people import accounts, password_links
 from webhookui.workflows import redelivery_jobs
 
 pytestmark = pytest.mark.browser
@@ -145,6 +145,14 @@ LOOKS: dict[str, Look] = {
     "explain, nothing chosen": Look(f"/settings/workflows/{WORKFLOW}/explain"),
     "import": Look("/settings/workflows/import"),
     "users": Look("/settings/users", open_all),
+    "invite user": Look("/settings/users/new"),
+    "user": Look("/settings/users/2"),
+    "user, records": Look("/settings/users/2/records"),
+    "user, no records": Look("/settings/users/1/records"),
+    "user, with a new link": Look("/settings/users/2", lambda page: page.get_by_role("button", name="Make a").click()),
+    "set password": Look("/set-password?link={link}", who="nobody"),
+    "set password, used link": Look("/set-password?link=nonsense", who="nobody", status=410),
+    "forgot password": Look("/forgot-password", who="nobody"),
     "mail": Look("/settings/mail"),
     "mail, tested in vain": Look("/settings/mail", lambda page: try_the_mail(page)),
     "mail, refused": Look("/settings/mail", click("#mail-form .btn-primary")),
@@ -154,7 +162,9 @@ LOOKS: dict[str, Look] = {
     "notifications": Look("/notifications"),
     "notifications, none": Look("/notifications", who="user"),
     "network": Look("/settings/network"),
-    "audit": Look("/settings/audit"),
+    "audit": Look("/settings/audit", open_all),
+    "audit, nothing matches": Look("/settings/audit?q=nothing-like-this"),
+    "audit, a filter that can not be read": Look("/settings/audit?since=never", status=422),
     "account": Look("/account/", open_all),
 }
 NO_PAGES = {
@@ -197,7 +207,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         pages.with_account(app, *pages.USER, "user")
         with app.extensions["webhookui"].db.write() as session:
             fields.add(session, "deals", FieldSpec("Order number"), accounts.by_email(session, pages.ADMIN[0]))
-        yield Site(app, address, furnished(app.extensions["webhookui"].db) | {"inspector": an_inspector(app)})
+        yield Site(
+            app,
+            address,
+            furnished(app.extensions["webhookui"].db) | {"inspector": an_inspector(app), "link": an_invitation(app)},
+        )
+
+
+def an_invitation(app: Flask) -> str:
+    with app.extensions["webhookui"].db.write() as session:
+        user = accounts.create_user(session, email="new@example.com", name="New", password=None)
+        return password_links.create(session, user, "invitation", "tests").token
 
 
 def an_inspector(app: Flask) -> str:

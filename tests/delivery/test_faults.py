@@ -311,7 +311,7 @@ FAULTS = (
     ),
     Fault(
         "a redirect to a private address", says(status="301 Moved", headers="Location: http://10.0.0.1/\r\n"), "failed",
-        "address_blocked", "The redirect was not followed: 10.0.0.1 is not a public address.", "WEBHOOKUI_ALLOWED_NETWORKS",
+        "address_blocked", "The redirect was not followed: 10.0.0.1 is not a public address.", "Settings → Network",
         next_s=None, action={"follow_redirects": True},
     ),
     Fault(

@@ -66,7 +66,7 @@ def test_every_spelling_is_refused_before_a_connection_is_made(spelling: str, li
     if isinstance(caught.value, AddressBlocked):
         diagnosed = diagnosis.of_exception(caught.value, host="h", timeout_s=5)
         assert diagnosed.ends
-        assert "WEBHOOKUI_ALLOWED_NETWORKS" in diagnosed.advice
+        assert "Settings → Network" in diagnosed.advice
 
 
 def test_a_name_that_changes_between_two_look_ups_is_judged_where_it_connects(

@@ -21,7 +21,7 @@ from webhookui.webhooks.definition import Webhook
 from webhookui.webhooks.request import Request
 from webhookui.workflows.document import InvalidDocument
 
-HOW_TO_ALLOW = "WEBHOOKUI_ALLOWED_NETWORKS"
+HOW_TO_ALLOW = "Settings → Network"
 
 
 class Trap:

@@ -24,7 +24,8 @@ PUBLIC, USER, ADMIN, OWNER = "everybody", "who is logged in", "an admin", "an ad
 DOORS: dict[str, str] = {
     **dict.fromkeys(
         ("start.home", "start.setup", "start.login", "start.logout", "health.healthz", "health.readyz", "inspector.receive",
-         "notifications.live", "static", "bootstrap.static", "api.openapi_document"),
+         "set_password.by_link", "set_password.forgotten", "notifications.live", "static", "bootstrap.static",
+         "api.openapi_document"),
         PUBLIC,
     ),
     **dict.fromkeys(
@@ -51,7 +52,9 @@ DOORS: dict[str, str] = {
          "log.try_now", "log.give_up", "redeliveries.redeliver_one",
          "redeliveries.redeliver_selected", "redeliveries.create", "redeliveries.index", "redeliveries.show",
          "redeliveries.cancel", "redeliveries.new", "redeliveries.running", "records.workflows", "settings.index",
-         "settings.audit_list", "settings.network", "settings.users", "settings.create_user", "settings.change_user",
+         "audit.index", "settings.network", "settings.save_network", "settings.save_retention_periods",
+         "users.index", "users.invite", "users.new", "users.show",
+         "users.update", "users.set_active", "users.records", "users.create_link",
          "mail.server", "mail.save", "mail.outgoing_list", "mail.show", "mail.download", "mail.send_one", "mail.send_kept",
          "mail.try_now", "mail.remove", "mail.test", "settings.retention_periods", "fields.index", "fields.show", "fields.create",
          "fields.edit", "fields.update", "fields.move", "fields.ask", "fields.remove", "fields.new", "webhook_form.curl",
@@ -95,7 +98,7 @@ def visitor(app: Flask, who: str, record_id: int = 0) -> tuple[FlaskClient, dict
         if who == "the owner":
             records.update(session, "deals", record_id, {"owner": user.id}, Actor("person", "Ann"), run_workflows=False)
         if who == "somebody deactivated":
-            accounts.set_access(session, user, role="user", active=False, by=user)
+            accounts.change_user(session, user, active=False, by=user)
     return client, {"Authorization": f"Bearer {token}"}
 
 

@@ -43,12 +43,17 @@ def log_in(app: Flask, email: str, password: str) -> FlaskClient:
 
 
 def made_user(app: Flask, ann: FlaskClient, email: str, role: str = "user") -> tuple[User, str]:
-    """A user made on the page, and the password that it showed."""
-    answer = ann.post("/settings/users", data={"name": email.partition("@")[0], "email": email, "role": role})
+    """A user invited on the page, who has set a password by the link that it showed."""
+    answer = ann.post(
+        "/settings/users", data={"name": email.partition("@")[0], "email": email, "role": role}, follow_redirects=True
+    )
     assert answer.status_code == 200, answer.text
-    shown = re.search(r'id="new-password">([^<]+)<', answer.text)
+    shown = re.search(r'id="new-link">[^<]+\?link=([^<]+)<', answer.text)
     assert shown is not None
-    return stored(app, email), shown[1]
+    password = f"password of {email}"
+    form = {"link": shown[1], "name": email.partition("@")[0], "password": password, "again": password}
+    assert app.test_client().post("/set-password", data=form).status_code == 302
+    return stored(app, email), password
 
 
 # ---- roles ------------------------------------------------------------------------------------------------------------
@@ -62,7 +67,7 @@ def test_pages_of_admins_are_closed_to_users_and_not_offered_to_them(
         for rule in app.url_map.iter_rules()
         if getattr(app.view_functions[rule.endpoint], "is_admin_only", False)
     }
-    assert {"settings.users", "workflows.index", "settings.create_user"} <= set(admin_only)
+    assert {"users.index", "workflows.index", "users.invite"} <= set(admin_only)
     for rule in admin_only.values():
         path = re.sub(r"<[^>]+>", "1", rule.rule)
         method = "GET" if "GET" in (rule.methods or ()) else "POST"
@@ -78,26 +83,17 @@ def test_only_a_few_pages_need_no_login(app: Flask) -> None:
         rule.rule for rule in app.url_map.iter_rules() if getattr(app.view_functions[rule.endpoint], "is_public", False)
     }
     # /notifications/live answers a stranger with nothing, so that a page that only waits is not sent to the login.
-    assert public == {"/", "/setup", "/login", "/healthz", "/readyz", "/metrics", "/notifications/live"} | {
-        rule for rule in public if rule.startswith("/inspect/")
-    }
-
-
-def test_a_user_made_by_an_admin_logs_in_with_the_password_shown_once(app: Flask, ann: FlaskClient) -> None:
-    user, password = made_user(app, ann, "kim@example.com")
-    assert password not in ann.get("/settings/users").text
-    client = log_in(app, "kim@example.com", password)
-    assert client.get("/records/deals").status_code == 200
-    assert client.get("/settings/users").status_code == 403
-    assert user.role == "user"
-
-
-def test_a_user_that_can_not_be_made_says_why_at_the_field(ann: FlaskClient) -> None:
-    answer = ann.post("/settings/users", data={"name": "Typed", "email": "ann@example.com", "role": "user"})
-    assert answer.status_code == 422
-    assert "There is already a user with this e-mail address." in answer.text and 'value="Typed"' in answer.text
-    answer = ann.post("/settings/users", data={"name": "Typed", "email": "x@example.com", "role": "owner"})
-    assert answer.status_code == 422 and "A role is one of" in answer.text
+    assert public == {
+        "/",
+        "/setup",
+        "/login",
+        "/set-password",
+        "/forgot-password",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/notifications/live",
+    } | {rule for rule in public if rule.startswith("/inspect/")}
 
 
 def test_a_role_changes_at_once(app: Flask, ann: FlaskClient) -> None:
@@ -112,9 +108,12 @@ def test_the_last_admin_can_neither_be_deactivated_nor_made_a_user(app: Flask, a
         for user in accounts.all_users(session):
             if user.email != "ann@example.com":
                 user.role = "user"
+    made_user(app, ann, "ina@example.com")
+    invited = ann.post("/settings/users", data={"name": "Not yet in", "email": "not.yet@example.com", "role": "admin"})
+    assert invited.status_code == 303, "who has not set a password can't let anybody in"
     me = stored(app, "ann@example.com")
-    for form in ({"role": "user", "active": "true"}, {"role": "admin", "active": "false"}):
-        answer = ann.post(f"/settings/users/{me.id}", data=form)
+    for path, form in (("", {"role": "user"}), ("/active", {"active": "false"})):
+        answer = ann.post(f"/settings/users/{me.id}{path}", data=form)
         assert answer.status_code == 422 and "last active admin" in answer.text
     assert stored(app, "ann@example.com").is_admin and ann.get("/settings/users").status_code == 200
 
@@ -126,16 +125,37 @@ def test_a_deactivated_user_is_out_at_once_and_back_when_activated(app: Flask, a
     assert token is not None
     headers = {"Authorization": f"Bearer {token[1]}"}
     assert app.test_client().get("/api/v1/modules", headers=headers).status_code == 200
-    ann.post(f"/settings/users/{user.id}", data={"role": "user", "active": "false"})
+    ann.post(f"/settings/users/{user.id}/active", data={"active": "false"})
     assert client.get("/records/deals").status_code == 302
     assert app.test_client().get("/api/v1/modules", headers=headers).status_code == 401
     again = app.test_client().post("/login", data={"email": user.email, "password": password})
     assert again.status_code == 422 and "The e-mail address or password is wrong." in again.text
     assert "deactivated" in ann.get("/settings/users").text
-    ann.post(f"/settings/users/{user.id}", data={"role": "user", "active": "true"})
+    ann.post(f"/settings/users/{user.id}/active", data={"active": "true"})
     assert log_in(app, user.email, password).get("/records/deals").status_code == 200
     assert client.get("/records/deals").status_code == 302, "the old session does not come back to life"
     assert app.test_client().get("/api/v1/modules", headers=headers).status_code == 401, "nor does the token"
+
+
+def test_name_and_address_are_changed_and_said_at_their_fields_when_they_can_not_be(
+    app: Flask, ann: FlaskClient
+) -> None:
+    user, password = made_user(app, ann, "typo@example.com")
+    client = log_in(app, user.email, password)
+    form = {"name": "Theo Tall", "email": "Theo@Example.com", "role": "user"}
+    assert ann.post(f"/settings/users/{user.id}", data=form).status_code == 303
+    assert client.get("/records/deals").status_code == 200, "neither ends a session"
+    assert log_in(app, "theo@example.com", password).get("/account/").text.count("Theo Tall") > 0
+    refused: list[tuple[dict[str, str], str]] = [
+        ({"name": " "}, "Name is required"), ({"email": "theo"}, "not an e-mail address"),
+        ({"email": "ann@example.com"}, "already a user"), ({"role": "owner"}, "A role is one of"),
+    ]  # fmt: skip
+    for changes, words in refused:
+        answer = ann.post(f"/settings/users/{user.id}", data=form | {"name": "Typed"} | changes)
+        assert answer.status_code == 422 and words in answer.text, changes
+        if "name" not in changes:
+            assert 'value="Typed"' in answer.text
+    assert stored(app, "theo@example.com").name == "Theo Tall"
 
 
 def test_a_user_that_is_not_there_is_404(ann: FlaskClient) -> None:
@@ -144,15 +164,15 @@ def test_a_user_that_is_not_there_is_404(ann: FlaskClient) -> None:
 
 def test_the_audit_list_tells_who_did_what_and_no_secret(app: Flask, ann: FlaskClient) -> None:
     user, password = made_user(app, ann, "audited@example.com")
-    ann.post(f"/settings/users/{user.id}", data={"role": "admin", "active": "true"})
+    ann.post(f"/settings/users/{user.id}", data={"role": "admin"})
     with app.extensions["webhookui"].db.read() as session:
         mine = [
             entry
             for entry in session.scalars(select(AuditEntry))
             if entry.subject_id == str(user.id) and entry.by == "Ann"
         ]
-    assert [entry.action for entry in mine] == ["created", "changed"]
-    assert mine[1].details == {"role": ["user", "admin"], "active": [True, True]}
+    assert [entry.action for entry in mine] == ["invited", "created a password link for", "changed"]
+    assert mine[2].details == {"role": ["user", "admin"]}
     assert password not in str([entry.model_dump() for entry in mine])
     assert "audited" in ann.get("/settings/audit").text
 

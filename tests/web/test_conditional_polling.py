@@ -14,7 +14,6 @@ from tests.support import pages
 from tests.support.log_rows import add_delivery, move
 from webhookui.core.database import Database
 from webhookui.people import accounts
-from webhookui.people.tables import User
 from webhookui.web.conditional_polling import HEADER
 
 
@@ -102,11 +101,11 @@ def test_who_is_locked_out_is_so_at_the_next_poll(app: Flask, db: Database) -> N
     token = poll(client, 1).headers[HEADER]
     with db.write() as session:
         user = accounts.by_email(session, BEA[0])
-        accounts.set_access(session, user, role=user.role, active=False, by=session.get(User, user.id))
+        accounts.change_user(session, user, active=False, by=user)
     assert poll(client, 1, seen=token).status_code in (302, 401)
     with db.write() as session:
         user = accounts.by_email(session, BEA[0])
-        accounts.set_access(session, user, role=user.role, active=True, by=session.get(User, user.id))
+        accounts.change_user(session, user, active=True, by=user)
 
 
 def test_an_answer_to_a_stranger_carries_no_token(app: Flask) -> None:

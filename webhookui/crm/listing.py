@@ -190,6 +190,11 @@ def _counted(session: Session, ids: Select[Any], most: int) -> int:
     return session.scalar(select(func.count()).select_from(ids.limit(most).subquery())) or 0
 
 
+def count(session: Session, query: ListQuery) -> tuple[int, bool]:
+    """How many records the list has, and whether there are more than were counted. Raises InvalidListing."""
+    return _List(session, query).total()
+
+
 def page(session: Session, query: ListQuery, cursor: str = "", per_page: int = 50, *, before: str = "") -> Page[Record]:
     """The first page, the one after a cursor, or the one before one, for people. Raises InvalidListing.
 

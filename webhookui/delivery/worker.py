@@ -32,6 +32,7 @@ from webhookui.delivery.tables import WorkerProcess
 from webhookui.delivery.webhook_cache import WebhookCache
 from webhookui.delivery.worker_registry import STALE_AFTER, WorkerRegistry, host_identity
 from webhookui.outgoing.address_policy import AddressPolicy
+from webhookui.outgoing.allowances import Allowances, StoredAllowances
 from webhookui.outgoing.http_client import Interrupted, Transport
 from webhookui.outgoing.oauth import OAuthTokens
 from webhookui.settings import Settings
@@ -69,7 +70,7 @@ class Engine:
         self.process = WorkerProcess(id=f"{host}:{os.getpid()}:{secrets.token_hex(4)}", host=host, pid=os.getpid())
         self.registry = WorkerRegistry(self.process)
         self._good_until = 0.0
-        policy = policy_of(settings)
+        policy = policy_of(settings, StoredAllowances(db))
         self._transport = Transport(
             policy, read_limit=settings.read_limit, connections=settings.workers, ca_file=settings.ca_file
         )
@@ -324,8 +325,9 @@ def _batch_size(pool: SenderPool) -> int:
     return QUICK_BATCH if pool.quick else SLOW_BATCH
 
 
-def policy_of(settings: Settings) -> AddressPolicy:
-    """The address policy of the settings. The application's own address is reachable for its inspector."""
+def policy_of(settings: Settings, stored: Callable[[], Allowances]) -> AddressPolicy:
+    """The address policy of the environment's settings and of what admins have `stored`. The application's own address is
+    reachable for its inspector."""
     parts = urlsplit(settings.address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     own = {(parts.hostname or "", port)}
@@ -335,4 +337,5 @@ def policy_of(settings: Settings) -> AddressPolicy:
         settings.allowed_networks,
         frozenset(host.rstrip(".").lower() for host in settings.allowed_hosts),
         frozenset(own),
+        stored,
     )

@@ -18,6 +18,8 @@ from webhookui.delivery.tables import Attempt, Delivery, Endpoint
 from webhookui.notifications.tables import Notice
 from webhookui.people.tables import User
 
+PRIVATE_LINK = "(a link for the recipient alone)"
+"""Stands in a stored mail for an address that nobody else may read (`OutgoingMail.sealed_link`)."""
 LONGEST = 1000
 """Characters of one text that comes from outside, such as an error."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.errors import MessageError
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from webhookui.notifications import digest, mail_settings, outgoing_mail, smtp
 from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.notifications.smtp import MailRefused, ServerUnusable
 from webhookui.notifications.tables import MailServer, Notification, OutgoingMail
+from webhookui.people import stored_settings
 from webhookui.settings import Settings
 
 log = structlog.get_logger("webhookui.mail")
@@ -121,11 +123,13 @@ class MailSender:
                     if self._stopping:
                         break
                     try:
-                        connection.send(_or_refused(outgoing_mail.as_message, mail, server.from_address), mail.to)
+                        connection.send(_or_refused(self._message, mail, server.from_address), mail.to)
                     except MailRefused as error:
                         self._refused(mail, error, at)
                     else:
-                        self._mark(mail, status="sent", sent_at=now(), error=None, next_attempt_at=None)
+                        self._mark(
+                            mail, status="sent", sent_at=now(), error=None, next_attempt_at=None, sealed_link=None
+                        )
                         kept_file(self.settings, mail).unlink(missing_ok=True)
                         log.info("mail_sent", mail=mail.id)
                     sent += 1
@@ -135,6 +139,11 @@ class MailSender:
             self._note_error_state(str(error), at)
             return False
         return True
+
+    def _message(self, mail: OutgoingMail, sender: str) -> EmailMessage:
+        if mail.sealed_link is None:
+            return outgoing_mail.as_message(mail, sender)
+        return outgoing_mail.as_message(mail, sender, self.box.open(mail.sealed_link))
 
     def _refused(self, mail: OutgoingMail, error: MailRefused, at: datetime) -> None:
         again = None if error.for_good else dict(enumerate(REFUSED_AGAIN_AFTER)).get(mail.attempt_count)
@@ -189,7 +198,7 @@ def _or_refused(build: Callable[[OutgoingMail, str], Built], mail: OutgoingMail,
     """A mail that can't be built must not stop the others. Raises MailRefused."""
     try:
         return build(mail, sender)
-    except (ValueError, MessageError) as error:
+    except (ValueError, MessageError, SecretUnreadable) as error:
         raise MailRefused(f"This mail can't be sent: {error}", for_good=True) from error
 
 
@@ -200,8 +209,8 @@ def kept_file(settings: Settings, mail: OutgoingMail) -> Path:
 
 def forget_old(settings: Settings, db: Database, at: datetime) -> int:
     """Removes mails and notifications that are older than deliveries are kept; what still waits stays. Returns how many mails."""
-    before = at - timedelta(days=settings.retention_days)
     with db.write() as session:
+        before = at - timedelta(days=stored_settings.retention_days(session, settings))
         old = list(
             session.scalars(select(OutgoingMail).where(_M.created_at < before, _M.status != "waiting").limit(1000))
         )

@@ -114,8 +114,14 @@ def read_form(session: Session, box: SecretBox, form: Mapping[str, str]) -> Smtp
 def save(session: Session, box: SecretBox, server: SmtpServer, by: User) -> None:
     """Stores the server, from now on used by every process."""
     before = _stored(session) or {}
+    try:
+        stored = load(session, box)
+    except SecretUnreadable:
+        stored = None
     value = {name: getattr(server, name) for name in FORM}
     details = {name: [before.get(name), value[name]] for name in FORM if before.get(name) != value[name]}
+    if server.password != (stored.password if stored is not None else ""):
+        details["password"] = audit.SECRET
     value["password"] = box.seal(server.password) if server.password else None
     session.merge(StoredSetting(key=KEY, value=value))
     audit.note(session, by, "changed", "setting", KEY, "Mail", details)

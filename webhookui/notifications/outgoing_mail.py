@@ -18,8 +18,9 @@ from webhookui.core.database import now
 from webhookui.core.errors import NotFound
 from webhookui.core.events import Event
 from webhookui.core.paging import Page, one_page
+from webhookui.core.secrets import SecretBox
 from webhookui.notifications import smtp
-from webhookui.notifications.mail_content import MailContent, one_line
+from webhookui.notifications.mail_content import PRIVATE_LINK, MailContent, one_line
 from webhookui.notifications.mail_settings import SmtpServer
 from webhookui.notifications.smtp import MailRefused
 from webhookui.notifications.tables import OutgoingMail
@@ -51,9 +52,12 @@ class MailNotFound(NotFound):
     """There is no such mail."""
 
 
-def add(session: Session, to: str, content: MailContent, count: int, at: datetime) -> OutgoingMail:
-    """A mail that waits to be sent, due at once."""
+def add(
+    session: Session, to: str, content: MailContent, count: int, at: datetime, sealed_link: str | None = None
+) -> OutgoingMail:
+    """A mail that waits to be sent, due at once. `sealed_link`: what PRIVATE_LINK in its content stands for, encrypted."""
     mail = _mail(to, content, count, at)
+    mail.sealed_link = sealed_link
     session.add(mail)
     return mail
 
@@ -71,9 +75,10 @@ def _mail(to: str, content: MailContent, count: int, at: datetime) -> OutgoingMa
     )
 
 
-def as_message(mail: OutgoingMail, sender: str) -> EmailMessage:
-    """Marked as made by a program (RFC 3834), so that nobody's absence notice answers it. Raises ValueError: the library's policy
-    lets no line break into a header (RFC 5322)."""
+def as_message(mail: OutgoingMail, sender: str, link: str = PRIVATE_LINK) -> EmailMessage:
+    """Marked as made by a program (RFC 3834), so that nobody's absence notice answers it. `link`: in place of PRIVATE_LINK.
+
+    Raises ValueError: the library's policy lets no line break into a header (RFC 5322)."""
     message = EmailMessage(policy=SMTP)
     message["Message-ID"] = f"<{mail.message_id}@{sender.rpartition('@')[2]}>"
     message["Date"] = format_datetime(mail.created_at)
@@ -82,8 +87,8 @@ def as_message(mail: OutgoingMail, sender: str) -> EmailMessage:
     message["Subject"] = one_line(mail.subject, 200)
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
+    message.set_content(mail.text.replace(PRIVATE_LINK, link))
+    message.add_alternative(mail.html.replace(PRIVATE_LINK, link), subtype="html")
     return message
 
 
@@ -156,3 +161,11 @@ def send_again(session: Session, ids: Collection[int] | None = None) -> int:
     )
     mail_waiting.send_after_commit(session)
     return int(done.rowcount)
+
+
+def reencrypt(session: Session, box: SecretBox) -> int:
+    """The links of mails that wait under the newest key. Returns how many were rewritten."""
+    mails = list(session.scalars(select(OutgoingMail).where(_M.sealed_link.is_not(None))))
+    for mail in mails:
+        mail.sealed_link = box.reencrypt(mail.sealed_link or "")
+    return len(mails)

@@ -83,6 +83,9 @@ class OutgoingMail(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sealed_link: str | None = Field(default=None, sa_column=Column(Text))
+    """Address that is for the recipient alone, encrypted; it takes the place of `mail_content.PRIVATE_LINK` when the mail is
+    sent, and is forgotten then."""
 
 
 class MailServer(SQLModel, table=True):

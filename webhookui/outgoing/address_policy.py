@@ -6,15 +6,16 @@ to one of those. What a URL looks like plays no part.
 
 import ipaddress
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 import requests
 
+from webhookui.outgoing.allowances import Allowances
 from webhookui.outgoing.resolver import Address, Resolver
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from webhookui.settings import Network
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 COMPATIBLE = ipaddress.ip_network("::/96")
@@ -78,22 +79,27 @@ def is_public(address: Address) -> bool:
     return inner.is_global and not inner.is_multicast and not inner.is_reserved and not inner.is_unspecified
 
 
+def is_within(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether the address, or the one that it embeds, is in one of the networks."""
+    candidates = {address, embedded(address)}
+    return any(
+        candidate in network for network in networks for candidate in candidates if candidate.version == network.version
+    )
+
+
 @dataclass(frozen=True)
 class AddressPolicy:
-    """Networks and host names that are allowed besides the public ones; `own` are (host, port) of this application."""
+    """Networks and host names that are allowed besides the public ones; `own` are (host, port) of this application; `stored` says
+    what else is allowed at this moment, and is asked only about what would be refused without it."""
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
     own: frozenset[tuple[str, int]] = frozenset()
+    stored: Callable[[], Allowances] = field(default=Allowances, compare=False)
     resolver: Resolver = field(default_factory=Resolver, compare=False)
 
     def allows(self, address: Address) -> bool:
-        return is_public(address) or any(
-            candidate in network
-            for network in self.networks
-            for candidate in {address, embedded(address)}
-            if candidate.version == network.version
-        )
+        return is_public(address) or is_within(address, self.networks)
 
     def pin(self, host: str, port: int, *, within_s: float, own: bool = False) -> tuple[Address, ...]:
         """The addresses to connect to, the best first. `own`: a request to the app's own inspector.
@@ -101,11 +107,15 @@ class AddressPolicy:
         Raises AddressBlocked, NameNotFound, NameSlow.
         """
         addresses = self.resolver.addresses(host, within_s)
-        trusted = host.rstrip(".").lower() in self.hosts or (own and (host.lower(), port) in self.own)
-        if not trusted:
-            for address in addresses:
-                if not self.allows(address):
-                    raise AddressBlocked(host, address)
+        name = host.rstrip(".").lower()
+        if name in self.hosts or (own and (host.lower(), port) in self.own):
+            return addresses
+        refused = [address for address in addresses if not self.allows(address)]
+        if refused:
+            stored = self.stored()
+            refused = [address for address in refused if not is_within(address, stored.networks)]
+            if refused and name not in stored.hosts:
+                raise AddressBlocked(host, refused[0])
         return addresses
 
 

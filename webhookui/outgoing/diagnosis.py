@@ -86,8 +86,8 @@ _Kinds = type[BaseException] | tuple[type[BaseException], ...]
 WITHOUT_ANSWER: tuple[tuple[_Kinds, str, str, str, bool], ...] = (
     (
         AddressBlocked, "address_blocked", "{detail}",
-        "Only public addresses are reached. To allow this one, an admin adds its network to WEBHOOKUI_ALLOWED_NETWORKS "
-        "or its name to WEBHOOKUI_ALLOWED_HOSTS and restarts (Settings → Network).", True,
+        "Only public addresses are reached. To allow this one, an admin adds its network or its name under Settings → Network; "
+        "then redeliver.", True,
     ),
     (
         NameNotFound, "name_not_found", "The name {host} was not found.",

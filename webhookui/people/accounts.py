@@ -1,6 +1,7 @@
 """Users: made, logged in, changed, deactivated (specification section 9). Passwords are hashed by argon2."""
 
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
 
 from argon2 import PasswordHasher
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.core.errors import Invalid, NotFound
-from webhookui.people import audit, sessions, tokens
+from webhookui.people import audit, password_links, sessions, tokens
 from webhookui.people.tables import User
 
 ROLES = {"user": "User", "admin": "Admin"}
@@ -66,31 +67,36 @@ def create_user(
     *,
     email: str,
     name: str,
-    password: str,
+    password: str | None,
     role: str = "user",
     time_zone: str = "UTC",
     by: User | str | None = None,
 ) -> User:
-    """Raises InvalidUser."""
+    """Without a password, somebody is invited who sets one by a link. Raises InvalidUser."""
     errors: dict[str, str] = {}
     address = _address(session, email, errors)
     _check_profile(name, time_zone, errors)
-    _check_password(password, errors)
-    if role not in ROLES:
-        errors["role"] = f"A role is one of: {', '.join(ROLES)}."
+    _check_role(role, errors)
+    if password is not None:
+        _check_password(password, errors)
     if errors:
         raise InvalidUser(errors)
-    password_hash = _hasher.hash(password)
+    password_hash = _hasher.hash(password) if password is not None else ""
     user = User(email=address, name=name.strip(), password_hash=password_hash, role=role, time_zone=time_zone)
     session.add(user)
     session.flush()
-    audit.note(session, by or user, "created", "user", str(user.id), user.name, {"role": role})
+    action = "invited" if user.is_invited else "created"
+    audit.note(session, by or user, action, "user", str(user.id), user.name, {"email": address, "role": role})
     return user
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
-    """The active user with that e-mail address and password; a write session, for the login is noted."""
-    user = session.scalar(select(User).where(User.email == email.strip().lower()))  # type: ignore[arg-type]
+    """The active user with that e-mail address and password; a write session, for the login is noted.
+
+    The row is held until its end: a password that changes meanwhile has changed before, or ends the session that this begins.
+    """
+    query = select(User).where(User.email == email.strip().lower())  # type: ignore[arg-type]
+    user = session.scalar(query.with_for_update(key_share=True))
     right = has_password(user, password)
     if user is None or not right or not user.active:
         return None
@@ -101,22 +107,37 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
 
 
 def has_password(user: User | None, password: str) -> bool:
-    stored = user.password_hash if user is not None else _nobodys_hash()
+    stored = user.password_hash if user is not None else ""
     try:
-        return _hasher.verify(stored, password) and user is not None
+        return _hasher.verify(stored or _nobodys_hash(), password) and bool(stored)
     except (VerificationError, InvalidHashError):
         return False
 
 
 def set_password(session: Session, user: User, password: str, by: User | str) -> None:
-    """A new password; ends all sessions of the user. Raises InvalidUser."""
+    """A new password; ends all sessions of the user, and all links that would set another. Raises InvalidUser."""
     errors: dict[str, str] = {}
     _check_password(password, errors)
     if errors:
         raise InvalidUser(errors)
     user.password_hash = _hasher.hash(password)
     sessions.end_all(session, user)
-    audit.note(session, by, "changed password", "user", str(user.id), user.name)
+    password_links.void_all(session, user)
+    audit.note(session, by, "set the password of", "user", str(user.id), user.name)
+
+
+def set_password_by_link(session: Session, token: str, *, password: str, name: str = "", time_zone: str = "") -> User:
+    """Uses a link up. Who was invited says a name as well, and the browser the time zone. Raises LinkUnusable, InvalidUser."""
+    link, user = password_links.claim(session, token)
+    if link.kind == "invitation":
+        errors: dict[str, str] = {}
+        _check_profile(name, time_zone or user.time_zone, errors)
+        _check_password(password, errors)
+        if errors:
+            raise InvalidUser(errors)
+        user.name, user.time_zone = name.strip(), time_zone or user.time_zone
+    set_password(session, user, password, user)
+    return user
 
 
 def set_profile(session: Session, user: User, *, name: str, time_zone: str, theme: str | None = None) -> None:
@@ -130,34 +151,77 @@ def set_profile(session: Session, user: User, *, name: str, time_zone: str, them
         user.theme = theme
 
 
-def set_access(session: Session, user: User, *, role: str, active: bool, by: User) -> None:
-    """Role and activity. Either ends the user's sessions, a deactivation the API tokens too. The last active admin stays
-    one. Raises InvalidUser."""
-    if role not in ROLES:
-        raise InvalidUser({"role": f"A role is one of: {', '.join(ROLES)}."})
-    loses_admin = user.is_admin and user.active and (role != "admin" or not active)
-    admins = select(func.count()).select_from(User).where(User.role == "admin", User.active)  # type: ignore[arg-type]
-    if loses_admin and (session.scalar(admins) or 0) <= 1:
-        raise InvalidUser({"role": "This is the last active admin; make somebody else an admin first."})
-    if (user.role, user.active) == (role, active):
+def change_user(
+    session: Session,
+    user: User,
+    *,
+    by: User,
+    name: str | None = None,
+    email: str | None = None,
+    role: str | None = None,
+    active: bool | None = None,
+) -> None:
+    """What is given is changed. A new role ends the user's sessions; a deactivation ends the API tokens, too; a new e-mail
+    address makes the links void that went to the old one. The last active admin stays one. Raises InvalidUser."""
+    errors: dict[str, str] = {}
+    before = _shown(user)
+    after = dict(before)
+    if name is not None:
+        _check_profile(name, user.time_zone, errors)
+        after["name"] = name.strip()
+    if email is not None:
+        after["email"] = _address(session, email, errors, own=user)
+    if role is not None:
+        _check_role(role, errors)
+        after["role"] = role
+    if active is not None:
+        after["active"] = active
+    loses_admin = user.is_admin and user.active and (after["role"] != "admin" or not after["active"])
+    if loses_admin and _is_last_admin(session, user):
+        errors["role"] = "This is the last active admin; make somebody else an admin first."
+    if errors:
+        raise InvalidUser(errors)
+    changes = audit.difference(before, after)
+    if not changes:
         return
-    details = {"role": [user.role, role], "active": [user.active, active]}
-    user.role, user.active = role, active
-    sessions.end_all(session, user)
-    if not active:
+    for key, value in after.items():
+        setattr(user, key, value)
+    audit.note(session, by, "changed", "user", str(user.id), user.name, changes)
+    if {"role", "active"} & set(changes):
+        sessions.end_all(session, user)
+    if not user.active:
         tokens.revoke_all(session, user, by)
-    audit.note(session, by, "changed", "user", str(user.id), user.name, details)
+    if {"email", "active"} & set(changes):
+        password_links.void_all(session, user)
 
 
-def _address(session: Session, email: str, errors: dict[str, str]) -> str:
+def _shown(user: User) -> dict[str, Any]:
+    return {key: getattr(user, key) for key in ("name", "email", "role", "active")}
+
+
+def _is_last_admin(session: Session, user: User) -> bool:
+    """The admins' rows are held until the transaction's end: two admins who demote each other at once leave one. Somebody who has
+    only been invited can't let anybody in."""
+    admins = select(User).where(User.role == "admin", User.active, User.password_hash != "")  # type: ignore[arg-type]
+    rows = session.scalars(admins.order_by(User.id).with_for_update(key_share=True))  # type: ignore[arg-type]
+    return all(admin.id == user.id for admin in rows)
+
+
+def _address(session: Session, email: str, errors: dict[str, str], own: User | None = None) -> str:
     try:
         address = validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized.lower()
     except EmailNotValidError as error:
         errors["email"] = f"“{email.strip()[:60]}” is not an e-mail address. {error}"
         return ""
-    if session.scalar(select(User.id).where(User.email == address)) is not None:  # type: ignore[call-overload]
+    owner_id = session.scalar(select(User.id).where(User.email == address))  # type: ignore[call-overload]
+    if owner_id is not None and (own is None or owner_id != own.id):
         errors["email"] = "There is already a user with this e-mail address."
     return address
+
+
+def _check_role(role: str, errors: dict[str, str]) -> None:
+    if role not in ROLES:
+        errors["role"] = f"A role is one of: {', '.join(ROLES)}."
 
 
 def _check_profile(name: str, time_zone: str, errors: dict[str, str]) -> None:

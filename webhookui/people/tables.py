@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Column
+from sqlalchemy import Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
@@ -18,6 +18,7 @@ class User(SQLModel, table=True):
     """Lower case."""
     name: str
     password_hash: str
+    """Empty until somebody who was invited has set a password: nobody can log in with that."""
     role: str = "user"
     active: bool = True
     time_zone: str = "UTC"
@@ -29,6 +30,11 @@ class User(SQLModel, table=True):
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+    @property
+    def is_invited(self) -> bool:
+        """Invited, and has not set a password yet."""
+        return not self.password_hash
 
     @property
     def zone(self) -> ZoneInfo:
@@ -47,6 +53,21 @@ class UserSession(SQLModel, table=True):
     token_hash: str = Field(primary_key=True)
     user_id: int = Field(foreign_key="user.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class PasswordLink(SQLModel, table=True):
+    """A link that sets a user's password once. Only the SHA-256 of what it says is stored."""
+
+    __tablename__ = "password_link"
+
+    token_hash: str = Field(primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    kind: str
+    """Of `people.password_links.LASTS`."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    voided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ApiToken(SQLModel, table=True):
@@ -68,6 +89,10 @@ class AuditEntry(SQLModel, table=True):
     """Who changed which workflow, setting or user, and when."""
 
     __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index("ix_audit_entry_kind", "subject_type", "id"),
+        Index("ix_audit_entry_user", "user_id", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
@@ -80,6 +105,9 @@ class AuditEntry(SQLModel, table=True):
     subject_id: str = ""
     subject: str = ""
     details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Name → [before, after], or a plain value."""
+    search_text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """All of its words, case-folded."""
 
 
 class StoredSetting(SQLModel, table=True):

@@ -20,7 +20,7 @@ def create(session: Session, user: User, name: str, by: User | str | None = None
     """A new token, in the only moment in which it is known."""
     token = PREFIX + secrets.token_urlsafe(32)
     session.add(ApiToken(user_id=user.id or 0, name=name.strip() or "Token", token_hash=hash_of(token), hint=token[:9]))
-    audit.note(session, by or user, "created", "token", "", name.strip() or "Token")
+    _note(session, by or user, "created", user, name.strip() or "Token")
     return token
 
 
@@ -53,15 +53,19 @@ def revoke(session: Session, user: User, token_id: int) -> None:
     """Ends one of the user's tokens; says nothing about others'."""
     row = session.get(ApiToken, token_id)
     if row is not None and row.user_id == user.id:
-        audit.note(session, user, "deleted", "token", str(row.id), row.name)
+        _note(session, user, "deleted", user, row.name)
         session.delete(row)
 
 
 def revoke_all(session: Session, user: User, by: User | str) -> None:
     """Ends every token of the user."""
     for row in of_user(session, user.id or 0):
-        audit.note(session, by, "deleted", "token", str(row.id), row.name)
+        _note(session, by, "deleted", user, row.name)
         session.delete(row)
+
+
+def _note(session: Session, by: User | str, action: str, user: User, name: str) -> None:
+    audit.note(session, by, action, "token", str(user.id), name, {"user": user.name})
 
 
 def hash_of(token: str) -> str:

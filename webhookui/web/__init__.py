@@ -10,8 +10,11 @@ from webhookui.web.htmx import htmx
 BLUEPRINTS = {
     "account.first_start": "/",
     "health": "/",
+    "account.set_password": "/",
     "account.views": "/account",
     "settings.views": "/settings",
+    "settings.users": "/settings/users",
+    "settings.audit": "/settings/audit",
     "settings.fields": "/settings/modules",
     "settings.mail": "/settings/mail",
     "workflow_editor.views": "/settings/workflows",

@@ -11,6 +11,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.exceptions import NotFound as NoSuchPage
 
@@ -90,12 +91,16 @@ def load(token: str) -> SessionUser | None:
     return SessionUser(user, token) if user is not None else None
 
 
-def begin_session(user: User) -> None:
-    """Logs the user in, in a session of its own; one that this browser was in before ends."""
-    with current_installation.write() as database:
-        sessions.end(database, session.get("_user_id", ""))
-        token = sessions.begin(database, user)
-    login_user(SessionUser(user, token))
+def begin_session(database: Session, user: User) -> None:
+    """Logs the user in, in a session of its own; one that this browser was in before ends. In the transaction that found out who
+    it is: a password that is changed at the same time ends this session as well."""
+    sessions.end(database, session.get("_user_id", ""))
+    login_user(SessionUser(user, sessions.begin(database, user)))
+
+
+def login_limit() -> str:
+    """How often somebody may try from one address."""
+    return current_installation.installation().settings.login_limit
 
 
 def end_session() -> None:

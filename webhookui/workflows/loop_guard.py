@@ -7,7 +7,6 @@ Nothing is counted on the side: the saves and the deliveries that are stored any
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import and_, bindparam, delete, func, or_, select, update
@@ -168,7 +167,8 @@ def _held(session: Session, workflow_id: int, record_id: int | None) -> list[Hel
 
 def _note(session: Session, by: User | None, action: str, held: Sequence[Held]) -> int:
     number = sum(loop.waits for loop in held)
-    details: dict[str, Any] = {"records": [loop.hold.record_id for loop in held][:100], "deliveries": number}
+    record_ids = ", ".join(str(loop.hold.record_id) for loop in held[:100])
+    details = {"records": record_ids, "deliveries": number}
     audit.note(session, by, action, "workflow", str(held[0].hold.workflow_id), held[0].workflow, details)
     return number
 

@@ -19,6 +19,7 @@ from webhookui.people.tables import User
 from webhookui.workflows import loop_guard, versions
 from webhookui.workflows.actions import KINDS, webhook
 from webhookui.workflows.actions.kind import StoredAction
+from webhookui.workflows.changed_parts import changed_parts, changed_secrets
 from webhookui.workflows.document import Action, InvalidDocument, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
@@ -104,6 +105,7 @@ def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, b
     if isinstance(version, int) and version != workflow.version:
         raise WorkflowConflict(workflow)
     stored, was_active = stored_actions(session, box, workflow_id), workflow.active
+    before = to_document(session, workflow, with_ids=False)
     parsed = parse(document, catalog(session), stored=stored, time_zone=_zone(by))
     _fill(workflow, parsed)
     workflow.version += 1
@@ -113,7 +115,9 @@ def replace(session: Session, box: SecretBox, workflow_id: int, document: Any, b
         pending.end(session, pending.of_webhook(removed), words)
     if workflow.active and not was_active:
         pending.notify_workers_for(session, pending.of_workflow(workflow_id))
-    _saved(session, workflow, by, "changed")
+    changed = changed_parts(before, to_document(session, workflow, with_ids=False))
+    changed |= changed_secrets(stored, stored_actions(session, box, workflow_id))
+    _saved(session, workflow, by, "changed", changed)
     return workflow
 
 
@@ -192,7 +196,8 @@ def set_active(session: Session, workflow_id: int, active: bool, by: User | None
         workflow.updated_at = now()
         if active:
             pending.notify_workers_for(session, pending.of_workflow(workflow_id))
-        _saved(session, workflow, by, "activated" if active else "deactivated")
+        details = {"active": [not active, active]}
+        _saved(session, workflow, by, "activated" if active else "deactivated", details)
     return workflow
 
 

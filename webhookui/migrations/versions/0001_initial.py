@@ -32,9 +32,12 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"])
+    op.create_index("ix_audit_entry_kind", "audit_entry", ["subject_type", "id"])
+    op.create_index("ix_audit_entry_user", "audit_entry", ["user_id", "id"])
     op.create_table(
         "change",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -227,6 +230,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("next_attempt_at", sa.DateTime(), nullable=True),
         sa.Column("sent_at", sa.DateTime(), nullable=True),
+        sa.Column("sealed_link", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_outgoing_mail_due", "outgoing_mail", ["status", "next_attempt_at", "id"])
@@ -461,6 +465,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "key", name="uq_notification_user_key"),
     )
     op.create_index("ix_notification_user", "notification", ["user_id", "read_at", "id"])
+    op.create_table(
+        "password_link",
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.Column("used_at", sa.DateTime(), nullable=True),
+        sa.Column("voided_at", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user.id"],
+        ),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("ix_password_link_user_id", "password_link", ["user_id"])
     op.create_table(
         "record",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -66,9 +66,9 @@ def password() -> ResponseReturnValue:
         with write() as session:
             user = accounts.get(session, me().id or 0)
             accounts.set_password(session, user, form.get("password", ""), user)
+            begin_session(session, user)
     except InvalidUser as error:
         return _page(422, errors=error.errors)
-    begin_session(user)
     flash("Your password was changed. Your other sessions have ended.", "success")
     return redirect(url_for("account.show"))
 

@@ -169,8 +169,10 @@ def form_of(
     errors: Mapping[str, str] | None = None,
     searches: Mapping[str, str] | None = None,
     shown: Mapping[str, str] | None = None,
+    also_users: Iterable[int] = (),
 ) -> RecordForm:
-    """The form with what its menus and pickers need. `shown`: the marks that it was opened with."""
+    """The form with what its menus and pickers need. `shown`: the marks that it was opened with; `also_users`: to be offered
+    although they may be deactivated."""
     chosen = {
         number
         for reference in info.references
@@ -181,6 +183,7 @@ def form_of(
         for name, field_info in info.fields.items()
         if field_info.kind.family == "user" and values.get(name)
     }
+    owners |= {str(user_id) for user_id in also_users}
     return RecordForm(
         info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}),
         people(session, owners), dict(shown or {}),

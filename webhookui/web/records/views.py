@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhookui.core.errors import Invalid
 from webhookui.core.paging import Page
-from webhookui.crm import history, list_views, listing, records
+from webhookui.crm import history, list_views, listing, ownership, records
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.filters import filter_operators, usual_operator
 from webhookui.crm.records import RecordConflict
@@ -72,6 +72,7 @@ def index(module: str) -> ResponseReturnValue:
         saved_views = list_views.views(session, module, me())
         page, problem = _listed(session, query)
         names = names_in(session, query.shown, [record.values for record in page.items])
+        asked = {asked.field: (asked.operands or ("",))[0] for asked in query.filters}
         return render_template(
             "records/index.html",
             info=info,
@@ -79,7 +80,7 @@ def index(module: str) -> ResponseReturnValue:
             page=page,
             names=names,
             problem=problem,
-            form=form_of(session, info, {asked.field: (asked.operands or ("",))[0] for asked in query.filters}),
+            form=form_of(session, info, asked, also_users=ownership.owners(session, info)),
             operators={field.name: filter_operators(field) for field in info.fields.values()},
             usual_operator=usual_operator,
             views=saved_views,
