@@ -56,9 +56,13 @@ export function onClick(acts) {
 
 // ---- dialogs, copying, colours ------------------------------------------------------------------------------------
 
-document.addEventListener("click", ({ target }) => {
+document.addEventListener("click", (event) => {
+  const { target } = event;
   const asks = target.closest("[data-ask]");
-  if (asks) document.getElementById(asks.dataset.ask).showModal();
+  if (asks) {
+    event.preventDefault(); // a link leads to the page that asks the same
+    document.getElementById(asks.dataset.ask).showModal();
+  }
   target.closest("[data-ask-close]")?.closest("dialog").close();
   if (target instanceof HTMLDialogElement) target.close();
   if (target.closest("[data-theme-switch]")) switchTheme();

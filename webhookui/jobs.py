@@ -18,7 +18,7 @@ from webhookui.core.background_jobs import JobKind
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
-from webhookui.crm import record_jobs
+from webhookui.crm import deleted_records, deleted_references, record_jobs
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
@@ -46,6 +46,7 @@ class Queue:
             redelivery_jobs.REDELIVERY: redelivery_jobs.kind(settings.address),
             **record_jobs.KINDS,
             run_now.RUN: run_now.kind(settings.address),
+            deleted_references.REFERENCES: deleted_references.KIND,
         }
         """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None
@@ -128,6 +129,8 @@ class Queue:
             days = stored_settings.retention_days(session, self._settings)
         limit = retention.before(days, now())
         retention.purge(self._db, limit, self._ending.is_set)
+        deleted_before = retention.before(self._settings.deleted_retention_days, now())
+        deleted_records.purge(self._db, deleted_before, retention.has_deliveries, self._ending.is_set)
         background_jobs.forget(self._db, limit)
 
     def start(self) -> None:

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     )
     stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in flight.")
     retention_days: int = Field(90, ge=1, description="Days that finished deliveries stay in the webhook log.")
+    deleted_retention_days: int = Field(
+        30, ge=0, description="Days that deleted records can be restored before they are purged; 0: within the minute."
+    )
     time_zone: Annotated[str, _only(available_timezones().__contains__)] = Field(
         "UTC", description="Time zone of new users."
     )

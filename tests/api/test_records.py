@@ -296,3 +296,48 @@ def test_filters_read_each_type(call: Call) -> None:
         assert ids(items(call, f"/records/{module}", q="filtered", **{f"filter[{field}]": text})) == [expected], field
     owner = contact["values"]["owner"]
     assert len(items(call, "/records/contacts", q="filtered", **{"filter[owner]": str(owner)})) == 2
+
+
+# ---- deleted records --------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_record_is_listed_and_restored_under_its_id(call: Call, call_as_user: Call) -> None:
+    contact = create_record(call, "contacts", last_name="Leaver", email="leaver@example.com")
+    deal = create_record(call, "deals", name="Stays", contact=contact["id"])
+    place = f"/records/contacts/{contact['id']}"
+    assert call("DELETE", place).status_code == 204
+    for method, body in (("GET", None), ("PATCH", {"values": {"last_name": "X"}}), ("DELETE", None)):
+        gone = error_of(call(method, place, body), 404, "not_found")
+        assert "was deleted by Ann" in gone["message"] and "it can be restored" in gone["message"]
+    listed = items(call_as_user, "/deleted", module="contacts", q="leaver@")
+    assert [(item["id"], item["deleted_by"], item["values"]["email"]) for item in listed] == [
+        (contact["id"], "Ann", "leaver@example.com")
+    ]
+    assert items(call, "/deleted", module="deals", q="leaver@") == []
+    answer = call_as_user("POST", f"{place}/restore")
+    assert answer.status_code == 200 and answer.json["notes"] == []
+    assert answer.json["values"] == contact["values"] and answer.json["version"] == contact["version"] + 2
+    assert answer.json["created_at"] == contact["created_at"]
+    assert call("GET", f"/records/deals/{deal['id']}").json["values"]["contact"] == contact["id"]
+    assert "There is no deleted record" in error_of(call("POST", f"{place}/restore"), 404, "not_found")["message"]
+
+
+def test_deleted_records_have_pages_the_newest_first(call: Call) -> None:
+    ids = [create_record(call, "leads", last_name=f"Number {number}")["id"] for number in range(3)]
+    for number in ids:
+        call("DELETE", f"/records/leads/{number}")
+    first = call("GET", "/deleted?module=leads&limit=2").json
+    second = call("GET", f"/deleted?module=leads&limit=2&cursor={first['next_cursor']}").json
+    assert [item["id"] for item in first["items"] + second["items"]] == ids[::-1] and second["next_cursor"] is None
+    assert error_of(call("GET", "/deleted?cursor=x"), 422, "invalid")
+    assert error_of(call("GET", "/deleted?module=x"), 404, "not_found")
+
+
+def test_a_restoration_says_what_could_not_be_set_again(call: Call) -> None:
+    contact = create_record(call, "contacts", last_name="Target")
+    deal = create_record(call, "deals", name="Pointing", contact=contact["id"])
+    call("DELETE", f"/records/deals/{deal['id']}")
+    call("DELETE", f"/records/contacts/{contact['id']}")
+    answer = call("POST", f"/records/deals/{deal['id']}/restore").json
+    assert answer["values"]["contact"] is None
+    assert answer["notes"] == ["Contact is empty: Target is deleted too. It is set when that is restored."]

@@ -104,6 +104,11 @@ LOOKS: dict[str, Look] = {
     "record": Look(f"/records/deals/{DEAL}"),
     "record, one field": Look(f"/records/deals/{DEAL}/fields/amount/edit"),
     "record, asked to delete": Look(f"/records/deals/{DEAL}", click("[data-ask]")),
+    "record, asked to delete on a page": Look(f"/records/deals/{DEAL}/delete"),
+    "deleted records": Look("/records/deleted"),
+    "deleted records, nothing found": Look("/records/deleted?q=nothing-like-this"),
+    "deleted record": Look("/records/deleted/{deleted}", open_all),
+    "deleted record, asked to remove": Look("/records/deleted/{deleted}/remove"),
     "record form": Look(f"/records/deals/{DEAL}/edit"),
     "record form, refused": Look("/records/deals/new", send_an_empty_form),
     "record, overtaken": Look(f"/records/deals/{DEAL}/edit", save_what_somebody_else_saved),
@@ -236,6 +241,8 @@ def furnished(db: Database) -> dict[str, Any]:
         assert deal.id is not None
         for stage in ("Proposal", "Closed Won"):
             records.update(session, "deals", deal.id, {"stage": stage}, Actor("person", "Ann", None))
+        gone = records.create(session, "deals", {"name": "Gone", "amount": "7"}, Actor("person", "Ann", None))
+        records.delete(session, "deals", gone.id or 0, Actor("person", "Ann", None))
         webhook = session.get(log_rows.WorkflowAction, log_rows.add_webhook(session))
         assert webhook is not None
         change = history.timeline(session, deal.id, 1)[0]
@@ -274,7 +281,7 @@ def furnished(db: Database) -> dict[str, Any]:
         digest.write_due(session, "https://crm.example.com", now())
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,
-            "theirs": theirs.id, "change": bulk.id}  # fmt: skip
+            "theirs": theirs.id, "change": bulk.id, "deleted": gone.id}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

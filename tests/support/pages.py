@@ -64,7 +64,8 @@ LOG = (
 )  # fmt: skip
 """What the log and the dashboard show."""
 WORK = (
-    *LOG, "workflow_first_met", "workflow_action", "workflow_version", "workflow", "link", "change", "record",
+    *LOG, "workflow_first_met", "workflow_action", "workflow_version", "workflow", "deleted_link", "deleted_record", "link",
+    "change", "record",
 )  # fmt: skip
 """Records and workflows with all that came of them."""
 

@@ -320,7 +320,7 @@ def test_a_deleted_record_is_noted_and_the_snapshot_still_goes_out(crm: Working,
     ended = crm.ended(1)
     assert [request.body for request in receiver.requests] == [b'{"n":"A"}'] * 2
     assert outcomes(crm, 1) == [("invoice_id", "no_record", 7)]
-    assert ended.note == "The record no longer exists; captured values were not written."
+    assert ended.note == "The record was deleted; captured values were not written."
 
 
 UNREADABLE = {

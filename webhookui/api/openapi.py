@@ -85,6 +85,8 @@ RECORD = _object(
     },
     ["id", "module", "version", "values"],
 )  # fmt: skip
+RESTORED = RECORD | {"properties": RECORD["properties"] | {"notes": _list(TEXT)}}
+DELETED = RECORD | {"properties": RECORD["properties"] | {"deleted_at": TIME, "deleted_by": TEXT}}
 DELIVERY_PROPERTIES: dict[str, Schema] = {
     "id": NUMBER, "status": {"enum": list(STATUSES)}, "workflow_id": _nullable("integer"), "workflow": TEXT, "action": TEXT,
     "module": TEXT, "record_id": _nullable("integer"), "method": TEXT, "url": TEXT, "status_code": _nullable("integer"),
@@ -208,10 +210,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "patch", R + "/{id}", "Change fields of a record; 409 when version has moved", _ref("Record"), 200, CHANGE,
         errors=(400, 404, 409, 415, 422),
     ),
-    Operation("delete", R + "/{id}", "Delete a record", None, 204, errors=(404,)),
     Operation(
         "post", R + "/bulk", "Set fields of many records, or delete them: the ids, or all that a filter matches",
         _ref("Job"), 202, BULK, errors=(400, 404, 415, 422),
+    ),
+    Operation("delete", R + "/{id}", "Delete a record; it can be restored", None, 204, errors=(404,)),
+    Operation(
+        "post", R + "/{id}/restore", "Restore a deleted record under its id, references included; `notes`: what could not be set "
+        "again", _ref("RestoredRecord"), errors=(404,),
+    ),
+    Operation(
+        "get", "/deleted", "Deleted records, the newest first", _page("DeletedRecord"), query={"module": TEXT, "q": TEXT, **PAGE},
+        errors=(404, 422),
     ),
     Operation("get", J, "How far a job in the background is", _ref("Job"), errors=(403, 404)),
     Operation("post", J + "/cancel", "End a job where it is; what it has done stays", _ref("Job"), errors=(403, 404)),
@@ -261,7 +271,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {
-    "Module": MODULE, "Record": RECORD, "Job": JOB, "Condition": CONDITION,
+    "Module": MODULE, "Record": RECORD, "RestoredRecord": RESTORED, "DeletedRecord": DELETED, "Job": JOB, "Condition": CONDITION,
     "Action": {"oneOf": [_ref(action["title"]) for action in ACTIONS]},
     **{action["title"]: {**action, "properties": {"id": NUMBER, **action["properties"]}} for action in ACTIONS}, **ACTION_PARTS,
     "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),

@@ -8,16 +8,17 @@ from flask.typing import ResponseReturnValue
 
 from webhookui.api.auth import actor, me
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import ids_in, limit, object_body, page_document
+from webhookui.api.bodies import cursor, ids_in, limit, object_body, page_document
 from webhookui.api.errors import invalid
 from webhookui.api.jobs import accepted
-from webhookui.crm import listing, record_jobs, records
+from webhookui.crm import deleted_records, listing, record_jobs, records
 from webhookui.crm.catalog import ModuleInfo, catalog
+from webhookui.crm.deleted_records import DeletedQuery
 from webhookui.crm.field_types import FIELD_TYPES, as_text, iso_time
 from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.record_jobs import Chosen
-from webhookui.crm.tables import Record
+from webhookui.crm.tables import DeletedRecord, Record
 from webhookui.current_installation import read, write
 
 
@@ -135,6 +136,34 @@ def _filter(name: str, value: Any) -> Filter:
     return Filter(name, operator, tuple(as_text(operand) for operand in operands))
 
 
+@bp.post("/records/<module>/<int:record_id>/restore")
+def restore_record(module: str, record_id: int) -> ResponseReturnValue:
+    """The record, with what could not be set again (`notes`)."""
+    with write() as session:
+        info = catalog(session).module(module)
+        record, notes = records.restore(session, module, record_id, actor())
+    return jsonify(record_document(info, record) | {"notes": notes})
+
+
+@bp.get("/deleted")
+def list_deleted() -> ResponseReturnValue:
+    """Deleted records, the newest first."""
+    query = DeletedQuery(request.args.get("module", ""), request.args.get("q", ""))
+    with read() as session:
+        modules = catalog(session)
+        if query.module:
+            modules.module(query.module)
+        listed = deleted_records.page(session, query, limit(), before=cursor())
+    return jsonify(page_document(listed, lambda record: _deleted_document(modules.module(record.module), record)))
+
+
+def _deleted_document(info: ModuleInfo, record: DeletedRecord) -> dict[str, Any]:
+    return record_document(info, record) | {
+        "deleted_at": iso_time(record.deleted_at),
+        "deleted_by": record.deleted_by,
+    }
+
+
 def _values(body: dict[str, Any]) -> dict[str, Any]:
     values = body["values"]
     if not isinstance(values, dict):
@@ -142,7 +171,7 @@ def _values(body: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def record_document(info: ModuleInfo, record: Record) -> dict[str, Any]:
+def record_document(info: ModuleInfo, record: Record | DeletedRecord) -> dict[str, Any]:
     """A record as programs see it; every field of the module is there, null or its type's nothing when empty."""
     values = {name: record.values.get(name, FIELD_TYPES[field.type].empty) for name, field in info.fields.items()}
     return {

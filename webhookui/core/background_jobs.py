@@ -115,6 +115,7 @@ class JobKind:
     """Heads of what `JobRejection.row` holds."""
     ended: Callable[[Session, Job], None] = lambda _session, _job: None
     """Is called in the transaction in which a job ends, however it ends."""
+    can_be_cancelled: bool = True
 
 
 class JobNotFound(NotFound):
@@ -170,9 +171,12 @@ def rejections(session: Session, job_id: int, after: int = -1, limit: int = 1000
 
 
 def cancel(session: Session, kinds: Mapping[str, JobKind], job_id: int, by: str, kind: str = "") -> Job:
-    """Ends a job where it is; what it has done stays. One that is finished stays as it is. Raises JobNotFound."""
+    """Ends a job where it is; what it has done stays. One that is finished, or can't be cancelled, stays as it is.
+
+    Raises JobNotFound.
+    """
     job = get(session, job_id, kind, for_update=True)
-    if job.finished_at is None:
+    if job.finished_at is None and kinds[job.kind].can_be_cancelled:
         _end(session, kinds, job, cancelled_by=by)
     return job
 

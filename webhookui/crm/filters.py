@@ -55,9 +55,11 @@ def filter_operators(field: FieldInfo) -> tuple[Operator, ...]:
     return tuple(operator for operator in operators_for(field.kind.family) if not operator.on_change)
 
 
-def has_words(session: Session, words: Sequence[str]) -> Condition:
+def has_words(
+    session: Session, words: Sequence[str], column: ColumnElement[str] = _R.search_text, index: ColumnIndex = TEXT
+) -> Condition:
     """Records with all of these words, in lower case, somewhere in what is searched."""
-    return Condition(and_(*(_contains(_R.search_text, word) for word in words)), TEXT.candidates(session, *words))
+    return Condition(and_(*(_contains(column, word) for word in words)), index.candidates(session, *words))
 
 
 def condition(session: Session, info: ModuleInfo, asked: Filter, zone: tzinfo) -> Condition:

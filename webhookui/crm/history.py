@@ -17,10 +17,11 @@ _C = Change.__table__.c  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class RecordChange:
-    """What a save did. `kind` is "create", "update" or "delete"; "" for a record that is merely looked at.
+    """What a save did. `kind` is "create", "update", "delete" or "restore"; "" for a record that is merely looked at.
 
     `values` are the stored values after the save (before it, for a deletion); `before` those before it: nothing at a
-    creation, the same as `values` at a deletion, which changes no field. `last_saved`: when an update's record was saved before.
+    creation or restoration, the same as `values` at a deletion, which changes no field. `last_saved`: when an update's record
+    was saved before.
     """
 
     kind: str
@@ -57,9 +58,8 @@ class RecordChange:
         record = session.get(Record, change.record_id)
         after = values_after(session, record, change.record_id, change)
         before = {**after, **_old_values(change)}
-        return cls.of(
-            change, record, before if change.kind == "delete" else after, {} if change.kind == "create" else before
-        )
+        values = before if change.kind == "delete" else after
+        return cls.of(change, record, values, {} if change.kind in ("create", "restore") else before)
 
     @classmethod
     def standing(cls, session: Session, record: Record) -> Self:

@@ -65,8 +65,13 @@ class _Searched:
         return cls(conditions, few)
 
 
+def search_words(q: str) -> list[str]:
+    """The words that a search asks for."""
+    return sorted(set(q.casefold().split()), key=len, reverse=True)[:MOST_WORDS]
+
+
 def _words(session: Session, q: str) -> list[Condition]:
-    words = sorted(set(q.casefold().split()), key=len, reverse=True)[:MOST_WORDS]
+    words = search_words(q)
     return [has_words(session, words)] if words else []
 
 

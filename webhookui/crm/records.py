@@ -1,5 +1,5 @@
-"""Records: create, update and delete are the only ways in (specification section 2). Each writes its change and tells the
-listeners inside the same transaction.
+"""Records: create, update, delete and restore are the only ways in (specification section 2). Each writes its change and tells
+the listeners inside the same transaction.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,15 +12,17 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import LARGEST_ID, now, revision
 from webhookui.core.errors import Invalid, NotFound
-from webhookui.crm import record_keys
+from webhookui.crm import deleted_records, deleted_references, record_keys
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, Relation, catalog
-from webhookui.crm.field_types import FieldError
+from webhookui.crm.deleted_references import Target
+from webhookui.crm.field_types import FieldError, iso_time
 from webhookui.crm.history import RecordChange, record_saved, values_at
-from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
+from webhookui.crm.tables import ASKED_NONE, Change, DeletedRecord, Link, Record, RecordKey
 from webhookui.people.tables import User
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
 _L = Link.__table__.c  # type: ignore[attr-defined]
+_K = RecordKey.__table__.c  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,19 @@ class RecordNotFound(NotFound):
     """There is no such record in that module."""
 
     hint = "It may have been deleted."
+
+
+class RecordDeleted(RecordNotFound):
+    """It was deleted, and lies among the deleted records."""
+
+    hint = "It can be restored."
+
+    def __init__(self, deleted: DeletedRecord) -> None:
+        at = iso_time(deleted.deleted_at)
+        super().__init__(
+            f"Record {deleted.id} of {deleted.module} was deleted by {deleted.deleted_by} at {at}; it can be restored."
+        )
+        self.deleted = deleted
 
 
 class InvalidRecord(Invalid):
@@ -120,28 +135,61 @@ def update(
 
 
 def delete(session: Session, module: str, record_id: int, actor: Actor, *, run_workflows: bool = True) -> None:
-    """Removes a record; references to it become empty. Raises RecordNotFound."""
+    """Puts a record among the deleted ones; references to it become empty. Raises RecordNotFound."""
     record = get(session, module, record_id, for_update=True)
     before = dict(record.values)
+    record.version += 1  # a save that began before is told of it, even when the record was restored in between
     kept = {name: [value, None] for name, value in before.items() if value not in (None, [], False)}
     change = _note(session, record, "delete", actor, kept, run_workflows)
     # Listeners see the record while what it refers to, and what refers to it, is still there.
     _tell(session, RecordChange.of(change, record, before, before), run_workflows)
-    system = Actor("system", f"Deletion of {record.name}", actor.user_id)
-    for link in list(session.scalars(select(Link).where(_L.target_id == record_id))):
-        pointing = session.get(Record, link.record_id)
-        if pointing is not None and pointing.id != record_id:
-            update(session, pointing.module, link.record_id, {link.field: None}, system, run_workflows=False)
-    session.execute(sql_delete(Link).where((_L.record_id == record_id) | (_L.target_id == record_id)))
+    deleted_references.keep(session, record_id)
     record_keys.remove(session, catalog(session).module(module), record_id, record.sort_keys)
+    session.add(
+        DeletedRecord(
+            id=record_id, module=module, name=record.name, owner_id=record.owner_id, version=record.version, values=before,
+            search_text=record.search_text, created_at=record.created_at, updated_at=record.updated_at,
+            deleted_at=change.at, deleted_by=actor.by, user_id=actor.user_id, change_id=change.id or 0,
+        )
+    )  # fmt: skip
     session.delete(record)
     session.flush()
+    deleted_references.follow(session, Target(module, record_id, record.name, actor.user_id, restored=False))
+
+
+def restore(session: Session, module: str, record_id: int, actor: Actor) -> tuple[Record, list[str]]:
+    """The record as it was when it was deleted, under its id, and what could not be set again, in sentences.
+
+    It runs no workflows: nothing is new, and what its creation caused was caused then. Raises NotDeleted.
+    """
+    deleted = deleted_records.get(session, record_id, module, for_update=True)
+    info = catalog(session).module(module)
+    values, notes = deleted_records.values_again(session, info, deleted)
+    record = Record(
+        id=record_id, module=module, values=values, version=deleted.version + 1, created_at=deleted.created_at,
+        updated_at=now(),
+    )  # fmt: skip
+    _lift(info, record)
+    session.delete(deleted)
+    session.add(record)
+    session.flush()
+    record_keys.add(session, info, record_id, record.sort_keys)
+    _link(session, info, record, {}, values)
+    deleted_references.settled_with(session, record_id)
+    filled = {name: [None, value] for name, value in values.items() if value not in (None, [], False)}
+    _note(session, record, "restore", actor, filled, run_workflows=False)
+    notes += deleted_references.left_alone(session, record_id)
+    deleted_references.follow(session, Target(module, record_id, record.name, actor.user_id, restored=True))
+    return record, notes
 
 
 def get(session: Session, module: str, record_id: int, *, for_update: bool = False) -> Record:
-    """Raises RecordNotFound."""
+    """Raises RecordNotFound, of one that is deleted RecordDeleted."""
     record = session.get(Record, record_id, with_for_update=for_update or None, populate_existing=for_update)
     if record is None or record.module != module:
+        deleted = session.get(DeletedRecord, record_id) if record is None else None
+        if deleted is not None and deleted.module == module:
+            raise RecordDeleted(deleted)
         raise RecordNotFound(f"There is no record {record_id} in {module}.")
     return record
 
@@ -155,22 +203,37 @@ def names_of(session: Session, ids: set[int] | list[int]) -> dict[int, str]:
 
 
 def owners_of(session: Session, ids: Collection[int]) -> dict[int, int]:
-    """Record → its owner; of a deleted record, the last one. Those without an owner are left out."""
+    """Record → its owner; of one that is deleted, the last one. Those without an owner are left out."""
     if not ids:
         return {}
-    owners: dict[int, int | None] = dict(session.execute(select(_R.id, _R.owner_id).where(_R.id.in_(ids))).all())
-    gone = [record_id for record_id in ids if record_id not in owners]
-    if gone:
-        last = select(Change.record_id, Change.values).where(Change.record_id.in_(gone), Change.kind == "delete")  # type: ignore[call-overload, attr-defined]
-        owners |= {record_id: values.get("owner", [None])[0] for record_id, values in session.execute(last)}
+    owners: dict[int, int | None] = {}
+    for table in (Record, DeletedRecord):
+        rows = select(table.id, table.owner_id).where(table.id.in_(ids))  # type: ignore[call-overload, union-attr]
+        owners |= dict(session.execute(rows).all())
+    purged = [record_id for record_id in ids if record_id not in owners]
+    if purged:
+        last = select(Change.record_id, Change.values).where(Change.record_id.in_(purged), Change.kind == "delete")  # type: ignore[call-overload, attr-defined]
+        rows = session.execute(last.order_by(Change.id))  # type: ignore[arg-type]
+        owners |= {record_id: values.get("owner", [None])[0] for record_id, values in rows}
     return {record_id: owner for record_id, owner in owners.items() if owner is not None}
 
 
-def referring(session: Session, record_id: int) -> dict[str, int]:
-    """Module → how many of its records refer to this one: what a deletion would leave with an empty reference."""
-    statement = select(_R.module, func.count(_R.id.distinct())).join(Link, _L.record_id == _R.id)
-    pointing = statement.where(_L.target_id == record_id, _L.record_id != record_id).group_by(_R.module)
-    return dict(session.execute(pointing).all())
+MOST_REFERRING = 1000
+"""So many records of one relation are counted."""
+
+
+def referring(session: Session, record: Record) -> dict[Relation, int]:
+    """How many records refer to this one, by relation: what a deletion leaves with an empty reference. Of more than
+    MOST_REFERRING, one more."""
+    modules = catalog(session)
+    numbers = {}
+    for relation in modules.relations(record.module):
+        if relation.to_many:
+            field = modules.module(relation.module).fields[relation.field]
+            mine = (_K.field_id == field.id, _K.key == field.kind.key(record.id), _K.record_id != record.id)
+            ids = select(_K.record_id).where(*mine).limit(MOST_REFERRING + 1)
+            numbers[relation] = session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+    return {relation: number for relation, number in numbers.items() if number}
 
 
 def related(session: Session, record: Record, relation: Relation) -> list[Record]:

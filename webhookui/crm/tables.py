@@ -113,6 +113,47 @@ class Link(SQLModel, table=True):
     target_id: int = Field(foreign_key="record.id")
 
 
+class DeletedRecord(SQLModel, table=True):
+    """A record as it was when it was deleted: it can be restored until it is purged. It stands in a table of its own, so that
+    no list, search, count or index has to look around it."""
+
+    __tablename__ = "deleted_record"
+    __table_args__ = (
+        Index("ix_deleted_record_change", "change_id"),
+        Index("ix_deleted_record_module", "module", "change_id"),
+        Index("ix_deleted_record_user", "user_id", "change_id"),
+        Index("ix_deleted_record_at", "deleted_at", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    """The record's."""
+    module: str = Field(foreign_key="module.name")
+    name: str = ""
+    owner_id: int | None = Field(default=None, foreign_key="user.id")
+    version: int
+    values: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    search_text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_by: str
+    """Who it was, in words."""
+    user_id: int | None = None
+    change_id: int
+    """The deletion in the timeline. It is larger for what was deleted later."""
+
+
+class DeletedLink(SQLModel, table=True):
+    """A reference whose target is deleted, or was when its own record was restored: it is set again with its target."""
+
+    __tablename__ = "deleted_link"
+    __table_args__ = (Index("ix_deleted_link_record", "record_id"),)
+
+    target_id: int = Field(primary_key=True)
+    record_id: int = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+
+
 ASKED_NONE = -1
 """In place of a revision: the save ran no workflows."""
 
@@ -128,7 +169,7 @@ class Change(SQLModel, table=True):
     module: str
     record_name: str
     kind: str
-    """"create", "update" or "delete"."""
+    """"create", "update", "delete" or "restore"."""
     at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
     source: str
     """"person", "api", "import", "capture" or "system"."""

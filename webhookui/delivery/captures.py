@@ -16,7 +16,7 @@ from webhookui.delivery.tables import CapturedValue
 from webhookui.webhooks.capture import Taken
 
 CUT = "The response was longer than the limit; captures saw only its beginning."
-NO_RECORD = "The record no longer exists; captured values were not written."
+NO_RECORD = "The record was deleted; captured values were not written."
 
 
 def write_captures(session: Session, claimed: Claimed, taken: Sequence[Taken], *, was_cut: bool) -> str | None:

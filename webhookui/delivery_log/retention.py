@@ -1,11 +1,12 @@
 """Retention: finished deliveries that are older than the setting leave the log, a few at a time (specification section 7).
 
-Attempts, requests, captured values, the counts of the log's groups and the text index go along; the changes of records stay.
+Attempts, requests, captured values, the counts of the log's groups and the text index go along; the changes of records stay,
+but for those of a record that was purged itself.
 What is not finished is never touched, however old it is.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from webhookui.core.database import Database
+from webhookui.crm import deleted_records
 from webhookui.delivery import states
 from webhookui.delivery.tables import Attempt, CapturedValue, Delivery, DeliveryRequest
 from webhookui.delivery_log.indexing import remove_from_index
@@ -62,7 +64,7 @@ def purge(db: Database, limit: datetime, stopped: Callable[[], bool] = lambda: F
 def _purge_some(session: Session, limit: datetime, position: Any) -> tuple[Any, int]:
     """The next batch after `position`, a time and an id. Returns where it came to, None at the end, and how many went."""
     statement = (
-        select(_D.id, _D.url, _D.error, _D.log_bucket_id, _D.status, _D.created_at, _D.finished_at)
+        select(_D.id, _D.record_id, _D.url, _D.error, _D.log_bucket_id, _D.status, _D.created_at, _D.finished_at)
         .where(_D.created_at < limit)
         .order_by(_D.created_at, _D.id)
         .limit(BATCH)
@@ -77,7 +79,14 @@ def _purge_some(session: Session, limit: datetime, position: Any) -> tuple[Any, 
         for table in _BELONGING:
             session.execute(delete(table).where(table.delivery_id.in_(ids)))  # type: ignore[attr-defined]
         session.execute(delete(Delivery).where(_D.id.in_(ids)))
+        records = {row.record_id for row in old if row.record_id is not None}
+        deleted_records.forget_timelines(session, records, has_deliveries)
     return ((rows[-1].created_at, rows[-1].id) if len(rows) == BATCH else None), len(old)
+
+
+def has_deliveries(session: Session, records: Collection[int]) -> set[int]:
+    """Those of these records that the log has deliveries of."""
+    return set(session.scalars(select(_D.record_id).where(_D.record_id.in_(records)).distinct()))
 
 
 def oldest(session: Session) -> datetime | None:

@@ -15,9 +15,14 @@ def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
+_TEXT_INDEXES = (
+    "log_search", "record_text", "ix_record_text", "deleted_record_text", "ix_deleted_record_text",
+)  # fmt: skip
+
+
 def _is_ours(name: str | None, kind: str, _parent: Any) -> bool:
     """Not what the text indexes are made of: they are not in the metadata."""
-    return not (kind in ("table", "index") and (name or "").startswith(("log_search", "record_text", "ix_record_text")))
+    return not (kind in ("table", "index") and (name or "").startswith(_TEXT_INDEXES))
 
 
 def run() -> None:

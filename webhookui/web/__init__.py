@@ -20,6 +20,7 @@ BLUEPRINTS = {
     "workflow_editor.views": "/settings/workflows",
     "workflow_editor.webhook_form": "/settings/webhook-form",
     "records.views": "/records",
+    "records.deleted": "/records/deleted",
     "jobs": "/jobs",
     "log.views": "/log",
     "log.redeliveries": "/log",

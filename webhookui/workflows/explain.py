@@ -22,7 +22,7 @@ from webhookui.workflows.trigger import DOES_NOT_RUN, RECURRENCES, TRIGGERS
 from webhookui.workflows.versions import KEYS, InForce, in_force
 
 _D = Delivery.__table__.c  # type: ignore[attr-defined]
-KIND_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "": "looked at"}
+KIND_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "restore": "restored", "": "looked at"}
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,8 @@ def _run(saved: RecordChange) -> tuple[Check, ...]:
     if saved.change is None or saved.change.workflows_revision != ASKED_NONE or saved.source == "capture":
         return ()
     words = "The save was made without running workflows."
+    if saved.kind == "restore":
+        words = "Restoring a deleted record runs no workflows."
     if saved.source == "import":
         words = "The import was told not to run workflows."
     return (Check("run", "Workflows run", False, words),)

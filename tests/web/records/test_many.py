@@ -125,7 +125,7 @@ def test_the_selected_are_deleted(app: Flask, ann: FlaskClient, ids: list[int]) 
     job = ann.post("/records/deals/many", data={"act": "delete", "ids": ids[:1]}).location
     work(app)
     assert "1 deleted." in text(ann.get(job).text)
-    assert ann.get(f"/records/deals/{ids[0]}").status_code == 404
+    assert ann.get(f"/records/deals/{ids[0]}").location == f"/records/deleted/{ids[0]}"
 
 
 def test_a_workflow_runs_for_those_that_meet_its_criteria_or_for_all_when_that_was_asked(

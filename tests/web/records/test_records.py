@@ -198,7 +198,7 @@ def test_deleting_tells_what_refers_to_the_record_and_empties_it(app: Flask, ann
     page = ann.get(f"/records/contacts/{contact}").text
     assert "It is referred to by" in page and "1 deal</a>" in page
     assert ann.post(f"/records/contacts/{contact}/delete").status_code == 303
-    assert ann.get(f"/records/contacts/{contact}").status_code == 404
+    assert ann.get(f"/records/contacts/{contact}").location == f"/records/deleted/{contact}"
     assert stored(app, "deals", deal).values["contact"] is None
 
 

@@ -625,5 +625,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("record_id", "field"),
     )
     op.create_index("ix_link_target", "link", ["target_id", "field", "record_id"])
+    op.create_table(
+        "deleted_record",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("module", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("values", sa.JSON(), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_by", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=True),
+        sa.Column("change_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["module"],
+            ["module.name"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["owner_id"],
+            ["user.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_deleted_record_at", "deleted_record", ["deleted_at", "id"])
+    op.create_index("ix_deleted_record_change", "deleted_record", ["change_id"])
+    op.create_index("ix_deleted_record_module", "deleted_record", ["module", "change_id"])
+    op.create_index("ix_deleted_record_user", "deleted_record", ["user_id", "change_id"])
+    op.create_table(
+        "deleted_link",
+        sa.Column("target_id", sa.Integer(), nullable=False),
+        sa.Column("record_id", sa.Integer(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("target_id", "record_id", "field"),
+    )
+    op.create_index("ix_deleted_link_record", "deleted_link", ["record_id"])
     TextIndex("log_search").create(op.get_bind())
     ColumnIndex("record", "search_text").create(op.get_bind())
+    ColumnIndex("deleted_record", "search_text").create(op.get_bind())

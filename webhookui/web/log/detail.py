@@ -218,7 +218,7 @@ def bars(timing_ms: dict[str, float], *, answered: bool = True) -> tuple[Bar, ..
     return tuple(drawn)
 
 
-_KINDS = {"create": "created", "update": "changed", "delete": "deleted"}
+_KINDS = {"create": "created", "update": "changed", "delete": "deleted", "restore": "restored"}
 _SOURCES = {"person": "", "api": " over the API", "import": " by an import", "capture": " by a capture", "system": ""}
 
 

@@ -10,13 +10,21 @@ from webhookui.core.errors import Invalid
 from webhookui.crm import records
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.history import latest_trigger
-from webhookui.crm.records import RecordConflict
-from webhookui.crm.tables import Record
-from webhookui.current_installation import row_id, write
+from webhookui.crm.records import MOST_REFERRING, RecordConflict, RecordDeleted
+from webhookui.crm.tables import DeletedRecord, Record
+from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, admin_only
 from webhookui.web.htmx import htmx, make_response
+from webhookui.web.records import deleted
 from webhookui.web.records.form import RecordForm, opened_form, sent_form, values_of
-from webhookui.web.records.record_view import activity, differences, names_in, reading, related_lists
+from webhookui.web.records.record_view import (
+    activity,
+    differences,
+    names_in,
+    reading,
+    reading_timeline,
+    related_lists,
+)
 from webhookui.web.template_filters import zone
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
@@ -42,16 +50,29 @@ def show(module: str, record_id: int) -> ResponseReturnValue:
             record=record,
             names=names_in(session, info.fields.values(), [record.values]),
             related=related_lists(session, modules, record),
-            modules_by_name=modules.modules,
             activity=activity(session, info, record),
-            referring=[
-                (modules.module(name), number) for name, number in records.referring(session, record_id).items()
-            ],
+            **deletion(session, record),
         )
 
 
+def deletion(session: Session, record: Record) -> dict[str, Any]:
+    """What is said before a record is deleted."""
+    return {
+        "referring": records.referring(session, record), "most_referring": MOST_REFERRING,
+        "modules_by_name": catalog(session).modules, "retention_days": deleted.retention_days(),
+    }  # fmt: skip
+
+
 def live(module: str, record_id: int) -> ResponseReturnValue:
-    """The timeline and the deliveries when they moved (`?token=`), the fields too when the record did; else 204."""
+    """The timeline and the deliveries when they moved (`?token=`), the fields too when the record did; else 204. That it was
+    deleted is said once (`?gone=`)."""
+    try:
+        return _live(module, record_id)
+    except RecordDeleted as error:
+        return ("", 204) if "gone" in request.args else render_template("records/_gone.html", deleted=error.deleted)
+
+
+def _live(module: str, record_id: int) -> ResponseReturnValue:
     with reading(module, record_id) as (session, info, record):
         now = activity(session, info, record)
         moved = str(record.version) != request.args.get("version", "")
@@ -68,8 +89,8 @@ def live(module: str, record_id: int) -> ResponseReturnValue:
 
 
 def timeline(module: str, record_id: int) -> ResponseReturnValue:
-    """Older changes: `?before=` the id of a change."""
-    with reading(module, record_id) as (session, info, record):
+    """Older changes: `?before=` the id of a change. Of a deleted record, too."""
+    with reading_timeline(module, record_id) as (session, info, record):
         older = activity(session, info, record, request.args.get("before", type=row_id))
         page = "records/_older.html" if htmx else "records/timeline.html"
         return render_template(page, info=info, record=record, activity=older)
@@ -93,6 +114,7 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """Saves one field; refused with a message at it, or with what somebody else saved there since."""
     version = request.form.get("version", 0, type=row_id)
     try:
+        version = deleted.restored_first(module, record_id, version)
         with write() as session:
             info = catalog(session).module(module)
             _field(info, name)
@@ -106,6 +128,12 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
             errors = {name: error.errors.get(name) or " ".join(error.errors.values())}
             form = sent_form(session, info, request.form, errors)
             return _field_form(session, info, field_info, record, form, version=version), 422
+    except RecordDeleted as error:
+        with read() as session:
+            info = catalog(session).module(module)
+            form = sent_form(session, info, request.form)
+            gone = error.deleted
+            return _field_form(session, info, _field(info, name), gone, form, version=version, meanwhile=gone), 409
     except RecordConflict as error:
         return _overtaken(module, record_id, name, version, {key: pair[0] for key, pair in error.changed.items()})
 
@@ -148,13 +176,15 @@ def _field_form(
     session: Session,
     info: ModuleInfo,
     field_info: FieldInfo,
-    record: Record,
+    record: Record | DeletedRecord,
     form: RecordForm,
     *,
     version: int,
     overtaken: bool = False,
+    meanwhile: DeletedRecord | None = None,
 ) -> str:
-    """`overtaken`: somebody else saved this field meanwhile; the form shows what stands there now."""
+    """`overtaken`: somebody else saved this field meanwhile; the form shows what stands there now. `meanwhile`: somebody deleted
+    the record."""
     names = names_in(session, [field_info], [record.values])
     return render_template(
         "records/_field_form.html" if htmx else "records/field_page.html",
@@ -164,6 +194,7 @@ def _field_form(
         form=form,
         version=version,
         overtaken=overtaken,
+        deleted=meanwhile,
         names=names,
     )
 

@@ -13,7 +13,8 @@ from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, Relation, cata
 from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.listing import page as list_page
-from webhookui.crm.tables import Change, Record
+from webhookui.crm.records import RecordDeleted
+from webhookui.crm.tables import Change, DeletedRecord, Record
 from webhookui.current_installation import read
 from webhookui.delivery.tables import Delivery
 from webhookui.delivery_log import queries
@@ -49,6 +50,18 @@ def reading(module: str, record_id: int) -> Iterator[tuple[Session, ModuleInfo, 
     """A record and its module, to draw them. Raises UnknownModule and RecordNotFound."""
     with read() as session:
         yield session, catalog(session).module(module), records.get(session, module, record_id)
+
+
+@contextmanager
+def reading_timeline(module: str, record_id: int) -> Iterator[tuple[Session, ModuleInfo, Record | DeletedRecord]]:
+    """The same for what a deleted record has, too."""
+    with read() as session:
+        record: Record | DeletedRecord
+        try:
+            record = records.get(session, module, record_id)
+        except RecordDeleted as error:
+            record = error.deleted
+        yield session, catalog(session).module(module), record
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ class Activity:
         return any(delivery.status in ("queued", "dispatched") for delivery in self.deliveries)
 
 
-def activity(session: Session, info: ModuleInfo, record: Record, before: int | None = None) -> Activity:
+def activity(session: Session, info: ModuleInfo, record: Record | DeletedRecord, before: int | None = None) -> Activity:
     """The record's timeline from the newest change, or from `before` on, and its newest deliveries."""
     newest = history.timeline(session, record.id or 0, EVENTS_SHOWN + 1, before)
     changes = one_page(newest, EVENTS_SHOWN, lambda change: change.id)

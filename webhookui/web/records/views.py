@@ -13,12 +13,12 @@ from webhookui.core.paging import Page
 from webhookui.crm import history, list_views, listing, ownership, records
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.filters import filter_operators, usual_operator
-from webhookui.crm.records import RecordConflict
+from webhookui.crm.records import RecordConflict, RecordDeleted
 from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
-from webhookui.web.records import detail, many
+from webhookui.web.records import deleted, detail, many
 from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
@@ -168,6 +168,7 @@ def update(module: str, record_id: int) -> ResponseReturnValue:
     """Saves the whole form, unless somebody else saved since it was opened: then both versions are shown."""
     version = request.form.get("version", 0, type=row_id)
     try:
+        version = deleted.restored_first(module, record_id, version)
         with write() as session:
             info = catalog(session).module(module)
             values = values_of(session, info, request.form, zone())
@@ -178,10 +179,19 @@ def update(module: str, record_id: int) -> ResponseReturnValue:
             name, moved = record.name, bool(values) and record.version != version
     except Invalid as error:
         return _refused(module, error.errors, record_id, version)
+    except RecordDeleted as error:
+        return deleted.deleted_meanwhile(error.deleted)
     except RecordConflict as error:
         return _conflict(module, record_id, version, {name: pair[0] for name, pair in error.changed.items()})
     flash(f"{info.singular} {name} was saved." if moved else "Nothing was changed.", "success" if moved else "info")
     return redirect(f"/records/{module}/{record_id}", 303)
+
+
+@bp.get("/<module>/<int:record_id>/delete")
+def ask_delete(module: str, record_id: int) -> ResponseReturnValue:
+    """Asks, and tells what refers to the record: what the dialog of the record's page does where there is JavaScript."""
+    with reading(module, record_id) as (session, info, record):
+        return render_template("records/delete.html", info=info, record=record, **detail.deletion(session, record))
 
 
 @bp.post("/<module>/<int:record_id>/delete")
@@ -190,7 +200,7 @@ def delete(module: str, record_id: int) -> ResponseReturnValue:
         info = catalog(session).module(module)
         name = records.get(session, module, record_id).name
         records.delete(session, module, record_id, actor())
-    flash(f"{info.singular} {name} was deleted.", "success")
+    deleted.deleted_flash(record_id, module, info.singular, name)
     return redirect(f"/records/{module}", 303)
 
 
@@ -229,5 +239,7 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
     return page, 409
 
 
+bp.post("/<module>/<int:record_id>/restore", endpoint="restore")(deleted.restore)
+bp.register_error_handler(RecordDeleted, deleted.to_deleted)
 detail.add_routes(bp)
 many.add_routes(bp)
