@@ -18,7 +18,7 @@ from webhookui.core.background_jobs import JobKind
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
-from webhookui.crm import record_jobs
+from webhookui.crm import options, record_jobs
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
@@ -45,6 +45,7 @@ class Queue:
             redelivery_jobs.REDELIVERY: redelivery_jobs.kind(settings.address),
             **record_jobs.KINDS,
             run_now.RUN: run_now.kind(settings.address),
+            options.RENAME: options.KIND,
         }
         """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None

@@ -19,6 +19,7 @@ from webhookui.people.tables import User
 from webhookui.workflows import loop_guard, versions
 from webhookui.workflows.actions import KINDS, webhook
 from webhookui.workflows.actions.kind import StoredAction
+from webhookui.workflows.criteria.document import with_present_options
 from webhookui.workflows.document import Action, InvalidDocument, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
@@ -239,7 +240,7 @@ def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[st
         "active": workflow.active,
         "related_modules": list(workflow.related_modules),
         "trigger": workflow.trigger,
-        "criteria": workflow.criteria,
+        "criteria": with_present_options(workflow.criteria, catalog(session), workflow.module),
         "actions": actions,
     }
     if not with_ids:

@@ -410,6 +410,8 @@ def upgrade() -> None:
         sa.Column("in_list", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("retired_options", sa.JSON(), nullable=False),
+        sa.Column("former_options", sa.JSON(), nullable=False),
         sa.Column("target", sa.String(), nullable=True),
         sa.Column("default", sa.JSON(), nullable=True),
         sa.Column("removed_at", sa.DateTime(), nullable=True),

@@ -115,7 +115,7 @@ def _filter(field: FieldInfo, args: MultiDict[str, str]) -> Filter | None:
     """The filter on a field, if it has all that its operator takes."""
     operators = {operator.name: operator for operator in filter_operators(field)}
     operator = operators.get(args.get(f"op[{field.name}]", "")) or operators[usual_operator(field)]
-    texts = [text.strip() for text in args.getlist(f"filter[{field.name}]") if text.strip()]
+    texts = [field.present(text.strip()) for text in args.getlist(f"filter[{field.name}]") if text.strip()]
     if operator.value == "none":
         return Filter(field.name, operator.name)
     operands = texts if operator.value == "list" else texts[: 2 if operator.value == "two" else 1]
