@@ -8,6 +8,7 @@ from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
+from webhookui.people.formats import DEFAULT, Format, format_of
 
 
 class User(SQLModel, table=True):
@@ -23,12 +24,18 @@ class User(SQLModel, table=True):
     time_zone: str = "UTC"
     theme: str = "auto"
     """"auto", "light" or "dark"."""
+    locale: str = DEFAULT
+    """How this person writes numbers and dates: a name of `formats.FORMATS`."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     last_login_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+    @property
+    def format(self) -> Format:
+        return format_of(self.locale)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -289,6 +289,7 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("time_zone", sa.String(), nullable=False),
         sa.Column("theme", sa.String(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("last_login_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask import flash, make_response, render_template
 
+from webhookui.core.time_zones import time_zones
 from webhookui.current_installation import read
 from webhookui.definitions.tables import Workflow
 from webhookui.delivery import pending
@@ -66,7 +66,7 @@ def form_page(
         schedules=SCHEDULE_LABELS,
         weekdays=WEEKDAYS,
         months=MONTHS,
-        time_zones=sorted(available_timezones()),
+        time_zones=time_zones(),
         **editor_choices(),
     )
     answer = make_response(page)
