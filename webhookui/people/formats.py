@@ -55,6 +55,13 @@ class Format:
         text = f"{value:f}" if isinstance(value, Decimal) else str(value)
         return text.replace(".", self.decimal)
 
+    def control_text(self, text: str) -> str:
+        """The same for a number as programs write it; all else as it is."""
+        try:
+            return text if self.is_plain else FORMATS[DEFAULT].read_number(text).replace(".", self.decimal)
+        except NotANumber:
+            return text
+
     def amount(self, value: int | Decimal, currency: str) -> str:
         """With the sign of a currency (ISO 4217), where the locale puts it. Without one, the number alone."""
         if not currency:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -12,6 +12,7 @@ from webhookui.crm.catalog import catalog
 from webhookui.crm.field_types import in_zone, iso_time, typed_time
 from webhookui.current_installation import read
 from webhookui.delivery.states import STATUSES
+from webhookui.people import currency
 from webhookui.people.formats import Format, format_of
 from webhookui.web.highlighting import folded, highlighted
 
@@ -59,12 +60,30 @@ def number(value: Any) -> str:
     return user_format().number(value)
 
 
+def amount(value: Any) -> str:
+    """A number with the installation's currency."""
+    return number(value) if value is None or isinstance(value, str) else user_format().amount(value, _currency())
+
+
+def currency_symbol() -> str:
+    """That of the installation's currency, for an input; empty for none."""
+    code = _currency()
+    return user_format().symbol(code) if code else ""
+
+
+def _currency() -> str:
+    if "currency" not in g:
+        with read() as session:
+            g.currency = currency.currency(session)
+    return str(g.currency)
+
+
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
-        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, highlighted=highlighted,
-        folded=folded,
+        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, amount=amount,
+        highlighted=highlighted, folded=folded,
     )  # fmt: skip
-    app.jinja_env.globals["STATUSES"] = STATUSES
+    app.jinja_env.globals.update(STATUSES=STATUSES, currency_symbol=currency_symbol, user_format=user_format)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)
 

@@ -20,7 +20,7 @@ from webhookui.crm.field_types import FieldError, in_zone, typed_time
 from webhookui.crm.records import InvalidRecord, names_of
 from webhookui.crm.tables import Record
 from webhookui.people import accounts
-from webhookui.people.formats import DEFAULT, FORMATS, Format, NotANumber
+from webhookui.people.formats import FORMATS, Format, NotANumber
 
 ON_FORM = "on_form"
 """Hidden input that names a field of the form: an unticked checkbox sends nothing, and is not the same as no checkbox."""
@@ -81,12 +81,7 @@ def _control(info: FieldInfo, value: Any, zone: ZoneInfo, style: Format) -> Any:
 
 def shown_number(info: FieldInfo, text: str, style: Format) -> str:
     """A value as a URL says it, as a control shows it: a number in the user's format, all else as it is."""
-    if info.kind.family != "number" or style.is_plain:
-        return text
-    try:
-        return FORMATS[DEFAULT].read_number(text).replace(".", style.decimal)
-    except NotANumber:
-        return text
+    return style.control_text(text) if info.kind.family == "number" else text
 
 
 def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
