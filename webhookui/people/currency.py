@@ -22,7 +22,8 @@ class InvalidCurrency(Invalid):
 @cache
 def currencies() -> Mapping[str, str]:
     """Code (ISO 4217) → name of those that are legal tender somewhere today, by their codes."""
-    codes = {code for land in Locale("en").territories if len(land) == 2 for code in get_territory_currencies(land)}
+    lands = (str(land) for land in Locale("en").territories)
+    codes = {code for land in lands if len(land) == 2 for code in get_territory_currencies(land)}
     return {code: get_currency_name(code, locale="en") for code in sorted(codes)}
 
 

@@ -67,8 +67,8 @@ class Format:
         if not currency:
             return self.number(value)
         symbol = self.symbol(currency)
-        apart = not self.symbol_is_first or symbol[-1].isalpha() or self._currency_pattern.startswith("¤\u00a0")
-        gap = "\u00a0" if apart else ""
+        is_spaced = not self.symbol_is_first or symbol[-1].isalpha() or self._currency_pattern.startswith("¤\u00a0")
+        gap = "\u00a0" if is_spaced else ""
         number = self.number(value).removeprefix("-")
         shown = f"{symbol}{gap}{number}" if self.symbol_is_first else f"{number}{gap}{symbol}"
         return f"-{shown}" if value < 0 else shown
@@ -134,8 +134,8 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    each.name: each
-    for each in (
+    style.name: style
+    for style in (
         Format("en", "English", "en", "d MMM yyyy", "d MMM"),
         Format("en-US", "English (United States)", "en_US", "MMM d, yyyy", "MMM d", "h:mm a", "h:mm:ss a"),
         Format("iso", "English, ISO 8601 dates", "en", "yyyy-MM-dd"),
