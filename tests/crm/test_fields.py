@@ -161,7 +161,7 @@ def test_a_rename_goes_on_where_a_killed_process_left_it(db: Database, monkeypat
     change(db, Proposal="Quoted")
     change(db, Quoted="Offered")
     with db.write() as session:  # what a save finds half renamed becomes whole, without a change of the field
-        records.update(session, "deals", ids[-1], {"name": "Saved"}, SYSTEM)
+        records.update(session, "deals", ids[-1], {"name": "Saved", "stage": "Offered"}, SYSTEM)
         assert set(timeline(session, ids[-1])[0].values) == {"name"}
     while rename(db):
         pass
