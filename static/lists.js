@@ -36,6 +36,7 @@ document.addEventListener("htmx:configRequest", ({ target, detail: { formData } 
   for (const name of new Set(formData.keys())) {
     if (name.endsWith(".search") || formData.getAll(name).every((value) => value === "")) formData.delete(name);
   }
+  if (![...formData.keys()].some((name) => name.startsWith("filter["))) formData.delete("format");
   if (formData.getAll("columns").join(" ") === target.dataset.columns) formData.delete("columns");
   for (const operator of target.querySelectorAll("[data-filter] > select")) {
     const isAsked = takes(operator) === "none" || formData.has(operator.name.replace("op[", "filter["));

@@ -18,7 +18,7 @@ from webhookui.core.background_jobs import JobKind
 from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
-from webhookui.crm import deleted_records, deleted_references, record_jobs
+from webhookui.crm import deleted_records, deleted_references, options, record_jobs
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
@@ -47,6 +47,7 @@ class Queue:
             **record_jobs.KINDS,
             run_now.RUN: run_now.kind(settings.address),
             deleted_references.REFERENCES: deleted_references.KIND,
+            options.RENAME: options.KIND,
         }
         """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, negative_data_reject
 from tests.api.conftest import Call
 from webhookui.api.openapi import OPERATIONS
 
-THERE = {"module": "deals", "id": 1}
+THERE = {"module": "deals", "id": 1, "name": "found"}
 """What stands in a path. The first record, workflow and delivery are made by `described`."""
 
 
@@ -28,6 +28,7 @@ def described(app: Flask, call: Call) -> schemathesis.BaseSchema:
         "actions": [{"type": "webhook", "title": "t", "url": "https://api.example.com/"}],
     })  # fmt: skip
     call("POST", "/records/deals", {"values": {"name": "Found too"}})
+    call("POST", "/modules/deals/fields", {"label": "Found", "type": "picklist", "options": ["A", "B"]})
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
 
 

@@ -133,6 +133,8 @@ LOOKS: dict[str, Look] = {
     "inspector": Look("/inspector/{inspector}", open_all),
     "settings": Look("/settings/"),
     "workflows": Look("/settings/workflows"),
+    "currency": Look("/settings/currency"),
+    "options of a field": Look("/settings/modules/deals/stage"),
     "modules and fields": Look("/settings/modules"),
     "fields": Look("/settings/modules/deals"),
     "new field": Look("/settings/modules/deals/new"),

@@ -66,7 +66,8 @@ DOORS: dict[str, str] = {
          "workflows.index", "workflows.end_waiting", "workflows.create", "workflows.edit", "workflows.replace",
          "workflows.switch", "workflows.delete",
          "workflows.duplicate", "workflows.explain", "workflows.export", "workflows.condition", "workflows.draft",
-         "workflows.import_page", "workflows.import_document", "workflows.new"),
+         "workflows.import_page", "workflows.import_document", "workflows.new", "currency.show", "currency.choose",
+         "api.create_field", "api.change_field", "api.delete_field"),
         ADMIN,
     ),
 }  # fmt: skip

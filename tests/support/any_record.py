@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from webhookui.core.database import Database
 from webhookui.crm import fields
 from webhookui.crm.fields import FieldSpec
+from webhookui.crm.options import WITH_OPTIONS
 from webhookui.people.tables import User
 
 MODULE = "organizations"
@@ -58,7 +59,7 @@ def add_fields(db: Database, by: User) -> None:
     """A custom field of every type, `any_TYPE`, on MODULE."""
     with db.write() as session:
         for kind in VALUES:
-            options = OPTIONS if kind in fields.WITH_OPTIONS else ()
+            options = OPTIONS if kind in WITH_OPTIONS else ()
             if kind == "multi_picklist":
                 options = tuple(option for option in options if "," not in option and ";" not in option)
             wish = FieldSpec(f"Any {kind}", kind, f"any_{kind}", options, MODULE, in_list=True)

@@ -80,8 +80,13 @@ def _or_nothing(read: object, value: str) -> str:
     return value
 
 
-def sent_untouched(page: str, action: str) -> MultiDict[str, str]:
-    """The entries of the form of that action, as a browser sends them when nobody has touched it."""
+def forms(page: str) -> dict[str, MultiDict[str, str]]:
+    """The entries of every form of a page by its action, as a browser sends them when nobody has touched it."""
     parser = _Forms()
     parser.feed(re.sub(r"\r\n?", "\n", page))
-    return MultiDict(parser.forms[action])
+    return {action: MultiDict(entries) for action, entries in parser.forms.items()}
+
+
+def sent_untouched(page: str, action: str) -> MultiDict[str, str]:
+    """Those of one form."""
+    return forms(page)[action]

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from webhookui.core.errors import Invalid, NotFound
+from webhookui.crm.fields import InvalidField
 from webhookui.crm.records import InvalidRecord, RecordConflict
 from webhookui.crm.sorting import InvalidListing
 from webhookui.delivery_log.manual_actions import NotWaiting
@@ -97,6 +98,9 @@ HANDLERS: dict[type[Exception], Any] = {
     NotFound: lambda error: answer(404, "not_found", str(error)),
     InvalidRecord: lambda error: _invalid({f"values.{field}": words for field, words in error.errors.items()}),
     **dict.fromkeys((Invalid, InvalidDocument), lambda error: _invalid(error.errors)),
+    InvalidField: lambda error: _invalid(
+        {"module" if name == "target" else name: of for name, of in error.errors.items()}
+    ),
     **dict.fromkeys((InvalidFilter, InvalidListing), _invalid_query),
     RecordConflict: _record_conflict,
     WorkflowConflict: _workflow_conflict,

@@ -13,6 +13,7 @@ from webhookui.api.blueprint import bp
 from webhookui.api.bodies import check_args
 from webhookui.api.openapi_examples import EXAMPLES
 from webhookui.core.database import LARGEST_ID
+from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.operators import OPERATORS
 from webhookui.delivery.pending import HOLDS
 from webhookui.delivery.states import STATUSES
@@ -129,13 +130,39 @@ JOB = _object(
     },
     ["id", "kind", "state", "done", "total", "created", "updated", "rejected"],
 )  # fmt: skip
+FIELD = _object(
+    {
+        "name": TEXT, "label": TEXT, "type": {"enum": list(FIELD_TYPES)}, "required": FLAG, "custom": FLAG, "in_list": FLAG,
+        "options": _list(TEXT), "retired_options": _list(TEXT),
+        "module": _nullable("string") | {"description": "What a reference points to."},
+    },
+    ["name", "label", "type"],
+)  # fmt: skip
+OPTIONS: Schema = _list(TEXT) | {
+    "description": "Of picklists, in their order. One that is left out stays in records, retired."
+}
+NEW_FIELD = _object(
+    {
+        "label": TEXT, "type": {"enum": list(FIELD_TYPES)}, "name": TEXT, "options": OPTIONS, "module": TEXT, "required": FLAG,
+        "in_list": FLAG,
+    },
+    ["label", "type"],
+    **NO_MORE,
+)  # fmt: skip
+CHANGED_FIELD = _object(
+    {
+        "label": TEXT, "options": OPTIONS, "required": FLAG, "in_list": FLAG,
+        "rename_options": {
+            "type": "object", "additionalProperties": {"type": "string", "minLength": 1},
+            "description": "Name of an option → its new name, which all records that have it get. `options` says the new names.",
+        },
+    },
+    **NO_MORE,
+)  # fmt: skip
 MODULE = _object(
     {
         "name": TEXT, "label": TEXT, "singular": TEXT,
-        "fields": _list(_object({
-            "name": TEXT, "label": TEXT, "type": TEXT, "required": FLAG, "custom": FLAG, "options": _list(TEXT),
-            "module": _nullable("string"),
-        })),
+        "fields": _list(_ref("Field")),
         "relations": _list(_object({"module": TEXT, "label": TEXT, "field": TEXT, "kind": {"enum": ["to_one", "to_many"]}})),
     }
 )  # fmt: skip
@@ -195,11 +222,19 @@ OPERATOR: Schema = {
     "type": "object", "additionalProperties": {"enum": [name for name, of in OPERATORS.items() if not of.on_change]},
     "description": "Field → operator of its filter: `op[amount]=at_least`. Without one, a text contains and everything else is.",
 }  # fmt: skip
-R, J, W, D = "/records/{module}", "/jobs/{id}", "/workflows", "/deliveries"
+F, R, J, W, D = "/modules/{module}/fields", "/records/{module}", "/jobs/{id}", "/workflows", "/deliveries"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/modules", "All modules with their fields and relations", _page("Module"), query=PAGE, errors=(422,)),
     Operation("get", "/modules/{module}", "One module", _ref("Module"), errors=(404,)),
+    Operation(
+        "post", F, "Add a custom field", _ref("Field"), 201, NEW_FIELD, errors=(400, 403, 404, 415, 422),
+    ),
+    Operation(
+        "patch", F + "/{name}", "Change label or options of a field; of a custom one also whether it is required or in lists",
+        _ref("Field"), 200, CHANGED_FIELD, errors=(400, 403, 404, 415, 422),
+    ),
+    Operation("delete", F + "/{name}", "Remove a custom field with its values", None, 204, errors=(403, 404)),
     Operation(
         "get", R, "Records of a module; filter[field]=value filters", _page("Record"),
         query={"q": TEXT, "sort": SORT, "filter[]": FILTER, "op[]": OPERATOR, **PAGE}, errors=(404, 422),
@@ -271,7 +306,8 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 
 SCHEMAS: dict[str, Schema] = {
-    "Module": MODULE, "Record": RECORD, "RestoredRecord": RESTORED, "DeletedRecord": DELETED, "Job": JOB, "Condition": CONDITION,
+    "Module": MODULE, "Field": FIELD, "Record": RECORD, "RestoredRecord": RESTORED, "DeletedRecord": DELETED, "Job": JOB,
+    "Condition": CONDITION,
     "Action": {"oneOf": [_ref(action["title"]) for action in ACTIONS]},
     **{action["title"]: {**action, "properties": {"id": NUMBER, **action["properties"]}} for action in ACTIONS}, **ACTION_PARTS,
     "Workflow": WORKFLOW, "Delivery": _object(DELIVERY_PROPERTIES, ["id", "status"]),
@@ -294,7 +330,7 @@ HEALTH: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
 }  # fmt: skip
 """Pages for whoever watches: path → what, its answer, its codes."""
 
-PATH_PARAMETERS: dict[str, Schema] = {"module": TEXT, "id": ROW}
+PATH_PARAMETERS: dict[str, Schema] = {"module": TEXT, "id": ROW, "name": TEXT}
 
 
 def _with_example(name: str) -> Schema:

@@ -42,6 +42,15 @@ class ModuleInfo:
         """The columns of the list view beside the name."""
         return tuple(info for info in self.fields.values() if info.in_list)
 
+    @cached_property
+    def _renamed(self) -> tuple[FieldInfo, ...]:
+        return tuple(info for info in self.fields.values() if info.former_options)
+
+    def current(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Stored values by the names that options have now."""
+        renamed = (info for info in self._renamed if info.name in values)
+        return {**values, **{info.name: info.present(values[info.name]) for info in renamed}}
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -118,7 +127,7 @@ def _read(session: Session) -> Catalog:
     for row in session.scalars(rows.order_by(ModuleField.position, ModuleField.id)):  # type: ignore[arg-type]
         fields.setdefault(row.module, {})[row.name] = FieldInfo(
             row.name, row.label, row.type, row.required, row.custom, row.in_list, row.position, tuple(row.options),
-            row.target, row.default, row.id or 0,
+            row.target, row.default, row.id or 0, tuple(row.retired_options), tuple(row.former_options.items()),
         )  # fmt: skip
     modules = session.scalars(select(Module).order_by(Module.position))  # type: ignore[arg-type]
     return Catalog(

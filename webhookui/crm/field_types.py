@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from functools import partial
@@ -57,10 +57,38 @@ class FieldInfo:
     default: Any = None
     id: int = 0
     """Of the field's row; 0 for one that has none yet."""
+    retired_options: tuple[str, ...] = ()
+    former_options: tuple[tuple[str, str], ...] = ()
+    """(former name of an option, its name now)"""
 
     @property
     def kind(self) -> FieldType:
         return FIELD_TYPES[self.type]
+
+    @property
+    def with_retired(self) -> FieldInfo:
+        """The field with its retired options among the others: what filters and conditions may name."""
+        return replace(self, options=self.all_options, retired_options=()) if self.retired_options else self
+
+    @property
+    def all_options(self) -> tuple[str, ...]:
+        return (*self.options, *self.retired_options)
+
+    def option_label(self, option: str) -> str:
+        """What a menu says of an option."""
+        return f"{option} (retired)" if option in self.retired_options else option
+
+    def present(self, stored: Any) -> Any:
+        """A stored value by the names that its options have now."""
+        if not self.former_options:
+            return stored
+        if isinstance(stored, list):
+            return [self.present(option) for option in stored]
+        return dict(self.former_options).get(stored, stored) if isinstance(stored, str) else stored
+
+    def names_of(self, stored: Any) -> tuple[Any, ...]:
+        """The value, and the former names of the option that it is: records may have them for a while."""
+        return (stored, *(former for former, name in self.former_options if name == stored))
 
 
 @dataclass(frozen=True)
@@ -243,6 +271,9 @@ def _picklist(raw: Any, field: FieldInfo) -> str:
     text = _text(raw, field)
     for option in field.options:
         if option == text or option.casefold() == text.casefold():
+            return option
+    for former, option in field.former_options:
+        if former.casefold() == text.casefold() and option in field.options:
             return option
     raise FieldError(f"“{text[:60]}” is not one of: {', '.join(field.options)}.")
 

@@ -1,9 +1,9 @@
-"""Custom fields: added, changed, moved and removed while everything runs (specification section 2)."""
+"""Fields: custom ones added and removed, all of them relabelled and moved, while everything runs (specification section 2)."""
 
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.core.errors import Invalid, NotFound
+from webhookui.crm import options as field_options
 from webhookui.crm import record_keys
 from webhookui.crm.catalog import Catalog, FieldInfo, ModuleInfo, catalog, changed
-from webhookui.crm.field_types import FIELD_TYPES
+from webhookui.crm.field_types import FIELD_TYPES, UNSTORABLE
 from webhookui.crm.records import lifted
 from webhookui.crm.tables import Change, Link, ModuleField, Record
 from webhookui.people import audit
@@ -21,10 +22,8 @@ from webhookui.people.tables import User
 
 MAX_LABEL = 60
 MAX_NAME = 40
-MAX_OPTIONS = 500
 MAX_CUSTOM = 200
 """Custom fields of one module."""
-WITH_OPTIONS = tuple(name for name, kind in FIELD_TYPES.items() if kind.has_options)
 BATCH = 500
 
 RESERVED = frozenset(
@@ -52,7 +51,10 @@ class FieldNotFound(NotFound):
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """What a custom field is to be. `name` and `type` are fixed once it is there; an empty name is made of the label."""
+    """What a field is to be. `name` and `type` are fixed once it is there; an empty name is made of the label.
+
+    `renamed`: name of an option → its new name, the one that `options` says.
+    """
 
     label: str
     type: str = "text"
@@ -61,6 +63,7 @@ class FieldSpec:
     target: str = ""
     required: bool = False
     in_list: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
@@ -76,7 +79,7 @@ def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
     if spec.type not in FIELD_TYPES:
         errors["type"] = "Choose a type."
     name = _name(info, rows, spec, label, errors)
-    options = _options(spec, errors)
+    options = field_options.checked(spec.type, spec.options, errors)
     target = _target(modules, spec, errors)
     if sum(field.custom for field in info.fields.values()) >= MAX_CUSTOM:
         errors[""] = f"A module has at most {MAX_CUSTOM} custom fields."
@@ -84,6 +87,7 @@ def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
         raise InvalidField(errors)
     row = rows.get(name) or ModuleField(module=module, name=name, label=label, type=spec.type, custom=True)
     row.label, row.options, row.target = label, options, target
+    row.retired_options, row.former_options = [], {}
     row.required, row.in_list, row.removed_at = spec.required, spec.in_list, None
     row.position = max((field.position for field in info.fields.values()), default=0) + 1
     session.add(row)
@@ -94,18 +98,27 @@ def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
 
 
 def change(session: Session, module: str, name: str, spec: FieldSpec, by: User) -> FieldInfo:
-    """Label, options, required, and whether lists show it. Name and type stay. Raises FieldNotFound, InvalidField."""
-    row = _custom(session, module, name)
+    """Label and options of any field; of a custom one also whether it is required and whether lists show it. Name and type stay.
+
+    Raises FieldNotFound, InvalidField.
+    """
+    info, row = catalog(session).module(module), _row(session, module, name)
     errors: dict[str, str] = {}
-    label = _label(catalog(session).module(module), spec.label, errors, own=name)
-    options = _options(FieldSpec(spec.label, row.type, options=spec.options), errors)
+    new_values: dict[str, Any] = {"label": _label(info, spec.label, errors, own=name)}
+    if row.custom:
+        new_values |= {"required": spec.required, "in_list": spec.in_list}
+    options = None
+    if row.type in field_options.WITH_OPTIONS:
+        options = field_options.plan(session, info, info.fields[name], spec.options, spec.renamed, errors)
+        new_values |= {"options": options.options, "retired_options": options.retired}
     if errors:
         raise InvalidField(errors)
-    new_values = {"label": label, "options": options, "required": spec.required, "in_list": spec.in_list}
     details = {key: [getattr(row, key), value] for key, value in new_values.items() if getattr(row, key) != value}
     for key, value in new_values.items():
         setattr(row, key, value)
     session.flush()
+    if options is not None:
+        field_options.save(session, info, row, options, spec.renamed, by)
     if details:
         _moved(session, by, "changed", row, details)
     return catalog(session).module(module).fields[name]
@@ -169,15 +182,20 @@ def _fields_of(module: str) -> Any:
     return select(ModuleField).where(_F.module == module, _F.removed_at.is_(None))
 
 
-def _custom(session: Session, module: str, name: str) -> ModuleField:
+def _row(session: Session, module: str, name: str) -> ModuleField:
     info = catalog(session).module(module)
-    row = session.scalar(_fields_of(module).where(_F.name == name))
+    row: ModuleField | None = session.scalar(_fields_of(module).where(_F.name == name))
     if row is None:
         raise FieldNotFound(f"{info.label} has no field “{name}”.")
+    return row
+
+
+def _custom(session: Session, module: str, name: str) -> ModuleField:
+    row = _row(session, module, name)
     if not row.custom:
-        raise FieldNotFound(f"“{row.label}” is a standard field of {info.label} and can't be changed here.")
-    custom: ModuleField = row
-    return custom
+        info = catalog(session).module(module)
+        raise FieldNotFound(f"“{row.label}” is a standard field of {info.label} and can't be removed.")
+    return row
 
 
 def _moved(session: Session, by: User, action: str, row: ModuleField, details: Mapping[str, Any]) -> None:
@@ -194,6 +212,8 @@ def _label(info: ModuleInfo, typed: str, errors: dict[str, str], own: str = "") 
         errors["label"] = "Enter a label for the field."
     elif len(label) > MAX_LABEL:
         errors["label"] = f"At most {MAX_LABEL} characters; this has {len(label)}."
+    elif UNSTORABLE.search(label):
+        errors["label"] = "The label contains a character that can't be stored."
     elif any(field.label.casefold() == label.casefold() and field.name != own for field in info.fields.values()):
         errors["label"] = f"{info.label} already has a field “{label}”."
     return label
@@ -235,25 +255,6 @@ def _slug(label: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     slug = slug if slug[:1].isalpha() else f"field_{slug}".rstrip("_")
     return slug[: MAX_NAME - 4].rstrip("_")
-
-
-def _options(spec: FieldSpec, errors: dict[str, str]) -> list[str]:
-    if spec.type not in WITH_OPTIONS:
-        return []
-    options = [option for option in (" ".join(text.split()) for text in spec.options) if option]
-    seen: set[str] = set()
-    twice = next((option for option in options if option.casefold() in seen or seen.add(option.casefold())), None)  # type: ignore[func-returns-value]
-    if not options:
-        errors["options"] = "Enter at least one option, each on its own line."
-    elif twice is not None:
-        errors["options"] = f"“{twice}” is listed twice."
-    elif len(options) > MAX_OPTIONS or max(map(len, options)) > 200:
-        errors["options"] = f"At most {MAX_OPTIONS} options of at most 200 characters."
-    elif FIELD_TYPES[spec.type].family == "choices" and any("," in option or ";" in option for option in options):
-        errors["options"] = (
-            "An option of a multi-select picklist can't contain a comma or semicolon: they separate its values."
-        )
-    return options
 
 
 def _target(modules: Catalog, spec: FieldSpec, errors: dict[str, str]) -> str | None:

@@ -92,7 +92,7 @@ class _Operands:
         """Raises FieldError. None for an id that no row has."""
         if self.field.kind.family in ("reference", "user") and row_number(text) is None:
             return None
-        return self.field.kind.parse(text, self.field)
+        return self.field.kind.parse(text, self.field.with_retired)
 
     def bounds(self, text: str) -> tuple[str, str]:
         """The least key of a value, and the first one behind it: a day of a date-time is all of its moments."""
@@ -154,7 +154,8 @@ def _any(session: Session, field: FieldInfo, asked: _Operands, texts: Sequence[s
     if field.kind.family == "datetime":
         first, end = asked.bounds(asked.text)
         return _by_key(field, lambda key: and_(key >= first, key < end))
-    stored = [value for value in map(asked.stored, texts) if value not in (None, [])]
+    values = [value for value in map(asked.stored, texts) if value not in (None, [])]
+    stored = [name for value in values for name in field.names_of(value)]
     keys = [field.kind.key(value) for value in stored]
     if field.kind.family == "boolean" and False in stored:
         keys.append("")  # a field that is newer than the record

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.core.events import Event
+from webhookui.crm.catalog import catalog
 from webhookui.crm.tables import Change, Record
 
 _C = Change.__table__.c  # type: ignore[attr-defined]
@@ -56,8 +57,9 @@ class RecordChange:
     def past(cls, session: Session, change: Change) -> Self:
         """A save of which the trace is left; the record may have changed or gone since then."""
         record = session.get(Record, change.record_id)
-        after = values_after(session, record, change.record_id, change)
-        before = {**after, **_old_values(change)}
+        info = catalog(session).module(change.module)
+        after = info.current(values_after(session, record, change.record_id, change))
+        before = info.current({**after, **_old_values(change)})
         values = before if change.kind == "delete" else after
         return cls.of(change, record, values, {} if change.kind in ("create", "restore") else before)
 
@@ -65,9 +67,11 @@ class RecordChange:
     def standing(cls, session: Session, record: Record) -> Self:
         """The record as it is now, with the values before its latest save."""
         latest = latest_change(session, record.id or 0)
-        before = {**record.values, **_old_values(latest)} if latest is not None else record.values
+        info = catalog(session).module(record.module)
+        values = info.current(record.values)
+        before = info.current({**values, **_old_values(latest)}) if latest is not None else values
         return cls(
-            "", record.module, record.id or 0, record.name, record.created_at, record.updated_at, record.values, before, now()
+            "", record.module, record.id or 0, record.name, record.created_at, record.updated_at, values, before, now()
         )  # fmt: skip
 
 

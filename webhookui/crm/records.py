@@ -110,7 +110,7 @@ def update(
     """
     record = get(session, module, record_id, for_update=True)
     info = catalog(session).module(module)
-    before = dict(record.values)
+    before = info.current(record.values)
     stored = _checked(session, info, values, before=before)
     if version is not None and version != record.version:
         differs = {name: (value, before.get(name)) for name, value in stored.items() if before.get(name) != value}

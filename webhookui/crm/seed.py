@@ -1,6 +1,7 @@
 """The modules and standard fields of the first start (specification sections 2 and 10), as data."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -124,6 +125,13 @@ def seed(session: Session) -> None:
         )  # fmt: skip
         session.flush()
         for place, field in enumerate(module.fields.values()):
-            columns = {"id": None, "module": module.name, "options": list(field.options), "position": place}
+            columns: dict[str, Any] = {
+                "id": None,
+                "module": module.name,
+                "options": list(field.options),
+                "position": place,
+                "retired_options": [],
+                "former_options": {},
+            }
             session.add(ModuleField(**{**vars(field), **columns}))
     changed(session)

@@ -212,7 +212,7 @@ def _stretches(session: Session, info: ModuleInfo, field: FieldInfo) -> list[Str
         users = sorted(accounts.all_users(session), key=lambda user: (text_key(user.name), user.id))
         keys = tuple(id_key(user.id or 0) for user in users)
     elif field.kind.family == "choice":
-        keys = tuple(map(text_key, field.options))
+        keys = tuple(map(text_key, field.all_options))
     else:
         return [ByKey(field.id)]
     retired = tuple(key for key in record_keys.distinct(session, field.id) if key not in keys)

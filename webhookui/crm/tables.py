@@ -42,6 +42,10 @@ class ModuleField(SQLModel, table=True):
     position: int = 0
     options: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     """Choices of a picklist or multi-select picklist."""
+    retired_options: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Those that are offered no more and still stand in records."""
+    former_options: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Former name of an option → its name now: it still stands for it wherever it is sent or stored."""
     target: str | None = None
     """Module that a reference points to."""
     default: Any = Field(default=None, sa_column=Column(JSON))

@@ -2,7 +2,6 @@
 
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -12,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.database import now
 from webhookui.core.errors import Invalid, NotFound
+from webhookui.core.time_zones import time_zones
 from webhookui.people import audit, password_links, sessions, tokens
+from webhookui.people.formats import FORMATS
 from webhookui.people.tables import User
 
 ROLES = {"user": "User", "admin": "Admin"}
@@ -140,13 +141,17 @@ def set_password_by_link(session: Session, token: str, *, password: str, name: s
     return user
 
 
-def set_profile(session: Session, user: User, *, name: str, time_zone: str, theme: str | None = None) -> None:
+def set_profile(
+    session: Session, user: User, *, name: str, time_zone: str, theme: str | None = None, locale: str | None = None
+) -> None:
     """Raises InvalidUser."""
     errors: dict[str, str] = {}
     _check_profile(name, time_zone, errors)
+    if locale is not None and locale not in FORMATS:
+        errors["locale"] = "Choose a format from the list."
     if errors:
         raise InvalidUser(errors)
-    user.name, user.time_zone = name.strip(), time_zone
+    user.name, user.time_zone, user.locale = name.strip(), time_zone, locale or user.locale
     if theme in ("auto", "light", "dark"):
         user.theme = theme
 
@@ -227,7 +232,7 @@ def _check_role(role: str, errors: dict[str, str]) -> None:
 def _check_profile(name: str, time_zone: str, errors: dict[str, str]) -> None:
     if not name.strip():
         errors["name"] = "Name is required."
-    if time_zone not in available_timezones():
+    if time_zone not in time_zones():
         errors["time_zone"] = f"“{time_zone}” is not a time zone such as Europe/Prague."
 
 

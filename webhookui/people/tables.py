@@ -8,6 +8,7 @@ from sqlalchemy import Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from webhookui.core.database import JSON, UtcDateTime, now
+from webhookui.people.formats import DEFAULT, Format, format_of
 
 
 class User(SQLModel, table=True):
@@ -24,6 +25,8 @@ class User(SQLModel, table=True):
     time_zone: str = "UTC"
     theme: str = "auto"
     """"auto", "light" or "dark"."""
+    locale: str = DEFAULT
+    """How this person writes numbers and dates: a name of `formats.FORMATS`."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     last_login_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -35,6 +38,10 @@ class User(SQLModel, table=True):
     def is_invited(self) -> bool:
         """Invited, and has not set a password yet."""
         return not self.password_hash
+
+    @property
+    def format(self) -> Format:
+        return format_of(self.locale)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -17,6 +17,7 @@ BLUEPRINTS = {
     "settings.audit": "/settings/audit",
     "settings.fields": "/settings/modules",
     "settings.mail": "/settings/mail",
+    "settings.currency": "/settings/currency",
     "workflow_editor.views": "/settings/workflows",
     "workflow_editor.webhook_form": "/settings/webhook-form",
     "records.views": "/records",

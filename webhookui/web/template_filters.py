@@ -1,11 +1,10 @@
 """What templates may use besides the macros of `_ui.html`: times in the user's zone, numbers, the frame's menu."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -13,6 +12,8 @@ from webhookui.crm.catalog import catalog
 from webhookui.crm.field_types import in_zone, iso_time, typed_time
 from webhookui.current_installation import read
 from webhookui.delivery.states import STATUSES
+from webhookui.people import currency
+from webhookui.people.formats import Format, format_of
 from webhookui.web.highlighting import folded, highlighted
 
 
@@ -22,25 +23,27 @@ def zone() -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def user_format() -> Format:
+    """How the logged-in user writes numbers and dates."""
+    return format_of(current_user.locale if current_user.is_authenticated else None)
+
+
 def local_time(value: datetime | None, form: str = "") -> Markup:
     """A `<time>` in the user's zone, exact in its title. `form`: "long" has seconds."""
     if value is None:
         return Markup("–")
     value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
-    here_and_now = datetime.now(zone())
-    local, today = in_zone(value, zone()), here_and_now.date()
-    pattern = "%H:%M:%S" if form == "long" else "%H:%M"
-    if local.date() != today:
-        pattern = ("%-d %b " if local.year == today.year else "%-d %b %Y ") + pattern
-    exact, shown = f"{local.isoformat(' ')[:19]} {local.tzname()}", local.strftime(pattern)
-    return Markup(f'<time datetime="{iso_time(value)}" title="{exact}">{shown}</time>')  # noqa: S704 - digits and names of months
+    local, today = in_zone(value, zone()), datetime.now(zone()).date()
+    shown = user_format().show_time(local, today, exact=form == "long")
+    exact = f"{local.isoformat(' ')[:19]} {local.tzname()}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso_time(value), exact, shown)
 
 
 def local_date(value: date | str | None) -> Markup:
     if not value:
         return Markup("–")
     day = date.fromisoformat(value) if isinstance(value, str) else value
-    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day.strftime("%-d %b %Y"))
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), user_format().show_day(day))
 
 
 def stored_time(value: str | None) -> Markup:
@@ -54,15 +57,33 @@ def number(value: Any) -> str:
         return ""
     if isinstance(value, str):  # in words already
         return value
-    return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return user_format().number(value)
+
+
+def amount(value: Any) -> str:
+    """A number with the installation's currency."""
+    return number(value) if value is None or isinstance(value, str) else user_format().amount(value, _currency())
+
+
+def currency_symbol() -> str:
+    """That of the installation's currency, for an input; empty for none."""
+    code = _currency()
+    return user_format().symbol(code) if code else ""
+
+
+def _currency() -> str:
+    if "currency" not in g:
+        with read() as session:
+            g.currency = currency.currency(session)
+    return str(g.currency)
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
-        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, highlighted=highlighted,
-        folded=folded,
+        local_time=local_time, local_date=local_date, stored_time=stored_time, number=number, amount=amount,
+        highlighted=highlighted, folded=folded,
     )  # fmt: skip
-    app.jinja_env.globals["STATUSES"] = STATUSES
+    app.jinja_env.globals.update(STATUSES=STATUSES, currency_symbol=currency_symbol, user_format=user_format)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)
 

@@ -1,6 +1,6 @@
 """Which workflows speak of a field: what would not be valid any more if it were removed (specification section 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,24 @@ def uses(session: Session, module: str, name: str) -> list[FieldUse]:
         if paths:
             field_uses.append(FieldUse(workflow, document, paths))
     return field_uses
+
+
+def mentioning(session: Session, words: Collection[str]) -> list[Workflow]:
+    """The workflows that say one of the words in a text of an action: what a template compares is not looked into."""
+    workflows = []
+    for workflow in store.list_all(session):
+        texts = list(_texts(store.to_document(session, workflow, with_ids=False)["actions"]))
+        if any(word in text for text in texts for word in words):
+            workflows.append(workflow)
+    return workflows
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _errors(document: Any, modules: Catalog) -> Mapping[str, str]:

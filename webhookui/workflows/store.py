@@ -20,6 +20,7 @@ from webhookui.workflows import loop_guard, versions
 from webhookui.workflows.actions import KINDS, webhook
 from webhookui.workflows.actions.kind import StoredAction
 from webhookui.workflows.changed_parts import changed_parts, changed_secrets
+from webhookui.workflows.criteria.document import with_present_options
 from webhookui.workflows.document import Action, InvalidDocument, WorkflowDocument, parse
 from webhookui.workflows.listener import UNSAVED
 from webhookui.workflows.trigger import DOES_NOT_RUN, TRIGGERS
@@ -244,7 +245,7 @@ def to_document(session: Session, workflow: Workflow, with_ids: bool) -> dict[st
         "active": workflow.active,
         "related_modules": list(workflow.related_modules),
         "trigger": workflow.trigger,
-        "criteria": workflow.criteria,
+        "criteria": with_present_options(workflow.criteria, catalog(session), workflow.module),
         "actions": actions,
     }
     if not with_ids:

@@ -22,6 +22,7 @@ from webhookui.crm.fields import FieldSpec
 from webhookui.crm.records import Actor, InvalidRecord
 from webhookui.crm.tables import Change, Record
 from webhookui.people import accounts
+from webhookui.people.formats import FORMATS
 
 SYSTEM = Actor("system", "Test")
 
@@ -79,6 +80,11 @@ def save_untouched(ann: FlaskClient, record_id: int, field: str | None = None) -
     assert answer.status_code == 303, answer.text
 
 
+def use_format(db: Database, name: str) -> None:
+    with db.write() as session:
+        accounts.by_email(session, pages.ADMIN[0]).locale = name
+
+
 # ---- the law ----------------------------------------------------------------------------------------------------------
 
 
@@ -88,10 +94,15 @@ def save_untouched(ann: FlaskClient, record_id: int, field: str | None = None) -
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(values=st.fixed_dictionaries({}, optional=ANY), field=st.sampled_from(sorted(ANY)))
+@given(
+    values=st.fixed_dictionaries({}, optional=ANY),
+    field=st.sampled_from(sorted(ANY)),
+    format_name=st.sampled_from(list(FORMATS)),
+)
 def test_a_form_saved_untouched_changes_nothing(
-    db: Database, ann: FlaskClient, values: dict[str, Any], field: str
+    db: Database, ann: FlaskClient, values: dict[str, Any], field: str, format_name: str
 ) -> None:
+    use_format(db, format_name)
     record_id = 0
     while not record_id:
         try:
@@ -113,13 +124,37 @@ OLD: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("format_name", ["en", "de"])
 @pytest.mark.parametrize("field", OLD)
-def test_what_an_older_version_has_stored_stays_as_well(db: Database, ann: FlaskClient, field: str) -> None:
+def test_what_an_older_version_has_stored_stays_as_well(
+    db: Database, ann: FlaskClient, field: str, format_name: str
+) -> None:
+    use_format(db, format_name)
     record_id = written(db, **{field: OLD[field]})
     before = state(db, record_id)
     save_untouched(ann, record_id)
     save_untouched(ann, record_id, field)
     assert state(db, record_id) == before
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    number=st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**15), max_value=10**15),
+    name=st.sampled_from(list(FORMATS)),
+)
+def test_a_form_saved_without_its_marks_means_the_same_numbers(
+    db: Database, ann: FlaskClient, number: Decimal, name: str
+) -> None:
+    use_format(db, name)
+    record_id = new_record(db, any_number=number, any_currency=number)
+    before = state(db, record_id)
+    place = f"/records/{MODULE}/{record_id}"
+    form = sent_untouched(ann.get(f"{place}/edit").text, place)
+    for field in ("any_number", "any_currency"):
+        form.pop(f"shown.{field}")
+    assert ann.post(place, data=form).status_code == 303
+    assert state(db, record_id) == before
+    use_format(db, "en")
 
 
 # ---- and what was touched is saved -------------------------------------------------------------------------------------

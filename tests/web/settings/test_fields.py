@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
-from tests.conftest import BOTH, database_url
 from tests.support import pages
+from tests.support.sent_form import forms, sent_untouched
 from tests.web.workflow_editor.test_workflows import errors, value_of
 from webhookui.core.database import Database
 from webhookui.crm import fields, records
@@ -27,23 +28,6 @@ from webhookui.workflows import store
 SYSTEM = Actor("system", "Test")
 
 
-@pytest.fixture(params=BOTH)
-def app(tmp_path: Any, request: pytest.FixtureRequest) -> Any:
-    with pages.app_in(tmp_path, database_url(request.param, request)) as app:
-        yield app
-
-
-@pytest.fixture
-def ann(app: Flask) -> FlaskClient:
-    return pages.admin(app)
-
-
-@pytest.fixture
-def db(app: Flask) -> Database:
-    database: Database = app.extensions["webhookui"].db
-    return database
-
-
 def add(ann: FlaskClient, module: str, **form: Any) -> None:
     answer = ann.post(f"/settings/modules/{module}", data={"type": "text", **form})
     assert answer.status_code == 303, errors(answer.text)
@@ -52,6 +36,16 @@ def add(ann: FlaskClient, module: str, **form: Any) -> None:
 def field_of(db: Database, module: str, name: str) -> FieldInfo | None:
     with db.read() as session:
         return catalog(session).module(module).fields.get(name)
+
+
+def options_in(page: str) -> list[tuple[str, str, str]]:
+    """The rows of the options: (name, saved name, state)."""
+    form = next(form for action, form in forms(page).items() if "/settings/modules/" in action)
+    return list(zip(*(form.getlist(f"option.{part}") for part in ("name", "was", "state")), strict=True))
+
+
+def pressed(form: MultiDict[str, str], do: str) -> MultiDict[str, str]:
+    return MultiDict([*form.items(multi=True), ("do", do)])
 
 
 def stored(db: Database, module: str, record_id: int) -> dict[str, Any]:
@@ -83,7 +77,7 @@ def test_a_field_is_added_and_is_at_once_in_the_form_the_list_and_the_api(
     described = {field["name"]: field for field in call(app, "GET", "/modules/deals").json["fields"]}
     assert described["freshbooks_invoice_id"] == {
         "name": "freshbooks_invoice_id", "label": "FreshBooks invoice ID", "type": "text", "required": False, "custom": True,
-        "options": [], "module": None,
+        "in_list": True, "options": [], "retired_options": [], "module": None,
     }  # fmt: skip
     deals = call(app, "GET", "/records/deals?filter[freshbooks_invoice_id]=fb-7").json["items"]
     assert [deal["values"]["freshbooks_invoice_id"] for deal in deals] == ["FB-7"]
@@ -182,14 +176,18 @@ def test_a_field_is_renamed_and_its_options_change_without_touching_records(ann:
     add(ann, "deals", label="Source", type="picklist", options="Web\nPhone")
     with db.write() as session:
         deal = records.create(session, "deals", {"name": "D", "source": "Phone"}, SYSTEM).id or 0
-    page = ann.get("/settings/modules/deals/source").text
-    assert value_of(page, "label") == "Source" and value_of(page, "options") == "Web\nPhone"
-    answer = ann.post(
-        "/settings/modules/deals/source", data={"label": "Heard of us", "options": "Web\nFair", "required": "true"}
-    )
-    assert answer.status_code == 303
+    place = "/settings/modules/deals/source"
+    page = ann.get(place).text
+    assert value_of(page, "label") == "Source" and options_in(page) == [
+        ("Web", "Web", "offered"),
+        ("Phone", "Phone", "offered"),
+    ]
+    form = sent_untouched(ann.post(place, data=pressed(sent_untouched(page, place), "retire.1")).text, place)
+    form["label"], form["new_option"], form["required"] = "Heard of us", "Fair", "true"
+    assert ann.post(place, data=form).status_code == 303
     field = field_of(db, "deals", "source")
     assert field is not None and (field.label, field.options, field.required) == ("Heard of us", ("Web", "Fair"), True)
+    assert field.retired_options == ("Phone",)
     assert "Phone" in ann.get(f"/records/deals/{deal}").text
     whole = {"on_form": ["name", "source"], "name": "Renamed", "source": "Phone", "version": "1"}
     assert ann.post(f"/records/deals/{deal}", data=whole).status_code == 303, "what nobody touched may stay"
@@ -305,7 +303,7 @@ def test_a_form_that_was_open_while_its_field_was_removed_is_told_and_loses_noth
 
 def test_standard_fields_stay_and_what_is_not_there_is_404(ann: FlaskClient) -> None:
     assert ann.get("/settings/modules").headers["Location"].startswith("/settings/modules/")
-    for path in ("/settings/modules/planets", "/settings/modules/deals/amount", "/settings/modules/deals/amount/remove",
+    for path in ("/settings/modules/planets", "/settings/modules/deals/amount/remove",
                  "/settings/modules/deals/nothing"):  # fmt: skip
         assert ann.get(path).status_code == 404, path
     assert ann.post("/settings/modules/deals/amount/remove").status_code == 404

@@ -1,11 +1,10 @@
 """The doors to the rest: the first admin, login, logout."""
 
-from zoneinfo import available_timezones
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from webhookui.core.time_zones import time_zones
 from webhookui.crm import demo
 from webhookui.current_installation import installation, own_page, read, write
 from webhookui.notifications import mail_settings
@@ -64,7 +63,7 @@ def setup() -> ResponseReturnValue:
 
 def _time_zone(name: str) -> str:
     """What the browser says, when it is a zone that this machine has."""
-    return name if name in available_timezones() else installation().settings.time_zone
+    return name if name in time_zones() else installation().settings.time_zone
 
 
 @bp.route("/login", methods=["GET", "POST"])

@@ -1,12 +1,12 @@
 """Pages for who can't log in: set a password by a link, ask for such a link (specification section 9)."""
 
 from functools import partial
-from zoneinfo import available_timezones
 
 import structlog
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webhookui.core.time_zones import time_zones
 from webhookui.current_installation import installation, read, write
 from webhookui.installation import Installation
 from webhookui.notifications import link_mail, mail_settings
@@ -40,7 +40,7 @@ def by_link() -> ResponseReturnValue:
                     token,
                     password=form.get("password", ""),
                     name=form.get("name", ""),
-                    time_zone=zone if zone in available_timezones() else "",
+                    time_zone=zone if zone in time_zones() else "",
                 )
                 if errors:
                     raise InvalidUser(errors)

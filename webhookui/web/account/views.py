@@ -1,14 +1,15 @@
 """One's own account: name, time zone, password, colour scheme, API tokens."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from webhookui.core.time_zones import time_zones
 from webhookui.current_installation import read, write
 from webhookui.people import accounts, tokens
 from webhookui.people.accounts import InvalidUser
+from webhookui.people.formats import FORMATS
 from webhookui.web.access import me
 from webhookui.web.security import begin_session
 
@@ -24,7 +25,7 @@ def _page(code: int = 200, **more: Any) -> ResponseReturnValue:
     with read() as session:
         mine = tokens.of_user(session, me().id or 0)
     shown = {"form": {}, "errors": {}, "token": None} | more
-    return render_template("account/show.html", tokens=mine, zones=sorted(available_timezones()), **shown), code
+    return render_template("account/show.html", tokens=mine, zones=time_zones(), formats=FORMATS, **shown), code
 
 
 @bp.post("/profile")
@@ -34,8 +35,9 @@ def profile() -> ResponseReturnValue:
         with write() as session:
             user = accounts.get(session, me().id or 0)
             accounts.set_profile(
-                session, user, name=form.get("name", ""), time_zone=form.get("time_zone", ""), theme=form.get("theme")
-            )
+                session, user, name=form.get("name", ""), time_zone=form.get("time_zone", ""), theme=form.get("theme"),
+                locale=form.get("locale"),
+            )  # fmt: skip
     except InvalidUser as error:
         return _page(422, form=form, errors=error.errors)
     flash("Saved.", "success")

@@ -25,7 +25,7 @@ from webhookui.web.records.record_view import (
     reading_timeline,
     related_lists,
 )
-from webhookui.web.template_filters import zone
+from webhookui.web.template_filters import user_format, zone
 from webhookui.workflows import store
 from webhookui.workflows.explain import explain
 
@@ -106,7 +106,7 @@ def edit_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
     """One field as a form of its own, with the record's newest version."""
     with reading(module, record_id) as (session, info, record):
         field_info = _field(info, name)
-        form = opened_form(session, info, record, zone())
+        form = opened_form(session, info, record, zone(), user_format())
         return _field_form(session, info, field_info, record, form, version=record.version)
 
 
@@ -118,7 +118,7 @@ def update_field(module: str, record_id: int, name: str) -> ResponseReturnValue:
         with write() as session:
             info = catalog(session).module(module)
             _field(info, name)
-            values = values_of(session, info, request.form, zone())
+            values = values_of(session, info, request.form, zone(), user_format())
             if name in values:
                 records.update(session, module, record_id, {name: values[name]}, actor(), version=version)
         return _saved(module, record_id, name) if name in values else field(module, record_id, name)

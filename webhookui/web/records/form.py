@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,9 +20,13 @@ from webhookui.crm.field_types import FieldError, in_zone, typed_time
 from webhookui.crm.records import InvalidRecord, names_of
 from webhookui.crm.tables import Record
 from webhookui.people import accounts
+from webhookui.people.formats import FORMATS, Format, NotANumber
 
 ON_FORM = "on_form"
 """Hidden input that names a field of the form: an unticked checkbox sends nothing, and is not the same as no checkbox."""
+
+FORMAT = "typed.format"
+"""Hidden input: the user's format when the form was opened, by which its numbers are written."""
 
 SHOWN = "shown"
 """Hidden input `shown.<field>`: the mark of what the field's control showed when the form was opened (`_mark`)."""
@@ -40,6 +45,8 @@ class RecordForm:
     users: tuple[tuple[str, str], ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
     """Field → mark of what its control showed at first. A field without one is taken as it comes."""
+    format: str = ""
+    """By which its numbers are written."""
 
     def marks(self) -> dict[str, str]:
         """Field → mark of what its control shows now."""
@@ -56,18 +63,25 @@ class RecordForm:
         return "" if row_number(str(value)) is None else self.names.get(int(value), f"Record {value}")
 
 
-def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+def controls(info: ModuleInfo, stored: Mapping[str, Any], zone: ZoneInfo, style: Format) -> dict[str, Any]:
     """What the controls show for stored values."""
-    return {name: _control(field_info, stored.get(name), zone) for name, field_info in info.fields.items()}
+    return {name: _control(field_info, stored.get(name), zone, style) for name, field_info in info.fields.items()}
 
 
-def _control(info: FieldInfo, value: Any, zone: ZoneInfo) -> Any:
+def _control(info: FieldInfo, value: Any, zone: ZoneInfo, style: Format) -> Any:
     if info.kind.family in ("boolean", "choices") or value is None:
         return value
+    if info.kind.family == "number" and isinstance(value, int | Decimal):
+        return style.control(value)
     if info.kind.family == "datetime":
         time = in_zone(typed_time(value), zone)
         return time.replace(tzinfo=None).isoformat(timespec="seconds" if time.second else "minutes")
     return info.kind.text(value)
+
+
+def shown_number(info: FieldInfo, text: str, style: Format) -> str:
+    """A value as a URL says it, as a control shows it: a number in the user's format, all else as it is."""
+    return style.control_text(text) if info.kind.family == "number" else text
 
 
 def typed(info: ModuleInfo, form: MultiDict[str, str]) -> dict[str, Any]:
@@ -124,13 +138,24 @@ def _searched(info: FieldInfo, form: MultiDict[str, str]) -> str:
     return words if not chosen or typed_over else ""
 
 
-def values_of(session: Session, info: ModuleInfo, form: MultiDict[str, str], zone: ZoneInfo) -> dict[str, Any]:
-    """What `crm.records` is to save: what was touched. Raises InvalidRecord for a name that means no record, or several."""
+def values_of(
+    session: Session, info: ModuleInfo, form: MultiDict[str, str], zone: ZoneInfo, style: Format
+) -> dict[str, Any]:
+    """What `crm.records` is to save: what was touched. `style`: how numbers are written unless the form says it.
+
+    Raises InvalidRecord for what is no number, and for a name that means no record, or several.
+    """
+    style = FORMATS.get(form.get(FORMAT, ""), style)
     values = touched(info, form)
     errors = {}
     for name, value in values.items():
         if info.fields[name].kind.family == "datetime":
             values[name] = _aware(value, zone)
+        elif info.fields[name].kind.family == "number" and value.strip():
+            try:
+                values[name] = style.read_number(value)
+            except NotANumber as error:
+                errors[name] = str(error)
     for name, words in searched(info, form).items():
         try:
             values[name] = _record_named(session, info.fields[name], words)
@@ -169,10 +194,11 @@ def form_of(
     errors: Mapping[str, str] | None = None,
     searches: Mapping[str, str] | None = None,
     shown: Mapping[str, str] | None = None,
+    style: str = "",
     also_users: Iterable[int] = (),
 ) -> RecordForm:
-    """The form with what its menus and pickers need. `shown`: the marks that it was opened with; `also_users`: to be offered
-    although they may be deactivated."""
+    """The form with what its menus and pickers need. `shown`: the marks that it was opened with; `style`: name of the format;
+    `also_users`: to be offered although they may be deactivated."""
     chosen = {
         number
         for reference in info.references
@@ -186,13 +212,13 @@ def form_of(
     owners |= {str(user_id) for user_id in also_users}
     return RecordForm(
         info, dict(values), dict(errors or {}), names_of(session, chosen), dict(searches or {}),
-        people(session, owners), dict(shown or {}),
+        people(session, owners), dict(shown or {}), style,
     )  # fmt: skip
 
 
-def opened_form(session: Session, info: ModuleInfo, record: Record, zone: ZoneInfo) -> RecordForm:
+def opened_form(session: Session, info: ModuleInfo, record: Record, zone: ZoneInfo, style: Format) -> RecordForm:
     """The form of a record as it stands: what its controls show now is what they are compared with when it is sent."""
-    form = form_of(session, info, controls(info, record.values, zone))
+    form = form_of(session, info, controls(info, record.values, zone, style), style=style.name)
     return replace(form, shown=form.marks())
 
 
@@ -206,7 +232,9 @@ def sent_form(
 ) -> RecordForm:
     """The form as it was typed. Without the marks that it sent back, all that is in it is saved."""
     marks = {name: sent[f"{SHOWN}.{name}"] for name in info.fields if f"{SHOWN}.{name}" in sent and with_marks}
-    return form_of(session, info, typed(info, sent), errors=errors, searches=searched(info, sent), shown=marks)
+    return form_of(
+        session, info, typed(info, sent), errors=errors, searches=searched(info, sent), shown=marks, style=sent.get(FORMAT, ""),
+    )  # fmt: skip
 
 
 def people(session: Session, also: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from webhookui.web.access import actor, me
 from webhookui.web.choices import chosen as chosen_of
 from webhookui.web.records.form import SHOWN, RecordForm, form_of, sent_form, values_of
 from webhookui.web.records.query import RecordQuery, read_query
-from webhookui.web.template_filters import zone
+from webhookui.web.template_filters import user_format, zone
 from webhookui.workflows import run_now, store
 
 
@@ -72,7 +72,7 @@ def ask_many(module: str) -> ResponseReturnValue:
         if asked.scope == "selected" and not asked.ids:
             flash(f"Select the {info.label.lower()} first.", "warning")
             return redirect(asked.query.url(), 303)
-        form = form_of(session, info, {})
+        form = form_of(session, info, {}, style=user_format().name)
         return _page(session, info, asked, form)
 
 
@@ -100,13 +100,15 @@ def _start(session: Session, info: ModuleInfo, asked: Asked) -> Job:
     if asked.field is None:
         raise Invalid({"field": "Choose a field."})
     sent = MultiDict([pair for pair in request.form.items(multi=True) if not pair[0].startswith(f"{SHOWN}.")])
-    values = {asked.field.name: values_of(session, info, sent, zone()).get(asked.field.name)}
+    values = {asked.field.name: values_of(session, info, sent, zone(), user_format()).get(asked.field.name)}
     job = record_jobs.start_change(session, info.name, asked.chosen, values, actor())
     stored = job.arguments["values"][asked.field.name]
     names = form_of(session, info, {asked.field.name: stored})
     text = asked.field.kind.text(stored, zone())
     if asked.field.kind.family == "reference" and stored:
         text = names.name_of(stored)
+    elif asked.field.kind.family == "number" and stored is not None:
+        text = user_format().number(stored)
     elif asked.field.kind.family == "user" and stored:
         text = dict(names.users).get(str(stored), text)
     job.arguments = job.arguments | {"words": [["What", f"{asked.field.label}: {text or 'empty'}"]]}

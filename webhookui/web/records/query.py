@@ -9,7 +9,10 @@ from werkzeug.datastructures import MultiDict
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.filters import Filter, filter_operators, usual_operator
 from webhookui.crm.listing import ListQuery
+from webhookui.crm.sorting import InvalidListing
 from webhookui.current_installation import row_id
+from webhookui.people.formats import FORMATS, Format, NotANumber
+from webhookui.web.records.form import shown_number
 
 DEFAULT_SORT = "-updated_at"
 LIFTED = ("name", "created_at", "updated_at")
@@ -34,14 +37,32 @@ class RecordQuery:
     """Those that the user chose for the module: shown when the URL names none."""
     view: int = 0
     """The saved view that the page was opened by."""
+    format: str = ""
+    """By which the numbers of the filters are written, when one of them can't be read; else they are as programs write them."""
+    problem: InvalidListing | None = None
+    """Why a number can't be read."""
 
     def list_query(self, zone: tzinfo) -> ListQuery:
+        """Raises InvalidListing."""
+        if self.problem is not None:
+            raise self.problem
         return ListQuery(self.info.name, self.q, self.sort, self.filters, zone)
 
     def filter_on(self, field: FieldInfo) -> Filter:
         """The filter on a field; an empty one when there is none."""
         empty = Filter(field.name, usual_operator(field))
         return next((asked for asked in self.filters if asked.field == field.name), empty)
+
+    def in_format(self, style: Format) -> "RecordQuery":
+        """With the numbers of the filters as a user reads them. What can't be read stays as it was typed."""
+        if self.format:
+            return self
+        fields = self.info.fields
+        filters = [
+            replace(asked, operands=tuple(shown_number(fields[asked.field], text, style) for text in asked.operands))
+            for asked in self.filters
+        ]
+        return replace(self, filters=tuple(filters))
 
     @property
     def shown(self) -> tuple[FieldInfo, ...]:
@@ -69,6 +90,7 @@ class RecordQuery:
         for asked in self.filters:
             if asked.field != changes.get("without"):
                 parts += filter_parts(self.info, asked)
+        parts += [("format", self.format)] if self.format else []
         parts += [("columns", name) for name in self.columns]
         parts += [("view", str(self.view))] if self.view else []
         address = f"/records/{self.info.name}"
@@ -105,17 +127,33 @@ def read_query(info: ModuleInfo, args: MultiDict[str, str], own_columns: tuple[s
     columns = tuple(dict.fromkeys(name for name in args.getlist("columns") if name in info.fields))
     filters = tuple(asked for field in info.fields.values() if (asked := _filter(field, args)) is not None)
     first = max(1, args.get("first", 1, type=row_id))
-    return RecordQuery(
+    query = RecordQuery(
         info, args.get("q", "").strip(), sort, filters, columns, args.get("after", ""), args.get("before", ""), first,
         own_columns, args.get("view", 0, type=row_id),
     )  # fmt: skip
+    style = FORMATS.get(args.get("format", ""))
+    return _with_numbers(query, style) if style is not None else query
+
+
+def _with_numbers(query: RecordQuery, style: Format) -> RecordQuery:
+    """The numbers that were typed, as programs write them: all of them, or none and what is wrong with the first."""
+    filters = []
+    for asked in query.filters:
+        operands = asked.operands
+        if query.info.fields[asked.field].kind.family == "number":
+            try:
+                operands = tuple(map(style.read_number, operands))
+            except NotANumber as error:
+                return replace(query, format=style.name, problem=InvalidListing(asked.field, str(error)))
+        filters.append(replace(asked, operands=operands))
+    return replace(query, filters=tuple(filters))
 
 
 def _filter(field: FieldInfo, args: MultiDict[str, str]) -> Filter | None:
     """The filter on a field, if it has all that its operator takes."""
     operators = {operator.name: operator for operator in filter_operators(field)}
     operator = operators.get(args.get(f"op[{field.name}]", "")) or operators[usual_operator(field)]
-    texts = [text.strip() for text in args.getlist(f"filter[{field.name}]") if text.strip()]
+    texts = [field.present(text.strip()) for text in args.getlist(f"filter[{field.name}]") if text.strip()]
     if operator.value == "none":
         return Filter(field.name, operator.name)
     operands = texts if operator.value == "list" else texts[: 2 if operator.value == "two" else 1]

@@ -19,10 +19,10 @@ from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
 from webhookui.web.records import deleted, detail, many
-from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, values_of
+from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, shown_number, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
-from webhookui.web.template_filters import zone
+from webhookui.web.template_filters import user_format, zone
 
 bp = Blueprint("records", __name__)
 
@@ -71,8 +71,10 @@ def index(module: str) -> ResponseReturnValue:
         query = read_query(info, request.args, list_views.chosen_columns(session, module, me()))
         saved_views = list_views.views(session, module, me())
         page, problem = _listed(session, query)
+        style = user_format()
+        readable = query.in_format(style)
         names = names_in(session, query.shown, [record.values for record in page.items])
-        asked = {asked.field: (asked.operands or ("",))[0] for asked in query.filters}
+        asked = {asked.field: (asked.operands or ("",))[0] for asked in readable.filters}
         return render_template(
             "records/index.html",
             info=info,
@@ -81,6 +83,8 @@ def index(module: str) -> ResponseReturnValue:
             names=names,
             problem=problem,
             form=form_of(session, info, asked, also_users=ownership.owners(session, info)),
+            readable=readable,
+            format="" if style.is_plain else style.name,
             operators={field.name: filter_operators(field) for field in info.fields.values()},
             usual_operator=usual_operator,
             views=saved_views,
@@ -137,9 +141,11 @@ def new(module: str) -> ResponseReturnValue:
     with read() as session:
         info = catalog(session).module(module)
         values = {name: field.default for name, field in info.fields.items() if field.default is not None}
-        shown = controls(info, values, zone()) | {"owner": str(me().id)}
-        shown |= {name: request.args[name] for name in info.fields if name in request.args}
-        return _page(info, form_of(session, info, shown))
+        style = user_format()
+        shown = controls(info, values, zone(), style) | {"owner": str(me().id)}
+        given = {name: field for name, field in info.fields.items() if name in request.args}
+        shown |= {name: shown_number(field, request.args[name], style) for name, field in given.items()}
+        return _page(info, form_of(session, info, shown, style=style.name))
 
 
 @bp.post("/<module>")
@@ -147,7 +153,9 @@ def create(module: str) -> ResponseReturnValue:
     try:
         with write() as session:
             info = catalog(session).module(module)
-            record = records.create(session, module, values_of(session, info, request.form, zone()), actor())
+            record = records.create(
+                session, module, values_of(session, info, request.form, zone(), user_format()), actor()
+            )
             address, name = f"/records/{module}/{record.id}", record.name
     except Invalid as error:
         return _refused(module, error.errors)
@@ -160,7 +168,7 @@ def create(module: str) -> ResponseReturnValue:
 @bp.get("/<module>/<int:record_id>/edit")
 def edit(module: str, record_id: int) -> ResponseReturnValue:
     with reading(module, record_id) as (session, info, record):
-        return _page(info, opened_form(session, info, record, zone()), record, record.version)
+        return _page(info, opened_form(session, info, record, zone(), user_format()), record, record.version)
 
 
 @bp.post("/<module>/<int:record_id>")
@@ -171,7 +179,7 @@ def update(module: str, record_id: int) -> ResponseReturnValue:
         version = deleted.restored_first(module, record_id, version)
         with write() as session:
             info = catalog(session).module(module)
-            values = values_of(session, info, request.form, zone())
+            values = values_of(session, info, request.form, zone(), user_format())
             values = {name: value for name, value in values.items() if request.form.get(f"take.{name}") != "theirs"}
             if values:
                 records.update(session, module, record_id, values, actor(), version=version)

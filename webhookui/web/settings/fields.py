@@ -1,5 +1,6 @@
-"""Settings → Modules & fields: the fields of each module, and the custom ones among them (specification section 2)."""
+"""Settings → Modules & fields: labels and options of all fields, and the custom ones among them (specification section 2)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,15 @@ from webhookui.crm import fields
 from webhookui.crm.catalog import FieldInfo, catalog
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.fields import FieldNotFound, FieldSpec, InvalidField
+from webhookui.crm.options import WITH_OPTIONS
 from webhookui.current_installation import read, write
 from webhookui.web.access import AdminPages, me
 from webhookui.web.choices import chosen
+from webhookui.web.settings import option_rows
+from webhookui.web.settings.option_rows import OptionRow
 from webhookui.web.workflow_editor.error_locations import place_of
 from webhookui.web.workflow_editor.workflow_draft import draft_of_document
-from webhookui.workflows.field_use import FieldUse, uses
+from webhookui.workflows.field_use import FieldUse, mentioning, uses
 
 bp = AdminPages("fields", __name__)
 
@@ -58,26 +62,48 @@ def create(module: str) -> ResponseReturnValue:
 @bp.get("/<module>/<name>")
 def edit(module: str, name: str) -> ResponseReturnValue:
     with read() as session:
-        field = _custom(session, module, name)
-        spec = FieldSpec(
-            field.label, field.type, name, field.options, field.target or "", field.required, field.in_list
-        )
-        return _form(session, module, field, spec)
+        field = _field(session, module, name)
+        spec = FieldSpec(field.label, field.type, name, required=field.required, in_list=field.in_list)
+        return _form(session, module, field, spec, rows=option_rows.rows_of(field))
 
 
 @bp.post("/<module>/<name>")
 def update(module: str, name: str) -> ResponseReturnValue:
+    """Saves the field. With `do`, the options are drawn anew after a press of one of their buttons, and nothing is saved."""
     with read() as session:
-        before = _custom(session, module, name)
-    spec = replace(_spec(request.form), type=before.type, name=name, target=before.target or "")
+        before = _field(session, module, name)
+        rows = option_rows.typed_rows(request.form)
+        spec = replace(_spec(request.form), type=before.type, name=name, target=before.target or "")
+        if do := request.form.get("do"):
+            return _form(session, module, before, spec, rows=option_rows.acted(rows, do))
+        if (merged := option_rows.merged(rows, before)) is not None:
+            errors = {
+                "options": "Somebody else changed the options in the meantime. They are among yours now: check and save."
+            }
+            return _form(session, module, before, spec, errors, merged), 422
+    renamed = option_rows.renamed(rows)
+    spec = replace(spec, options=[row.name for row in rows if not row.is_retired], renamed=renamed)
     try:
+        if problem := option_rows.problem(rows):
+            raise InvalidField({"options": problem})
         with write() as session:
             field = fields.change(session, module, name, spec, me())
     except InvalidField as error:
         with read() as session:
-            return _form(session, module, before, spec, error.errors), 422
+            return _form(session, module, before, spec, error.errors, rows), 422
     flash(f"“{field.label}” was saved.", "success")
+    _flash_mentions(renamed)
     return redirect(_place(module, name), 303)
+
+
+def _flash_mentions(renamed: Mapping[str, str]) -> None:
+    """Conditions follow a renamed option by themselves; a template that compares it with a text does not."""
+    with read() as session:
+        names = ", ".join(f"“{workflow.name}”" for workflow in mentioning(session, renamed)) if renamed else ""
+    if names:
+        formers = ", ".join(f"“{former}”" for former in renamed)
+        words = f"Texts that these workflows send say {formers}: {names}. Check whether they should say the new name."
+        flash(words, "warning")
 
 
 @bp.post("/<module>/<name>/move")
@@ -115,18 +141,24 @@ def remove(module: str, name: str) -> ResponseReturnValue:
 
 
 def _form(
-    session: Session, module: str, field: FieldInfo | None, spec: FieldSpec, errors: dict[str, str] | None = None
+    session: Session,
+    module: str,
+    field: FieldInfo | None,
+    spec: FieldSpec,
+    errors: Mapping[str, str] | None = None,
+    rows: Sequence[OptionRow] = (),
 ) -> str:
-    """`field`: the one that is edited; None for a new one."""
+    """`field`: the one that is edited; None for a new one. `rows`: its options."""
     modules = catalog(session)
     return render_template(
         "settings/fields/form.html",
         info=modules.module(module),
         field=field,
         form=spec,
+        rows=rows,
         errors=errors or {},
         types=[(field_type.name, field_type.label) for field_type in FIELD_TYPES.values()],
-        with_options=fields.WITH_OPTIONS,
+        with_options=WITH_OPTIONS,
         targets=[(target.name, target.label) for target in modules.modules.values()],
     )
 
@@ -143,10 +175,17 @@ def _spec(form: MultiDict[str, str]) -> FieldSpec:
     )
 
 
+def _field(session: Session, module: str, name: str) -> FieldInfo:
+    info = catalog(session).module(module)
+    if name not in info.fields:
+        raise FieldNotFound(f"{info.label} has no field “{name}”.")
+    return info.fields[name]
+
+
 def _custom(session: Session, module: str, name: str) -> FieldInfo:
-    field = catalog(session).module(module).fields.get(name)
-    if field is None or not field.custom:
-        raise FieldNotFound("There is no such custom field.")
+    field = _field(session, module, name)
+    if not field.custom:
+        raise FieldNotFound(f"“{field.label}” is a standard field and can't be removed.")
     return field
 
 

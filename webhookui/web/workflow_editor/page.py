@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask import flash, make_response, render_template
 
+from webhookui.core.time_zones import time_zones
+from webhookui.crm.catalog import catalog
 from webhookui.current_installation import read
 from webhookui.definitions.tables import Workflow
 from webhookui.delivery import pending
+from webhookui.web.access import me
 from webhookui.web.htmx import htmx
 from webhookui.web.workflow_editor.form_tree import Draft
+from webhookui.web.workflow_editor.typed_numbers import in_format
 from webhookui.web.workflow_editor.webhook_editor import editor_choices, workflow_of_form
 from webhookui.web.workflow_editor.workflow_form import form_of
 from webhookui.workflows import loop_guard
@@ -48,6 +51,7 @@ def form_page(
     with read() as session:
         if workflow is None:
             workflow = workflow_of_form(session)
+        draft = in_format(draft, catalog(session), me().format)
         form = form_of(session, draft, errors=errors, workflow=workflow)
         loops = loop_guard.loops(session, workflow.id) if workflow and workflow.id else []
         waits = pending.count(session, pending.of_workflow(workflow.id)) if workflow and workflow.id else 0
@@ -66,7 +70,7 @@ def form_page(
         schedules=SCHEDULE_LABELS,
         weekdays=WEEKDAYS,
         months=MONTHS,
-        time_zones=sorted(available_timezones()),
+        time_zones=time_zones(),
         **editor_choices(),
     )
     answer = make_response(page)

@@ -14,6 +14,7 @@ from webhookui.web.htmx import htmx, make_response
 from webhookui.web.workflow_editor import explain, import_export, loop_holds
 from webhookui.web.workflow_editor.form_tree import at, edit_rows
 from webhookui.web.workflow_editor.page import flash_signing, form_page
+from webhookui.web.workflow_editor.typed_numbers import read_numbers
 from webhookui.web.workflow_editor.webhook_editor import workflow_of_form
 from webhookui.web.workflow_editor.workflow_draft import (
     document_of,
@@ -142,6 +143,8 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
     current = installation()
     draft, _ = without_blank_rows(draft_of_form(request.form))
     document = document_of(draft)
+    with read() as session:
+        problems = read_numbers(document, draft, catalog(session), me().format)
     workflow = None
     try:
         with write() as session:
@@ -153,7 +156,7 @@ def _save(workflow_id: int | None) -> ResponseReturnValue:
             secrets = fresh_signing_secrets(session)
             waits = pending.count(session, pending.of_workflow(workflow.id or 0))
     except InvalidDocument as error:
-        return form_page(draft, errors=error.errors, workflow=workflow), 422
+        return form_page(draft, errors={**error.errors, **problems}, workflow=workflow), 422
     except store.WorkflowConflict as error:
         return form_page(draft, workflow=error.current, conflict=str(error)), 409
     state = "is active" if workflow.active else "is switched off"

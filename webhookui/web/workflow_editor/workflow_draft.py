@@ -41,6 +41,7 @@ def workflow_draft(raw: Mapping[str, Any]) -> Draft:
     criteria = dict_of(raw.get("criteria"))
     return {
         "version": text(raw.get("version")),
+        "format": text(raw.get("format")),
         "name": text(raw.get("name")),
         "description": text(raw.get("description")),
         "module": text(raw.get("module")),

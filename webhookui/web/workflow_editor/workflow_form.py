@@ -135,7 +135,9 @@ class WorkflowForm:
         path = self.field(row["field"])
         if path is None:
             return []
-        options = list(self.users) if path.family == "user" else [(option, option) for option in path.field.options]
+        options = [(option, path.field.option_label(option)) for option in path.field.all_options]
+        if path.family == "user":
+            options = list(self.users)
         offered = {value for value, _ in options}
         return options + [(value, value) for value in taken if value and value not in offered]
 

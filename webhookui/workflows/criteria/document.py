@@ -42,6 +42,24 @@ def parse_criteria(
     return groups
 
 
+def with_present_options(criteria: Mapping[str, Any], catalog: Catalog, module: str) -> dict[str, list[dict[str, Any]]]:
+    """Stored criteria by the names that options have now."""
+    return {
+        group: [_with_present_option(row, catalog, module) for row in rows or ()] for group, rows in criteria.items()
+    }
+
+
+def _with_present_option(row: Mapping[str, Any], catalog: Catalog, module: str) -> dict[str, Any]:
+    try:
+        path = resolve(catalog, module, row["field"])
+    except UnknownField:
+        return dict(row)
+    operator = OPERATORS.get(row["operator"])
+    if not path.field.former_options or operator is None or operator.takes_text(path.family) or "value" not in row:
+        return dict(row)
+    return {**row, "value": path.field.present(row["value"])}
+
+
 class _ConditionCheck:
     """Checks conditions of one module, in the order in which a person fills them in: field, operator, value."""
 
@@ -188,7 +206,7 @@ def _is_blank(value: Any) -> bool:
 
 def _parse(path: FieldPath, value: Any) -> Any:
     if path.family == "choices":
-        return path.type.parse(value if isinstance(value, list) else [value], path.field)
+        return path.type.parse(value if isinstance(value, list) else [value], path.field.with_retired)
     if path.family == "datetime" and isinstance(value, str) and is_day(value.strip()):
         return FIELD_TYPES["date"].parse(value.strip(), path.field)
-    return path.type.parse(value, path.field)
+    return path.type.parse(value, path.field.with_retired)

@@ -181,7 +181,7 @@ def _constant(path: FieldPath, operator: Operator, stored: Any) -> Any:
         return date.fromisoformat(stored)
     if path.family == "choices" and not isinstance(stored, list):
         stored = [stored]
-    return comparable(path.family, path.type.typed(stored))
+    return comparable(path.family, path.type.typed(path.field.present(stored)))
 
 
 def is_day(stored: Any) -> bool:
@@ -254,7 +254,7 @@ def in_words(path: FieldPath, stored: Any, loader: RecordLoader, clock: Clock) -
         return FIELD_TYPES["date"].text(stored, clock.zone)
     if path.family == "choices" and not isinstance(stored, list):
         stored = [stored]
-    return path.type.text(stored, clock.zone)
+    return path.type.text(path.field.present(stored), clock.zone)
 
 
 def stored_in_words(value: Any) -> str:
