@@ -19,6 +19,8 @@ from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
 from webhookui.crm import record_jobs
+from webhookui.crm.imports import jobs as import_jobs
+from webhookui.crm.imports import uploads
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
@@ -45,6 +47,7 @@ class Queue:
             redelivery_jobs.REDELIVERY: redelivery_jobs.kind(settings.address),
             **record_jobs.KINDS,
             run_now.RUN: run_now.kind(settings.address),
+            import_jobs.IMPORT: import_jobs.Imports().kind(),
         }
         """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None
@@ -123,6 +126,7 @@ class Queue:
         limit = retention.before(self._settings.retention_days, now())
         retention.purge(self._db, limit, self._ending.is_set)
         background_jobs.forget(self._db, limit)
+        uploads.forget(self._db)
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""
