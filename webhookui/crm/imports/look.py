@@ -28,18 +28,18 @@ class Look:
     is_all: bool
 
 
-def look(session: Session, file: ImportFile, plan: ImportPlan, user: User) -> Look:
-    """Judges the first rows, and writes nothing. Raises InvalidFile."""
+def look(session: Session, file: ImportFile, plan: ImportPlan, user: User, rows: int = LOOK_ROWS) -> Look:
+    """Judges the first rows, `rows` at most, and writes nothing. Raises InvalidFile."""
     judge = RowJudge(session, file.module, plan, Actor("import", user.name, user.id), user.time_zone)
-    rows, outcome = uploads.reader(session, file.id or 0, plan.format), Outcome()
+    read, outcome = uploads.reader(session, file.id or 0, plan.format), Outcome()
     end = time.monotonic() + LOOK_S
-    while time.monotonic() < end and rows.number < LOOK_ROWS:
-        batch = [row for _, row in zip(range(BATCH), rows, strict=False)]
+    while time.monotonic() < end and read.number < rows:
+        batch = [row for _, row in zip(range(BATCH), read, strict=False)]
         if not batch:
-            return Look(outcome, rows.number, True)
+            return Look(outcome, read.number, True)
         _judge(session, judge, batch, outcome)
         session.expunge_all()
-    return Look(outcome, rows.number, next(rows, None) is None)
+    return Look(outcome, read.number, next(read, None) is None)
 
 
 def _judge(session: Session, judge: RowJudge, batch: list[CsvRow], outcome: Outcome) -> None:

@@ -40,6 +40,11 @@ SHOWN = 8
 """Rows that are shown before anything is written."""
 
 
+def largest_body(limit: int) -> int:
+    """Bytes of a request that brings a file of `limit` bytes."""
+    return limit + 64 * 1024
+
+
 class FileNotFound(NotFound):
     """There is no such file."""
 

@@ -18,7 +18,7 @@ from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
-from webhookui.web.records import detail, many
+from webhookui.web.records import detail, files, many
 from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
@@ -229,4 +229,5 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
 
 
 detail.add_routes(bp)
+files.add_routes(bp)
 many.add_routes(bp)
