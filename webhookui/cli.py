@@ -20,17 +20,21 @@ from sqlalchemy.exc import DBAPIError
 from webhookui import __version__
 from webhookui.core import exact_json, logs
 from webhookui.core.database import NotOnPostgreSQL
+from webhookui.core.errors import NotFound
 from webhookui.core.secrets import SecretUnreadable
 from webhookui.crm import demo as samples
+from webhookui.crm.imports.csv_files import InvalidFile
+from webhookui.crm.imports.plan import InvalidImport
+from webhookui.crm.sorting import InvalidListing
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import DatabaseRefused
 from webhookui.people import accounts, tokens
-from webhookui.people.accounts import InvalidUser, UserNotFound
+from webhookui.people.accounts import InvalidUser
+from webhookui.record_commands import records
 from webhookui.settings import Settings, mistakes, unknown_names
 from webhookui.workflows import store
 from webhookui.workflows.actions.webhook import fresh_signing_secrets
 from webhookui.workflows.document import InvalidDocument
-from webhookui.workflows.store import WorkflowNotFound
 
 try:
     import benchmarks
@@ -51,9 +55,9 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (DatabaseRefused, UserNotFound, WorkflowNotFound, NotOnPostgreSQL) as error:
+        except (DatabaseRefused, NotFound, NotOnPostgreSQL, InvalidFile, InvalidListing) as error:
             raise Stop(str(error)) from None
-        except InvalidUser as error:
+        except (InvalidUser, InvalidImport) as error:
             raise Stop("\n".join(f"{field}: {sentence}" for field, sentence in error.errors.items())) from None
         except SecretUnreadable as error:
             raise Stop(f"{error} Restore the key file that it was stored with.") from None
@@ -70,8 +74,13 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """webhookui: a CRM whose workflows call other systems. Settings are environment variables, WEBHOOKUI_…"""
+    context.obj = opened
+
+
+main.add_command(records)
 
 
 def read_settings(**over: Any) -> Settings:

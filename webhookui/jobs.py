@@ -19,6 +19,8 @@ from webhookui.core.database import Database, now
 from webhookui.core.secrets import SecretBox
 from webhookui.core.task_queue import InnerConsumer, WakingSqliteStorage, make_huey
 from webhookui.crm import deleted_records, deleted_references, options, record_jobs
+from webhookui.crm.imports import jobs as import_jobs
+from webhookui.crm.imports import uploads
 from webhookui.delivery.worker import Engine
 from webhookui.delivery_log import retention, statistics
 from webhookui.delivery_log.indexing import LogIndexer
@@ -48,6 +50,7 @@ class Queue:
             run_now.RUN: run_now.kind(settings.address),
             deleted_references.REFERENCES: deleted_references.KIND,
             options.RENAME: options.KIND,
+            import_jobs.IMPORT: import_jobs.Imports().kind(),
         }
         """Kinds of background jobs, by their name."""
         self.engine: Engine | None = None
@@ -128,11 +131,13 @@ class Queue:
     def _purge(self) -> None:
         with self._db.read() as session:
             days = stored_settings.retention_days(session, self._settings)
+            deleted_days = stored_settings.retention_days(session, self._settings, "deleted_retention_days")
         limit = retention.before(days, now())
         retention.purge(self._db, limit, self._ending.is_set)
-        deleted_before = retention.before(self._settings.deleted_retention_days, now())
+        deleted_before = retention.before(deleted_days, now())
         deleted_records.purge(self._db, deleted_before, retention.has_deliveries, self._ending.is_set)
         background_jobs.forget(self._db, limit)
+        uploads.forget(self._db)
 
     def start(self) -> None:
         """Starts answering: the engine, and Huey's consumer in threads of this process."""

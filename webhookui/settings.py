@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     read_limit: int = Field(
         1048576, ge=65536, description="Bytes of a response that are read and searched by captures."
     )
+    import_limit: int = Field(209715200, ge=1048576, description="Bytes of a CSV file that is imported.")
     stop_timeout: float = Field(20.0, ge=0, description="Seconds that a graceful stop waits for requests in flight.")
     retention_days: int = Field(90, ge=1, description="Days that finished deliveries stay in the webhook log.")
     deleted_retention_days: int = Field(

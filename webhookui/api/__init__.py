@@ -6,6 +6,7 @@ from webhookui.api import (  # noqa: F401 - their calls hang on bp
     auth,
     deliveries,
     errors,
+    files,
     jobs,
     modules,
     openapi,

@@ -1,5 +1,6 @@
 """Reading what a call sends: JSON bodies with exact decimals, and the keys of a page."""
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -9,6 +10,7 @@ from webhookui.api.errors import ApiError, invalid
 from webhookui.core import exact_json
 from webhookui.core.database import LARGEST_ID, row_number
 from webhookui.core.paging import Item, Page
+from webhookui.crm.filters import Filter
 from webhookui.crm.operators import OPERATORS
 from webhookui.webhooks.problems import UNSTORABLE
 
@@ -111,3 +113,20 @@ def _takes_many(name: str) -> bool:
     """Whether a filter's operator takes several values: `op[stage]=is_any_of`."""
     operator = OPERATORS.get(request.args.get(name.replace("filter[", "op[", 1), ""))
     return name.startswith("filter[") and operator is not None and operator.value in ("two", "list")
+
+
+def list_filters() -> list[Filter]:
+    """`filter[field]=value`, and `op[field]=operator` for another than the field's usual one."""
+    filters = []
+    for name, texts in request.args.lists():
+        match = re.fullmatch(r"(filter|op)\[(\w+)\]", name)
+        if not match:
+            if name.startswith(("filter", "op[")):
+                raise invalid(name, "Write filter[field]=value.", f"“{name}” is not filter[field].")
+            continue
+        field = match[2]
+        operator = request.args.get(f"op[{field}]", "")
+        if match[1] == "filter" or f"filter[{field}]" not in request.args:
+            operands = texts if match[1] == "filter" else []
+            filters.append(Filter(field, operator, tuple(operands)))
+    return filters

@@ -32,7 +32,7 @@ def cancel_job(job_id: int) -> ResponseReturnValue:
 def get_rejected_rows(job_id: int) -> ResponseReturnValue:
     with read() as session:
         _own(session, job_id)
-    lines = (part.encode() for part in rejected_csv(db(), installation().queue.kinds, job_id))
+    lines = rejected_csv(db(), installation().queue.kinds, job_id)
     return Response(lines, mimetype="text/csv")
 
 

@@ -12,6 +12,7 @@ from webhookui import __version__
 from webhookui.api.blueprint import bp
 from webhookui.api.bodies import check_args
 from webhookui.api.openapi_examples import EXAMPLES
+from webhookui.api.openapi_files import EXPORT, FORM, IMPORT
 from webhookui.core.database import LARGEST_ID
 from webhookui.crm.field_types import FIELD_TYPES
 from webhookui.crm.operators import OPERATORS
@@ -185,6 +186,7 @@ class Operation:
     body: Schema | None = None
     query: dict[str, Schema] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
+    body_type: str = "application/json"
     media_type: str = "application/json"
     """Of the answer."""
 
@@ -222,6 +224,7 @@ OPERATOR: Schema = {
     "type": "object", "additionalProperties": {"enum": [name for name, of in OPERATORS.items() if not of.on_change]},
     "description": "Field → operator of its filter: `op[amount]=at_least`. Without one, a text contains and everything else is.",
 }  # fmt: skip
+LIST = {"q": TEXT, "sort": SORT, "filter[]": FILTER, "op[]": OPERATOR}
 F, R, J, W, D = "/modules/{module}/fields", "/records/{module}", "/jobs/{id}", "/workflows", "/deliveries"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -237,7 +240,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("delete", F + "/{name}", "Remove a custom field with its values", None, 204, errors=(403, 404)),
     Operation(
         "get", R, "Records of a module; filter[field]=value filters", _page("Record"),
-        query={"q": TEXT, "sort": SORT, "filter[]": FILTER, "op[]": OPERATOR, **PAGE}, errors=(404, 422),
+        query=LIST | PAGE, errors=(404, 422),
     ),
     Operation("post", R, "Create a record", _ref("Record"), 201, VALUES, errors=(400, 404, 415, 422)),
     Operation("get", R + "/{id}", "One record", _ref("Record"), errors=(404,)),
@@ -258,6 +261,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "get", "/deleted", "Deleted records, the newest first", _page("DeletedRecord"), query={"module": TEXT, "q": TEXT, **PAGE},
         errors=(404, 422),
     ),
+    Operation("post", R + "/import", "Import a CSV file", _ref("Job"), 202, IMPORT, {}, (400, 404, 413, 415, 422), FORM),
+    Operation("get", R + "/export.csv", "The list as a CSV file that an import takes in", TEXT, query=LIST | EXPORT,
+              errors=(404, 422), media_type="text/csv"),
     Operation("get", J, "How far a job in the background is", _ref("Job"), errors=(403, 404)),
     Operation("post", J + "/cancel", "End a job where it is; what it has done stays", _ref("Job"), errors=(403, 404)),
     Operation(
@@ -390,7 +396,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         needed = bool(operation.body.get("required")) or "$ref" in operation.body
         operation_document["requestBody"] = {
             "required": needed,
-            "content": {"application/json": {"schema": operation.body}},
+            "content": {operation.body_type: {"schema": operation.body}},
         }
     return operation_document
 

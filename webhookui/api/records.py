@@ -1,6 +1,5 @@
 """Records: list, create, read, change, delete."""
 
-import re
 from typing import Any
 
 from flask import jsonify, request
@@ -8,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webhookui.api.auth import actor, me
 from webhookui.api.blueprint import bp
-from webhookui.api.bodies import cursor, ids_in, limit, object_body, page_document
+from webhookui.api.bodies import cursor, ids_in, limit, list_filters, object_body, page_document
 from webhookui.api.errors import invalid
 from webhookui.api.jobs import accepted
 from webhookui.crm import deleted_records, listing, record_jobs, records
@@ -24,28 +23,11 @@ from webhookui.current_installation import read, write
 
 @bp.get("/records/<module>")
 def list_records(module: str) -> ResponseReturnValue:
-    query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), _filters())
+    query = ListQuery(module, request.args.get("q", ""), request.args.get("sort", "id"), list_filters())
     with read() as session:
         info = catalog(session).module(module)
         listed = listing.page_after(session, query, request.args.get("cursor", ""), limit())
     return jsonify(page_document(listed, lambda record: record_document(info, record)))
-
-
-def _filters() -> list[Filter]:
-    """`filter[field]=value`, and `op[field]=operator` for another than the field's usual one."""
-    filters = []
-    for name, texts in request.args.lists():
-        match = re.fullmatch(r"(filter|op)\[(\w+)\]", name)
-        if not match:
-            if name.startswith(("filter", "op[")):
-                raise invalid(name, "Write filter[field]=value.", f"“{name}” is not filter[field].")
-            continue
-        field = match[2]
-        operator = request.args.get(f"op[{field}]", "")
-        if match[1] == "filter" or f"filter[{field}]" not in request.args:
-            operands = texts if match[1] == "filter" else []
-            filters.append(Filter(field, operator, tuple(operands)))
-    return filters
 
 
 @bp.post("/records/<module>")

@@ -46,10 +46,13 @@ def ids_of(info: ModuleInfo) -> dict[str, int]:
 
 def add(session: Session, info: ModuleInfo, record_id: int, keys: Keys) -> None:
     """The rows of a new record."""
-    rows = [
+    session.execute(insert(RecordKey), rows_of(info, record_id, keys))
+
+
+def rows_of(info: ModuleInfo, record_id: int, keys: Keys) -> list[dict[str, Any]]:
+    return [
         {"field_id": number, "key": keys.get(name, ""), "record_id": record_id} for name, number in ids_of(info).items()
     ]
-    session.execute(insert(RecordKey), rows)
 
 
 def move(session: Session, info: ModuleInfo, record_id: int, before: Keys, after: Keys) -> None:

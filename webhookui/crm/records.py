@@ -18,7 +18,7 @@ from webhookui.crm.deleted_references import Target
 from webhookui.crm.field_types import FieldError, iso_time
 from webhookui.crm.history import RecordChange, record_saved, values_at
 from webhookui.crm.tables import ASKED_NONE, Change, DeletedRecord, Link, Record, RecordKey
-from webhookui.people.tables import User
+from webhookui.crm.targets import Targets
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
 _L = Link.__table__.c  # type: ignore[attr-defined]
@@ -76,11 +76,7 @@ def create(
 ) -> Record:
     """A new record. Fields that are not given start with their default, the owner with the actor. Raises InvalidRecord."""
     info = catalog(session).module(module)
-    complete = {name: field.default for name, field in info.fields.items() if field.default is not None}
-    if "owner" in info.fields and actor.user_id is not None:
-        complete["owner"] = actor.user_id
-    stored = _checked(session, info, {**complete, **values}, whole=True)
-    full = {name: stored.get(name, field.kind.nothing()) for name, field in info.fields.items()}
+    full = complete(info, values, actor, Targets(session))
     time = now()
     record = Record(module=module, values=full, created_at=time, updated_at=time)
     _lift(info, record)
@@ -88,9 +84,8 @@ def create(
     session.flush()
     record_keys.add(session, info, record.id or 0, record.sort_keys)
     _link(session, info, record, {}, full)
-    filled = {name: [None, value] for name, value in full.items() if value not in (None, [], False)}
-    change = _note(session, record, "create", actor, filled, run_workflows)
-    _tell(session, RecordChange.of(change, record, full, {}), run_workflows)
+    change = note(session, record, "create", actor, filled(full), run_workflows)
+    tell(session, RecordChange.of(change, record, full, {}), run_workflows)
     return record
 
 
@@ -111,7 +106,7 @@ def update(
     record = get(session, module, record_id, for_update=True)
     info = catalog(session).module(module)
     before = info.current(record.values)
-    stored = _checked(session, info, values, before=before)
+    stored = _checked(info, values, Targets(session), before=before)
     if version is not None and version != record.version:
         differs = {name: (value, before.get(name)) for name, value in stored.items() if before.get(name) != value}
         then = values_at(session, record, version)
@@ -129,9 +124,16 @@ def update(
     session.flush()
     record_keys.move(session, info, record_id, keys, record.sort_keys)
     _link(session, info, record, before, after)
-    change = _note(session, record, "update", actor, changed, run_workflows)
-    _tell(session, RecordChange.of(change, record, after, before, last_saved), run_workflows)
+    change = note(session, record, "update", actor, changed, run_workflows)
+    tell(session, RecordChange.of(change, record, after, before, last_saved), run_workflows)
     return record
+
+
+def check(session: Session, module: str, record_id: int, values: Mapping[str, Any]) -> bool:
+    """Whether `update` with these values would change something. Raises RecordNotFound, InvalidRecord."""
+    before = get(session, module, record_id).values
+    stored = _checked(catalog(session).module(module), values, Targets(session), before=before)
+    return any(before.get(name) != value for name, value in stored.items())
 
 
 def delete(session: Session, module: str, record_id: int, actor: Actor, *, run_workflows: bool = True) -> None:
@@ -140,9 +142,9 @@ def delete(session: Session, module: str, record_id: int, actor: Actor, *, run_w
     before = dict(record.values)
     record.version += 1  # a save that began before is told of it, even when the record was restored in between
     kept = {name: [value, None] for name, value in before.items() if value not in (None, [], False)}
-    change = _note(session, record, "delete", actor, kept, run_workflows)
+    change = note(session, record, "delete", actor, kept, run_workflows)
     # Listeners see the record while what it refers to, and what refers to it, is still there.
-    _tell(session, RecordChange.of(change, record, before, before), run_workflows)
+    tell(session, RecordChange.of(change, record, before, before), run_workflows)
     deleted_references.keep(session, record_id)
     record_keys.remove(session, catalog(session).module(module), record_id, record.sort_keys)
     session.add(
@@ -177,7 +179,7 @@ def restore(session: Session, module: str, record_id: int, actor: Actor) -> tupl
     _link(session, info, record, {}, values)
     deleted_references.settled_with(session, record_id)
     filled = {name: [None, value] for name, value in values.items() if value not in (None, [], False)}
-    _note(session, record, "restore", actor, filled, run_workflows=False)
+    note(session, record, "restore", actor, filled, run_workflows=False)
     notes += deleted_references.left_alone(session, record_id)
     deleted_references.follow(session, Target(module, record_id, record.name, actor.user_id, restored=True))
     return record, notes
@@ -249,13 +251,27 @@ def related(session: Session, record: Record, relation: Relation) -> list[Record
 
 def checked(session: Session, module: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Stored forms of values that are to be set. Raises InvalidRecord."""
-    return _checked(session, catalog(session).module(module), values)
+    return _checked(catalog(session).module(module), values, Targets(session))
+
+
+def complete(info: ModuleInfo, values: Mapping[str, Any], actor: Actor, targets: Targets) -> dict[str, Any]:
+    """The stored values of a new record, every field of the module among them. Raises InvalidRecord."""
+    started = {name: field.default for name, field in info.fields.items() if field.default is not None}
+    if "owner" in info.fields and actor.user_id is not None:
+        started["owner"] = actor.user_id
+    stored = _checked(info, {**started, **values}, targets, whole=True)
+    return {name: stored.get(name, field.kind.nothing()) for name, field in info.fields.items()}
+
+
+def filled(values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What the change of a new record notes: its fields that are not empty."""
+    return {name: [None, value] for name, value in values.items() if value not in (None, [], False)}
 
 
 def _checked(
-    session: Session,
     info: ModuleInfo,
     values: Mapping[str, Any],
+    targets: Targets,
     *,
     whole: bool = False,
     before: Mapping[str, Any] | None = None,
@@ -271,7 +287,7 @@ def _checked(
         try:
             value = field.kind.parse(raw, _with_retired(field, before))
             if value is not None and (before is None or value != before.get(name)):
-                _points_somewhere(session, field, value)
+                targets.check(field, value)
             stored[name] = value
         except FieldError as error:
             if before is not None and raw == before.get(name):
@@ -296,19 +312,6 @@ def _with_retired(field: FieldInfo, before: Mapping[str, Any] | None) -> FieldIn
         if option not in field.options
     ]
     return replace(field, options=(*field.options, *retired)) if retired else field
-
-
-def _points_somewhere(session: Session, field: FieldInfo, value: Any) -> None:
-    if field.kind.family == "reference":
-        module = session.scalar(select(_R.module).where(_R.id == value))
-        if module != field.target:
-            raise FieldError(f"There is no record {value} in {field.target}.")
-    elif field.kind.family == "user":
-        user = session.get(User, value)
-        if user is None:
-            raise FieldError(f"There is no user {value}.")
-        if not user.active:
-            raise FieldError(f"{user.name} is deactivated. Choose somebody else.")
 
 
 def _lift(info: ModuleInfo, record: Record) -> None:
@@ -339,11 +342,11 @@ def _link(
         session.execute(insert(Link), rows)
 
 
-def _note(
+def note(
     session: Session, record: Record, kind: str, actor: Actor, values: dict[str, list[Any]], run_workflows: bool
 ) -> Change:
     """The trace of a save. `run_workflows`: it may run some, and will be told to the listeners that there are."""
-    asks = _runs_workflows(actor.source, run_workflows) and record_saved.has_listeners(session)
+    asks = runs_workflows(actor.source, run_workflows) and record_saved.has_listeners(session)
     change = Change(
         record_id=record.id or 0,
         module=record.module,
@@ -363,11 +366,11 @@ def _note(
     return change
 
 
-def _tell(session: Session, saved: RecordChange, run_workflows: bool) -> None:
-    if _runs_workflows(saved.source, run_workflows):
+def tell(session: Session, saved: RecordChange, run_workflows: bool) -> None:
+    if runs_workflows(saved.source, run_workflows):
         record_saved.send(session, saved)
 
 
-def _runs_workflows(source: str, run_workflows: bool) -> bool:
+def runs_workflows(source: str, run_workflows: bool) -> bool:
     """Whether the listeners are told of a save. Captures never run workflows: no loops (specification section 3)."""
     return run_workflows and source != "capture"

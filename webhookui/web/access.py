@@ -27,6 +27,12 @@ def admin_only(view: View) -> View:
     return view
 
 
+def takes_file(view: View) -> View:
+    """Takes a body as large as a CSV file may be (the setting `import_limit`)."""
+    view.takes_file = True  # type: ignore[attr-defined]
+    return view
+
+
 class AdminPages(Blueprint):
     """Pages that need an admin, each of them."""
 

@@ -52,7 +52,7 @@ def rejected(job_id: int) -> ResponseReturnValue:
     with read() as session:
         _own(session, job_id)
     headers = {"Content-Disposition": f"attachment; filename=rejected-{job_id}.csv"}
-    lines = (part.encode() for part in rejected_csv(db(), _kinds(), job_id))
+    lines = rejected_csv(db(), _kinds(), job_id)
     return Response(lines, mimetype="text/csv", headers=headers)
 
 

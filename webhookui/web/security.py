@@ -19,6 +19,7 @@ from webhookui import current_installation
 from webhookui.api import errors
 from webhookui.core.database import is_unavailable, unavailable_because
 from webhookui.core.errors import NotFound
+from webhookui.crm.imports import uploads
 from webhookui.people import sessions
 from webhookui.people.tables import User
 from webhookui.web.htmx import htmx, make_response
@@ -60,6 +61,7 @@ class SessionUser(UserMixin):
 
 
 def init_app(app: Flask) -> None:
+    app.before_request(_room_for_a_file)
     csrf.init_app(app)
     limiter.init_app(app)
     login.init_app(app)
@@ -110,6 +112,17 @@ def end_session() -> None:
     logout_user()
 
 
+def _room_for_a_file() -> None:
+    """Before the protection against forged requests reads the form."""
+    if _takes_file() and current_user.is_authenticated:
+        limit = current_installation.installation().settings.import_limit
+        request.max_content_length = uploads.largest_body(limit)
+
+
+def _takes_file() -> bool:
+    return getattr(current_app.view_functions.get(request.endpoint or ""), "takes_file", False)
+
+
 def require_login() -> ResponseReturnValue | None:
     """Everything needs a login but what is marked public, static files, and the API, which has its own door."""
     endpoint = request.endpoint or ""
@@ -140,6 +153,9 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error
     title, hint = _WORDS.get(error.code or 500, (error.name, error.description or ""))
+    if error.code == 413 and _takes_file():
+        megabytes = current_installation.installation().settings.import_limit // 2**20
+        hint = f"A file may have at most {megabytes} MB. Split it, or ask an admin to raise WEBHOOKUI_IMPORT_LIMIT."
     if type(error) in (BadRequest, NoSuchPage) and error.description != type(error).description:
         title = error.description or title  # what the view says of it
     return render_error(error.code or 500, title, hint)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.datastructures import MultiDict
 
@@ -95,6 +95,11 @@ class RecordQuery:
         parts += [("view", str(self.view))] if self.view else []
         address = f"/records/{self.info.name}"
         return f"{address}?{urlencode(parts)}" if parts else address
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """The names and values of its URL, from the first page on."""
+        return parse_qsl(self.url().partition("?")[2])
 
     @property
     def saved(self) -> str:

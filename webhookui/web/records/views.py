@@ -18,7 +18,7 @@ from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
-from webhookui.web.records import deleted, detail, many
+from webhookui.web.records import deleted, detail, files, many
 from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, shown_number, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
@@ -250,4 +250,5 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
 bp.post("/<module>/<int:record_id>/restore", endpoint="restore")(deleted.restore)
 bp.register_error_handler(RecordDeleted, deleted.to_deleted)
 detail.add_routes(bp)
+files.add_routes(bp)
 many.add_routes(bp)
