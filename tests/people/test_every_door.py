@@ -32,6 +32,8 @@ DOORS: dict[str, str] = {
          "notifications.index", "notifications.read", "notifications.read_all", "records.home", "records.index",
          "records.create", "records.update", "records.show", "records.delete", "records.edit", "records.field",
          "records.update_field", "records.edit_field", "records.live", "records.timeline", "records.new", "records.pick",
+         "records.import_page", "records.upload", "records.import_plan", "records.choose_plan", "records.export",
+         "api.import_records", "api.export_records",
          "records.search", "records.choose_columns", "records.save_view", "records.delete_view",
          "api.list_modules", "api.get_module", "api.list_records", "api.create_record", "api.get_record",
          "api.change_record", "api.delete_record", "api.get_job", "api.cancel_job", "api.get_rejected_rows", "api.change_records",
