@@ -4,6 +4,7 @@ complains. A page that is missing in the table makes `test_every_page_is_in_the_
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from webhookui.core import background_jobs
 from webhookui.core.database import Database, now
 from webhookui.crm import demo, fields, history, record_jobs, records
 from webhookui.crm.fields import FieldSpec
+from webhookui.crm.imports import uploads
 from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.records import Actor
 from webhookui.delivery.tables import CapturedValue, Endpoint
@@ -101,6 +103,10 @@ LOOKS: dict[str, Look] = {
     "jobs": Look("/jobs/"),
     "jobs, none": Look("/jobs/", who="user"),
     "job": Look("/jobs/{change}"),
+    "import of records": Look("/records/deals/import"),
+    "import of records, refused": Look("/records/deals/import", lambda page: send_no_file(page)),
+    "import, what would happen": Look("/records/deals/import/{file}"),
+    "import, what cannot be": Look("/records/deals/import/{file}", lambda page: import_nothing(page)),
     "record": Look(f"/records/deals/{DEAL}"),
     "record, one field": Look(f"/records/deals/{DEAL}/fields/amount/edit"),
     "record, asked to delete": Look(f"/records/deals/{DEAL}", click("[data-ask]")),
@@ -178,9 +184,21 @@ NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
     "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
     "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
-    "redeliveries.running", "dashboard.live", "jobs.rejected",
+    "redeliveries.running", "dashboard.live", "jobs.rejected", "records.export",
 }  # fmt: skip
 """Endpoints that answer with a file, a part of a page, or a redirect."""
+
+
+def send_no_file(page: Page) -> None:
+    page.evaluate("document.querySelector('main form').noValidate = true")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator(".invalid-feedback")).to_be_visible()
+
+
+def import_nothing(page: Page) -> None:
+    """A date that can be read two ways, and a column that no field is chosen for."""
+    page.get_by_label("Find duplicates by").select_option("id")
+    expect(page.locator(".invalid-feedback")).to_be_visible()
 
 
 def wrong_password(page: Page) -> None:
@@ -281,9 +299,12 @@ def furnished(db: Database) -> dict[str, Any]:
         alerts.deliveries_failed(session, [failed])
         alerts.endpoint_changed(session, "https://api.example.com:443")
         digest.write_due(session, "https://crm.example.com", now())
+        ann = accounts.by_email(session, pages.ADMIN[0])
+    table = "Name;Amount;Close date;Phone number of the office\nTill;1.250,50;01.02.2026;1\n;x;2.2.2026;\n"
+    file = uploads.store(db, "deals", ann, "deals of the year.csv", io.BytesIO(table.encode()))
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,
-            "theirs": theirs.id, "change": bulk.id, "deleted": gone.id}  # fmt: skip
+            "theirs": theirs.id, "change": bulk.id, "deleted": gone.id, "file": file}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,8 @@ DOORS: dict[str, str] = {
          "records.create", "records.update", "records.show", "records.ask_delete", "records.delete", "records.restore",
          "deleted.index", "deleted.show", "records.edit", "records.field",
          "records.update_field", "records.edit_field", "records.live", "records.timeline", "records.new", "records.pick",
+         "records.import_page", "records.upload", "records.import_plan", "records.choose_plan", "records.export",
+         "api.import_records", "api.export_records",
          "records.search", "records.choose_columns", "records.save_view", "records.delete_view",
          "api.list_modules", "api.get_module", "api.list_records", "api.create_record", "api.get_record",
          "api.change_record", "api.delete_record", "api.get_job", "api.cancel_job", "api.get_rejected_rows", "api.change_records",
