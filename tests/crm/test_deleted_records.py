@@ -227,7 +227,7 @@ def test_what_changed_meanwhile_stops_no_restoration_and_loses_nothing(db: Datab
         fields.change(session, "contacts", size, FieldSpec("Size", options=("Small",)), ann)
         fields.remove(session, "contacts", extra, ann)
         fields.add(session, "contacts", FieldSpec("Region", required=True), ann)
-        accounts.set_access(session, accounts.by_email(session, "sam@example.com"), role="user", active=False, by=ann)
+        accounts.change_user(session, accounts.by_email(session, "sam@example.com"), role="user", active=False, by=ann)
     assert restore(db, "contacts", eva) == [
         "The field Extra was removed; its value stays in the timeline.",
         "Region is required and empty.",

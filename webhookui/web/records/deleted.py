@@ -26,7 +26,7 @@ from webhookui.web.access import actor, admin_only, me
 from webhookui.web.htmx import htmx, make_response
 from webhookui.web.records.form import people, touched, values_of
 from webhookui.web.records.record_view import activity, names_in
-from webhookui.web.template_filters import zone
+from webhookui.web.template_filters import user_format, zone
 
 bp = Blueprint("deleted", __name__)
 
@@ -219,7 +219,7 @@ def deleted_meanwhile(deleted: DeletedRecord) -> ResponseReturnValue:
 def _entered(session: Session, deleted: DeletedRecord) -> Iterator[Entered]:
     info = catalog(session).module(deleted.module)
     try:
-        values = values_of(session, info, request.form, zone())
+        values = values_of(session, info, request.form, zone(), user_format())
     except Invalid:
         values = touched(info, request.form)
     for name, typed in values.items():
