@@ -4,12 +4,13 @@ job (specification section 2)."""
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.core.background_jobs import Job
+from webhookui.core.database import row_number
 from webhookui.core.errors import Invalid
 from webhookui.crm import record_jobs
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
@@ -119,8 +120,15 @@ def _asked(info: ModuleInfo, args: MultiDict[str, str]) -> Asked:
     act = chosen_of("act", ACTS, "change")
     field = info.fields.get("owner" if act == "owner" else args.get("field", ""))
     query = read_query(info, MultiDict(parse_qsl(args.get("query", ""))))
-    ids = [row_id(text) for text in args.getlist("ids")[: record_jobs.MOST_IDS]]
-    return Asked(act, chosen_of("scope", SCOPES, "selected"), ids, query, field)
+    return Asked(act, chosen_of("scope", SCOPES, "selected"), _ids(args.getlist("ids")), query, field)
+
+
+def _ids(texts: list[str]) -> list[int]:
+    """Ends the request with a 400 for what is no record's number: it never stands for another one."""
+    numbers = [row_number(text.strip()) for text in texts]
+    if None in numbers:
+        abort(400, description="“ids” holds something that is not the number of a record.")
+    return [number for number in numbers if number is not None]
 
 
 def _page(
