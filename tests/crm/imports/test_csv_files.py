@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import time
 import tracemalloc
 from collections.abc import Iterator
 
@@ -107,6 +108,16 @@ def test_a_quotation_mark_that_is_never_closed_is_a_problem_of_its_row_alone() -
 def test_a_file_without_a_header_is_refused_in_words(data: bytes) -> None:
     with pytest.raises(InvalidFile, match="first line"):
         reader(data, FileFormat("utf-8", ";"))
+
+
+@pytest.mark.parametrize("data", [b"x" * 4_000_000, b"\xe9" * 4_000_000, b'"' * 4_000_000, b";" * 1_000_000])
+def test_what_is_no_csv_file_is_told_so_quickly(data: bytes) -> None:
+    began = time.process_time()
+    detector = EncodingDetector()
+    for start in range(0, len(data), 262_144):
+        detector.feed(data[start : start + 262_144])
+    encoding = detector.encoding()
+    assert separator_of(decoded(data[:262_144], encoding)) and time.process_time() - began < 2
 
 
 def test_a_large_file_is_read_in_little_memory() -> None:

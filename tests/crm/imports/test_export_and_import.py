@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,7 +121,9 @@ def test_references_are_found_by_name_when_their_records_have_other_numbers(room
 
 def test_a_list_is_exported_in_its_order_filtered_with_its_columns_whatever_is_saved_meanwhile(room: Room) -> None:
     with room.db.write() as session:
-        ids = [records.create(session, MODULE, {"name": f"N{n:04}", "phone": "555 12"}, ANN).id or 0 for n in range(1203)]
+        ids = [
+            records.create(session, MODULE, {"name": f"N{n:04}", "phone": "555 12"}, ANN).id or 0 for n in range(1203)
+        ]
         records.create(session, MODULE, {"name": "Other"}, ANN)
     parts = exported(room.db, ListQuery(MODULE, q="n", sort="-updated_at"), ("phone", "phone"))[1]
     text = next(parts).decode()

@@ -160,7 +160,15 @@ def test_references_are_found_by_name_and_number_and_users_by_address(room: Room
         acme, twin, other = (
             records.create(session, "organizations", {"name": name}, ANN).id for name in ("Acme", "Twin", "Twin")
         )
-    rows = [f"a,Acme (#{acme})", f"b,#{other}", "c,acme", "d,Twin", f"e,Twin (#{twin})", "f,Nobody", f"g,Acme (#{twin})"]
+    rows = [
+        f"a,Acme (#{acme})",
+        f"b,#{other}",
+        "c,acme",
+        "d,Twin",
+        f"e,Twin (#{twin})",
+        "f,Nobody",
+        f"g,Acme (#{twin})",
+    ]
     job = room.bring_in("contacts", "Last name,Organization\n" + "\n".join(rows))
     assert room.values("contacts", "last_name", "organization") == [
         ("a", acme), ("b", other), ("c", acme), ("e", twin), ("g", acme),
@@ -201,9 +209,7 @@ def test_the_look_says_what_the_job_then_does_and_writes_nothing(room: Room) -> 
     with room.db.write() as session:
         records.create(session, "contacts", {"last_name": "Old", "email": "a@example.com"}, ANN)
         records.create(session, "contacts", {"last_name": "Same", "email": "s@example.com"}, ANN)
-    text = (
-        "Last name,E-mail\nNew,a@example.com\nSame,s@example.com\nLee,b@example.com\nRay,b@example.com\n,c@example.com\nFox,no\n"
-    )
+    text = "Last name,E-mail\nNew,a@example.com\nSame,s@example.com\nLee,b@example.com\nRay,b@example.com\n,c@example.com\nFox,no\n"
     file, plan = room.plan(room.upload("contacts", text), match_on="email", on_match="update")
     with room.db.read() as session:
         seen = look.look(session, file, plan, room.ann)

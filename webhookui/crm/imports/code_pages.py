@@ -23,9 +23,7 @@ OTHER_SCRIPTS = ("cp1251", "cp1253", "cp1255", "cp1256")
 
 def code_page_of(lines: Iterable[bytes]) -> str:
     """A key of LANGUAGES; of what is no language's, the most usual one."""
-    words = Counter(
-        word for line in lines for word in re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", line)
-    )
+    words = Counter(word for line in lines for word in re.findall(rb"[A-Za-z\x80-\xff]+", line) if not word.isascii())
     return max(LANGUAGES, key=lambda page: _fit(words, page))
 
 

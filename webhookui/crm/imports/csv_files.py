@@ -62,7 +62,6 @@ class FileFormat:
 class EncodingDetector:
     """Is fed a whole file, piece by piece, and tells its encoding. Keeps little of it."""
 
-    _NON_ASCII = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
     _KEPT = 64 * 1024
 
     def __init__(self) -> None:
@@ -81,13 +80,12 @@ class EncodingDetector:
                 self._utf8.decode(data)
             except UnicodeDecodeError:
                 self._is_utf8 = False
-        for match in self._NON_ASCII.finditer(data) if self._kept < self._KEPT else ():
-            line = match.group()[:1000]
-            if line not in self._lines:
-                self._lines[line] = None
-                self._kept += len(line)
-            if self._kept >= self._KEPT:
-                break
+        if data.isascii() or self._kept >= self._KEPT:
+            return
+        for line in data.splitlines():
+            if not line.isascii() and line[:1000] not in self._lines and self._kept < self._KEPT:
+                self._lines[line[:1000]] = None
+                self._kept += len(line[:1000])
 
     def encoding(self) -> str:
         """A key of ENCODINGS."""
