@@ -9,6 +9,7 @@ from typing import Any
 
 BENCHMARKS = {
     "records": "Lists of records with 1,000,000 contacts, beside the same with 1,000.",
+    "imports": "100,000 contacts out of a CSV file, beside a bare executemany of the same rows; pages and memory meanwhile.",
     "log": "The webhook log's pages with 1,000,000 deliveries, beside the same with 1,000.",
     "idle": "The processor's share that open log pages take while nothing happens.",
     "latency": "From a save's response to the receiver's first byte, idle.",

@@ -34,7 +34,7 @@ def _queue(receiver: BadReceiver, queued: int) -> dict[str, Any]:
         installation = open_installation(Settings(instance=server.folder))
         fill(installation, [f"{url}/never" for url in receiver.urls], queued)
         installation.close()
-        with _Peak(server.process.pid) as peak:
+        with Peak(server.process.pid) as peak:
             for _ in range(20):
                 server.call("GET", "/deliveries?limit=100")
                 time.sleep(0.5)
@@ -52,7 +52,7 @@ def _answers(receiver: BadReceiver, timeout_s: int) -> dict[str, Any]:
             for url in receiver.urls:
                 server.call("POST", "/workflows", **deal_workflow(f"{url}/{kind}", name=url))
             before = rss(server.process.pid)
-            with _Peak(server.process.pid) as peak:
+            with Peak(server.process.pid) as peak:
                 for _ in range(3):
                     _save(server)
                 _until_ended(server, 3 * len(receiver.urls))
@@ -86,7 +86,7 @@ def _until_ended(server: Server, number: int, within_s: float = 120) -> None:
     raise RuntimeError(f"Not all deliveries had an attempt within {within_s:g} s.")
 
 
-class _Peak:
+class Peak:
     """Watches the resident memory of a process; `most` in MiB."""
 
     def __init__(self, pid: int) -> None:
@@ -99,7 +99,7 @@ class _Peak:
         while not self._stop.wait(0.02):
             self.most = max(self.most, rss(self._pid))
 
-    def __enter__(self) -> _Peak:
+    def __enter__(self) -> Peak:
         self._thread.start()
         return self
 

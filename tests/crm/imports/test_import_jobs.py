@@ -183,7 +183,7 @@ def test_references_are_found_by_name_and_number_and_users_by_address(room: Room
 
 def test_repeated_empty_and_unknown_columns_and_rows_of_another_length(room: Room) -> None:
     text = "Last name,Last name,,Shoe size,E-mail\nLee,ignored,x,42\nRay,,,,r@example.com,\nFox,,,,,one more\n"
-    file, plan = room.plan(room.upload("contacts", text))
+    _, plan = room.plan(room.upload("contacts", text))
     assert [column.field for column in plan.columns] == ["last_name", "", "", "", "email"]
     job = room.bring_in("contacts", text)
     assert room.values("contacts", "last_name", "email") == [("Lee", None), ("Ray", "r@example.com")]

@@ -49,11 +49,12 @@ def _date_order(texts: Sequence[str]) -> tuple[str, bool]:
     parts = [match for text in texts if (match := _DAY.match(text)) and len(match[1]) < 4]
     if not parts:
         return "ymd", True
-    if any(int(match[1]) > 12 for match in parts):
-        return "dmy", True
-    if any(int(match[3]) > 12 for match in parts):
-        return "mdy", True
-    return ("mdy" if parts[0][2] == "/" else "dmy"), False
+    if parts[0][2] == ".":
+        return "dmy", True  # nobody writes the month first with points
+    day_first, month_first = (sum(int(match[place]) > 12 for match in parts) for place in (1, 3))
+    if day_first == month_first:
+        return ("mdy" if parts[0][2] == "/" else "dmy"), False
+    return ("dmy" if day_first > month_first else "mdy"), not (day_first and month_first)
 
 
 def _decimal_sign(texts: Sequence[str], separator: str) -> tuple[str, bool]:

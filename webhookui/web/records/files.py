@@ -2,7 +2,6 @@
 (specification section 2)."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -18,6 +17,7 @@ from webhookui.crm.imports.look import look
 from webhookui.crm.imports.plan import ON_MATCH, Column, ImportPlan, InvalidImport, matchable
 from webhookui.crm.imports.tables import ImportFile
 from webhookui.crm.imports.values import ID, ID_LABEL, forms_of, read_cell
+from webhookui.crm.sorting import InvalidListing
 from webhookui.current_installation import db, installation, read, write
 from webhookui.web.access import me, takes_file
 from webhookui.web.records.query import read_query
@@ -181,7 +181,10 @@ def export(module: str) -> ResponseReturnValue:
         info = catalog(session).module(module)
         query = read_query(info, request.args, list_views.chosen_columns(session, module, me()))
     columns = [] if request.args.get("all") == "1" else [field.name for field in query.shown]
-    listed = query.list_query(me().zone or UTC)
-    _, parts = exported(db(), listed, columns, with_bom=request.args.get("bom") == "1")
+    listed = query.list_query(zone())
+    try:
+        _, parts = exported(db(), listed, columns, with_bom=request.args.get("bom") == "1")
+    except InvalidListing:
+        return redirect(query.url(), 303)  # which says what is wrong with it
     headers = {"Content-Disposition": f"attachment; filename={module}.csv"}
     return Response(parts, mimetype="text/csv", headers=headers)
