@@ -412,9 +412,9 @@ def test_a_port_that_is_taken_is_said_with_a_way_out(run: Run) -> None:
 
 def test_every_command_of_the_readme_is_there_and_tells_what_it_does() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
-    for words in (["run"], ["web"], ["worker"], ["user", "create"], ["user", "password"],
-                  ["token", "create"], ["workflows", "import"],
-                  ["workflows", "export"], ["demo"], ["doctor"], ["backup"], ["keys", "rotate"], ["bench"]):  # fmt: skip
+    for words in (["run"], ["web"], ["worker"], ["user", "create"], ["token", "create"], ["workflows", "import"],
+                  ["workflows", "export"], ["records", "import"], ["records", "export"], ["demo"],
+                  ["doctor"], ["backup"], ["keys", "rotate"], ["bench"]):  # fmt: skip
         assert f"webhookui {' '.join(words)}" in readme
         shown = CliRunner().invoke(cli.main, [*words, "--help"])
         assert shown.exit_code == 0 and len(shown.output.splitlines()) > 3, words
@@ -425,3 +425,44 @@ def test_the_docs_say_what_the_code_says() -> None:
     script = Path(__file__).parent.parent / "scripts" / "make_docs.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ---- records ----------------------------------------------------------------------------------------------------------
+
+
+def test_records_come_in_from_a_file_and_what_was_rejected_lies_beside_it(run: Run, ann: str, tmp_path: Path) -> None:
+    file = tmp_path / "organizations.csv"
+    file.write_bytes("Name;Website\nÄpfel & Co;apples.example\n;nobody.example\n".encode("cp1252"))
+    done = run("records", "import", "organizations", str(file))
+    assert good(done) == "1 created, 0 updated, 0 skipped, 1 rejected.\n"
+    assert f"{file}.rejected.csv" in done.stderr
+    rejected = (tmp_path / "organizations.csv.rejected.csv").read_text()
+    assert rejected.splitlines() == ["Name,Website,Reason", ",nobody.example,Name is required."]
+    text = "Firma,Seite\nÄPFEL & CO,https://new.example\n"
+    mapping = '{"Firma": "name", "Seite": "website"}'
+    again = run("records", "import", "organizations", "-", "--mapping", mapping, "--match-on", "name", "--on-match", "update",
+                "--run-workflows", typed=text)  # fmt: skip
+    assert good(again) == "0 created, 1 updated, 0 skipped, 0 rejected.\n"
+
+
+def test_records_go_out_to_a_file_or_standard_output(run: Run, ann: str, tmp_path: Path) -> None:
+    good(run("records", "import", "organizations", "-", typed="Name\n'=Acme\nBeta\n"))
+    assert good(run("records", "export", "organizations", "--columns", "city")).splitlines() == [
+        "Record ID,Name,City", "1,'=Acme,", "2,Beta,",
+    ]  # fmt: skip
+    file = tmp_path / "out.csv"
+    good(run("records", "export", "organizations", str(file), "--search", "beta", "--bom"))
+    assert file.read_bytes().startswith(b"\xef\xbb\xbfRecord ID,Name,") and file.read_text().count("\n") == 2
+
+
+def test_what_cannot_be_imported_or_exported_is_said_in_words(run: Run, ann: str, tmp_path: Path) -> None:
+    assert "no module “nothing”" in refused(run("records", "import", "nothing", "-", typed="Name\nx\n"))
+    assert "file is empty" in refused(run("records", "import", "organizations", "-", typed=""))
+    assert "mapping: " in refused(run("records", "import", "organizations", "-", "--mapping", "x", typed="Name\nx\n"))
+    assert "match_on: " in refused(
+        run("records", "import", "organizations", "-", "--match-on", "city", typed="Name\nx\n")
+    )
+    assert "no field" in refused(run("records", "export", "organizations", "--sort", "nothing"))
+    assert "no user" in refused(
+        run("records", "import", "organizations", "-", "--user", "x@example.com", typed="Name\nx\n")
+    )

@@ -21,6 +21,7 @@ from webhookui.installation import Installation
 from webhookui.people import accounts
 from webhookui.people.tables import User
 
+STDIN = "<stdin>"
 Opened = Callable[[], AbstractContextManager[Installation]]
 
 
@@ -52,7 +53,8 @@ def import_records(
         db = installation.db
         with db.read() as session:
             user = accounts.by_email(session, email) if email else _first_admin(accounts.all_users(session))
-        file_id = uploads.store(db, module, user, Path(file.name).name, file)
+        name = getattr(file, "name", STDIN)
+        file_id = uploads.store(db, module, user, Path(name).name, file)
         try:
             with db.read() as session:
                 stored = uploads.get(session, file_id, user)
@@ -64,7 +66,7 @@ def import_records(
         counts = ", ".join(f"{number} {name}" for name, number in jobs.result(job).items())
         click.echo(f"{counts}." + (f" {job.error}" if job.error else ""))
         if job.rejected:
-            target = Path(rejected or ("rejected.csv" if file.name == "<stdin>" else f"{file.name}.rejected.csv"))
+            target = Path(rejected or ("rejected.csv" if name == STDIN else f"{name}.rejected.csv"))
             target.write_bytes(b"".join(rejected_csv(db, installation.queue.kinds, job.id or 0)))
             click.echo(f"Rejected rows, each with its reason: {target}", err=True)
 

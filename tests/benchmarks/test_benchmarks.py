@@ -11,6 +11,7 @@ import benchmarks
 
 SHORT: dict[str, dict[str, Any]] = {
     "growth": {"short": 50, "long": 500, "deliveries": 100, "saves": 5, "rounds": 1},
+    "imports": {"contacts": 300, "idle": 4},
     "isolation": {"endpoints": 3, "backlog": 4, "saves": 10, "pause_s": 0.0},
     "latency": {"saves": 5, "pause_s": 0.0},
     "records": {"small": 20, "large": 200, "repetitions": 1},
@@ -19,6 +20,7 @@ SHORT: dict[str, dict[str, Any]] = {
 }
 FIGURES = {
     "growth": ("throughput_ratio", "save_ratio"),
+    "imports": ("ratio", "meanwhile_p95_ms", "most_mib"),
     "isolation": ("alone_ms", "beside_ms", "p99_ratio"),
     "latency": ("save_ms", "save_to_receiver_ms"),
     "records": ("pages", "worst_ratio", "save"),

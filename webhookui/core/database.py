@@ -159,6 +159,7 @@ class Database:
             connect_args={"check_same_thread": False, "timeout": 30},
             pool_size=20,
             max_overflow=60,
+            pool_use_lifo=True,  # each connection that is used fills a cache of its own
             hide_parameters=True,  # an error's text goes to the log; bodies and secrets do not
         )
 

@@ -11,7 +11,7 @@ from webhookui.crm import record_keys
 from webhookui.crm.catalog import ModuleInfo
 from webhookui.crm.history import RecordChange, record_saved
 from webhookui.crm.records import Actor, filled, lifted, note, runs_workflows, tell
-from webhookui.crm.tables import ASKED_NONE, Change, Link, Record, RecordKey
+from webhookui.crm.tables import ASKED_NONE, Change, Link, Record
 
 _R = Record.__table__  # type: ignore[attr-defined]
 _NEW_IDS = insert(_R).returning(_R.c.id, sort_by_parameter_order=True)
@@ -31,12 +31,7 @@ def create_many(
     time = now()
     rows = [_row(info, full, time) for full in values]
     ids = list(session.connection().scalars(_NEW_IDS, rows))
-    keys = [
-        key
-        for record_id, row in zip(ids, rows, strict=True)
-        for key in record_keys.rows_of(info, record_id, row["sort_keys"])
-    ]
-    session.connection().execute(insert(RecordKey), sorted(keys, key=lambda key: (key["field_id"], key["key"])))
+    record_keys.add(session, info, {number: row["sort_keys"] for number, row in zip(ids, rows, strict=True)})
     links = [
         {"record_id": record_id, "field": field.name, "target_id": full[field.name]}
         for record_id, full in zip(ids, values, strict=True)

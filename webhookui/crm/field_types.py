@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -61,7 +61,7 @@ class FieldInfo:
     former_options: tuple[tuple[str, str], ...] = ()
     """(former name of an option, its name now)"""
 
-    @property
+    @cached_property
     def kind(self) -> FieldType:
         return FIELD_TYPES[self.type]
 

@@ -44,15 +44,15 @@ def ids_of(info: ModuleInfo) -> dict[str, int]:
     return {NAME: -info.id, **{field.name: field.id for field in info.fields.values()}}
 
 
-def add(session: Session, info: ModuleInfo, record_id: int, keys: Keys) -> None:
-    """The rows of a new record."""
-    session.execute(insert(RecordKey), rows_of(info, record_id, keys))
-
-
-def rows_of(info: ModuleInfo, record_id: int, keys: Keys) -> list[dict[str, Any]]:
-    return [
-        {"field_id": number, "key": keys.get(name, ""), "record_id": record_id} for name, number in ids_of(info).items()
-    ]
+def add(session: Session, info: ModuleInfo, keys: Mapping[int, Keys]) -> None:
+    """The rows of new records: their ids → their keys."""
+    numbers = ids_of(info).items()
+    rows = sorted((number, of.get(name, ""), record_id) for record_id, of in keys.items() for name, number in numbers)
+    connection, columns = session.connection(), ("field_id", "key", "record_id")
+    # There are many and they are short: what SQLAlchemy does for each of them would take longer than the database.
+    statement = insert(RecordKey.__table__).compile(dialect=connection.dialect, column_keys=columns)  # type: ignore[attr-defined]
+    values = rows if statement.positional else [dict(zip(columns, row, strict=True)) for row in rows]
+    connection.exec_driver_sql(str(statement), values)  # type: ignore[arg-type]
 
 
 def move(session: Session, info: ModuleInfo, record_id: int, before: Keys, after: Keys) -> None:

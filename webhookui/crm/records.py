@@ -82,7 +82,7 @@ def create(
     _lift(info, record)
     session.add(record)
     session.flush()
-    record_keys.add(session, info, record.id or 0, record.sort_keys)
+    record_keys.add(session, info, {record.id or 0: record.sort_keys})
     _link(session, info, record, {}, full)
     change = note(session, record, "create", actor, filled(full), run_workflows)
     tell(session, RecordChange.of(change, record, full, {}), run_workflows)

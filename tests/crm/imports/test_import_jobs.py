@@ -209,7 +209,15 @@ def test_the_look_says_what_the_job_then_does_and_writes_nothing(room: Room) -> 
     with room.db.write() as session:
         records.create(session, "contacts", {"last_name": "Old", "email": "a@example.com"}, ANN)
         records.create(session, "contacts", {"last_name": "Same", "email": "s@example.com"}, ANN)
-    text = "Last name,E-mail\nNew,a@example.com\nSame,s@example.com\nLee,b@example.com\nRay,b@example.com\n,c@example.com\nFox,no\n"
+    rows = [
+        "New,a@example.com",
+        "Same,s@example.com",
+        "Lee,b@example.com",
+        "Ray,b@example.com",
+        ",c@example.com",
+        "Fox,no",
+    ]
+    text = "\n".join(["Last name,E-mail", *rows])
     file, plan = room.plan(room.upload("contacts", text), match_on="email", on_match="update")
     with room.db.read() as session:
         seen = look.look(session, file, plan, room.ann)
@@ -261,6 +269,15 @@ def test_a_row_that_breaks_the_program_does_not_hold_up_the_others(room: Room, m
     monkeypatch.setattr("webhookui.crm.create_many.lifted", break_on_five)  # no real row does so
     job = room.bring_in("contacts", "Last name\n" + "\n".join(f"N{number}" for number in range(12)))
     assert counts(job) == (11, 0, 0, 1) and room.rejected(job)[1] == ["N5", background_jobs.OUR_FAULT]
+
+
+def test_a_fault_that_all_rows_meet_ends_the_job(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_always(*_: Any) -> Any:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr("webhookui.crm.create_many.lifted", break_always)  # as above
+    job = room.bring_in("contacts", "Last name\n" + "\n".join(f"N{number}" for number in range(60)))
+    assert (job.state, counts(job), job.error) == ("failed", (0, 0, 0, 0), background_jobs.OUR_FAULT)
 
 
 def test_a_file_goes_when_its_job_has_ended_or_it_was_never_started(room: Room) -> None:

@@ -29,7 +29,7 @@ def code_page_of(lines: Iterable[bytes]) -> str:
 
 def _fit(words: Counter[bytes], page: str) -> tuple[float, float]:
     """Of the code page's best language: the share of the text's letters that it has, and of its letters that the text has."""
-    letters: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
     foreign = 0
     for word, number in words.items():
         text = word.decode(page, "replace").lower()
@@ -37,7 +37,9 @@ def _fit(words: Counter[bytes], page: str) -> tuple[float, float]:
         if page in OTHER_SCRIPTS and len(special) < len(text.strip("«»„“”‘’–—…·№")):
             foreign += number * len(special)
         else:
-            letters.update({letter: number * special.count(letter) for letter in set(special)})
-    total = letters.total() + foreign or 1
+            characters.update({letter: number * special.count(letter) for letter in set(special)})
+    total = characters.total() + foreign or 1
     languages = map(set, LANGUAGES[page])
-    return max((sum(letters[letter] for letter in of) / total, len(of & letters.keys()) / len(of)) for of in languages)
+    return max(
+        (sum(characters[letter] for letter in of) / total, len(of & characters.keys()) / len(of)) for of in languages
+    )

@@ -34,7 +34,7 @@ LONGEST_LINE = 8 * 1024 * 1024
 LONGEST_CELL = 200_000
 """Characters; a long text has at most 100,000."""
 SAMPLE = 256 * 1024
-"""Bytes of a file's beginning that its separator is told by."""
+"""Bytes of a file's beginning that its separator is recognised by."""
 _SAMPLE_LINES = 40
 _UNREADABLE = "\udcff"
 """Stands for bytes that are no text in the encoding; it can't be stored, so its row is rejected."""

@@ -140,17 +140,21 @@ def _catch_up(rows: CsvReader, position: int, began: float) -> bool:
 
 
 def _write(session: Session, job: Job, plan: ImportPlan, batch: list[CsvRow]) -> list[tuple[CsvRow, str]]:
-    """Takes the rows in; those that were rejected. One that breaks the program does not hold up the others."""
+    """Takes the rows in; those that were rejected. One that breaks the program does not hold up the others; when all of a batch
+    do, the job ends."""
     try:
         with session.begin_nested():
             return _counted(job, _writer(session, job, plan).write(batch))
     except Exception as error:
         if is_unavailable(error):
             raise
-        if len(batch) > 1:
-            return [rejected for row in batch for rejected in _write(session, job, plan, [row])]
-        log.exception("row_failed", job=job.id, row=batch[0].number)
-        return [(batch[0], OUR_FAULT)]
+        if len(batch) == 1:
+            log.error("row_failed", job=job.id, row=batch[0].number, error=str(error))
+            return [(batch[0], OUR_FAULT)]
+        rejected = [row for single in batch for row in _write(session, job, plan, [single])]
+        if all(reason == OUR_FAULT for _, reason in rejected) and len(rejected) == len(batch):
+            raise
+        return rejected
 
 
 def _writer(session: Session, job: Job, plan: ImportPlan) -> RowWriter:

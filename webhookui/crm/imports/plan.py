@@ -63,15 +63,15 @@ class ImportPlan:
     def choose(
         self, info: ModuleInfo, fields: Sequence[str], forms: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> ImportPlan:
-        """Other fields for the columns; a form that is empty, or none of its field's, is told from `rows` anew."""
+        """Other fields for the columns; a form that is empty, or none of its field's, is recognised anew in `rows`."""
         columns = []
         for number, (column, field, form) in enumerate(zip(self.columns, fields, forms, strict=True)):
             chosen = replace(column, field=field, form=form)
             known_field = info.fields.get(field)
             if form not in forms_of(known_field) or field != column.field:
                 cells = (row[number] for row in rows if len(row) > number)
-                told, is_sure = form_of(known_field, cells, self.format.separator)
-                chosen = replace(chosen, form=told, is_sure=is_sure)
+                form, is_sure = form_of(known_field, cells, self.format.separator)
+                chosen = replace(chosen, form=form, is_sure=is_sure)
             columns.append(chosen)
         return replace(self, columns=tuple(columns))
 

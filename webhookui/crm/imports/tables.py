@@ -22,7 +22,7 @@ class ImportFile(SQLModel, table=True):
     """Bytes; 0 until it has come in as a whole."""
     encoding: str = "utf-8"
     separator: str = ","
-    """As they were told from the file; both may be overridden."""
+    """As they were recognised; both may be overridden."""
     plan: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """What was chosen last on its page: `ImportPlan.document`."""
     job_id: int | None = None

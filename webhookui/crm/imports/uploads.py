@@ -35,7 +35,7 @@ AT_ONCE = 16
 KEPT = timedelta(days=1)
 """So long a file stays whose import is not started."""
 TOLD_BY = 1000
-"""Rows that the forms of a file's columns are told by."""
+"""Rows that the forms of a file's columns are recognised by."""
 SHOWN = 8
 """Rows that are shown before anything is written."""
 
@@ -52,7 +52,7 @@ class FileNotFound(NotFound):
 
 
 def store(db: Database, module: str, user: User, name: str, file: IO[bytes]) -> int:
-    """Takes a file in, told its format and offered a plan. Its id. Raises InvalidFile, UnknownModule."""
+    """Takes a file in, recognises its format and offers a plan. Its id. Raises InvalidFile, UnknownModule."""
     with db.write() as session:
         catalog(session).module(module)
         row = ImportFile(module=module, user_id=user.id or 0, name=name[-200:])
@@ -87,7 +87,7 @@ def _write(db: Database, chunks: list[ImportChunk]) -> None:
 
 
 def _prepare(db: Database, file_id: int, file_format: FileFormat, size: int) -> None:
-    """Notes how the file was told to be."""
+    """Notes what was recognised."""
     with db.write() as session:
         file = session.get_one(ImportFile, file_id)
         plan = offered_plan(session, file, file_format)
