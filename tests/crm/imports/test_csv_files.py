@@ -110,6 +110,11 @@ def test_a_file_without_a_header_is_refused_in_words(data: bytes) -> None:
         reader(data, FileFormat("utf-8", ";"))
 
 
+def test_a_header_of_too_many_columns_is_refused() -> None:
+    with pytest.raises(InvalidFile, match=r"5,000 columns; at most 1,000"):
+        reader(b"a," * 4999 + b"a\n1\n", FileFormat(), 4096)
+
+
 @pytest.mark.parametrize("data", [b"x" * 4_000_000, b"\xe9" * 4_000_000, b'"' * 4_000_000, b";" * 1_000_000])
 def test_what_is_no_csv_file_is_told_so_quickly(data: bytes) -> None:
     began = time.process_time()

@@ -102,6 +102,17 @@ def test_what_was_recognised_can_be_changed(ann: FlaskClient) -> None:
     assert "1/2/1990 → 1990-02-01" in text(page)
 
 
+def test_bytes_that_are_no_text_are_shown_and_rejected(app: Flask, ann: FlaskClient) -> None:
+    address = upload(ann, "Last name,Caf\x9d,Record ID\nL\x81ee,x,\nRay,y,\x81\n".encode("latin-1"))
+    page = ann.post(address, data={"encoding": "cp1252", "match_on": "id"}, follow_redirects=True).text
+    assert "Caf\ufffd" in page and "L\ufffdee" in page and "bytes that are no text in cp1252" in text(page)
+    job = ann.post(address, data={"then": "start"}).headers["Location"]
+    while background_jobs.work(database(app), app.extensions["webhookui"].queue.kinds):
+        pass
+    assert "2 rejected." in text(ann.get(job).text)
+    assert ann.get(f"{job}/rejected.csv").text.splitlines()[1].startswith("L\ufffdee,x,,Last name: ")
+
+
 def test_a_choice_that_cannot_be_is_told_at_its_place_and_starts_nothing(app: Flask, ann: FlaskClient) -> None:
     address = upload(ann, b"Last name;Note;E-mail\nLee;x;\n")
     for form, words in (

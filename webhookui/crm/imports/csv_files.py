@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from webhookui.crm.field_types import UNSTORABLE
 from webhookui.crm.imports.code_pages import code_page_of
 
 ENCODINGS = {
@@ -31,6 +32,7 @@ SEPARATORS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar"}
 
 LONGEST_LINE = 8 * 1024 * 1024
 """Characters."""
+MOST_COLUMNS = 1000
 LONGEST_CELL = 200_000
 """Characters; a long text has at most 100,000."""
 SAMPLE = 256 * 1024
@@ -175,9 +177,14 @@ class CsvReader:
         self._rows = csv.reader(self._lines(), delimiter=file_format.separator)
         self.number = 0
         """Of the row that was read last."""
-        self.header = next((list(row) for row in self._rows_or_problems() if isinstance(row, list)), [])
+        header = next((row for row in self._rows_or_problems() if isinstance(row, list)), [])
+        self.header = [UNSTORABLE.sub("\ufffd", title) for title in header]
         if not any(cell.strip() for cell in self.header):
             raise InvalidFile("The file is empty: its first line must hold the names of its columns.")
+        if len(self.header) > MOST_COLUMNS:
+            raise InvalidFile(
+                f"The first line names {len(self.header):,} columns; at most {MOST_COLUMNS:,} can be imported."
+            )
 
     def _lines(self) -> Iterator[str]:
         is_first = True

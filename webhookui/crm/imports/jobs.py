@@ -40,7 +40,7 @@ def start(db: Database, file: ImportFile, plan: ImportPlan, user: User) -> Job:
         plan.check(catalog(session).module(file.module))
     total = uploads.count_rows(db, file_id, plan.format)
     with db.write() as session:
-        stored = uploads.get(session, file_id, user)
+        stored = uploads.get(session, file_id, user, for_update=True)
         info = catalog(session).module(file.module)
         plan.check(info)
         arguments = {

@@ -114,7 +114,8 @@ class RowJudge:
             number = self._id_column or 0
             text = restored(row.cells[number]).strip().removeprefix("#") if number < len(row.cells) else ""
             if text and row_number(text) is None:
-                raise FieldError(f"“{text[:40]}” is not the number of a record.")
+                shown = UNSTORABLE.sub("\ufffd", text[:40])
+                raise FieldError(f"“{shown}” is not the number of a record.")
             return str(int(text)) if text else ""
         except FieldError as error:
             return error

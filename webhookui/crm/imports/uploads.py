@@ -14,6 +14,7 @@ from webhookui.core.background_jobs import Job
 from webhookui.core.database import Database, now
 from webhookui.core.errors import NotFound
 from webhookui.crm.catalog import catalog
+from webhookui.crm.field_types import UNSTORABLE
 from webhookui.crm.imports.csv_files import (
     SAMPLE,
     CsvReader,
@@ -55,7 +56,7 @@ def store(db: Database, module: str, user: User, name: str, file: IO[bytes]) -> 
     """Takes a file in, recognises its format and offers a plan. Its id. Raises InvalidFile, UnknownModule."""
     with db.write() as session:
         catalog(session).module(module)
-        row = ImportFile(module=module, user_id=user.id or 0, name=name[-200:])
+        row = ImportFile(module=module, user_id=user.id or 0, name=UNSTORABLE.sub("\ufffd", name)[-200:])
         session.add(row)
         session.flush()
         file_id = row.id or 0
@@ -101,9 +102,9 @@ def offered_plan(session: Session, file: ImportFile, file_format: FileFormat) ->
     return first_plan(catalog(session).module(file.module), file_format, header, rows)
 
 
-def get(session: Session, file_id: int, user: User) -> ImportFile:
+def get(session: Session, file_id: int, user: User, *, for_update: bool = False) -> ImportFile:
     """A file of the user's that waits to be imported. Raises FileNotFound."""
-    file = session.get(ImportFile, file_id)
+    file = session.get(ImportFile, file_id, with_for_update=for_update or None)
     if file is None or file.user_id != user.id or file.job_id is not None or not file.size:
         raise FileNotFound("There is no such file.")
     return file

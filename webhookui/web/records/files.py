@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from webhookui.crm import list_views
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.exports import exported
-from webhookui.crm.field_types import FieldError
+from webhookui.crm.field_types import UNSTORABLE, FieldError
 from webhookui.crm.imports import jobs, uploads
 from webhookui.crm.imports.csv_files import ENCODINGS, SEPARATORS, FileFormat, InvalidFile, restored
 from webhookui.crm.imports.look import look
@@ -165,6 +165,8 @@ def _column(info: ModuleInfo, number: int, column: Column, rows: list[list[str]]
 
 
 def _sample(field: FieldInfo | None, cell: str, form: str) -> Sample:
+    if UNSTORABLE.search(cell):
+        return Sample(UNSTORABLE.sub("\ufffd", cell), error="It has characters that can't be stored.")
     if field is None or field.kind.family in ("reference", "user"):
         return Sample(cell)
     try:
