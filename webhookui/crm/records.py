@@ -175,11 +175,10 @@ def restore(session: Session, module: str, record_id: int, actor: Actor) -> tupl
     session.delete(deleted)
     session.add(record)
     session.flush()
-    record_keys.add(session, info, record_id, record.sort_keys)
+    record_keys.add(session, info, {record_id: record.sort_keys})
     _link(session, info, record, {}, values)
     deleted_references.settled_with(session, record_id)
-    filled = {name: [None, value] for name, value in values.items() if value not in (None, [], False)}
-    note(session, record, "restore", actor, filled, run_workflows=False)
+    note(session, record, "restore", actor, filled(values), run_workflows=False)
     notes += deleted_references.left_alone(session, record_id)
     deleted_references.follow(session, Target(module, record_id, record.name, actor.user_id, restored=True))
     return record, notes
