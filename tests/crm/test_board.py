@@ -93,6 +93,28 @@ def test_no_value_and_retired_options_have_a_column_while_a_record_has_them(crm:
     assert list(columns(crm, by="size")) == ["Small", "Large"]
 
 
+def test_an_option_that_got_a_new_name_has_one_column_whichever_name_its_records_have(
+    crm: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhookui.crm.options.BATCH", 1)  # the others get the new name in the background
+    before = [deal(crm, "Proposal", "5"), deal(crm, "Proposal", "7")]
+    with crm.db.write() as session:
+        admin = accounts.create_user(
+            session, email="ann@example.com", name="Ann", password="a long password", role="admin"
+        )
+        options = ["Offer" if stage == "Proposal" else stage for stage in DEAL_STAGES]
+        fields.change(
+            session, "deals", "stage", FieldSpec("Stage", options=options, renamed={"Proposal": "Offer"}), admin
+        )
+    after = deal(crm, "Offer", "3")
+    shown = columns(crm)
+    assert list(shown) == options
+    assert ids(shown["Offer"]) == [after, *reversed(before)] and shown["Offer"].total == 15
+    assert {card.values["stage"] for card in shown["Offer"].cards} == {"Proposal", "Offer"}
+    with crm.db.write() as session:
+        assert board.move(session, "deals", before[1], "stage", "New", ANN, version=1).record.version == 2
+
+
 @pytest.mark.parametrize("few", [0, 2000], ids=["by the column", "by the filter"])
 def test_search_filters_and_sort_are_those_of_the_list(
     crm: Installation, few: int, monkeypatch: pytest.MonkeyPatch

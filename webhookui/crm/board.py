@@ -73,29 +73,28 @@ def columns(session: Session, query: ListQuery, field: FieldInfo, amount: FieldI
 
     Raises InvalidListing.
     """
-    options = {text_key(option): option for option in field.options}
-    retired = [key for key in record_keys.distinct(session, field.id) if key not in options]
-    newest = _Newest(session, query, field, [*options, *retired, ""])
+    column_of = _columns(session, field)
+    newest = _Newest(session, query, field, list(column_of))
     ids, is_whole = listing.ordered_ids(session, query, newest.ids)
     keys = _keys(session, ids, field, amount)
-    in_column: dict[str, list[int]] = {key: [] for key in newest.columns}
+    in_column: dict[str | None, list[int]] = {value: [] for value in column_of.values()}
     for record_id in ids:
         if record_id in keys:
-            in_column.setdefault(keys[record_id][0], []).append(record_id)
+            in_column.setdefault(column_of.get(keys[record_id][0], keys[record_id][0]), []).append(record_id)
     shown = [record_id for own in in_column.values() for record_id in own[:CARDS]]
     cards = {record.id: record for record in session.scalars(select(Record).where(_R.id.in_(shown)))}
     board = []
-    for key, own in in_column.items():
-        has_more = not is_whole and key in newest.longer
-        if not (own or has_more or key in options):
+    for value, own in in_column.items():
+        its_keys = [key for key, column in column_of.items() if column == value]
+        has_more = not is_whole and not newest.longer.isdisjoint(its_keys)
+        if not (own or has_more or value in field.options):
             continue
         first = [cards[record_id] for record_id in own[:CARDS] if record_id in cards]
-        stands = first[0].values.get(field.name) if first else key or None
-        number, uncounted = newest.counted(key, len(own)) if has_more else (len(own), False)
+        number, uncounted = newest.counted(its_keys, len(own)) if has_more else (len(own), False)
         total = _sum([keys[record_id][1] for record_id in own])
-        board.append(
-            Column(options.get(key, stands), key in options or not key, first, number, uncounted, total, has_more)
-        )
+        is_target = value in field.options or value is None
+        name = value if is_target or value in field.retired_options or not first else first[0].values.get(field.name)
+        board.append(Column(name, is_target, first, number, uncounted, total, has_more))
     return board
 
 
@@ -120,18 +119,25 @@ def move(session: Session, module: str, record_id: int, field: str, value: str, 
     return Move(records.update(session, module, record_id, {field: value}, actor), meanwhile)
 
 
-class _Newest:
-    """The newest records of each column, by the picklist's index. `columns`: their keys."""
+def _columns(session: Session, field: FieldInfo) -> dict[str, str | None]:
+    """Key of a value → its column, in the order of the columns. An option has the keys of its former names, too."""
+    named = {text_key(name): option for option in field.all_options for name in field.names_of(option)}
+    others = {key: key for key in record_keys.distinct(session, field.id) if key not in named}
+    return {**named, **others, "": None}
 
-    def __init__(self, session: Session, query: ListQuery, field: FieldInfo, columns: Sequence[str]) -> None:
-        self.session, self.query, self.field, self.columns = session, query, field, columns
-        self.most = min(FEW, LOOKED_AT // len(columns))
+
+class _Newest:
+    """The newest records of each key of a picklist, by its index."""
+
+    def __init__(self, session: Session, query: ListQuery, field: FieldInfo, keys: Sequence[str]) -> None:
+        self.session, self.query, self.field, self.keys = session, query, field, keys
+        self.most = min(FEW, LOOKED_AT // len(keys))
         self.longer: set[str] = set()
-        """Columns with more records than are looked at."""
+        """Keys of more records than are looked at."""
 
     def ids(self) -> list[int]:
         ids: set[int] = set()
-        for key in self.columns:
+        for key in self.keys:
             newest = self._of(key).order_by(_K.record_id.desc()).limit(self.most + 1)
             column = self.session.scalars(newest).all()
             ids.update(column[: self.most])
@@ -142,11 +148,11 @@ class _Newest:
             ids.update(self.session.scalars(changed_last.order_by(_R.updated_at.desc(), _R.id.desc()).limit(self.most)))
         return list(ids)
 
-    def counted(self, key: str, looked_at: int) -> tuple[int, bool]:
+    def counted(self, keys: Sequence[str], looked_at: int) -> tuple[int, bool]:
         """How many records a longer column has, and whether there are more than were counted."""
         if self.query.q or self.query.filters:
             return looked_at, True
-        number = listing.counted(self.session, self._of(key), COUNTED + 1)
+        number = sum(listing.counted(self.session, self._of(key), COUNTED + 1) for key in keys)
         return min(number, COUNTED), number > COUNTED
 
     def _of(self, key: str) -> Select[int]:

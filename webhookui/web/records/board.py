@@ -157,7 +157,7 @@ def _moved(query: RecordQuery, by: FieldInfo, move: Move) -> Outcome:
 
 def _overtaken(by: FieldInfo, current: Record, meanwhile: Sequence[Change], to: str) -> Outcome:
     mover = next((change for change in meanwhile if by.name in change.values), None)
-    who, column = _who(mover) if mover else "Somebody else", column_label(by, current.values.get(by.name))
+    who, column = _who(mover) if mover else "Somebody else", column_label(by, by.present(current.values.get(by.name)))
     refused = f"It stays there and was not moved to {column_label(by, to)}."
     return Outcome(f"{who} moved “{current.name}” to {column} in the meantime. {refused}", "warning", 409)
 
