@@ -54,6 +54,11 @@ def open_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
 
 
+def choose_a_column(page: Page) -> None:
+    page.locator(".card-move").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def send_an_empty_form(page: Page) -> None:
     page.locator("main form [name=name], main form [name=last_name]").first.fill("")
     page.evaluate("document.querySelectorAll('main form').forEach((form) => { form.noValidate = true; })")
@@ -107,6 +112,11 @@ LOOKS: dict[str, Look] = {
     "import of records, refused": Look("/records/deals/import", lambda page: send_no_file(page)),
     "import, what would happen": Look("/records/deals/import/{file}"),
     "import, what cannot be": Look("/records/deals/import/{file}", lambda page: import_nothing(page)),
+    "board": Look("/records/deals?board=stage"),
+    "board, a card's menu": Look("/records/deals?board=stage", choose_a_column),
+    "board, its options": Look("/records/cases?board=priority&q=e", open_all),
+    "board, nothing found": Look("/records/deals?board=stage&q=nothing-like-this"),
+    "board, where to move a card": Look(f"/records/deals/board/{DEAL}/move?board=stage"),
     "record": Look(f"/records/deals/{DEAL}"),
     "record, one field": Look(f"/records/deals/{DEAL}/fields/amount/edit"),
     "record, asked to delete": Look(f"/records/deals/{DEAL}", click("[data-ask]")),
@@ -184,7 +194,7 @@ NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
     "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
     "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
-    "redeliveries.running", "dashboard.live", "jobs.rejected", "records.export",
+    "redeliveries.running", "dashboard.live", "jobs.rejected", "records.export", "records.board_live",
 }  # fmt: skip
 """Endpoints that answer with a file, a part of a page, or a redirect."""
 

@@ -36,6 +36,7 @@ DOORS: dict[str, str] = {
          "records.update_field", "records.edit_field", "records.live", "records.timeline", "records.new", "records.pick",
          "records.import_page", "records.upload", "records.import_plan", "records.choose_plan", "records.export",
          "api.import_records", "api.export_records",
+         "records.board_live", "records.choose_column", "records.move_card",
          "records.search", "records.choose_columns", "records.save_view", "records.delete_view",
          "api.list_modules", "api.get_module", "api.list_records", "api.create_record", "api.get_record",
          "api.change_record", "api.delete_record", "api.get_job", "api.cancel_job", "api.get_rejected_rows", "api.change_records",

@@ -103,6 +103,13 @@ def timeline(session: Session, record_id: int, limit: int = 50, before: int | No
     return list(session.scalars(statement.order_by(_C.id.desc()).limit(limit)))
 
 
+def since(session: Session, record_id: int, version: int) -> list[Change]:
+    """The record's changes after a version of it, newest first."""
+    return list(
+        session.scalars(select(Change).where(_C.record_id == record_id, _C.version > version).order_by(_C.id.desc()))
+    )
+
+
 def values_at(session: Session, record: Record, version: int) -> dict[str, Any]:
     """The record's stored values as they were at an earlier version."""
     return _taken_back(session, record.values, _C.record_id == record.id, _C.version > version)

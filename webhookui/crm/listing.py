@@ -7,7 +7,7 @@ their ids, and they are put in order here. Otherwise the list is read in its ord
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cached_property
@@ -100,7 +100,7 @@ class _List:
         else:
             ids = select(_R.id).where(_R.module == self.info.name, *self.where)
             most = COUNTED if not self.conditions else COUNTED_ONE_BY_ONE
-        number = _counted(self.session, ids, most + 1)
+        number = counted(self.session, ids, most + 1)
         return min(number, most), number > most
 
     def read(self, after: Place | None, limit: int, *, backward: bool = False) -> list[tuple[Place, Record]]:
@@ -190,7 +190,7 @@ class _Descending:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _counted(session: Session, ids: Select[Any], most: int) -> int:
+def counted(session: Session, ids: Select[Any], most: int) -> int:
     """How many there are, as far as `most`."""
     return session.scalar(select(func.count()).select_from(ids.limit(most).subquery())) or 0
 
@@ -245,6 +245,16 @@ def ids_after(session: Session, query: ListQuery, after: int, up_to: int, limit:
 def newest_id(session: Session, module: str) -> int:
     """The highest id of a module's records; 0 when there is none."""
     return session.scalar(select(func.max(_R.id)).where(_R.module == module)) or 0
+
+
+def ordered_ids(session: Session, query: ListQuery, candidates: Callable[[], Sequence[int]]) -> tuple[list[int], bool]:
+    """(ids in the list's order, whether they are all of the list). They are when an index says that these are few; otherwise
+    those of the candidates that the list has. Raises InvalidListing."""
+    listed = _List(session, query)
+    is_whole = listed.few is not None
+    if listed.few is None:
+        listed.few = candidates()
+    return [mark[-1] for _, mark in listed._places], is_whole
 
 
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:

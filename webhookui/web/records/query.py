@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.datastructures import MultiDict
 
+from webhookui.crm.board import amounts, picklists
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.filters import Filter, filter_operators, usual_operator
 from webhookui.crm.listing import ListQuery
@@ -41,6 +42,10 @@ class RecordQuery:
     """By which the numbers of the filters are written, when one of them can't be read; else they are as programs write them."""
     problem: InvalidListing | None = None
     """Why a number can't be read."""
+    board: str = ""
+    """The picklist whose options are the columns of a board; empty for a list."""
+    summed: str = ""
+    """The currency field that the board sums; empty for the module's first."""
 
     def list_query(self, zone: tzinfo) -> ListQuery:
         """Raises InvalidListing."""
@@ -81,6 +86,8 @@ class RecordQuery:
         plain = {
             "q": self.q,
             "sort": self.sort if self.sort != DEFAULT_SORT else "",
+            "board": self.board,
+            "sum": self.summed,
             "after": "",
             "before": "",
             "first": "",
@@ -96,16 +103,27 @@ class RecordQuery:
         address = f"/records/{self.info.name}"
         return f"{address}?{urlencode(parts)}" if parts else address
 
+    def in_column(self, value: str | None) -> str:
+        """The address of the list of what is in a column of the board."""
+        asked = Filter(self.board, "is_empty") if value is None else Filter(self.board, "is", (value,))
+        others = tuple(other for other in self.filters if other.field != self.board)
+        return replace(self, filters=(*others, asked), board="", summed="").url()
+
+    @property
+    def state(self) -> str:
+        """The URL's query, from the first page on."""
+        return self.url().partition("?")[2]
+
     @property
     def parts(self) -> list[tuple[str, str]]:
         """The names and values of its URL, from the first page on."""
-        return parse_qsl(self.url().partition("?")[2])
+        return parse_qsl(self.state)
 
     @property
     def saved(self) -> str:
         """What a view keeps of it: the URL's query with the columns that are shown, from the first page on."""
         columns = tuple(field.name for field in self.shown)
-        return replace(self, columns=columns, view=0).url().partition("?")[2]
+        return replace(self, columns=columns, view=0).state
 
     def sorted_by(self, name: str) -> str:
         """The address behind a column's head: ascending, then descending."""
@@ -131,10 +149,15 @@ def read_query(info: ModuleInfo, args: MultiDict[str, str], own_columns: tuple[s
         sort = DEFAULT_SORT
     columns = tuple(dict.fromkeys(name for name in args.getlist("columns") if name in info.fields))
     filters = tuple(asked for field in info.fields.values() if (asked := _filter(field, args)) is not None)
+    board, summed = args.get("board", ""), args.get("sum", "")
+    if board not in (field.name for field in picklists(info)):
+        board = ""
+    if not board or summed not in (field.name for field in amounts(info)):
+        summed = ""
     first = max(1, args.get("first", 1, type=row_id))
     query = RecordQuery(
         info, args.get("q", "").strip(), sort, filters, columns, args.get("after", ""), args.get("before", ""), first,
-        own_columns, args.get("view", 0, type=row_id),
+        own_columns, args.get("view", 0, type=row_id), board=board, summed=summed,
     )  # fmt: skip
     style = FORMATS.get(args.get("format", ""))
     return _with_numbers(query, style) if style is not None else query

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 from webhookui.core.errors import Invalid
 from webhookui.core.paging import Page
 from webhookui.crm import history, list_views, listing, ownership, records
+from webhookui.crm.board import amounts, picklists
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.filters import filter_operators, usual_operator
 from webhookui.crm.records import RecordConflict, RecordDeleted
@@ -18,7 +19,8 @@ from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
-from webhookui.web.records import deleted, detail, files, many
+from webhookui.web.records import board, deleted, detail, files, many
+from webhookui.web.records.board import board_view, column_label
 from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, shown_number, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
@@ -65,12 +67,13 @@ def pick(module: str) -> ResponseReturnValue:
 
 @bp.get("/<module>")
 def index(module: str) -> ResponseReturnValue:
-    """The list. Its URL says search, filters, sort, columns and page."""
+    """The list, or the board by a picklist (`?board=`). The URL says search, filters, sort, columns and page."""
     with read() as session:
         info = catalog(session).module(module)
         query = read_query(info, request.args, list_views.chosen_columns(session, module, me()))
         saved_views = list_views.views(session, module, me())
-        page, problem = _listed(session, query)
+        shown = board_view(session, query) if query.board else None
+        page, problem = (shown.page, shown.problem) if shown else _listed(session, query)
         style = user_format()
         readable = query.in_format(style)
         names = names_in(session, query.shown, [record.values for record in page.items])
@@ -82,6 +85,10 @@ def index(module: str) -> ResponseReturnValue:
             page=page,
             names=names,
             problem=problem,
+            board=shown,
+            column_label=column_label,
+            picklists=picklists(info),
+            amounts=amounts(info),
             form=form_of(session, info, asked, also_users=ownership.owners(session, info)),
             readable=readable,
             format="" if style.is_plain else style.name,
@@ -237,7 +244,7 @@ def _conflict(module: str, record_id: int, version: int, yours: dict[str, Any]) 
             record=record,
             rows=rows,
             names=names_in(session, info.fields.values(), sides),
-            saves=[save for save in history.timeline(session, record_id, 20) if save.version > version],
+            saves=history.since(session, record_id, version),
             sent=[
                 (name, text)
                 for name, text in request.form.items(multi=True)
@@ -252,3 +259,4 @@ bp.register_error_handler(RecordDeleted, deleted.to_deleted)
 detail.add_routes(bp)
 files.add_routes(bp)
 many.add_routes(bp)
+board.add_routes(bp)
