@@ -64,7 +64,7 @@ document.addEventListener("click", (event) => {
     document.getElementById(asks.dataset.ask).showModal();
   }
   target.closest("[data-ask-close]")?.closest("dialog").close();
-  if (target instanceof HTMLDialogElement) target.close();
+  if (target.matches("dialog:not(.is-form)")) target.close();
   if (target.closest("[data-theme-switch]")) switchTheme();
   const copy = target.closest("[data-copy]");
   if (!copy) return;

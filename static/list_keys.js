@@ -5,7 +5,7 @@ export function listKey(event, options, mark, choose) {
   if (!options.length || !(step || event.key === "Enter")) return false;
   const at = options.findIndex((option) => option.matches(".is-marked, [aria-selected=true]"));
   event.preventDefault();
-  if (step) mark(options[(at + step + options.length) % options.length]);
+  if (step) mark(options.at((at < 0 && step < 0 ? step : at + step) % options.length));
   else choose(options[Math.max(at, 0)]);
   return true;
 }

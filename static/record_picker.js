@@ -1,6 +1,7 @@
 // Record picker: a text input that searches records of one module and keeps the id of the chosen one beside it.
-// Markup: [data-record-picker][data-module] holds [data-record-search], [data-record-id], [data-record-results].
-import { ask, put, type } from "./app.js";
+// Markup: [data-record-picker][data-module] holds [data-record-search], [data-record-id], [data-record-results]. A free one
+// (data-free) takes what was typed and not chosen, and offers to make a record of it in a dialog.
+import { announce, ask, put, type } from "./app.js";
 import { listKey } from "./list_keys.js";
 
 const WAIT = 150;
@@ -11,17 +12,20 @@ const pickerOf = (element) => element.closest?.("[data-record-picker]");
 const searchOf = (picker) => picker.querySelector("[data-record-search]");
 const idOf = (picker) => picker.querySelector("[data-record-id]");
 const resultsOf = (picker) => picker.querySelector("[data-record-results]");
-const optionsOf = (picker) => [...picker.querySelectorAll("[data-record]")];
+const optionsOf = (picker) => [...picker.querySelectorAll("[role=option]")];
 const moduleOf = (picker) => picker.dataset.module || document.getElementById("workflow-form")?.dataset.module || "-";
 
 async function find(picker) {
   const search = searchOf(picker);
   const number = ++asked;
   const q = search.value === picker.dataset.chosen ? "" : search.value;
-  const answer = await ask(`/records/pick/${encodeURIComponent(moduleOf(picker))}?${new URLSearchParams({ q })}`);
+  const query = new URLSearchParams(makes(picker) ? { q, create: 1 } : { q });
+  const answer = await ask(`/records/pick/${encodeURIComponent(moduleOf(picker))}?${query}`);
   if (number !== asked || !answer?.ok || document.activeElement !== search) return;
   put(resultsOf(picker), answer.markup);
+  picker.dataset.answered = search.value;
   open(picker, true);
+  resultsOf(picker).scrollIntoView({ block: "nearest" });
 }
 
 function open(picker, isOpen) {
@@ -38,6 +42,7 @@ function mark(picker, option) {
 
 // An empty id: none.
 export function choose(picker, id, name) {
+  asked++; // what is still under way opens no list any more
   searchOf(picker).value = picker.dataset.chosen = name;
   open(picker, false);
   keep(picker, id);
@@ -51,7 +56,32 @@ function keep(picker, id) {
   idOf(picker).dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-const chooseOption = (option) => choose(pickerOf(option), option.dataset.record, option.dataset.name);
+// The form of a new record lies over that of the picker, which stays as it is; not a third over the second.
+const makes = (picker) => picker.dataset.free !== undefined && !picker.closest("dialog");
+
+async function make(picker, url) {
+  open(picker, false);
+  const answer = await ask(url);
+  if (!answer?.ok) return;
+  const dialog = document.createElement("dialog");
+  dialog.className = "is-form"; // a click beside it does not close it
+  dialog.setAttribute("aria-labelledby", "new-record-title");
+  document.body.append(dialog);
+  put(dialog, answer.markup);
+  dialog.addEventListener("htmx:afterSettle", () => dialog.querySelector("[aria-invalid=true]")?.focus());
+  dialog.addEventListener("record-created", ({ detail }) => {
+    dialog.close();
+    choose(picker, detail.id, detail.name);
+    announce(`${detail.name} was created`);
+  });
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+function chooseOption(option) {
+  if (option.dataset.new) make(pickerOf(option), option.dataset.new);
+  else choose(pickerOf(option), option.dataset.record, option.dataset.name);
+}
 
 document.addEventListener("click", ({ target }) => {
   const search = target.closest("[data-record-clear]") && searchOf(pickerOf(target));
@@ -84,6 +114,9 @@ document.addEventListener("keydown", (event) => {
   const picker = pickerOf(event.target);
   const isOpen = !resultsOf(picker).hidden;
   const options = isOpen ? optionsOf(picker) : [];
+  if (event.key === "Enter" && isOpen && picker.dataset.answered !== event.target.value) {
+    return event.preventDefault(); // the list is not yet that of what is typed
+  }
   if (listKey(event, options, (option) => mark(picker, option), chooseOption)) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") find(picker);
   else if (event.key === "Escape" && isOpen) open(picker, false);
@@ -92,7 +125,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("mousedown", (event) => {
-  const option = event.target.closest?.("[data-record]");
+  const option = event.target.closest?.("[data-record-results] [role=option]");
   if (!option) return;
   event.preventDefault(); // the input keeps the focus
   chooseOption(option);

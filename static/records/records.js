@@ -60,7 +60,9 @@ let changed = false;
 document.addEventListener("input", (event) => {
   if (event.target.closest(".record-form")) changed = true;
 });
-document.addEventListener("submit", () => (changed = false));
+document.addEventListener("submit", (event) => {
+  if (!event.target.closest("dialog")) changed = false; // what a dialog sends leaves the form as it is
+});
 document.addEventListener("click", (event) => {
   if (event.target.closest(".form-actions a")) changed = false;
 });

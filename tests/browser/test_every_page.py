@@ -192,7 +192,7 @@ LOOKS: dict[str, Look] = {
 }
 NO_PAGES = {
     "static", "bootstrap.static", "health.healthz", "health.readyz", "health.metrics", "log.body", "log.live", "log.panel",
-    "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields", "webhook_form.find",
+    "inspector.live", "records.live", "records.pick", "records.field", "webhook_form.fields",
     "webhook_form.test_result", "workflows.export", "start.home", "records.home", "api", "notifications.live", "mail.download",
     "redeliveries.running", "dashboard.live", "jobs.rejected", "records.export", "records.board_live",
 }  # fmt: skip

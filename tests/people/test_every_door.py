@@ -64,7 +64,7 @@ DOORS: dict[str, str] = {
          "deleted.ask_remove", "deleted.remove",
          "mail.try_now", "mail.remove", "mail.test", "settings.retention_periods", "fields.index", "fields.show", "fields.create",
          "fields.edit", "fields.update", "fields.move", "fields.ask", "fields.remove", "fields.new", "webhook_form.curl",
-         "webhook_form.fields", "webhook_form.preview", "webhook_form.recipe", "webhook_form.find", "webhook_form.response",
+         "webhook_form.fields", "webhook_form.preview", "webhook_form.recipe", "webhook_form.response",
          "webhook_form.rotate", "webhook_form.sample", "webhook_form.taken", "webhook_form.test", "webhook_form.test_result",
          "workflows.index", "workflows.end_waiting", "workflows.create", "workflows.edit", "workflows.replace",
          "workflows.switch", "workflows.delete",

@@ -226,7 +226,7 @@ def test_a_picker_of_all_modules_finds_records_of_each_and_says_which(app: Flask
     deal, case = make(app, "deals", name="Quokka order"), make(app, "cases", title="Quokka arrived short")
     answer = ann.get("/records/pick/-?q=quokka").text
     assert f'data-record="{deal}"' in answer and f'data-record="{case}"' in answer
-    assert "Deals" in answer and "Cases" in answer
+    assert "Deal" in answer and "Case" in answer
     assert "No record found" in ann.get("/records/pick/-?q=nothingofthesort").text
 
 

@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from webhookui.core.database import row_number
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.field_types import FieldError, in_zone, typed_time
+from webhookui.crm.identification import identifying_fields
 from webhookui.crm.records import InvalidRecord, names_of
 from webhookui.crm.tables import Record
 from webhookui.people import accounts
@@ -57,6 +58,12 @@ class RecordForm:
         if info.kind.family == "reference":
             return f"{_mark(info, value)}.{_mark_of(self.name_of(value) if value else '')}"
         return _mark(info, value)
+
+    def shortened(self) -> list[FieldInfo]:
+        """What a new record is asked for in place: its name, what it must have, and the two fields that identify it best."""
+        identifying = {field_info.name for field_info in identifying_fields(self.info)[:2]}
+        names = {*self.info.name_fields, *identifying}
+        return [field_info for name, field_info in self.info.fields.items() if field_info.required or name in names]
 
     def name_of(self, value: Any) -> str:
         """The name of a referenced record."""
@@ -184,6 +191,16 @@ def _record_named(session: Session, info: FieldInfo, words: str) -> int:
     if len(ids) > 1:
         raise FieldError(f"Several records are named “{words}”. Choose one from the list.")
     return ids[0]
+
+
+def named(info: ModuleInfo, words: str) -> dict[str, str]:
+    """What the controls of a new record show of the words that no record was found by: an e-mail address, or the parts of a
+    name, whose last field takes what is left."""
+    address = next((field_info.name for field_info in info.fields.values() if field_info.type == "email"), None)
+    if address is not None and "@" in words and len(words.split()) == 1:
+        return {address: words.strip()}
+    parts = words.split(None, max(len(info.name_fields) - 1, 0))
+    return dict(zip(info.name_fields[-len(parts) :], parts, strict=False))
 
 
 def form_of(

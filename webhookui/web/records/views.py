@@ -14,14 +14,25 @@ from webhookui.crm import history, list_views, listing, ownership, records
 from webhookui.crm.board import amounts, picklists
 from webhookui.crm.catalog import ModuleInfo, catalog
 from webhookui.crm.filters import filter_operators, usual_operator
+from webhookui.crm.identification import identifying_columns, identifying_values
 from webhookui.crm.records import RecordConflict, RecordDeleted
 from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
+from webhookui.web.htmx import htmx, make_response
 from webhookui.web.records import board, deleted, detail, files, many
 from webhookui.web.records.board import board_view, column_label
-from webhookui.web.records.form import RecordForm, controls, form_of, opened_form, sent_form, shown_number, values_of
+from webhookui.web.records.form import (
+    RecordForm,
+    controls,
+    form_of,
+    named,
+    opened_form,
+    sent_form,
+    shown_number,
+    values_of,
+)
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.records.record_view import differences, names_in, reading
 from webhookui.web.template_filters import user_format, zone
@@ -31,8 +42,8 @@ bp = Blueprint("records", __name__)
 PER_PAGE = 50
 PICKED = 20
 """Records that a picker offers."""
-FOUND = 50
-"""Records that the search over all modules shows."""
+FOUND, SEARCH_COLUMNS = 50, 4
+"""Records that the search over all modules shows, and columns beside their names."""
 
 
 @bp.get("/")
@@ -48,21 +59,30 @@ def search() -> ResponseReturnValue:
         modules = catalog(session)
         records_found = listing.search(session, q, limit=FOUND) if q else []
         groups = [
-            (info, rows, names_in(session, info.list_fields, [record.values for record in rows]))
+            (info, columns, rows, names_in(session, columns, [record.values for record in rows]))
             for info in modules.modules.values()
             if (rows := [record for record in records_found if record.module == info.name])
+            and (columns := identifying_columns(info, SEARCH_COLUMNS))
         ]
     return render_template("records/search.html", q=q, groups=groups, number=len(records_found), most=FOUND)
 
 
 @bp.get("/pick/<module>")
 def pick(module: str) -> ResponseReturnValue:
-    """Records for a picker: `?q=`; of all modules when the module is "-"."""
+    """Records for a picker: `?q=`; of all modules when the module is "-". `create=1`: and one that is to be made of the words."""
+    q = request.args.get("q", "").strip()
     with read() as session:
+        modules = catalog(session).modules
         info = catalog(session).module(module) if module != "-" else None
-        name = info.name if info else None
-        records_found = listing.search(session, request.args.get("q", ""), limit=PICKED, module=name)
-    return render_template("records/_picked.html", records=records_found, info=info)
+        records_found = listing.search(session, q, limit=PICKED, module=info.name if info else None)
+        offered = [
+            (record, modules[record.module], identifying_values(modules[record.module], record.values))
+            for record in records_found
+        ]
+        shown = [field for *_, fields in offered for field in fields]
+        names = names_in(session, shown, [record.values for record in records_found])
+    may_create = info is not None and "create" in request.args and q
+    return render_template("records/_picked.html", offered=offered, info=info, names=names, q=q, may_create=may_create)
 
 
 @bp.get("/<module>")
@@ -144,12 +164,14 @@ def _listed(session: Session, query: RecordQuery) -> tuple[Page[Record], Invalid
 
 @bp.get("/<module>/new")
 def new(module: str) -> ResponseReturnValue:
-    """The form of a new record; the URL may fill fields (`?contact=5`)."""
+    """The form of a new record; the URL may fill fields (`?contact=5`), or its name (`?q=Jan Novák`). To htmx the short one
+    that is filled in beside another form."""
     with read() as session:
         info = catalog(session).module(module)
         values = {name: field.default for name, field in info.fields.items() if field.default is not None}
         style = user_format()
         shown = controls(info, values, zone(), style) | {"owner": str(me().id)}
+        shown |= named(info, request.args.get("q", ""))
         given = {name: field for name, field in info.fields.items() if name in request.args}
         shown |= {name: shown_number(field, request.args[name], style) for name, field in given.items()}
         return _page(info, form_of(session, info, shown, style=style.name))
@@ -166,6 +188,9 @@ def create(module: str) -> ResponseReturnValue:
             address, name = f"/records/{module}/{record.id}", record.name
     except Invalid as error:
         return _refused(module, error.errors)
+    if htmx:
+        created = {"record-created": {"id": record.id, "name": name or f"Record {record.id}"}}
+        return make_response("", 204, trigger=created)  # type: ignore[no-any-return]
     flash(f"{info.singular} {name} was created.", "success")
     if request.form.get("then") == "new":
         return redirect(f"/records/{module}/new", 303)
@@ -230,6 +255,8 @@ def _refused(
 
 
 def _page(info: ModuleInfo, form: RecordForm, record: Record | None = None, version: int = 0) -> str:
+    if htmx and record is None:
+        return render_template("records/_new.html", info=info, form=form)
     return render_template("records/form.html", info=info, form=form, record=record, version=version)
 
 

@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from webhookui.crm.catalog import catalog
-from webhookui.crm.listing import search
 from webhookui.current_installation import installation, read, row_id, write
 from webhookui.delivery_log import queries
 from webhookui.web.access import admin_only, me
@@ -31,10 +30,6 @@ bp = Blueprint("webhook_form", __name__)
 webhook_import.add_routes(bp)
 sample_response.add_routes(bp)
 signing.add_routes(bp)
-
-FOUND = 8
-"""Records that a picker shows."""
-
 
 # ---- preview and test -------------------------------------------------------------------------------------------------
 
@@ -136,18 +131,6 @@ def fields() -> ResponseReturnValue:
             abort(404)
         groups = placeholders(modules, request.args["module"], related=request.args.get("related") == "1")
     return render_template("workflow_editor/webhook_form/_placeholders.html", groups=groups)
-
-
-@bp.get("/records")
-@admin_only
-def find() -> ResponseReturnValue:
-    """Records for a picker: `?module=&q=`."""
-    module = request.args.get("module", "")
-    with read() as session:
-        if module not in catalog(session).modules:
-            abort(404)
-        records_found = search(session, request.args.get("q", ""), limit=FOUND, module=module)
-    return render_template("workflow_editor/webhook_form/_records.html", records=records_found)
 
 
 def _label(session: Session, module: str) -> str:
