@@ -153,6 +153,29 @@ def test_enter_chooses_nothing_from_a_list_that_is_older_than_what_is_typed(
         route.continue_()
 
 
+def test_a_related_list_turns_its_pages_in_place_and_the_back_button_turns_them_back(
+    app: Flask, crm: Page, address: str
+) -> None:
+    acme = make(app, "organizations", name="Turning")
+    for number in range(8):
+        make(app, "contacts", last_name=f"Turning {number}", email=f"t{number}@example.com", organization=acme)
+    crm.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    crm.goto(f"{address}/records/organizations/{acme}")
+    rows = crm.locator("#related-contacts-organization .list-name")
+    expect(rows).to_have_text([f"Turning {number}" for number in (7, 6, 5, 4, 3)])
+    assert crm.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    crm.get_by_role("navigation", name="Pages of Contacts").get_by_role("link", name="Next").press("Enter")
+    expect(rows).to_have_text(["Turning 2", "Turning 1", "Turning 0"])
+    expect(crm.locator("#related-contacts-organization .pager")).to_contain_text("6–8 of 8")
+    crm.reload()
+    expect(rows).to_have_text(["Turning 2", "Turning 1", "Turning 0"])
+    crm.go_back()
+    expect(rows).to_have_text([f"Turning {number}" for number in (7, 6, 5, 4, 3)])
+    crm.locator("#related-contacts-organization").get_by_role("link", name="Contacts", exact=True).click()
+    expect(crm.locator(".chip")).to_contain_text("Organization: Turning")
+    expect(crm.locator("#list .list-name")).to_have_count(8)
+
+
 def test_the_list_and_the_dialog_can_be_used_by_everybody(app: Flask, crm: Page, address: str) -> None:
     make(app, "contacts", first_name="Abe", last_name="Everybody", email="abe@" + "long-" * 9 + "name.example")
     pages.afresh(crm, address, WIDE, "reduce")

@@ -22,6 +22,7 @@ from webhookui.crm.filters import Filter, filter_operators
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.operators import OPERATORS, Clock, comparable
 from webhookui.crm.records import Actor
+from webhookui.crm.sorting import InvalidListing
 from webhookui.crm.tables import Record
 from webhookui.installation import Installation, open_installation
 from webhookui.people import accounts
@@ -266,3 +267,26 @@ def test_a_long_text_hides_no_other_field_from_the_search_and_from_filters(insta
         by_search = listing.page(session, ListQuery("tasks", "needle"))
         by_filter = listing.page(session, ListQuery("tasks", filters=[Filter("last_of_all", "contains", ("eedl",))]))
         assert [record.id for record in (*by_search.items, *by_filter.items)] == [task, task]
+
+
+def test_a_related_list_pages_through_all_that_refer_to_a_record_the_newest_first(installation: Installation) -> None:
+    with installation.db.read() as session:
+        targets = list(session.query(Record).filter_by(module="organizations"))
+        relation = next(row for row in catalog(session).relations("organizations") if row.module == "deals")
+        for target in targets:
+            rows = list(session.query(Record).filter_by(module="deals"))
+            expected = sorted((row.id or 0 for row in rows if row.values["organization"] == target.id), reverse=True)
+            assert len(expected) > 10
+            page = listing.related(session, relation, target.id or 0, per_page=4)
+            shown = [record.id for record in page.items]
+            while page.next_page is not None:
+                assert page.total == len(expected)
+                page = listing.related(session, relation, target.id or 0, str(page.next_page), 4)
+                shown += [record.id for record in page.items]
+            assert shown == expected
+            page = listing.related(session, relation, target.id or 0, per_page=4, before=str(page.previous_page))
+            behind = len(expected) - (len(expected) % 4 or 4)
+            assert [record.id for record in page.items] == expected[behind - 4 : behind]
+        with pytest.raises(InvalidListing):
+            cursor = str(listing.page(session, ListQuery("deals", sort="-id"), per_page=1).next_page)
+            listing.related(session, relation, targets[0].id or 0, cursor)

@@ -17,11 +17,11 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from webhookui.core.paging import Page, one_page
-from webhookui.crm.catalog import catalog
+from webhookui.crm.catalog import Relation, catalog
 from webhookui.crm.field_types import text_key
 from webhookui.crm.filters import Condition, Filter, condition, has_words
 from webhookui.crm.record_keys import NAME, key_in
-from webhookui.crm.sorting import ByColumn, ByKey, ByReference, Mark, in_order, sort_order
+from webhookui.crm.sorting import ByColumn, ByKey, ByReference, Mark, SortOrder, in_order, newest_referring, sort_order
 from webhookui.crm.tables import Record
 
 _R = Record.__table__.c  # type: ignore[attr-defined]
@@ -78,10 +78,16 @@ def _words(session: Session, q: str) -> list[Condition]:
 class _List:
     """One list: its order and its conditions, and the ids of its records when they are few."""
 
-    def __init__(self, session: Session, query: ListQuery, searched: _Searched | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        query: ListQuery,
+        searched: _Searched | None = None,
+        order: SortOrder | None = None,
+    ) -> None:
         self.session = session
         self.info = catalog(session).module(query.module)
-        self.order = sort_order(session, self.info, query.sort)
+        self.order = order or sort_order(session, self.info, query.sort)
         filters = [condition(session, self.info, asked, query.zone) for asked in query.filters]
         searched = searched or _Searched.of(session, [*_words(session, query.q), *filters])
         self.conditions, self.few = searched.conditions, searched.few
@@ -205,14 +211,31 @@ def page(session: Session, query: ListQuery, cursor: str = "", per_page: int = 5
 
     A cursor says where a record stands: what is made, changed or deleted meanwhile shifts nothing.
     """
-    listed = _List(session, query)
+    return _page(_List(session, query), cursor, per_page, before)
+
+
+def related(
+    session: Session, relation: Relation, record_id: int, cursor: str = "", per_page: int = 50, *, before: str = ""
+) -> Page[Record]:
+    """The records that refer to one, the newest first: a page as of any list. However many there are, those of the page are read.
+
+    Raises InvalidListing."""
+    info = catalog(session).module(relation.module)
+    field = info.fields[relation.field]
+    refers = condition(session, info, Filter(field.name, "is", (str(record_id),)), UTC)
+    order = newest_referring(info, field, record_id)
+    listed = _List(session, ListQuery(info.name), _Searched((refers,), few=None), order)
+    return _page(listed, cursor, per_page, before)
+
+
+def _page(listed: _List, cursor: str, per_page: int, before: str) -> Page[Record]:
     backward = bool(before)
     place = listed.order.read(before or cursor) if before or cursor else None
     rows = listed.read(place, per_page + 1, backward=backward)
     is_full = len(rows) > per_page
     if (backward and not is_full) or (cursor and not rows):
         # The first page is a whole one, also where less than one is left before the cursor.
-        return page(session, query, per_page=per_page)
+        return _page(listed, "", per_page, "")
     rows = rows[:per_page][::-1] if backward else rows[:per_page]
     first, last = (listed.order.cursor(*rows[at][0]) for at in (0, -1)) if rows else ("", "")
     following, preceding = last if backward or is_full else None, first if backward or cursor else None

@@ -237,17 +237,6 @@ def referring(session: Session, record: Record) -> dict[Relation, int]:
     return {relation: number for relation, number in numbers.items() if number}
 
 
-def related(session: Session, record: Record, relation: Relation) -> list[Record]:
-    """The records tied to this one by a relation, the newest fifty first."""
-    if not relation.to_many:
-        target = record.values.get(relation.field)
-        target_record = session.get(Record, target) if target else None
-        return [target_record] if target_record is not None else []
-    pointing = (_L.target_id == record.id, _L.field == relation.field, _R.module == relation.module)
-    statement = select(Record).join(Link, _L.record_id == _R.id).where(*pointing)
-    return list(session.scalars(statement.order_by(_R.id.desc()).limit(50)))
-
-
 def checked(session: Session, module: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Stored forms of values that are to be set. Raises InvalidRecord."""
     return _checked(catalog(session).module(module), values, Targets(session))

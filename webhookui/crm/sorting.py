@@ -204,6 +204,12 @@ def sort_order(session: Session, info: ModuleInfo, sort: str) -> SortOrder:
     return SortOrder(sort, name, (ByColumn(info.name, _COLUMNS[name]),), descending)
 
 
+def newest_referring(info: ModuleInfo, field: FieldInfo, target_id: int) -> SortOrder:
+    """The records of a module that refer to one record by a field, the newest first."""
+    stretch = ByKey(field.id, only=id_key(target_id))
+    return SortOrder(f"-id of {info.name}.{field.name}", field.name, (stretch,), descending=True)
+
+
 def _stretches(session: Session, info: ModuleInfo, field: FieldInfo) -> list[Stretch]:
     """Those of the records that have a value, ascending."""
     if field.kind.family == "reference":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from webhookui.crm.fields import FieldSpec
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.people import accounts
+from webhookui.web.records import record_view
 
 ACTOR = Actor("system", "Test")
 HTMX = {"HX-Request": "true"}
@@ -124,3 +126,54 @@ def test_a_required_custom_field_is_asked_for_as_well(app: Flask, ann: FlaskClie
     form = {"on_form": ["title", "serial_number"], "title": "Broken", "serial_number": ""}
     refused = ann.post("/records/cases", data=form, headers=HTMX)
     assert refused.status_code == 422 and "Serial number is required." in refused.text
+
+
+def test_a_related_list_is_paged_counted_and_leads_to_the_whole_list(app: Flask, ann: FlaskClient) -> None:
+    acme = make(app, "organizations", name="Paged")
+    for number in range(12):
+        make(app, "contacts", last_name=f"Paged {number:02}", email=f"p{number}@example.com", organization=acme)
+    page = ann.get(f"/records/organizations/{acme}").text
+    shown = related(page)
+    assert names(shown) == [f"Paged {number:02}" for number in (11, 10, 9, 8, 7)]
+    assert "1–5 of 12" in shown and "p11@example.com" in shown and "Organization</th>" not in shown
+    assert f'href="/records/contacts/new?organization={acme}"' in shown
+    everything = re.search(r'href="(/records/contacts\?filter[^"]+)"', shown)
+    assert everything and "12</span>" in ann.get(html.unescape(everything[1])).text
+    second = related(ann.get(next_page(shown)).text)
+    assert names(second) == [f"Paged {number:02}" for number in (6, 5, 4, 3, 2)] and "6–10 of 12" in second
+    third = related(ann.get(next_page(second)).text)
+    assert names(third) == ["Paged 01", "Paged 00"] and "11–12 of 12" in third and 'rel="next"' not in third
+    back = re.search(r'href="([^"]+)" rel="prev"', third)
+    assert back and names(related(ann.get(html.unescape(back[1])).text)) == names(second)
+    no_cursor = ann.get(f"/records/organizations/{acme}?related=contacts.organization&after=zz").text
+    assert names(related(no_cursor)) == names(shown)
+
+
+def related(page: str) -> str:
+    match = re.search(
+        r'<section class="panel related-list" id="related-contacts-organization">.*?</section>', page, re.DOTALL
+    )
+    assert match
+    return match[0]
+
+
+def names(shown: str) -> list[str]:
+    return re.findall(r'class="list-name"><a[^>]*>([^<]+)<', shown)
+
+
+def next_page(shown: str) -> str:
+    match = re.search(r'href="([^"]+)" rel="next"', shown)
+    assert match
+    return html.unescape(match[1])
+
+
+def test_the_question_before_deleting_counts_what_refers_to_the_record(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = make(app, "organizations", name="Counted")
+    for number in range(3):
+        make(app, "contacts", last_name=f"Counted {number}", organization=acme)
+    words = r'It is referred to by <a href="/records/contacts">3 contacts</a>'
+    assert words in ann.get(f"/records/organizations/{acme}").text
+    monkeypatch.setattr(record_view, "COUNTED_REFERRING", 1)
+    assert words in ann.get(f"/records/organizations/{acme}").text

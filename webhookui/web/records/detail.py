@@ -18,6 +18,7 @@ from webhookui.web.htmx import htmx, make_response
 from webhookui.web.records import deleted
 from webhookui.web.records.form import RecordForm, opened_form, sent_form, values_of
 from webhookui.web.records.record_view import (
+    RelatedPlace,
     activity,
     differences,
     names_in,
@@ -42,14 +43,19 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def show(module: str, record_id: int) -> ResponseReturnValue:
+    """The record's page; `?related=contacts.organization&after=` a page of one of its related lists."""
     with reading(module, record_id) as (session, info, record):
         modules = catalog(session)
+        args = request.args
+        first = max(1, args.get("first", 1, type=row_id))
+        place = RelatedPlace(args.get("related", ""), args.get("after", ""), args.get("before", ""), first)
+        related = related_lists(session, modules, record, place)
         return render_template(
             "records/show.html",
             info=info,
             record=record,
             names=names_in(session, info.fields.values(), [record.values]),
-            related=related_lists(session, modules, record),
+            related=related,
             activity=activity(session, info, record),
             **deletion(session, record),
         )
