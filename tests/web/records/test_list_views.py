@@ -115,3 +115,10 @@ def test_the_columns_that_a_user_chose_stay_and_are_nobody_elses(ann: FlaskClien
     )
     assert sam.post("/records/deals/columns", data={}).status_code == 204
     assert heads(sam.get("/records/deals").text) == before
+
+
+@pytest.mark.parametrize("place", ["after", "before"])
+def test_a_link_whose_cursor_means_nothing_any_more_shows_the_first_page(ann: FlaskClient, place: str) -> None:
+    for cursor in ("zz", "W10", "é"):
+        answer = ann.get("/records/deals", query_string={place: cursor})
+        assert answer.status_code == 200 and "Shop" in answer.text
