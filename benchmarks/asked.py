@@ -24,7 +24,8 @@ class Asked:
 
     def answer_ms(self, path: str) -> float:
         started = time.perf_counter()
-        answer = self.browser.get(self.server.address + path, timeout=300)
+        session = self.server.api if path.startswith("/api/") else self.browser
+        answer = session.get(self.server.address + path, timeout=300)
         taken = time.perf_counter() - started
         if answer.status_code not in (200, 204):
             raise RuntimeError(f"{path}: {answer.status_code}")

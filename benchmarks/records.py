@@ -92,6 +92,11 @@ def questions(the: Contacts) -> dict[str, str]:
         "search of all modules": f"/records/search?q={part['email'][2:-4]}",
         "picker": f"/records/pick/contacts?q={part['last_name'][:4]}",
         "page in the middle": f"{contacts}?sort=turnover&after={the.cursor}",
+        "search: two letters": f"{contacts}?q=qz",
+        "search of all modules: two letters": "/records/search?q=qz",
+        "API: first page": f"/api/v1{contacts}?sort=turnover",
+        "API: page in the middle": f"/api/v1{contacts}?sort=turnover&cursor={the.cursor}",
+        "API: filter and sort": f"/api/v1{contacts}?filter[segment]=Large&sort=-birthday",
         "related list": f"/records/organizations/{the.organization}",
     }
     return paths

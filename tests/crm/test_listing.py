@@ -152,6 +152,42 @@ def sorted_by_hand(session: Any, query: ListQuery) -> list[Record]:
     return filled + (empty[::-1] if descending else empty)
 
 
+@pytest.mark.parametrize("sort", ["id", "-name", "stage", "-organization", "owner", "-amount", "updated_at"])
+def test_pages_that_look_at_some_records_only_are_the_whole_list_together(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    monkeypatch.setattr(listing, "FEW", 0)
+    query = ListQuery("deals", "xy", sort=sort)
+    with installation.db.read() as session:
+        expected = [record.id for record in listing.page(session, query, per_page=100).items]
+        assert 0 < len(expected) < 30
+        monkeypatch.setattr(listing, "LOOKED_AT", 7)
+        cursor, shown, pages = "", [], 0
+        while pages == 0 or (cursor and pages < 100):
+            page = listing.page(session, query, cursor, 3)
+            assert page.has_more and page.total <= 7
+            shown += [record.id for record in page.items]
+            cursor, pages = str(page.next_page or ""), pages + 1
+        assert shown == expected and pages > len(expected) / 3
+        assert ids_by_cursor(session, query) == expected
+        back, last_page = set(), {record.id for record in page.items}
+        place: str | None = str(page.previous_page)
+        while place and pages:
+            page = listing.page(session, query, per_page=3, before=place)
+            back |= {record.id for record in page.items}
+            place, pages = str(page.previous_page or ""), pages - 1
+        assert not place and back | last_page == set(expected)
+
+
+def ids_by_cursor(session: Any, query: ListQuery) -> list[int | None]:
+    page = listing.page_after(session, query, "", 3)
+    ids = [record.id for record in page.items]
+    while page.next_page is not None:
+        page = listing.page_after(session, query, str(page.next_page), 3)
+        ids += [record.id for record in page.items]
+    return ids
+
+
 def operands_for(field: FieldInfo, operator: str, stored: list[Any]) -> list[tuple[str, ...]]:
     kind = OPERATORS[operator].value
     if kind == "none":

@@ -197,7 +197,11 @@ def _page(of: str) -> Schema:
 
 PAGE: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-    "cursor": {"type": "string", "description": "`next_cursor` of the previous page, with the same sort and filters."},
+    "cursor": {
+        "type": "string",
+        "description": "`next_cursor` of the previous page, with the same sort and filters. "
+        "Whether more follows, it alone says: a page may hold fewer than `limit`, or none.",
+    },
 }
 LOG: dict[str, Schema] = {
     "status": {"enum": list(STATUSES)}, "workflow_id": ROW, "webhook_id": ROW, "module": TEXT, "record_id": ROW,

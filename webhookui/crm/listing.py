@@ -1,7 +1,8 @@
 """Lists of records: search, filter, sort, pages (specification section 2). The same queries on SQLite and PostgreSQL.
 
 A page costs the same with a thousand records as with a million. When some condition narrows the list to a few, an index gives
-their ids, and they are put in order here. Otherwise the list is read in its order, from an index, until the page is full.
+their ids, and they are put in order here. Otherwise the list is read in its order, from an index, until the page is full or
+so many records have been looked at; the next page goes on there.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from webhookui.crm.tables import Record
 _R = Record.__table__.c  # type: ignore[attr-defined]
 FEW = 2000
 """So many records are put in order here rather than found in an index's order."""
+LOOKED_AT = 5000
+"""So many records at the most are looked at one by one for a page. Who turns it goes on behind them."""
 MOST_WORDS = 100
 """Of a search; of more, the longest. SQLite takes a thousand."""
 COUNTED, COUNTED_ONE_BY_ONE = 10_000, 1000
@@ -96,8 +99,18 @@ class _List:
     def where(self) -> list[ColumnElement[bool]]:
         return [condition.holds for condition in self.conditions]
 
-    def total(self) -> tuple[int, bool]:
-        """How many there are, and whether there are more than were counted."""
+    @property
+    def is_looked_through(self) -> bool:
+        """Whether its records are looked at one by one: a page may be empty and not the first."""
+        return self.few is None and bool(self.conditions)
+
+    def next_to(self, place: Place, *, backward: bool) -> Place:
+        """The place from which the way back begins with the record at `place`: an empty page has no record to begin at."""
+        number, (*values, record_id) = place
+        return number, (*values, record_id + (1 if self.order.descending == backward else -1))
+
+    def total(self, among: int | None = None) -> tuple[int, bool]:
+        """How many there are, and whether there are more than were counted. `among`: so many records, where no index counts."""
         if self.few is not None:
             return len(self._places), False
         only = self.conditions[0] if len(self.conditions) == 1 else None
@@ -106,23 +119,37 @@ class _List:
         else:
             ids = select(_R.id).where(_R.module == self.info.name, *self.where)
             most = COUNTED if not self.conditions else COUNTED_ONE_BY_ONE
+            if self.conditions and among is not None:
+                first = select(_R.id).where(_R.module == self.info.name).order_by(_R.id)
+                behind = self.session.scalar(first.offset(among).limit(1))
+                if behind is not None:
+                    return min(counted(self.session, ids.where(_R.id < behind), most), most), True
         number = counted(self.session, ids, most + 1)
         return min(number, most), number > most
 
-    def read(self, after: Place | None, limit: int, *, backward: bool = False) -> list[tuple[Place, Record]]:
-        """The rows that follow a place, nearest first."""
+    def read(self, after: Place | None, limit: int, *, backward: bool = False) -> _Read:
+        """The rows that follow a place, nearest first, among the next LOOKED_AT records where these are looked at one by one."""
         if self.few is not None:
-            return self._read_few(after, limit, backward)
+            return _Read(self._read_few(after, limit, backward))
         rows: list[tuple[Place, Record]] = []
+        left = LOOKED_AT
         for number, stretch in _from(self.order.stretches, after, backward):
             start = after[1] if after is not None and after[0] == number else None
             descending = self.order.descending != backward
-            statement = in_order(stretch, descending=descending, after=start, columns=(Record,)).where(*self.where)
-            for record, *mark in self.session.execute(statement.limit(limit - len(rows))):
+            stop = None
+            if self.is_looked_through:
+                marks = in_order(stretch, descending=descending, after=start, columns=())
+                stop = self.session.execute(marks.offset(left - 1).limit(1)).first()
+                left -= left if stop is not None else counted(self.session, marks, left)
+            until = tuple(stop) if stop is not None else None
+            statement = in_order(stretch, descending=descending, after=start, columns=(Record,), until=until)
+            for record, *mark in self.session.execute(statement.where(*self.where).limit(limit - len(rows))):
                 rows.append(((number, tuple(mark)), record))
             if len(rows) >= limit:
                 break
-        return rows
+            if until is not None:
+                return _Read(rows, (number, until))
+        return _Read(rows)
 
     def _read_few(self, after: Place | None, limit: int, backward: bool) -> list[tuple[Place, Record]]:
         places = self._places
@@ -169,6 +196,14 @@ class _List:
     def _names(self, ids: set[int]) -> dict[int, str]:
         key = key_in(_R, NAME).label("key")
         return {row.id: row.key for row in self.session.execute(select(_R.id, key).where(_R.id.in_(ids)))}
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Rows, and the place of the last record that was looked at, when there may be more of them behind it."""
+
+    rows: list[tuple[Place, Record]]
+    stopped_at: Place | None = None
 
 
 def _from(stretches: Sequence[Any], after: Place | None, backward: bool) -> list[tuple[int, Any]]:
@@ -231,23 +266,30 @@ def related(
 def _page(listed: _List, cursor: str, per_page: int, before: str) -> Page[Record]:
     backward = bool(before)
     place = listed.order.read(before or cursor) if before or cursor else None
-    rows = listed.read(place, per_page + 1, backward=backward)
-    is_full = len(rows) > per_page
-    if (backward and not is_full) or (cursor and not rows):
+    read = listed.read(place, per_page + 1, backward=backward)
+    is_full = len(read.rows) > per_page
+    is_end = not is_full and read.stopped_at is None
+    if is_end and (backward or (cursor and not read.rows and not listed.is_looked_through)):
         # The first page is a whole one, also where less than one is left before the cursor.
         return _page(listed, "", per_page, "")
-    rows = rows[:per_page][::-1] if backward else rows[:per_page]
-    first, last = (listed.order.cursor(*rows[at][0]) for at in (0, -1)) if rows else ("", "")
-    following, preceding = last if backward or is_full else None, first if backward or cursor else None
-    return Page([record for _, record in rows], following, preceding, *listed.total())
+    rows = read.rows[:per_page]
+    nearest = rows[0][0] if rows else listed.next_to(place, backward=backward) if place is not None else None
+    farthest = listed.order.cursor(*rows[-1][0]) if is_full else None
+    if read.stopped_at is not None:
+        farthest = listed.order.cursor(*read.stopped_at)
+    turning_back = listed.order.cursor(*nearest) if nearest is not None and (backward or cursor) else None
+    following, preceding = (turning_back, farthest) if backward else (farthest, turning_back)
+    records = [record for _, record in (rows[::-1] if backward else rows)]
+    return Page(records, following, preceding, *listed.total(LOOKED_AT))
 
 
 def page_after(session: Session, query: ListQuery, cursor: str, limit: int) -> Page[Record]:
-    """One page by cursor, for programs. Raises InvalidListing."""
+    """One page by cursor, for programs: fewer than `limit` may be on it, and more behind it. Raises InvalidListing."""
     listed = _List(session, query)
-    rows = listed.read(listed.order.read(cursor) if cursor else None, limit + 1)
-    following = one_page(rows, limit, lambda row: listed.order.cursor(*row[0]))
-    return Page([record for _, record in following.items], following.next_page)
+    read = listed.read(listed.order.read(cursor) if cursor else None, limit + 1)
+    following = one_page(read.rows, limit, lambda row: listed.order.cursor(*row[0]))
+    stopped_at = listed.order.cursor(*read.stopped_at) if read.stopped_at is not None else None
+    return Page([record for _, record in following.items], following.next_page or stopped_at)
 
 
 def total(session: Session, query: ListQuery) -> tuple[int, bool]:
@@ -281,17 +323,20 @@ def ordered_ids(session: Session, query: ListQuery, candidates: Callable[[], Seq
 
 
 def search(session: Session, q: str, limit: int = 20, module: str | None = None) -> list[Record]:
-    """Records of all modules, or of one, whose text has all the words: names that begin with it first, then the latest."""
+    """Records of all modules, or of one, whose text has all the words: names that begin with it first, then the latest, as far as
+    LOOKED_AT reaches."""
     modules = catalog(session).modules
     infos = [modules[module]] if module else list(modules.values())
     searched = _Searched.of(session, _words(session, q))
     records: dict[int | None, tuple[bool, Record]] = {}
     for info in infos:
         listed = _List(session, ListQuery(info.name, q), searched)
-        named = ByKey(-info.id).beginning(text_key(q.strip())) if q.strip() else None
-        if named is not None:
-            rows = session.scalars(named.where(*listed.where).limit(limit))
-            records |= {record.id: (True, record) for record in rows}
-        records = {record.id: (False, record) for _, record in listed.read(None, limit)} | records
+        named: Sequence[Record] = ()
+        if q.strip():
+            beginning = ByKey(-info.id).beginning(text_key(q.strip()))
+            named = session.scalars(beginning.where(*listed.where).limit(limit)).all()
+        records |= {record.id: (True, record) for record in named}
+        if len(named) < limit:
+            records = {record.id: (False, record) for _, record in listed.read(None, limit).rows} | records
     best = sorted(records.values(), key=lambda row: (row[0], row[1].updated_at, row[1].id), reverse=True)
     return [record for _, record in best[:limit]]

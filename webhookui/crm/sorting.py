@@ -46,7 +46,7 @@ class Stretch(Protocol):
     def columns(self) -> tuple[ColumnElement[Any], ...]: ...
 
     def rows(self, *columns: Any) -> Select[Any]:
-        """Its records, in no order yet."""
+        """Its records, in no order yet. Of no columns: what its marks are made of."""
         ...
 
     def read(self, carried: Sequence[Any]) -> Mark:
@@ -54,17 +54,28 @@ class Stretch(Protocol):
         ...
 
 
-def in_order(stretch: Stretch, *, descending: bool, after: Mark | None, columns: Sequence[Any]) -> Select[Any]:
-    """The query for a stretch's rows, from behind a mark on: the columns that are asked for, then its mark."""
-    statement = stretch.rows(*columns, *stretch.columns)
+def in_order(
+    stretch: Stretch, *, descending: bool, after: Mark | None, columns: Sequence[Any], until: Mark | None = None
+) -> Select[Any]:
+    """The query for a stretch's rows, from behind a mark on and up to one: the columns that are asked for, then its mark."""
+    statement = stretch.rows(*columns)
+    statement = statement.add_columns(*stretch.columns)
+    row = tuple_(*stretch.columns)
+    if until is not None:
+        last = tuple_(*_literals(until, stretch))
+        statement = statement.where(row >= last if descending else row <= last)
     if after is not None:
-        mark = [literal(value, column.type) for value, column in zip(after, stretch.columns, strict=True)]
-        row, bound = tuple_(*stretch.columns), tuple_(*mark)
+        mark = _literals(after, stretch)
+        bound = tuple_(*mark)
         statement = statement.where(row < bound if descending else row > bound)
         first = stretch.columns[0]
         if first.table is not stretch.columns[-1].table:  # type: ignore[attr-defined]  # no index has them all: where to begin
             statement = statement.where(first <= mark[0] if descending else first >= mark[0])
     return statement.order_by(*(column.desc() if descending else column.asc() for column in stretch.columns))
+
+
+def _literals(mark: Mark, stretch: Stretch) -> list[ColumnElement[Any]]:
+    return [literal(value, column.type) for value, column in zip(mark, stretch.columns, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class ByColumn:
         return (_R.id,) if self.column is _R.id else (self.column, _R.id)
 
     def rows(self, *columns: Any) -> Select[Any]:
-        return select(*columns).where(_R.module == self.module)
+        return select(*columns).select_from(Record).where(_R.module == self.module)
 
     def read(self, carried: Sequence[Any]) -> Mark:
         times = [datetime.fromisoformat(_text(value)) for value in carried[:-1]]
@@ -99,14 +110,18 @@ class ByKey:
         return (_K.record_id,) if self.only is not None else (_K.key, _K.record_id)
 
     def rows(self, *columns: Any) -> Select[Any]:
-        statement = select(*columns).join_from(_KEYS, Record, _R.id == _K.record_id).where(_K.field_id == self.field_id)
         if self.only is not None:
-            return statement.where(_K.key == self.only)
-        return statement.where(_K.key > "" if self.among is None else _K.key.in_(self.among))
+            return self._rows(*columns).where(_K.key == self.only)
+        return self._rows(*columns).where(_K.key > "" if self.among is None else _K.key.in_(self.among))
+
+    def _rows(self, *columns: Any) -> Select[Any]:
+        """Of any key. One bound alone tells SQLite where to begin: of two it takes the first, however far that is."""
+        statement = select(*columns).select_from(_KEYS).where(_K.field_id == self.field_id)
+        return statement.join(Record, _R.id == _K.record_id) if columns else statement
 
     def beginning(self, text: str) -> Select[Any]:
         """Its records whose key begins with a text, in order."""
-        statement = self.rows(Record).where(record_keys.beginning(_K.key, text))
+        statement = self._rows(Record).where(record_keys.beginning(_K.key, text))
         return statement.order_by(_K.key, _K.record_id)
 
     def read(self, carried: Sequence[Any]) -> Mark:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import pages
-from webhookui.crm import fields, records
+from webhookui.crm import fields, listing, records
 from webhookui.crm.fields import FieldSpec
 from webhookui.crm.records import Actor
 from webhookui.people import accounts
@@ -122,3 +122,20 @@ def test_a_link_whose_cursor_means_nothing_any_more_shows_the_first_page(ann: Fl
     for cursor in ("zz", "W10", "é"):
         answer = ann.get("/records/deals", query_string={place: cursor})
         assert answer.status_code == 200 and "Shop" in answer.text
+
+
+def test_a_page_without_a_match_leads_on_to_the_records_behind_it(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.extensions["webhookui"].db.write() as session:
+        for number in range(6):
+            records.create(session, "deals", {"name": f"Later {number}"}, Actor("person", "Ann"))
+    monkeypatch.setattr(listing, "LOOKED_AT", 4)
+    monkeypatch.setattr(listing, "FEW", 0)
+    page = ann.get("/records/deals?q=ho").text
+    assert "There are more of them." in page and "Show all deals" in page
+    further = re.search(r'href="([^"]+)"[^>]*><span>Look further', page)
+    assert further
+    behind = ann.get(html.unescape(further[1])).text
+    assert "Shop" in behind and 'rel="prev"' in behind
+    assert "There are more" not in ann.get("/records/deals?q=nothing").text
