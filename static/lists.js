@@ -75,6 +75,17 @@ document.addEventListener("keydown", (event) => {
   popover.querySelector("summary").focus();
 });
 
+// Arrow keys go through a menu, and into it from its button; round at the ends.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const menu = event.target.closest("details[data-menu]");
+  if (!step || !menu) return;
+  event.preventDefault();
+  menu.open = true;
+  const items = [...menu.querySelectorAll("summary, a, button, input:not([type=hidden])")];
+  items.at((items.indexOf(event.target) + step) % items.length).focus();
+});
+
 document.addEventListener("htmx:load", selection);
 window.addEventListener("pageshow", selection); // a browser that goes back may keep the ticks
 selection();

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command
+from sqlalchemy.orm import Session
 
 from tests.conftest import database_url
 from tests.support.older import with_one_more_migration
@@ -24,13 +25,15 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.running import Running, until
 from tests.test_main_job import close_a_deal, document
 from webhookui.core.database import Database
-from webhookui.crm import listing, records
+from webhookui.crm import fields, listing, records
+from webhookui.crm.fields import FieldSpec
 from webhookui.crm.filters import Filter
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.crm.tables import Record
 from webhookui.installation import Installation, open_installation
 from webhookui.migrations import configuration, migrate, revisions
+from webhookui.people import accounts
 from webhookui.settings import Settings
 
 pytestmark = pytest.mark.postgresql
@@ -233,3 +236,49 @@ def test_letters_beyond_a_to_z_are_found_and_sorted_without_regard_to_case(insta
             session, ListQuery("contacts", sort="name", filters=[Filter("last_name", operands=("É",))])
         )
     assert [contact.name for contact in contacts.items] == ["Émile", "éva"]
+
+
+# ---- a field that is added while records are created ------------------------------------------------------------------
+
+
+def is_waiting(database: str) -> bool:
+    """Whether somebody waits for somebody else's lock."""
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        row = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return row.fetchone() is not None
+
+
+@pytest.mark.parametrize("first", ["the record", "the field"])
+def test_a_record_that_is_created_while_a_field_is_added_has_its_place_in_the_fields_order(
+    installation: Installation, database: str, first: str
+) -> None:
+    with installation.db.write() as session:
+        admin = accounts.create_user(
+            session, email="ann@x.example", name="Ann", password="a long password", role="admin"
+        )
+        records.create(session, "deals", {"name": "Before"}, SYSTEM)
+
+    def create(session: Session) -> None:
+        records.create(session, "deals", {"name": "Meanwhile"}, SYSTEM)
+
+    def add(session: Session) -> None:
+        fields.add(session, "deals", FieldSpec("Region"), admin)
+
+    at_first, meanwhile = (create, add) if first == "the record" else (add, create)
+
+    def do_meanwhile() -> None:
+        with installation.db.write() as session:
+            meanwhile(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with installation.db.write() as session:
+            at_first(session)
+            other = pool.submit(do_meanwhile)
+            until(lambda: other.done() or is_waiting(database), 30)
+        other.result(30)
+    with installation.db.read() as session:
+        for sort in ("region", "-region"):
+            listed = listing.page(session, ListQuery("deals", sort=sort))
+            assert {record.name for record in listed.items} == {"Before", "Meanwhile"}

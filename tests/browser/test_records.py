@@ -14,9 +14,10 @@ from playwright.sync_api import Page, Route, expect
 from tests.support import pages
 from tests.support.looks import without_complaints
 from webhookui.core import background_jobs
-from webhookui.crm import record_jobs, records
+from webhookui.crm import list_views, record_jobs, records
 from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.records import Actor
+from webhookui.people import accounts
 
 pytestmark = pytest.mark.browser
 EVA = Actor("person", "Eva")
@@ -344,6 +345,33 @@ def test_a_form_that_a_bulk_change_ran_over_is_told_and_loses_nothing(app: Flask
         ("Proposal", "Write"),
         ("Negotiation", "Write"),
     )
+
+
+def test_the_menu_of_views_is_worked_by_keyboard(app: Flask, crm: Page, address: str) -> None:
+    with app.extensions["webhookui"].db.write() as session:
+        ann = accounts.by_email(session, pages.ADMIN[0])
+        for name in ("Alpha view", "Beta view"):
+            list_views.save(session, "cases", ann, name, "sort=title", shared=False)
+    crm.goto(f"{address}/records/cases")
+    menu = crm.locator(".list-views summary")
+    menu.focus()
+    crm.keyboard.press("ArrowDown")
+    expect(crm.get_by_role("link", name="Alpha view")).to_be_focused()
+    for key in ("ArrowDown", "ArrowDown"):
+        crm.keyboard.press(key)
+    expect(crm.get_by_role("link", name="Beta view")).to_be_focused()
+    crm.keyboard.press("ArrowUp")
+    expect(crm.get_by_role("button", name="Delete the view Alpha view")).to_be_focused()
+    crm.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+    expect(crm.get_by_role("link", name="Alpha view")).to_be_hidden()
+    crm.keyboard.press("ArrowUp")
+    expect(crm.get_by_role("button", name="Save view")).to_be_focused()
+    for _ in range(4):
+        crm.keyboard.press("ArrowUp")
+    expect(crm.get_by_role("link", name="Beta view")).to_be_focused()
+    crm.keyboard.press("Enter")
+    expect(menu).to_have_text("Beta view")
 
 
 def test_keys_search_make_and_edit(app: Flask, crm: Page, address: str) -> None:

@@ -387,13 +387,16 @@ def bump_revision(session: Session, name: str) -> None:
     session.execute(moved.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
-def revision(session: Session, name: str) -> int:
-    """The revision that a change of this very session moved, or else the stored one. Asked at every save."""
+def revision(session: Session, name: str, *, hold: bool = False) -> int:
+    """The revision that a change of this very session moved, or else the stored one. Asked at every save. `hold`: it does not
+    move before the transaction ends; where somebody is moving it, the new one is waited for."""
     session.flush()
-    return session.connection().scalar(_REVISION, {"name": name}) or 0
+    return session.connection().scalar(_HELD_REVISION if hold else _REVISION, {"name": name}) or 0
 
 
 _REVISION = select(Revision.__table__.c.value).where(Revision.__table__.c.name == bindparam("name"))  # type: ignore[attr-defined]
+_HELD_REVISION = _REVISION.with_for_update(read=True)
+"""SQLite, which has one writer, needs no such lock and gets none."""
 _MOVED_REVISION = text("SELECT value FROM revision WHERE name = :name AND value <> :known")
 
 

@@ -103,12 +103,13 @@ _catalogs: WeakKeyDictionary[Any, tuple[int, Catalog]] = WeakKeyDictionary()
 UNSAVED = "fields_unsaved"
 
 
-def catalog(session: Session) -> Catalog:
-    """The catalog of the session's database."""
+def catalog(session: Session, *, hold: bool = False) -> Catalog:
+    """The catalog of the session's database. `hold`: no field is added or removed before the transaction ends, for whoever writes
+    records that have all of them."""
     if session.info.get(UNSAVED):
         return _read(session)
     key = session.get_bind().engine.pool
-    value = revision(session, "fields")
+    value = revision(session, "fields", hold=hold)
     cached = _catalogs.get(key)
     if cached is None or cached[0] != value:
         cached = _catalogs[key] = (value, _read(session))

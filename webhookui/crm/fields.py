@@ -92,6 +92,7 @@ def add(session: Session, module: str, spec: FieldSpec, by: User) -> FieldInfo:
     row.position = max((field.position for field in info.fields.values()), default=0) + 1
     session.add(row)
     session.flush()
+    changed(session)  # first: it waits for who is about to create a record without the field
     record_keys.add_field(session, module, row.id or 0)
     _moved(session, by, "created", row, {"type": row.type})
     return catalog(session).module(module).fields[name]

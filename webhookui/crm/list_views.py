@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -29,11 +29,13 @@ class InvalidView(Invalid):
     """A view can't be saved like that."""
 
 
-def views(session: Session, module: str, user: User) -> list[ListView]:
-    """One's own and those for everybody, by name."""
-    visible = or_(col(ListView.user_id) == user.id, col(ListView.shared))
-    rows = session.scalars(select(ListView).where(col(ListView.module) == module, col(ListView.name) != "", visible))
-    return sorted(rows, key=lambda view: (view.name.casefold(), view.id or 0))
+def views(session: Session, module: str, user: User) -> tuple[list[ListView], tuple[str, ...]]:
+    """One's own and those for everybody, by name; and the columns that the user chose, none if none."""
+    visible = or_(col(ListView.user_id) == user.id, and_(col(ListView.shared), col(ListView.name) != ""))
+    rows = list(session.scalars(select(ListView).where(col(ListView.module) == module, visible)))
+    chosen = next((tuple(view.query.split()) for view in rows if not view.name), ())
+    named = [view for view in rows if view.name]
+    return sorted(named, key=lambda view: (view.name.casefold(), view.id or 0)), chosen
 
 
 def save(session: Session, module: str, user: User, name: str, query: str, *, shared: bool) -> ListView:
@@ -70,12 +72,6 @@ def delete(session: Session, module: str, view_id: int, user: User) -> ListView:
 
 def may_delete(view: ListView, user: User) -> bool:
     return bool(view.name) and (view.user_id == user.id or (view.shared and user.is_admin))
-
-
-def chosen_columns(session: Session, module: str, user: User) -> tuple[str, ...]:
-    """Names of fields; none when the user has not chosen any."""
-    view = _own(session, module, user).get("")
-    return tuple(view.query.split()) if view is not None else ()
 
 
 def choose_columns(session: Session, module: str, user: User, columns: Sequence[str]) -> None:

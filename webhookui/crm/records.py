@@ -75,7 +75,7 @@ def create(
     session: Session, module: str, values: Mapping[str, Any], actor: Actor, *, run_workflows: bool = True
 ) -> Record:
     """A new record. Fields that are not given start with their default, the owner with the actor. Raises InvalidRecord."""
-    info = catalog(session).module(module)
+    info = catalog(session, hold=True).module(module)
     full = complete(info, values, actor, Targets(session))
     time = now()
     record = Record(module=module, values=full, created_at=time, updated_at=time)

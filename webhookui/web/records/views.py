@@ -90,8 +90,8 @@ def index(module: str) -> ResponseReturnValue:
     """The list, or the board by a picklist (`?board=`). The URL says search, filters, sort, columns and page."""
     with read() as session:
         info = catalog(session).module(module)
-        query = read_query(info, request.args, list_views.chosen_columns(session, module, me()))
-        saved_views = list_views.views(session, module, me())
+        saved_views, own_columns = list_views.views(session, module, me())
+        query = read_query(info, request.args, own_columns)
         shown = board_view(session, query) if query.board else None
         page, problem = (shown.page, shown.problem) if shown else _listed(session, query)
         style = user_format()
