@@ -45,8 +45,9 @@ class Stretch(Protocol):
     @property
     def columns(self) -> tuple[ColumnElement[Any], ...]: ...
 
-    def rows(self, *columns: Any) -> Select[Any]:
-        """Its records, in no order yet. Of no columns: what its marks are made of."""
+    def rows(self, *columns: Any, has_least: bool = False) -> Select[Any]:
+        """Its records, in no order yet. Of no columns: what its marks are made of. `has_least`: a mark is the least of them; of
+        two lower bounds SQLite takes the first, and reads from there on."""
         ...
 
     def read(self, carried: Sequence[Any]) -> Mark:
@@ -58,8 +59,8 @@ def in_order(
     stretch: Stretch, *, descending: bool, after: Mark | None, columns: Sequence[Any], until: Mark | None = None
 ) -> Select[Any]:
     """The query for a stretch's rows, from behind a mark on and up to one: the columns that are asked for, then its mark."""
-    statement = stretch.rows(*columns)
-    statement = statement.add_columns(*stretch.columns)
+    has_least = (until if descending else after) is not None
+    statement = stretch.rows(*columns, has_least=has_least).add_columns(*stretch.columns)
     row = tuple_(*stretch.columns)
     if until is not None:
         last = tuple_(*_literals(until, stretch))
@@ -89,7 +90,7 @@ class ByColumn:
     def columns(self) -> tuple[ColumnElement[Any], ...]:
         return (_R.id,) if self.column is _R.id else (self.column, _R.id)
 
-    def rows(self, *columns: Any) -> Select[Any]:
+    def rows(self, *columns: Any, has_least: bool = False) -> Select[Any]:
         return select(*columns).select_from(Record).where(_R.module == self.module)
 
     def read(self, carried: Sequence[Any]) -> Mark:
@@ -109,13 +110,15 @@ class ByKey:
     def columns(self) -> tuple[ColumnElement[Any], ...]:
         return (_K.record_id,) if self.only is not None else (_K.key, _K.record_id)
 
-    def rows(self, *columns: Any) -> Select[Any]:
+    def rows(self, *columns: Any, has_least: bool = False) -> Select[Any]:
         if self.only is not None:
             return self._rows(*columns).where(_K.key == self.only)
-        return self._rows(*columns).where(_K.key > "" if self.among is None else _K.key.in_(self.among))
+        if self.among is not None:
+            return self._rows(*columns).where(_K.key.in_(self.among))
+        return self._rows(*columns) if has_least else self._rows(*columns).where(_K.key > "")
 
     def _rows(self, *columns: Any) -> Select[Any]:
-        """Of any key. One bound alone tells SQLite where to begin: of two it takes the first, however far that is."""
+        """Of any key."""
         statement = select(*columns).select_from(_KEYS).where(_K.field_id == self.field_id)
         return statement.join(Record, _R.id == _K.record_id) if columns else statement
 
@@ -139,7 +142,7 @@ class ByReference:
 
     columns = (_K.key, _K.record_id, _L.record_id)
 
-    def rows(self, *columns: Any) -> Select[Any]:
+    def rows(self, *columns: Any, has_least: bool = False) -> Select[Any]:
         link = and_(_L.target_id == _K.record_id, _L.field == self.field)
         statement = select(*columns).join_from(_KEYS, Link, link).join(Record, _R.id == _L.record_id)
         # Other modules may have a field of that name; the function keeps SQLite from beginning with the module's records.
