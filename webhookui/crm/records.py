@@ -165,7 +165,7 @@ def restore(session: Session, module: str, record_id: int, actor: Actor) -> tupl
     It runs no workflows: nothing is new, and what its creation caused was caused then. Raises NotDeleted.
     """
     deleted = deleted_records.get(session, record_id, module, for_update=True)
-    info = catalog(session).module(module)
+    info = catalog(session, hold=True).module(module)
     values, notes = deleted_records.values_again(session, info, deleted)
     record = Record(
         id=record_id, module=module, values=values, version=deleted.version + 1, created_at=deleted.created_at,

@@ -159,6 +159,7 @@ def _write(session: Session, job: Job, plan: ImportPlan, batch: list[CsvRow]) ->
 
 def _writer(session: Session, job: Job, plan: ImportPlan) -> RowWriter:
     actor = Actor("import", job.by, job.user_id)
+    catalog(session, hold=True)  # no field is added before the rows are written
     judge = RowJudge(session, job.arguments["module"], plan, actor, job.arguments["zone"])
     return RowWriter(session, judge, plan, actor)
 

@@ -178,7 +178,7 @@ def _who(change: Change) -> str:
 
 def _query(session: Session, module: str) -> RecordQuery:
     info = catalog(session).module(module)
-    return read_query(info, request.args, list_views.chosen_columns(session, module, me()))
+    return read_query(info, request.args, list_views.views(session, module, me())[1])
 
 
 def _board_query(session: Session, module: str) -> RecordQuery:

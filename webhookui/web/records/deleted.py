@@ -21,7 +21,7 @@ from webhookui.crm.records import RecordDeleted
 from webhookui.crm.tables import DeletedRecord
 from webhookui.current_installation import installation, read, row_id, write
 from webhookui.delivery_log.retention import has_deliveries
-from webhookui.people import audit
+from webhookui.people import audit, stored_settings
 from webhookui.web.access import actor, admin_only, me
 from webhookui.web.htmx import htmx, make_response
 from webhookui.web.records.form import people, touched, values_of
@@ -35,7 +35,8 @@ PER_PAGE = 50
 
 def retention_days() -> int:
     """Days that a deleted record can be restored."""
-    return installation().settings.deleted_retention_days
+    with read() as session:
+        return stored_settings.retention_days(session, installation().settings, "deleted_retention_days")
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ def export(module: str) -> ResponseReturnValue:
     """What the list shows, as its URL says; in the columns that it shows, or in `all=1` fields."""
     with read() as session:
         info = catalog(session).module(module)
-        query = read_query(info, request.args, list_views.chosen_columns(session, module, me()))
+        query = read_query(info, request.args, list_views.views(session, module, me())[1])
     columns = [] if request.args.get("all") == "1" else [field.name for field in query.shown]
     listed = query.list_query(zone())
     try:
