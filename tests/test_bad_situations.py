@@ -16,7 +16,8 @@ from webhookui import cli
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("--port", "0"), "web": ("--port", "0"), "worker": (), "user create": ("kim@example.com",),
     "token create": ("ann@example.com",), "workflows import": ("-",), "workflows export": (), "demo": (), "doctor": (),
-    "backup": ("copy.db",), "compact": (), "keys rotate": (),
+    "backup": ("copy.db",), "compact": (), "keys rotate": (), "records import": ("contacts", "-"),
+    "records export": ("contacts",), "user password": ("ann@example.com",),
 }  # fmt: skip
 """Command → its arguments."""
 

@@ -412,9 +412,10 @@ def test_a_port_that_is_taken_is_said_with_a_way_out(run: Run) -> None:
 
 def test_every_command_of_the_readme_is_there_and_tells_what_it_does() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
-    for words in (["run"], ["web"], ["worker"], ["user", "create"], ["token", "create"], ["workflows", "import"],
-                  ["workflows", "export"], ["records", "import"], ["records", "export"], ["demo"],
-                  ["doctor"], ["backup"], ["keys", "rotate"], ["bench"]):  # fmt: skip
+    for words in (["run"], ["web"], ["worker"], ["user", "create"], ["user", "password"],
+                  ["token", "create"], ["workflows", "import"], ["workflows", "export"],
+                  ["records", "import"], ["records", "export"],
+                  ["demo"], ["doctor"], ["backup"], ["keys", "rotate"], ["bench"]):  # fmt: skip
         assert f"webhookui {' '.join(words)}" in readme
         shown = CliRunner().invoke(cli.main, [*words, "--help"])
         assert shown.exit_code == 0 and len(shown.output.splitlines()) > 3, words

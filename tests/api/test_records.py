@@ -55,7 +55,7 @@ def test_a_module_tells_types_options_and_relations(call: Call) -> None:
     assert fields["stage"]["options"] == ["New", "Qualifying", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
     assert fields["amount"] == {
         "name": "amount", "label": "Amount", "type": "currency", "required": False, "custom": False, "options": [],
-        "module": None,
+        "retired_options": [], "in_list": True, "module": None,
     }  # fmt: skip
     assert fields["contact"]["module"] == "contacts"
     assert {"module": "contacts", "label": "Contact", "field": "contact", "kind": "to_one"} in deals["relations"]

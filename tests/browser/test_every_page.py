@@ -314,7 +314,7 @@ def furnished(db: Database) -> dict[str, Any]:
     file = uploads.store(db, "deals", ann, "deals of the year.csv", io.BytesIO(table.encode()))
     statistics.observe(db)
     return {"deal": deal.id, "workflow": webhook.workflow_id, "failed": failed.id, "waiting": waiting.id, "job": job.id,
-            "theirs": theirs.id, "change": bulk.id, "file": file}  # fmt: skip
+            "theirs": theirs.id, "change": bulk.id, "deleted": gone.id, "file": file}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,7 @@ def test_the_whole_way_of_a_list(page: Page, installation: Running, tmp_path: Pa
     lines = rejected.value.path().read_text().splitlines()
     assert lines[0] == "Vorname,Last name,E-mail,Birthday,Reason" and lines[1].startswith("Jörg,Weiß,no address,")
     page.get_by_role("link", name="Show contacts").click()
+    page.wait_for_url("**/records/contacts")  # loaded: htmx listens
 
     page.get_by_role("searchbox", name="Search contacts").fill(f"zoë7 w{width}")
     expect(page.locator("#list-count")).to_have_text("1")

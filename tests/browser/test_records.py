@@ -244,7 +244,7 @@ def test_each_filter_has_room_and_takes_what_its_operator_takes(
     crm.goto(f"{address}/records/deals?q=roomy+{width}")
     crm.get_by_text("Filter", exact=True).click()
     for name, operator in (("amount", "between"), ("stage", "is_any_of"), ("close_date", "in_the_next_days")):
-        crm.locator(f"[name='op[{name}]']").select_option(operator)
+        crm.locator(f".filter-grid [name='op[{name}]']").select_option(operator)
     panel = crm.locator(".filter-grid").bounding_box()
     assert panel is not None and panel["x"] >= 0 and panel["x"] + panel["width"] <= width
     for control in crm.locator(".filter-grid").locator("input:not([type=checkbox]):visible, select:visible").all():
@@ -258,7 +258,7 @@ def test_each_filter_has_room_and_takes_what_its_operator_takes(
     last.press("Tab")
     expect(crm.locator(".list-name")).to_have_text(["Three", "Two"])
     expect(crm.locator(".chip")).to_have_text(re.compile(r"Amount between\s+15 and 20"))
-    crm.locator("[name='op[amount]']").select_option("greater_than")
+    crm.locator(".filter-grid [name='op[amount]']").select_option("greater_than")
     crm.locator("[name='filter[amount]']:visible").fill("20")
     crm.locator("[name='filter[amount]']:visible").press("Tab")
     expect(crm.locator(".list-name")).to_have_text(["Four"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +59,12 @@ def test_the_users_page_counts_what_is_to_be_handed_over_and_leads_to_the_lists(
     assert "Hand over 3 records" in shown and f'href="/settings/users/{otto}/records"' in shown
     page = ann.get(f"/settings/users/{otto}/records").text
     links = re.findall(r'href="(/records/[^"]+owner[^"]+)"', page)
-    assert links == [f"/records/contacts?filter[owner]={otto}", f"/records/deals?filter[owner]={otto}"]
-    deals = ann.get(links[1]).text
+    names = ("contacts", "deals")
+    assert links[::2] == [f"/records/{name}?filter[owner]={otto}" for name in names]
+    for name, link in zip(names, links[1::2], strict=True):
+        asked = ann.get(html.unescape(link)).text
+        assert f"Change the owner of {2 if name == 'deals' else 1}" in asked
+    deals = ann.get(links[2]).text
     assert "Shop" in deals and "Till" in deals and "Nobody" not in re.sub(r"<select.*?</select>", "", deals, flags=re.S)
 
 

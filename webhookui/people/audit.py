@@ -28,6 +28,8 @@ LONGEST = 500
 SECRET = [MASK, MASK]
 """In an entry's details: a secret was changed."""
 
+LONGEST_QUERY = 1000
+"""Characters of a search; SQLite takes no pattern of any length."""
 _A = AuditEntry.__table__.c  # type: ignore[attr-defined]
 
 
@@ -87,7 +89,9 @@ def page(
     session: Session, asked: AuditFilter = AuditFilter(), *, limit: int = 50, before: int | None = None
 ) -> Page[AuditEntry]:
     """Newest first, those before the entry of that id."""
-    conditions = [_A.search_text.contains(word, autoescape=True) for word in asked.q.casefold().split()[:20]]
+    conditions = [
+        _A.search_text.contains(word, autoescape=True) for word in asked.q[:LONGEST_QUERY].casefold().split()[:20]
+    ]
     if isinstance(asked.who, int):
         conditions.append(_A.user_id == asked.who)
     elif asked.who:

@@ -18,7 +18,6 @@ from webhookui.crm.fields import FieldSpec
 from webhookui.crm.listing import ListQuery
 from webhookui.crm.records import Actor
 from webhookui.people import accounts
-from webhookui.web.records import record_view
 
 ACTOR = Actor("system", "Test")
 HTMX = {"HX-Request": "true"}
@@ -165,15 +164,3 @@ def next_page(shown: str) -> str:
     match = re.search(r'href="([^"]+)" rel="next"', shown)
     assert match
     return html.unescape(match[1])
-
-
-def test_the_question_before_deleting_counts_what_refers_to_the_record(
-    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    acme = make(app, "organizations", name="Counted")
-    for number in range(3):
-        make(app, "contacts", last_name=f"Counted {number}", organization=acme)
-    words = r'It is referred to by <a href="/records/contacts">3 contacts</a>'
-    assert words in ann.get(f"/records/organizations/{acme}").text
-    monkeypatch.setattr(record_view, "COUNTED_REFERRING", 1)
-    assert words in ann.get(f"/records/organizations/{acme}").text

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.support import pages
+from tests.support.sent_form import sent_untouched
 from tests.test_main_job import document
 from webhookui.installation import Installation
 from webhookui.notifications import mail_settings
@@ -112,7 +113,9 @@ def test_fields_settings_and_tokens_are_told_and_lead_to_their_pages(
     ann: FlaskClient, installation: Installation
 ) -> None:
     ann.post("/settings/modules/deals", data={"label": "Size", "type": "picklist", "options": "S\nM"})
-    ann.post("/settings/modules/deals/size", data={"label": "Size", "options": "S\nM\nL"})
+    size = sent_untouched(ann.get("/settings/modules/deals/size").text, "/settings/modules/deals/size")
+    size["label"] = "Sizes"
+    ann.post("/settings/modules/deals/size", data=size)
     ann.post("/settings/network", data={"networks": "10.0.0.0/8", "hosts": ""})
     ann.post("/settings/retention", data={"retention_days": "12"})
     ann.post("/account/tokens", data={"name": "Nightly"})
@@ -129,7 +132,7 @@ def test_fields_settings_and_tokens_are_told_and_lead_to_their_pages(
     assert f"password: {MASK} became {MASK}" in mail and mail.count("became") == 1 and "planted" not in page
     assert "host: empty became mail.example" in first_mail and "user: Ann" in token
     assert "days: 90 became 12" in retention and "networks: empty became 10.0.0.0/8" in network
-    assert "options: S, M became S, M, L" in field
+    assert "label: Size became Sizes" in field
     for href in (
         "/settings/mail",
         "/settings/retention",

@@ -28,8 +28,8 @@ log = structlog.get_logger("webhookui.imports")
 IMPORT = "import"
 TARGET_S = 0.06
 """So long a batch is to take: others wait for the database meanwhile."""
-FIRST_ROWS, MOST_ROWS = 20, 1000
-"""Rows of a batch."""
+FIRST_ROWS, MOST_ROWS, MOST_CHARACTERS = 20, 1000, 2_000_000
+"""Of a batch."""
 MOST_READERS = 8
 
 
@@ -90,7 +90,7 @@ class Imports:
             file = self._file(session, job, plan)
             if not _catch_up(file.rows, job.position, began):
                 return False
-            batch = [row for _, row in zip(range(file.number), file.rows, strict=False)]
+            batch = _next_rows(file)
         except InvalidFile as error:
             self._open.pop(job.id or 0, None)
             background_jobs.reject(session, job, job.position + 1, str(error), row=[])
@@ -123,6 +123,15 @@ class Imports:
 
     def _ended(self, _session: Session, job: Job) -> None:
         self._open.pop(job.id or 0, None)
+
+
+def _next_rows(file: _Open) -> list[CsvRow]:
+    batch: list[CsvRow] = []
+    size = 0
+    while len(batch) < file.number and size < MOST_CHARACTERS and (row := next(file.rows, None)) is not None:
+        batch.append(row)
+        size += sum(map(len, row.cells))
+    return batch
 
 
 def _columns(job: Job) -> list[str]:

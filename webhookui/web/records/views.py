@@ -156,11 +156,12 @@ def delete_view(module: str, view_id: int) -> ResponseReturnValue:
 
 def _listed(session: Session, query: RecordQuery) -> tuple[Page[Record], InvalidListing | None]:
     """A filter that can't be read shows nothing, and its words; what is no cursor, the first page: an old link still opens."""
-    asked = query.list_query(zone())
     try:
-        return listing.page(session, asked, query.after, PER_PAGE, before=query.before), None
+        return listing.page(session, query.list_query(zone()), query.after, PER_PAGE, before=query.before), None
     except InvalidListing as error:
-        return (listing.page(session, asked, per_page=PER_PAGE), None) if error.part == "cursor" else (Page([]), error)
+        if error.part != "cursor":
+            return Page([]), error
+    return listing.page(session, query.list_query(zone()), per_page=PER_PAGE), None
 
 
 @bp.get("/<module>/new")
