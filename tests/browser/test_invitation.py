@@ -61,6 +61,7 @@ def test_an_invitation_from_the_link_to_the_last_click(ann: Page, kim: Page, add
 
     ann.reload()
     ann.get_by_role("link", name="Kim Own").click()
+    ann.wait_for_url("**/settings/users/2")  # loaded: the dialog asks
     ann.get_by_role("button", name="Deactivate").click()
     ann.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
     expect(ann.get_by_text("Kim Own is deactivated")).to_be_visible()

@@ -40,6 +40,7 @@ def test_options_are_added_renamed_moved_and_retired(place: tuple[str, str], win
     with without_complaints(page, strict=True):
         page.goto(f"{address}/settings/modules/{module}")
         page.locator(f"#field-{field}").get_by_role("link", name="Edit").click()
+        page.wait_for_url(f"**/settings/modules/{module}/{field}")  # loaded: htmx listens
         first = names(page)
 
         page.get_by_label("New option").fill("Demo")
