@@ -4,7 +4,6 @@ What is saved counts in every process from its next look on: whoever keeps a val
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -43,25 +42,14 @@ def save(session: Session, key: str, new_value: Any, subject: str, details: Mapp
     audit.note(session, by, "changed", "setting", key, subject, details)
 
 
-@dataclass(frozen=True)
-class Retention:
-    """How many days something is kept: what it is, and for how long where nothing is stored; None: the environment says it."""
-
-    label: str
-    days: int | None = None
-
-
-RETENTIONS: dict[str, Retention] = {
-    "retention_days": Retention("Webhook log"),
-    "deleted_retention_days": Retention("Deleted records", 30),
-}
-"""Key → what it keeps."""
+RETENTIONS = {"retention_days": "Webhook log", "deleted_retention_days": "Deleted records"}
+"""Name of a setting → what it keeps."""
 
 
 def base_days(key: str, settings: Settings) -> int:
-    """Days where nothing is stored."""
-    days = RETENTIONS[key].days
-    return settings.retention_days if days is None else days
+    """Days where nothing is stored: what the environment says."""
+    days: int = getattr(settings, key)
+    return days
 
 
 def retention_days(session: Session, settings: Settings, key: str = "retention_days") -> int:
@@ -80,7 +68,7 @@ def save_retentions(session: Session, settings: Settings, typed: Mapping[str, st
         before, after = retention_days(session, settings, key), number or base_days(key, settings)
         was_stored = value(session, key) is not None
         details = {"days": [before, after]} if (before, was_stored) != (after, number is not None) else {}
-        save(session, key, number, f"Retention: {RETENTIONS[key].label}", details, by)
+        save(session, key, number, f"Retention: {RETENTIONS[key]}", details, by)
 
 
 def _days(key: str, text: str, errors: dict[str, str]) -> int | None:

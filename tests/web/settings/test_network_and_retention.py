@@ -212,3 +212,9 @@ def test_only_admins_change_them(app: Flask, installation: Installation) -> None
     assert sam.post("/settings/network", data={"networks": "10.0.0.0/8"}).status_code == 403
     assert sam.post("/settings/retention", data={"retention_days": "1"}).status_code == 403
     assert audited(installation, "network") == []
+
+
+def test_the_days_of_deleted_records_are_the_environments_where_none_are_saved(installation: Installation) -> None:
+    settings = Settings(instance=installation.settings.instance, deleted_retention_days=3)  # type: ignore[call-arg]
+    with installation.db.read() as session:
+        assert retention_days(session, settings, "deleted_retention_days") == 3
