@@ -111,8 +111,7 @@ def update(
         differs = {name: (value, before.get(name)) for name, value in stored.items() if before.get(name) != value}
         then = values_at(session, record, version)
         raise RecordConflict(record, differs, [name for name in differs if then.get(name) != before.get(name)])
-    pairs = {name: [before.get(name), value] for name, value in stored.items() if before.get(name) != value}
-    changed = {name: pair for name, pair in pairs.items() if pair not in ([None, False], [None, []])}
+    changed = _changes(before, stored)
     if not changed:
         return record
     after = {**{name: before.get(name, field.kind.nothing()) for name, field in info.fields.items()}, **stored}
@@ -131,9 +130,15 @@ def update(
 
 def check(session: Session, module: str, record_id: int, values: Mapping[str, Any]) -> bool:
     """Whether `update` with these values would change something. Raises RecordNotFound, InvalidRecord."""
-    before = get(session, module, record_id).values
-    stored = _checked(catalog(session).module(module), values, Targets(session), before=before)
-    return any(before.get(name) != value for name, value in stored.items())
+    info = catalog(session).module(module)
+    before = info.current(get(session, module, record_id).values)
+    return bool(_changes(before, _checked(info, values, Targets(session), before=before)))
+
+
+def _changes(before: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What a save changes: field → its values before and after. Nothing becomes an empty checkbox or list without a trace."""
+    pairs = {name: [before.get(name), value] for name, value in stored.items() if before.get(name) != value}
+    return {name: pair for name, pair in pairs.items() if pair not in ([None, False], [None, []])}
 
 
 def delete(session: Session, module: str, record_id: int, actor: Actor, *, run_workflows: bool = True) -> None:

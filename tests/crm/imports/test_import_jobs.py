@@ -228,6 +228,18 @@ def test_the_look_says_what_the_job_then_does_and_writes_nothing(room: Room) -> 
     assert [reason for _, reason in outcome.rejected] == [row[-1] for row in room.rejected(job)[1:]]
 
 
+def test_an_empty_checkbox_of_a_field_that_is_newer_than_the_record_is_no_change_in_look_and_job(room: Room) -> None:
+    with room.db.write() as session:
+        records.create(session, "contacts", {"last_name": "Old", "email": "a@example.com"}, ANN)
+        fields.add(session, "contacts", FieldSpec("Vegan", "checkbox"), room.ann)
+    text = "E-mail,Vegan\na@example.com,no\n"
+    file, plan = room.plan(room.upload("contacts", text), match_on="email", on_match="update")
+    with room.db.read() as session:
+        outcome = look.look(session, file, plan, room.ann).outcome
+    job = room.bring_in("contacts", text, match_on="email", on_match="update")
+    assert (outcome.created, outcome.updated, outcome.skipped, len(outcome.rejected)) == counts(job) == (0, 0, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
