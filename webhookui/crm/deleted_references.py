@@ -67,10 +67,11 @@ def follow(session: Session, target: Target) -> None:
         return
     left = select(func.count()).select_from(DeletedLink).where(_D.target_id == target.id, _D.record_id > position)
     arguments = {"module": target.module, "record_id": target.id, "name": target.name, "restored": target.restored,
-                 "user_id": target.user_id, "after": position}  # fmt: skip
-    background_jobs.start(
+                 "user_id": target.user_id}  # fmt: skip
+    job = background_jobs.start(
         session, REFERENCES, by=target.by, user_id=target.user_id, arguments=arguments, total=session.scalar(left)
     )
+    job.position = position
 
 
 def settle(session: Session, target: Target, after: int) -> tuple[int | None, int]:
@@ -182,7 +183,7 @@ def _step(session: Session, job: Job) -> bool:
     there = session.scalar(select(_R.id).where(_R.id == target.id)) is not None
     if there != target.restored:
         return True  # it was restored, or deleted again, meanwhile: what that left to do is another job
-    position, changed = settle(session, target, job.position or asked["after"])
+    position, changed = settle(session, target, job.position)
     job.position, job.updated = position or job.position, job.updated + changed
     if position is None and not there and session.get(DeletedRecord, target.id) is None:
         session.execute(delete(DeletedLink).where(_D.target_id == target.id))  # it was deleted for good meanwhile

@@ -292,11 +292,6 @@ def page_after(session: Session, query: ListQuery, cursor: str, limit: int) -> P
     return Page([record for _, record in following.items], following.next_page or stopped_at)
 
 
-def total(session: Session, query: ListQuery) -> tuple[int, bool]:
-    """How many records match, and whether there are more than were counted. Raises InvalidListing."""
-    return _List(session, query).total()
-
-
 def ids_after(session: Session, query: ListQuery, after: int, up_to: int, limit: int) -> Sequence[int]:
     """Ids of those that match, ascending, from `after` (not included) to `up_to`. Raises InvalidListing."""
     listed = _List(session, query)

@@ -48,7 +48,7 @@ class Chosen:
         """How many there are, and whether there are more than were counted."""
         if self.ids is not None:
             return len(set(self.ids)), False
-        return listing.total(session, self.query) if self.query else (0, False)
+        return listing.count(session, self.query) if self.query else (0, False)
 
     def to_arguments(self) -> dict[str, Any]:
         query = self.query
@@ -119,11 +119,15 @@ def actor_of(job: Job) -> Actor:
     return Actor(job.arguments["source"], job.by, job.user_id)
 
 
-def over_records(label: str, handle: Callable[[Session, Job, int], bool]) -> JobKind:
-    """A kind of job that does something to each record. `handle` says whether that changed anything, and raises Rejected."""
+Handle = Callable[[int], bool]
+"""Does something to a record and says whether that changed anything. Raises Rejected and RecordNotFound."""
+
+
+def over_records(label: str, begin: Callable[[Session, Job], Handle]) -> JobKind:
+    """A kind of job that does something to each record. `begin`: makes ready for a batch of them."""
 
     def step(session: Session, job: Job) -> bool:
-        ids = _next(session, job)
+        ids, handle = _next(session, job), begin(session, job)
         for record_id in ids:
             _handle(session, job, record_id, handle)
         job.position = ids[-1] if ids else job.up_to
@@ -138,10 +142,10 @@ def _next(session: Session, job: Job) -> Sequence[int]:
     return listing.ids_after(session, _query(job), job.position, job.up_to, BATCH)
 
 
-def _handle(session: Session, job: Job, record_id: int, handle: Callable[[Session, Job, int], bool]) -> None:
+def _handle(session: Session, job: Job, record_id: int, handle: Handle) -> None:
     try:
         with session.begin_nested():
-            has_changed = handle(session, job, record_id)
+            has_changed = handle(record_id)
     except RecordNotFound:
         reason = "It was deleted in the meantime."
     except Rejected as error:
@@ -158,20 +162,31 @@ def _handle(session: Session, job: Job, record_id: int, handle: Callable[[Sessio
     background_jobs.reject(session, job, record_id, reason, [str(record_id), name])
 
 
-def _change(session: Session, job: Job, record_id: int) -> bool:
-    module = job.arguments["module"]
-    version = records.get(session, module, record_id).version
-    try:
-        record = records.update(session, module, record_id, job.arguments["values"], actor_of(job))
-    except Invalid as error:
-        labels = {name: field.label for name, field in catalog(session).module(module).fields.items()}
-        raise Rejected(" ".join(f"{labels.get(name, name)}: {text}" for name, text in error.errors.items())) from None
-    return record.version != version
+def _change(session: Session, job: Job) -> Handle:
+    info = catalog(session).module(job.arguments["module"])
+    actor, values = actor_of(job), job.arguments["values"]
+
+    def change(record_id: int) -> bool:
+        version = records.get(session, info.name, record_id).version
+        try:
+            record = records.update(session, info.name, record_id, values, actor)
+        except Invalid as error:
+            labels = {name: field.label for name, field in info.fields.items()}
+            words = (f"{labels.get(name, name)}: {text}" for name, text in error.errors.items())
+            raise Rejected(" ".join(words)) from None
+        return record.version != version
+
+    return change
 
 
-def _delete(session: Session, job: Job, record_id: int) -> bool:
-    records.delete(session, job.arguments["module"], record_id, actor_of(job))
-    return True
+def _delete(session: Session, job: Job) -> Handle:
+    actor = actor_of(job)
+
+    def delete(record_id: int) -> bool:
+        records.delete(session, job.arguments["module"], record_id, actor)
+        return True
+
+    return delete
 
 
 KINDS: dict[str, JobKind] = {

@@ -9,8 +9,8 @@ from babel.numbers import get_currency_name, get_territory_currencies
 from sqlalchemy.orm import Session
 
 from webhookui.core.errors import Invalid
-from webhookui.people import audit
-from webhookui.people.tables import StoredSetting, User
+from webhookui.people import stored_settings
+from webhookui.people.tables import User
 
 KEY = "currency"
 
@@ -29,8 +29,7 @@ def currencies() -> Mapping[str, str]:
 
 def currency(session: Session) -> str:
     """Its code; empty for none."""
-    stored = session.get(StoredSetting, KEY)
-    return stored.value or "" if stored is not None else ""
+    return stored_settings.value(session, KEY) or ""
 
 
 def choose(session: Session, code: str, by: User) -> None:
@@ -38,10 +37,5 @@ def choose(session: Session, code: str, by: User) -> None:
     if code and code not in currencies():
         raise InvalidCurrency({"currency": "Choose a currency from the list."})
     before = currency(session)
-    if code == before:
-        return
-    stored = session.get(StoredSetting, KEY) or StoredSetting(key=KEY)
-    stored.value = code
-    session.add(stored)
-    session.flush()
-    audit.note(session, by, "changed", "setting", KEY, "Currency", {"currency": [before, code]})
+    details = {"currency": [before, code]} if code != before else {}
+    stored_settings.save(session, KEY, code or None, "Currency", details, by)

@@ -11,6 +11,7 @@ from webhookui.crm.rejected_rows import rejected_csv
 from webhookui.current_installation import db, installation, read, write
 from webhookui.web.access import me
 from webhookui.web.htmx import htmx
+from webhookui.web.records.record_view import names_in
 from webhookui.workflows.redelivery_jobs import REDELIVERY
 
 bp = Blueprint("jobs", __name__)
@@ -33,10 +34,13 @@ def show(job_id: int) -> ResponseReturnValue:
     with read() as session:
         job = _own(session, job_id)
         info = catalog(session).modules.get(job.arguments.get("module", ""))
+        values = job.arguments.get("values", {})
+        fields = [info.fields[name] for name in values if name in info.fields] if info else []
+        names = names_in(session, fields, [values])
     if job.kind == REDELIVERY:
         return redirect(f"/log/redeliveries/{job.id}", 303)
     template = "jobs/_progress.html" if htmx else "jobs/show.html"
-    return render_template(template, job=job, kind=_kinds()[job.kind], info=info)
+    return render_template(template, job=job, kind=_kinds()[job.kind], info=info, fields=fields, names=names)
 
 
 @bp.post("/<int:job_id>/cancel")

@@ -10,7 +10,7 @@ from webhookui.core.errors import Invalid
 from webhookui.crm import record_jobs, records
 from webhookui.crm.catalog import catalog
 from webhookui.crm.history import RecordChange
-from webhookui.crm.record_jobs import Chosen, Rejected
+from webhookui.crm.record_jobs import Chosen, Handle, Rejected
 from webhookui.crm.records import Actor
 from webhookui.webhooks.templating.budget import shared
 from webhookui.webhooks.templating.reasons import reason
@@ -47,24 +47,30 @@ def start(
 
 def kind(address: str) -> JobKind:
     """`address`: of the installation."""
-    return record_jobs.over_records("Workflow run", partial(_run_for, address))
+    return record_jobs.over_records("Workflow run", partial(_run, address))
 
 
-def _run_for(address: str, session: Session, job: Job, record_id: int) -> bool:
-    record = records.get(session, job.arguments["module"], record_id)
-    modules = catalog(session)
-    workflow = next(iter(load(session, modules, record.module, job.arguments["workflow"])), None)
-    if workflow is None:
-        raise Rejected(IS_OFF)
-    loader = RecordLoader(session)
-    standing = RecordChange.standing(session, record)
-    if not job.arguments["anyway"]:
-        _check(workflow, standing, loader)
-    firing = Firing(workflow.id, workflow.name, ChangeContexts(modules, standing, loader, address), caused_by=job.by)
-    with shared():
-        for action in workflow.actions:
-            action.run(session, firing)
-    return True
+def _run(address: str, session: Session, job: Job) -> Handle:
+    modules, module = catalog(session), job.arguments["module"]
+    workflow = next(iter(load(session, modules, module, job.arguments["workflow"])), None)
+
+    def run(record_id: int) -> bool:
+        record = records.get(session, module, record_id)
+        if workflow is None:
+            raise Rejected(IS_OFF)
+        loader = RecordLoader(session)
+        standing = RecordChange.standing(session, record)
+        if not job.arguments["anyway"]:
+            _check(workflow, standing, loader)
+        firing = Firing(
+            workflow.id, workflow.name, ChangeContexts(modules, standing, loader, address), caused_by=job.by
+        )
+        with shared():
+            for action in workflow.actions:
+                action.run(session, firing)
+        return True
+
+    return run
 
 
 def _check(workflow: CompiledWorkflow, standing: RecordChange, loader: RecordLoader) -> None:

@@ -16,12 +16,11 @@ from sqlalchemy.orm import Session
 
 from webhookui.core import background_jobs
 from webhookui.core.background_jobs import Job
-from webhookui.core.database import row_number
 from webhookui.current_installation import installation, read, write
 from webhookui.delivery_log import queries
 from webhookui.delivery_log.filter import LogFilter
 from webhookui.web.access import AdminPages
-from webhookui.web.choices import chosen
+from webhookui.web.choices import chosen, row_numbers
 from webhookui.web.htmx import htmx
 from webhookui.web.log.filter_choices import in_words
 from webhookui.web.log.query import LogQuery, pairs, read_query
@@ -192,13 +191,7 @@ def _ids() -> list[int] | None:
     """The selected deliveries; None when the request does not speak of any."""
     if "ids" not in request.values:
         return None
-    ids = []
-    for part in filter(None, ",".join(request.values.getlist("ids")).split(",")):
-        number = row_number(part.strip())
-        if number is None:
-            abort(400, description=f"“{part[:40]}” is not the number of a delivery.")
-        ids.append(number)
-    return ids
+    return row_numbers(filter(None, ",".join(request.values.getlist("ids")).split(",")), "delivery")
 
 
 def _query() -> LogQuery:

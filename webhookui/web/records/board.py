@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webhookui.core.errors import Invalid
 from webhookui.core.paging import Page
-from webhookui.crm import board, history, list_views, records
+from webhookui.crm import board, history, records
 from webhookui.crm.board import Column, Move
 from webhookui.crm.catalog import FieldInfo, catalog
 from webhookui.crm.records import RecordConflict, RecordNotFound
@@ -19,7 +19,7 @@ from webhookui.crm.tables import Change, Record
 from webhookui.current_installation import read, row_id, write
 from webhookui.web.access import actor, me
 from webhookui.web.htmx import htmx
-from webhookui.web.records.query import RecordQuery, read_query
+from webhookui.web.records.query import RecordQuery, asked_query
 from webhookui.web.records.record_view import Names, names_in, reading
 from webhookui.web.template_filters import zone
 
@@ -177,8 +177,7 @@ def _who(change: Change) -> str:
 
 
 def _query(session: Session, module: str) -> RecordQuery:
-    info = catalog(session).module(module)
-    return read_query(info, request.args, list_views.views(session, module, me())[1])
+    return asked_query(session, catalog(session).module(module))
 
 
 def _board_query(session: Session, module: str) -> RecordQuery:

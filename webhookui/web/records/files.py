@@ -7,7 +7,6 @@ from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from webhookui.crm import list_views
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
 from webhookui.crm.exports import exported
 from webhookui.crm.field_types import UNSTORABLE, FieldError
@@ -20,7 +19,7 @@ from webhookui.crm.imports.values import ID, ID_LABEL, forms_of, read_cell
 from webhookui.crm.sorting import InvalidListing
 from webhookui.current_installation import db, installation, read, write
 from webhookui.web.access import me, takes_file
-from webhookui.web.records.query import read_query
+from webhookui.web.records.query import asked_query
 from webhookui.web.template_filters import zone
 
 SAMPLES = 3
@@ -180,8 +179,7 @@ def _sample(field: FieldInfo | None, cell: str, form: str) -> Sample:
 def export(module: str) -> ResponseReturnValue:
     """What the list shows, as its URL says; in the columns that it shows, or in `all=1` fields."""
     with read() as session:
-        info = catalog(session).module(module)
-        query = read_query(info, request.args, list_views.views(session, module, me())[1])
+        query = asked_query(session, catalog(session).module(module))
     columns = [] if request.args.get("all") == "1" else [field.name for field in query.shown]
     listed = query.list_query(zone())
     try:

@@ -4,13 +4,12 @@ job (specification section 2)."""
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from webhookui.core.background_jobs import Job
-from webhookui.core.database import row_number
 from webhookui.core.errors import Invalid
 from webhookui.crm import record_jobs
 from webhookui.crm.catalog import FieldInfo, ModuleInfo, catalog
@@ -18,8 +17,9 @@ from webhookui.crm.record_jobs import Chosen
 from webhookui.crm.sorting import InvalidListing
 from webhookui.current_installation import read, row_id, write
 from webhookui.definitions.tables import Workflow
-from webhookui.web.access import actor, me
+from webhookui.web.access import actor
 from webhookui.web.choices import chosen as chosen_of
+from webhookui.web.choices import row_numbers
 from webhookui.web.records.form import SHOWN, RecordForm, form_of, sent_form, values_of
 from webhookui.web.records.query import RecordQuery, read_query
 from webhookui.web.template_filters import user_format, zone
@@ -102,33 +102,14 @@ def _start(session: Session, info: ModuleInfo, asked: Asked) -> Job:
         raise Invalid({"field": "Choose a field."})
     sent = MultiDict([pair for pair in request.form.items(multi=True) if not pair[0].startswith(f"{SHOWN}.")])
     values = {asked.field.name: values_of(session, info, sent, zone(), user_format()).get(asked.field.name)}
-    job = record_jobs.start_change(session, info.name, asked.chosen, values, actor())
-    stored = job.arguments["values"][asked.field.name]
-    names = form_of(session, info, {asked.field.name: stored})
-    text = asked.field.kind.text(stored, zone())
-    if asked.field.kind.family == "reference" and stored:
-        text = names.name_of(stored)
-    elif asked.field.kind.family == "number" and stored is not None:
-        text = user_format().number(stored)
-    elif asked.field.kind.family == "user" and stored:
-        text = dict(names.users).get(str(stored), text)
-    job.arguments = job.arguments | {"words": [["What", f"{asked.field.label}: {text or 'empty'}"]]}
-    return job
+    return record_jobs.start_change(session, info.name, asked.chosen, values, actor())
 
 
 def _asked(info: ModuleInfo, args: MultiDict[str, str]) -> Asked:
     act = chosen_of("act", ACTS, "change")
     field = info.fields.get("owner" if act == "owner" else args.get("field", ""))
     query = read_query(info, MultiDict(parse_qsl(args.get("query", ""))))
-    return Asked(act, chosen_of("scope", SCOPES, "selected"), _ids(args.getlist("ids")), query, field)
-
-
-def _ids(texts: list[str]) -> list[int]:
-    """Ends the request with a 400 for what is no record's number: it never stands for another one."""
-    numbers = [row_number(text.strip()) for text in texts]
-    if None in numbers:
-        abort(400, description="“ids” holds something that is not the number of a record.")
-    return [number for number in numbers if number is not None]
+    return Asked(act, chosen_of("scope", SCOPES, "selected"), row_numbers(args.getlist("ids"), "record"), query, field)
 
 
 def _page(
@@ -152,5 +133,4 @@ def _page(
         problem=problem,
         workflows=workflows,
         query_text=asked.query.url().partition("?")[2],
-        me=me(),
     )

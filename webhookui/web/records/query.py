@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from urllib.parse import parse_qsl, urlencode
 
+from flask import request
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from webhookui.crm import list_views
 from webhookui.crm.board import amounts, picklists
 from webhookui.crm.catalog import FieldInfo, ModuleInfo
 from webhookui.crm.filters import Filter, filter_operators, usual_operator
@@ -13,6 +16,7 @@ from webhookui.crm.listing import ListQuery
 from webhookui.crm.sorting import InvalidListing
 from webhookui.current_installation import row_id
 from webhookui.people.formats import FORMATS, Format, NotANumber
+from webhookui.web.access import me
 from webhookui.web.records.form import shown_number
 
 DEFAULT_SORT = "-updated_at"
@@ -132,6 +136,11 @@ class RecordQuery:
     def direction(self, name: str) -> str:
         """For aria-sort."""
         return {name: "ascending", f"-{name}": "descending"}.get(self.sort, "none")
+
+
+def asked_query(session: Session, info: ModuleInfo) -> RecordQuery:
+    """What the request asks for, in the columns that its user chose where it names none."""
+    return read_query(info, request.args, list_views.views(session, info.name, me())[1])
 
 
 def filter_parts(info: ModuleInfo, asked: Filter) -> list[tuple[str, str]]:

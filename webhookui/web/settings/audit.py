@@ -26,6 +26,7 @@ bp = AdminPages("audit", __name__)
 SETTING_PAGES = {
     "smtp": "/settings/mail",
     "network": "/settings/network",
+    "currency": "/settings/currency",
     "retention_days": "/settings/retention",
     "deleted_retention_days": "/settings/retention",
 }
